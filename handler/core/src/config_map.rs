@@ -1,0 +1,132 @@
+//! The ConfigMap around [`aws_auth`](crate::aws_auth)'s text: who put the entry there, and what stood there before.
+//!
+//! Each generation annotates the ConfigMap with its mark, the value being the role's ARN. The entry goes with the
+//! last mark that names it. Where the list was empty before the first entry, one more annotation keeps what stood
+//! there, so that the last entry to go leaves it as it was.
+
+use crate::aws_auth::{self, AwsAuthError, NodeEntry, Presence};
+use crate::observed::ConfigMap;
+use crate::ownership::{Mark, marks};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// The annotation that keeps what stood in `mapRoles` before our first entry.
+pub const BEFORE_KEY: &str = "karpenter-prereqs/before";
+
+/// What should be so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The entry is there, noted as this generation's.
+    Admit {
+        /// The generation's mark.
+        mark: Mark,
+        /// The entry.
+        entry: NodeEntry,
+        /// Whether an equal entry that is there is ours: it is for a role that this resource makes.
+        own: bool,
+    },
+    /// These generations' notes are gone, and the entry with the last of them.
+    Expel {
+        /// The generations' marks.
+        marks: BTreeSet<Mark>,
+        /// The entry that is ours though no note says so: of a role that goes.
+        own: Option<NodeEntry>,
+    },
+}
+
+/// What to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Nothing: it is so.
+    None,
+    /// A new ConfigMap.
+    Create(ConfigMap),
+    /// The ConfigMap that was read, with this `mapRoles` and these annotations.
+    Replace(ConfigMap),
+    /// No ConfigMap: there was none before.
+    Delete,
+}
+
+/// What stood in `mapRoles` before the first entry of ours, where that was an empty list.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Before {
+    config_map: bool,
+    map_roles: Option<String>,
+}
+
+/// What the change asks to write, given what is there (`None`: no ConfigMap).
+///
+/// # Errors
+/// When `mapRoles` is no list that can be edited without harm, or another entry for the role contradicts ours.
+pub fn edit(current: Option<&ConfigMap>, change: &Change) -> Result<Edit, AwsAuthError> {
+    match change {
+        Change::Admit { mark, entry, own } => admit(current, mark, entry, *own),
+        Change::Expel { marks, own } => match current {
+            Some(current) => expel(current, marks, own.as_ref()),
+            None => Ok(Edit::None),
+        },
+    }
+}
+
+fn admit(current: Option<&ConfigMap>, mark: &Mark, entry: &NodeEntry, own: bool) -> Result<Edit, AwsAuthError> {
+    let mut map = current.cloned().unwrap_or_default();
+    let noted = marks(&map.annotations).any(|(_, arn)| arn == entry.rolearn());
+    match aws_auth::presence(map.map_roles.as_deref(), entry)? {
+        Presence::Conflict { quoted } => return Err(AwsAuthError::Conflict { role_arn: entry.rolearn().to_owned(), quoted }),
+        // Somebody else's entry for a role that is not ours either: used, not owned.
+        Presence::Equal if !own && !noted => return Ok(Edit::None),
+        Presence::Equal => {}
+        Presence::Absent => {
+            if aws_auth::is_empty_list(map.map_roles.as_deref())? && !map.annotations.contains_key(BEFORE_KEY) {
+                let before = Before { config_map: current.is_some(), map_roles: map.map_roles.clone() };
+                let text = serde_json::to_string(&before).unwrap_or_default();
+                map.annotations.insert(BEFORE_KEY.to_owned(), text);
+            }
+            map.map_roles = Some(aws_auth::insert(map.map_roles.as_deref(), entry)?);
+        }
+    }
+    map.annotations.insert(mark.key().to_owned(), entry.rolearn().to_owned());
+    Ok(match current {
+        None => Edit::Create(map),
+        Some(current) if *current == map => Edit::None,
+        Some(_) => Edit::Replace(map),
+    })
+}
+
+fn expel(current: &ConfigMap, ours: &BTreeSet<Mark>, own: Option<&NodeEntry>) -> Result<Edit, AwsAuthError> {
+    let mut map = current.clone();
+    let noted: BTreeSet<String> =
+        marks(&current.annotations).filter(|(mark, _)| ours.contains(mark)).map(|(_, arn)| arn.to_owned()).collect();
+    map.annotations.retain(|key, _| Mark::from_key(key).is_none_or(|mark| !ours.contains(&mark)));
+    let needed: BTreeSet<&str> = marks(&map.annotations).map(|(_, arn)| arn).collect();
+    let leaving = noted.iter().map(|arn| NodeEntry::new(arn.as_str())).chain(own.cloned());
+    let mut text = map.map_roles.clone();
+    for entry in leaving.filter(|entry| !needed.contains(entry.rolearn())) {
+        if let Some(before) = &text {
+            text = Some(aws_auth::remove(before, &entry)?);
+        }
+    }
+    let last_out = marks(&map.annotations).next().is_none();
+    map.map_roles = text;
+    if last_out && let Some(note) = map.annotations.remove(BEFORE_KEY) {
+        if let Some(edit) = restore(&mut map, &note)? {
+            return Ok(edit);
+        }
+    }
+    Ok(if map == *current { Edit::None } else { Edit::Replace(map) })
+}
+
+/// Puts back what stood there, if nobody has added an entry since.
+fn restore(map: &mut ConfigMap, note: &str) -> Result<Option<Edit>, AwsAuthError> {
+    let Ok(before) = serde_json::from_str::<Before>(note) else { return Ok(None) };
+    if !aws_auth::is_empty_list(map.map_roles.as_deref())? {
+        return Ok(None);
+    }
+    let untouched = !map.has_more && map.annotations.is_empty();
+    if !before.config_map && untouched {
+        return Ok(Some(Edit::Delete));
+    }
+    map.map_roles = before.map_roles;
+    Ok(None)
+}

@@ -1,0 +1,274 @@
+//! JSON → [`Request`]: the envelope first, the properties second.
+//!
+//! CloudFormation waits for an answer whatever it sent, so an event is read in two strokes: the
+//! [`Envelope`] has all that an answer needs, and only what lacks that cannot be answered. What is wrong beyond
+//! it (an unknown `RequestType`, properties that are no map) has an answer to go into.
+//!
+//! The fields are those of
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref-requests.html>.
+
+use crate::{names::Scope, response_url::ResponseUrl};
+use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
+use serde_json::{Map, Value, json};
+
+/// The properties as the event has them.
+pub type RawProperties = Map<String, Value>;
+
+/// The seconds that CloudFormation waits where the event names no `ServiceTimeout`.
+const DEFAULT_SERVICE_TIMEOUT: u32 = 3600;
+
+/// What an answer needs of its event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Where the answer goes.
+    pub response_url: ResponseUrl,
+    /// The stack's ARN.
+    pub stack_id: String,
+    /// What `stack_id` says of partition, region and account.
+    pub scope: Scope,
+    /// CloudFormation's id of this request; it is used again when a deployment is retried.
+    pub request_id: String,
+    /// The resource's name in the template.
+    pub logical_resource_id: String,
+    /// The id of an earlier answer, or one that CloudFormation made up; absent on Create.
+    pub physical_resource_id: Option<String>,
+    /// How long CloudFormation waits, in seconds: 1 to 3600.
+    pub service_timeout: u32,
+}
+
+/// One request of CloudFormation, its properties not yet looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What is asked.
+    pub operation: Operation,
+    /// `ResourceProperties`; empty when the event has none.
+    pub properties: RawProperties,
+}
+
+/// The `RequestType`, with what only that type has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Make it.
+    Create,
+    /// Make it so.
+    Update {
+        /// The id that the resource has.
+        physical_resource_id: String,
+        /// `OldResourceProperties`; empty when the event has none.
+        old_properties: RawProperties,
+    },
+    /// Take it away.
+    Delete {
+        /// The id of what is to go: ours, or one that CloudFormation made up.
+        physical_resource_id: String,
+    },
+}
+
+impl Operation {
+    /// `Create`, `Update` or `Delete`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create => "Create",
+            Self::Update { .. } => "Update",
+            Self::Delete { .. } => "Delete",
+        }
+    }
+}
+
+/// Why an event cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    /// No answer is possible: a field that the answer needs is missing or no text.
+    #[error("the event is no CloudFormation custom resource request: `{field}` is missing or empty")]
+    NoEnvelope {
+        /// The field's name.
+        field: &'static str,
+    },
+    /// `StackId` is no stack's ARN.
+    #[error("the event's StackId `{stack_id}` is not the ARN of a stack")]
+    BadStackId {
+        /// What the event has.
+        stack_id: String,
+    },
+    /// The envelope is sound, the request is not.
+    #[error("the event is no Create, Update or Delete of a custom resource")]
+    BadRequest {
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The properties are no map.
+    #[error("`{field}` in the event is not a map of properties")]
+    BadProperties {
+        /// `ResourceProperties` or `OldResourceProperties`.
+        field: &'static str,
+    },
+}
+
+/// The custom resource request in `event`: itself, or the one that Amazon SNS wrapped
+/// (a topic as `ServiceToken`: the request is text in `Records[0].Sns.Message`).
+pub fn unwrap_sns(event: Value) -> Value {
+    event
+        .pointer("/Records/0/Sns/Message")
+        .and_then(Value::as_str)
+        .and_then(|message| serde_json::from_str(message).ok())
+        .unwrap_or(event)
+}
+
+impl Envelope {
+    /// Reads the envelope of an unwrapped event.
+    ///
+    /// # Errors
+    /// When a field that an answer needs is missing: then nobody can be answered.
+    pub fn read(event: &Value) -> Result<Self, EventError> {
+        let text = |field: &'static str| {
+            let found = event.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
+            found.map(str::to_owned).ok_or(EventError::NoEnvelope { field })
+        };
+        let response_url = ResponseUrl::new(text("ResponseURL")?);
+        let stack_id = text("StackId")?;
+        let scope = Scope::of_stack(&stack_id).ok_or_else(|| EventError::BadStackId { stack_id: stack_id.clone() })?;
+        Ok(Self {
+            response_url,
+            scope,
+            request_id: text("RequestId")?,
+            logical_resource_id: text("LogicalResourceId")?,
+            physical_resource_id: text("PhysicalResourceId").ok(),
+            service_timeout: service_timeout(event),
+            stack_id,
+        })
+    }
+
+    /// When CloudFormation stops waiting, in seconds since 1970; `None` when the event has no date.
+    pub fn given_up_at(&self) -> Option<i64> {
+        self.response_url.issued_at()?.checked_add(i64::from(self.service_timeout))
+    }
+}
+
+impl Request {
+    /// Reads the request of an unwrapped event whose envelope is sound.
+    ///
+    /// # Errors
+    /// When `RequestType` is none of the three, an id is missing, or properties are no map.
+    pub fn read(mut event: Value) -> Result<Self, EventError> {
+        // CloudFormation always sends properties; by hand they are easily left out, and then the answer that
+        // names the first required one helps more than one about the event's shape.
+        if let Some(fields) = event.as_object_mut() {
+            for field in ["ResourceProperties", "OldResourceProperties"] {
+                fields.entry(field).or_insert_with(|| json!({}));
+            }
+            fields.entry("ResourceType").or_insert_with(|| json!("Custom::KarpenterPrereqs"));
+        }
+        let typed = serde_json::from_value::<CloudFormationCustomResourceRequest>(event)
+            .map_err(|source| EventError::BadRequest { source })?;
+        match typed {
+            CloudFormationCustomResourceRequest::Create(create) => Ok(Self {
+                operation: Operation::Create,
+                properties: map(create.resource_properties, "ResourceProperties")?,
+            }),
+            CloudFormationCustomResourceRequest::Update(update) => Ok(Self {
+                operation: Operation::Update {
+                    physical_resource_id: update.physical_resource_id,
+                    old_properties: map(update.old_resource_properties, "OldResourceProperties")?,
+                },
+                properties: map(update.resource_properties, "ResourceProperties")?,
+            }),
+            CloudFormationCustomResourceRequest::Delete(delete) => Ok(Self {
+                operation: Operation::Delete { physical_resource_id: delete.physical_resource_id },
+                properties: map(delete.resource_properties, "ResourceProperties")?,
+            }),
+            _ => Err(EventError::BadProperties { field: "RequestType" }),
+        }
+    }
+}
+
+fn map(value: Value, field: &'static str) -> Result<RawProperties, EventError> {
+    match value {
+        Value::Object(map) => Ok(map),
+        Value::Null => Ok(Map::new()),
+        _ => Err(EventError::BadProperties { field }),
+    }
+}
+
+fn service_timeout(event: &Value) -> u32 {
+    let given = event.pointer("/ResourceProperties/ServiceTimeout");
+    given
+        .and_then(|value| value.as_str().map_or_else(|| value.as_u64(), |text| text.trim().parse().ok()))
+        .and_then(|seconds| u32::try_from(seconds).ok())
+        .filter(|seconds| (1..=DEFAULT_SERVICE_TIMEOUT).contains(seconds))
+        .unwrap_or(DEFAULT_SERVICE_TIMEOUT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(extra: &Value) -> Value {
+        let mut event = json!({
+            "RequestType": "Create",
+            "RequestId": "r",
+            "ResponseURL": "https://b.s3.amazonaws.com/k?X-Amz-Date=19700101T000100Z",
+            "StackId": "arn:aws:cloudformation:us-east-1:111122223333:stack/s/0a",
+            "ResourceType": "Custom::KarpenterPrereqs",
+            "LogicalResourceId": "Prereqs",
+            "ResourceProperties": {"ClusterName": "demo", "ServiceTimeout": "120"},
+        });
+        for (key, value) in extra.as_object().unwrap() {
+            event[key] = value.clone();
+        }
+        event
+    }
+
+    #[test]
+    fn a_create_is_read_with_its_date_and_timeout() {
+        let event = event(&json!({}));
+        let envelope = Envelope::read(&event).unwrap();
+        assert_eq!((envelope.service_timeout, envelope.given_up_at()), (120, Some(180)));
+        let request = Request::read(event).unwrap();
+        assert_eq!(request.operation, Operation::Create);
+        assert_eq!(request.properties["ClusterName"], "demo");
+    }
+
+    #[test]
+    fn the_message_in_an_sns_record_is_the_event() {
+        let inner = event(&json!({}));
+        let wrapped = json!({"Records": [{"Sns": {"Message": inner.to_string()}}]});
+        assert_eq!(unwrap_sns(wrapped), inner);
+        assert_eq!(unwrap_sns(inner.clone()), inner);
+    }
+
+    #[test]
+    fn an_envelope_without_what_an_answer_needs_is_refused_by_the_fields_name() {
+        for field in ["ResponseURL", "StackId", "RequestId", "LogicalResourceId"] {
+            for odd in [Value::Null, json!(""), json!(7)] {
+                let error = Envelope::read(&event(&json!({field: odd}))).unwrap_err();
+                assert!(error.to_string().contains(field), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_beyond_the_envelope_still_has_an_envelope_to_answer_in() {
+        let odd = [
+            json!({"RequestType": "Upsert"}),
+            json!({"RequestType": null}),
+            json!({"ResourceProperties": "text"}),
+            json!({"RequestType": "Update"}),
+        ];
+        for odd in odd {
+            let event = event(&odd);
+            assert!(Envelope::read(&event).is_ok(), "{odd}");
+            assert!(Request::read(event).is_err(), "{odd}");
+        }
+        let none = event(&json!({"ResourceProperties": null}));
+        assert_eq!(Request::read(none).unwrap().properties, Map::new());
+    }
+
+    #[test]
+    fn a_service_timeout_out_of_range_counts_as_the_default() {
+        for odd in [json!("0"), json!("3601"), json!("soon"), json!(null), json!(["1"])] {
+            let event = event(&json!({"ResourceProperties": {"ServiceTimeout": odd}}));
+            assert_eq!(Envelope::read(&event).unwrap().service_timeout, 3600);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What was read, as data: the world as far as a plan depends on it.
+
+use crate::ownership::Tags;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The world.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// The cluster; `None` when EKS knows none of that name.
+    pub cluster: Option<Cluster>,
+    /// IAM's OIDC provider for the cluster's issuer.
+    pub oidc_provider: Option<OidcProvider>,
+    /// The role of the node role's name.
+    pub node_role: Option<Role>,
+    /// The names of the instance profiles that hold the node role; read for a release alone.
+    pub profiles_of_node_role: Vec<String>,
+    /// The role of the controller role's name.
+    pub controller_role: Option<Role>,
+    /// The instance profile of the wanted name.
+    pub instance_profile: Option<InstanceProfile>,
+    /// Subnets and security groups.
+    pub discovery: Discovery,
+    /// The ConfigMap.
+    pub aws_auth: AwsAuth,
+    /// The type of the access entry for the node role, if the cluster has access entries and one for it.
+    pub access_entry_type: Option<String>,
+}
+
+/// An EKS cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// `ACTIVE`, `UPDATING`, `DELETING`, …
+    pub status: String,
+    /// The URL of its API server; empty while it has none.
+    pub endpoint: String,
+    /// The certificate authority of its API server, PEM; empty while it has none.
+    pub certificate_authority: String,
+    /// The OIDC issuer, with its scheme; `None` while it has none.
+    pub issuer: Option<String>,
+    /// How it authenticates IAM principals.
+    pub authentication_mode: AuthenticationMode,
+    /// The cluster security group.
+    pub security_group_id: Option<String>,
+}
+
+/// A cluster's `accessConfig.authenticationMode`. Clusters whose answer has none are of before access entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthenticationMode {
+    /// aws-auth alone.
+    #[default]
+    ConfigMap,
+    /// Both; an access entry overrides the map.
+    ApiAndConfigMap,
+    /// Access entries alone.
+    Api,
+}
+
+impl AuthenticationMode {
+    /// Whether aws-auth counts.
+    pub fn has_aws_auth(self) -> bool {
+        self != Self::Api
+    }
+
+    /// Whether access entries count.
+    pub fn has_access_entries(self) -> bool {
+        self != Self::ConfigMap
+    }
+}
+
+/// An IAM OIDC provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OidcProvider {
+    /// Its ARN.
+    pub arn: String,
+    /// Its audiences.
+    pub client_ids: Vec<String>,
+}
+
+/// An IAM role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Role {
+    /// The name as IAM spells it (names are equal in any letter case).
+    pub name: String,
+    /// The path.
+    pub path: String,
+    /// The trust document; `Null` when it is no JSON.
+    pub trust: Value,
+    /// The tags.
+    pub tags: Tags,
+    /// The ARNs of the attached managed policies.
+    pub attached: BTreeSet<String>,
+    /// The inline policies by name, with the document where it was read.
+    pub inline: BTreeMap<String, Option<Value>>,
+}
+
+/// An IAM instance profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceProfile {
+    /// The name as IAM spells it.
+    pub name: String,
+    /// The path.
+    pub path: String,
+    /// The names of its roles: one, or none.
+    pub roles: Vec<String>,
+    /// The tags.
+    pub tags: Tags,
+}
+
+/// Subnets and security groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Discovery {
+    /// The cluster's node groups, by name.
+    pub node_groups: Vec<String>,
+    /// The union of the node groups' subnets.
+    pub subnet_ids: BTreeSet<String>,
+    /// The union of the node groups' security groups.
+    pub security_group_ids: BTreeSet<String>,
+    /// The tags of every subnet that is wanted or carries one of our marks.
+    pub subnets: BTreeMap<String, Tags>,
+    /// The tags of every security group that is wanted or carries one of our marks.
+    pub security_groups: BTreeMap<String, Tags>,
+}
+
+/// What was seen of `kube-system/aws-auth`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AwsAuth {
+    /// It was not read: nothing depends on it.
+    #[default]
+    NotRead,
+    /// There is none.
+    Missing,
+    /// There is one.
+    Present(ConfigMap),
+}
+
+impl AwsAuth {
+    /// The ConfigMap, if there is one.
+    pub fn config_map(&self) -> Option<&ConfigMap> {
+        match self {
+            Self::Present(map) => Some(map),
+            Self::NotRead | Self::Missing => None,
+        }
+    }
+}
+
+/// A ConfigMap, as far as the edit depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigMap {
+    /// `data.mapRoles`.
+    pub map_roles: Option<String>,
+    /// The annotations.
+    pub annotations: Tags,
+    /// Whether it holds anything else: other data, labels, finalizers, owners.
+    pub has_more: bool,
+}

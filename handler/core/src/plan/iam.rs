@@ -1,0 +1,218 @@
+//! The two roles and the instance profile.
+
+use super::{Aim, Plan, Refusal, RoleKind, Step, StepId, made_with};
+use crate::observed::{InstanceProfile, Observed, Role};
+use crate::ownership::{OWNER_KEY, Tags, marked_by_others, marks};
+use crate::policy::{self, baseline, trust};
+use crate::spec::{CONTROLLER_POLICY_PREFIX, NodeRole, Spec};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// IAM's limit of tags on a role or an instance profile.
+const TAGS_MAX: usize = 50;
+
+/// IAM's default quota of managed policies on a role
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
+const POLICIES_MAX: usize = 10;
+
+/// The steps that others may need.
+#[derive(Debug, Default)]
+pub(super) struct Roles {
+    /// The creation of the node role, if it is planned.
+    pub(super) node_role_ready: Option<StepId>,
+}
+
+/// A role as it should be.
+struct Wanted<'a> {
+    kind: RoleKind,
+    name: &'a str,
+    property: &'static str,
+    alternative: &'static str,
+    trust: Value,
+    policy_arns: Vec<String>,
+    formerly: Vec<String>,
+    tags: Tags,
+}
+
+/// Plans roles and profile. `issuer` is `None` when IRSA was refused already: the controller role is then left out.
+pub(super) fn converge(aim: Aim<'_>, observed: &Observed, issuer: Option<&str>, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Roles {
+    let node_role_ready = node_role(aim, observed.node_role.as_ref(), plan, refusals);
+    instance_profile(aim, observed.instance_profile.as_ref(), node_role_ready, plan, refusals);
+    if let Some(issuer) = issuer {
+        controller_role(aim, observed.controller_role.as_ref(), issuer, plan, refusals);
+    }
+    Roles { node_role_ready }
+}
+
+fn node_role(aim: Aim<'_>, found: Option<&Role>, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Option<StepId> {
+    let policies = |spec: &Spec| match &spec.node_role {
+        NodeRole::Made { policy_arns, .. } => policy_arns.clone(),
+        NodeRole::Given { .. } => Vec::new(),
+    };
+    match &aim.spec.node_role {
+        NodeRole::Given { arn } => {
+            if found.is_none() {
+                refusals.push(Refusal::NoNodeRole { arn: arn.clone() });
+            }
+            None
+        }
+        NodeRole::Made { name, policy_arns } => {
+            let wanted = Wanted {
+                kind: RoleKind::Node,
+                name,
+                property: "NodeRoleName",
+                alternative: ", or NodeRoleArn to use it as it is",
+                trust: trust::ec2(&aim.spec.scope.partition),
+                policy_arns: policy_arns.clone(),
+                formerly: aim.old.map(policies).unwrap_or_default(),
+                tags: made_with(aim, aim.generation.physical_resource_id()),
+            };
+            role(aim, &wanted, found, plan, refusals)
+        }
+    }
+}
+
+fn controller_role(aim: Aim<'_>, found: Option<&Role>, issuer: &str, plan: &mut Plan, refusals: &mut Vec<Refusal>) {
+    let spec = aim.spec;
+    let wanted = Wanted {
+        kind: RoleKind::Controller,
+        name: &spec.controller_role_name,
+        property: "ControllerRoleName",
+        alternative: "",
+        trust: trust::service_account(&spec.scope, issuer, &spec.namespace, &spec.service_account),
+        policy_arns: spec.controller_policy_arns.clone(),
+        formerly: aim.old.map(|old| old.controller_policy_arns.clone()).unwrap_or_default(),
+        tags: made_with(aim, &spec.node_role_arn()),
+    };
+    let policy_name = spec.controller_policy_name();
+    if let Some(found) = found.filter(|found| marked_by_others(&found.tags, &[aim.generation.mark()].into())) {
+        let foreign = found.inline.keys().find(|name| name.starts_with(CONTROLLER_POLICY_PREFIX) && **name != policy_name);
+        if let Some(foreign) = foreign {
+            refusals.push(Refusal::ControllerServesOther { name: found.name.clone(), policy: foreign.clone() });
+        }
+    }
+    let ready = role(aim, &wanted, found, plan, refusals);
+    let mut passable: BTreeSet<String> = found.map(|found| marks(&found.tags).map(|(_, arn)| arn.to_owned()).collect()).unwrap_or_default();
+    passable.insert(spec.node_role_arn());
+    let document = baseline::document(&spec.scope, &spec.cluster_name, &passable);
+    let there = found.and_then(|found| found.inline.get(&policy_name)).and_then(Option::as_ref);
+    if there.is_none_or(|there| !policy::same(there, &document)) {
+        plan.add(Step::PutRolePolicy { name: wanted.name.to_owned(), policy_name, document }, ready);
+    }
+}
+
+/// Plans one role; gives its creation, if that is planned.
+fn role(aim: Aim<'_>, wanted: &Wanted<'_>, found: Option<&Role>, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Option<StepId> {
+    let name = wanted.name.to_owned();
+    if POLICIES_MAX < wanted.policy_arns.len() {
+        refusals.push(Refusal::TooManyPolicies { name: name.clone(), count: wanted.policy_arns.len() });
+    }
+    let ready = match found {
+        None => Some(plan.add(
+            Step::CreateRole { kind: wanted.kind, name: name.clone(), path: aim.spec.path.clone(), trust: wanted.trust.clone(), tags: wanted.tags.clone() },
+            None,
+        )),
+        Some(found) => {
+            if !aim.owner.is_same_stack(&found.tags) {
+                let (owner, property, alternative) = (owner_of(&found.tags), wanted.property, wanted.alternative);
+                refusals.push(Refusal::RoleTaken { name: found.name.clone(), owner, property, alternative });
+                return None;
+            }
+            if found.path != aim.spec.path {
+                refusals.push(other_path("role", &found.name, &found.path, aim.spec, wanted.property));
+                return None;
+            }
+            existing_role(aim, wanted, found, plan, refusals);
+            None
+        }
+    };
+    let attached = |arn: &String| found.is_some_and(|found| found.attached.contains(arn));
+    let additions: Vec<_> = wanted
+        .policy_arns
+        .iter()
+        .filter(|arn| !attached(arn))
+        .map(|arn| plan.add(Step::AttachRolePolicy { name: name.clone(), policy_arn: arn.clone() }, ready))
+        .collect();
+    for policy_arn in wanted.formerly.iter().filter(|arn| !wanted.policy_arns.contains(arn) && attached(arn)) {
+        plan.add(Step::DetachRolePolicy { name: name.clone(), policy_arn: policy_arn.clone() }, additions.iter().copied());
+    }
+    ready
+}
+
+/// What an existing role of ours lacks of trust and tags.
+fn existing_role(aim: Aim<'_>, wanted: &Wanted<'_>, found: &Role, plan: &mut Plan, refusals: &mut Vec<Refusal>) {
+    let name = wanted.name.to_owned();
+    if !policy::same(&found.trust, &wanted.trust) {
+        plan.add(Step::UpdateAssumeRolePolicy { name: name.clone(), trust: wanted.trust.clone() }, None);
+    }
+    let (add, remove) = tag_changes(aim, &wanted.tags, &found.tags);
+    refusals.extend(too_many_tags("role", &name, &found.tags, &add));
+    let tagged = (!add.is_empty()).then(|| plan.add(Step::TagRole { name: name.clone(), tags: add }, None));
+    if !remove.is_empty() {
+        plan.add(Step::UntagRole { name, keys: remove }, tagged);
+    }
+}
+
+fn instance_profile(aim: Aim<'_>, found: Option<&InstanceProfile>, node_role_ready: Option<StepId>, plan: &mut Plan, refusals: &mut Vec<Refusal>) {
+    let (name, role) = (aim.spec.instance_profile_name.clone(), aim.spec.node_role_name().to_owned());
+    let tags = made_with(aim, aim.generation.physical_resource_id());
+    let Some(found) = found else {
+        let made = plan.add(Step::CreateInstanceProfile { name: name.clone(), path: aim.spec.path.clone(), tags }, None);
+        plan.add(Step::AddRoleToInstanceProfile { name, role }, [made].into_iter().chain(node_role_ready));
+        return;
+    };
+    if !aim.owner.is_same_stack(&found.tags) {
+        refusals.push(Refusal::InstanceProfileTaken { name: found.name.clone(), owner: owner_of(&found.tags) });
+        return;
+    }
+    if found.path != aim.spec.path {
+        refusals.push(other_path("instance profile", &found.name, &found.path, aim.spec, "InstanceProfileName"));
+        return;
+    }
+    let mut needs: Vec<_> = node_role_ready.into_iter().collect();
+    let holds = found.roles.iter().any(|held| held.eq_ignore_ascii_case(&role));
+    if !holds {
+        for held in &found.roles {
+            if marked_by_others(&found.tags, &[aim.generation.mark()].into()) {
+                refusals.push(Refusal::ProfileServesOther { name: found.name.clone(), role: held.clone() });
+                return;
+            }
+            needs.push(plan.add(Step::RemoveRoleFromInstanceProfile { name: name.clone(), role: held.clone() }, None));
+        }
+        plan.add(Step::AddRoleToInstanceProfile { name: name.clone(), role }, needs);
+    }
+    let (add, remove) = tag_changes(aim, &tags, &found.tags);
+    refusals.extend(too_many_tags("instance profile", &name, &found.tags, &add));
+    let tagged = (!add.is_empty()).then(|| plan.add(Step::TagInstanceProfile { name: name.clone(), tags: add }, None));
+    if !remove.is_empty() {
+        plan.add(Step::UntagInstanceProfile { name, keys: remove }, tagged);
+    }
+}
+
+/// What to add to an object's tags, and which keys to take away: those that the old properties asked for.
+///
+/// The owner tag stays its maker's: another resource of the stack uses the object beside it.
+fn tag_changes(aim: Aim<'_>, wanted: &Tags, found: &Tags) -> (Tags, BTreeSet<String>) {
+    let add = wanted.iter().filter(|(key, value)| key.as_str() != OWNER_KEY && found.get(*key) != Some(value));
+    let asked_before = aim.old.map(|old| &old.tags).into_iter().flatten();
+    let remove = asked_before.filter(|(key, value)| !wanted.contains_key(*key) && found.get(*key) == Some(value));
+    (add.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.map(|(key, _)| key.clone()).collect())
+}
+
+fn too_many_tags(kind: &'static str, name: &str, found: &Tags, add: &Tags) -> Option<Refusal> {
+    let count = found.keys().chain(add.keys()).collect::<BTreeSet<_>>().len();
+    (!add.is_empty() && TAGS_MAX < count).then(|| Refusal::TooManyIamTags { kind, name: name.to_owned(), count })
+}
+
+fn other_path(kind: &'static str, name: &str, found: &str, spec: &Spec, property: &'static str) -> Refusal {
+    Refusal::OtherPath { kind, name: name.to_owned(), found: found.to_owned(), wanted: spec.path.clone(), property }
+}
+
+/// Whose an object is, in words.
+fn owner_of(tags: &Tags) -> String {
+    match (tags.get(OWNER_KEY), tags.get("aws:cloudformation:stack-name")) {
+        (Some(owner), _) => format!("the resource {owner}'s"),
+        (None, Some(stack)) => format!("the stack `{stack}`'s"),
+        (None, None) => "nobody's that its tags name".to_owned(),
+    }
+}

@@ -1,0 +1,112 @@
+//! ([`Spec`], [`Observed`]) → [`Plan`]: the steps that are missing, and what each of them needs first.
+//!
+//! One path serves Create, Update and an event that is delivered again: [`converge`] compares what is wanted with
+//! what is there and plans the difference, so a second run plans nothing. [`release`] takes one or more
+//! generations away. Neither does anything, and both look at everything before they plan anything: what
+//! can be refused is refused here, before the first write.
+
+mod access;
+mod iam;
+mod refusal;
+mod release;
+mod step;
+mod tags;
+
+pub use refusal::{Refusal, Refused};
+pub use release::{Released, release};
+pub use step::{Plan, RoleKind, Step, StepId, Verb};
+
+use crate::observed::{Cluster, Observed};
+use crate::ownership::{Generation, OWNER_KEY, Owner, Tags};
+use crate::policy::{baseline, trust::AUDIENCE};
+use crate::spec::Spec;
+use std::collections::BTreeSet;
+
+/// What the plan is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Aim<'a> {
+    /// What is wanted.
+    pub spec: &'a Spec,
+    /// What was wanted before, on an Update.
+    pub old: Option<&'a Spec>,
+    /// The stack and the resource.
+    pub owner: &'a Owner,
+    /// The generation of `spec`.
+    pub generation: &'a Generation,
+}
+
+/// A plan, and what is to be told when it has been carried out.
+#[derive(Clone, Debug)]
+pub struct Converged {
+    /// The missing steps.
+    pub plan: Plan,
+    /// The subnets that carry the discovery tag because of this resource or before it.
+    pub subnet_ids: BTreeSet<String>,
+    /// The security groups likewise.
+    pub security_group_ids: BTreeSet<String>,
+    /// How nodes join: `AwsAuth` or `None`.
+    pub node_access: &'static str,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// Plans what is missing.
+///
+/// # Errors
+/// Everything that stands in the way, before any change.
+pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused> {
+    let mut refusals = Vec::new();
+    let mut plan = Plan::default();
+    let mut warnings = vec![baseline::WARNING.to_owned()];
+    let issuer = sound_issuer(aim.spec, observed, &mut refusals);
+    let roles = iam::converge(aim, observed, issuer, &mut plan, &mut refusals);
+    let tags = tags::converge(aim, &observed.discovery, &mut plan, &mut refusals, &mut warnings);
+    let node_access = access::converge(aim, observed, roles.node_role_ready, &mut plan, &mut refusals);
+    if refusals.is_empty() {
+        let (subnet_ids, security_group_ids) = tags;
+        Ok(Converged { plan, subnet_ids, security_group_ids, node_access, warnings })
+    } else {
+        Err(Refused(refusals))
+    }
+}
+
+/// The tags that an object is made with: the user's, the owner's and the mark.
+fn made_with(aim: Aim<'_>, mark_value: &str) -> Tags {
+    let mut tags = aim.spec.tags.clone();
+    tags.insert(OWNER_KEY.to_owned(), aim.owner.tag_value());
+    tags.insert(aim.generation.mark().key().to_owned(), mark_value.to_owned());
+    tags
+}
+
+/// The cluster's issuer, when cluster and OIDC provider are fit for IRSA.
+fn sound_issuer<'a>(spec: &Spec, observed: &'a Observed, refusals: &mut Vec<Refusal>) -> Option<&'a str> {
+    let cluster_name = || spec.cluster_name.clone();
+    let Some(cluster) = &observed.cluster else {
+        refusals.push(Refusal::NoCluster { cluster: cluster_name(), region: spec.scope.region.clone(), account: spec.scope.account.clone() });
+        return None;
+    };
+    if !is_usable(cluster) {
+        refusals.push(Refusal::ClusterNotReady { cluster: cluster_name(), status: cluster.status.clone() });
+        return None;
+    }
+    let Some(issuer) = cluster.issuer.as_deref() else {
+        refusals.push(Refusal::NoIssuer { cluster: cluster_name() });
+        return None;
+    };
+    match &observed.oidc_provider {
+        None => {
+            refusals.push(Refusal::NoOidcProvider { cluster: cluster_name(), issuer: issuer.to_owned() });
+            None
+        }
+        Some(provider) if !provider.client_ids.iter().any(|id| id == AUDIENCE) => {
+            refusals.push(Refusal::NoAudience { provider: provider.arn.clone() });
+            None
+        }
+        Some(_) => Some(issuer),
+    }
+}
+
+/// A cluster that is being updated serves on: its API, its roles and its tags are there.
+fn is_usable(cluster: &Cluster) -> bool {
+    matches!(cluster.status.as_str(), "ACTIVE" | "UPDATING")
+}

@@ -1,0 +1,245 @@
+//! Properties → [`Spec`]: what is wanted, with every default filled in.
+
+use crate::event::RawProperties;
+use crate::names::{self, Scope, default_name};
+use crate::ownership::{Identity, Tags};
+use crate::properties::{Properties, PropertyError};
+
+/// The managed policies that every node role made here carries
+/// (<https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html>; the last lets Session Manager in).
+pub const NODE_POLICIES: [&str; 4] =
+    ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly", "AmazonSSMManagedInstanceCore"];
+
+/// What the resource wants to be so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Partition, region and account.
+    pub scope: Scope,
+    /// The EKS cluster.
+    pub cluster_name: String,
+    /// The namespace of Karpenter's service account.
+    pub namespace: String,
+    /// The name of Karpenter's service account.
+    pub service_account: String,
+    /// How nodes join.
+    pub node_access: NodeAccess,
+    /// The node role.
+    pub node_role: NodeRole,
+    /// The controller role's name.
+    pub controller_role_name: String,
+    /// Managed policies of the controller role, beyond its own.
+    pub controller_policy_arns: Vec<String>,
+    /// The instance profile's name.
+    pub instance_profile_name: String,
+    /// The path of roles and profile: begins and ends with `/`.
+    pub path: String,
+    /// Tags for every IAM object made.
+    pub tags: Tags,
+    /// The discovery tag.
+    pub discovery_tag: DiscoveryTag,
+    /// The subnets to tag; `None`: the node groups'.
+    pub subnet_ids: Option<Vec<String>>,
+    /// The security groups to tag; `None`: the node groups'.
+    pub security_group_ids: Option<Vec<String>>,
+    /// What to do with a tag of another cluster.
+    pub tag_conflict: TagConflict,
+    /// The role to assume for the Kubernetes API.
+    pub kubernetes_role_arn: Option<String>,
+}
+
+/// The property `NodeAccess`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeAccess {
+    /// What the cluster's authenticationMode offers.
+    Auto,
+    /// An entry in aws-auth.
+    AwsAuth,
+    /// Nothing.
+    None,
+}
+
+/// The role of the nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeRole {
+    /// To be made.
+    Made {
+        /// Its name.
+        name: String,
+        /// Its managed policies, all of them.
+        policy_arns: Vec<String>,
+    },
+    /// Given: never changed, never deleted.
+    Given {
+        /// Its ARN, with its path.
+        arn: String,
+    },
+}
+
+/// The property `TagConflict`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagConflict {
+    /// Fail before any change.
+    Fail,
+    /// Leave it as it is, with a warning.
+    Skip,
+}
+
+/// The tag by which Karpenter finds subnets and security groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiscoveryTag {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl DiscoveryTag {
+    /// `key=value`: what a mark beside it says that it stands for.
+    pub fn noted(&self) -> String {
+        format!("{}={}", self.key, self.value)
+    }
+
+    /// The tag that a mark's value stands for; `None` when it has no `=`. No key has one: the property refuses it.
+    pub fn from_note(note: &str) -> Option<Self> {
+        let (key, value) = note.split_once('=')?;
+        Some(Self { key: key.to_owned(), value: value.to_owned() })
+    }
+}
+
+impl Spec {
+    /// What these properties want.
+    ///
+    /// # Errors
+    /// All that is wrong with them, so that one round mends all.
+    pub fn new(raw: &RawProperties, scope: &Scope) -> Result<Self, Vec<PropertyError>> {
+        let (properties, mut errors) = Properties::parse(raw);
+        errors.extend(exclusions(&properties));
+        match Self::from_good(&properties, scope) {
+            Some(spec) if errors.is_empty() => Ok(spec),
+            _ => Err(errors),
+        }
+    }
+
+    /// What these properties want as far as they are good, with defaults for the rest: for a Delete, whose
+    /// properties may be the very ones that made the Create fail. `None` without a good `ClusterName`:
+    /// nothing was ever made then.
+    pub fn lenient(raw: &RawProperties, scope: &Scope) -> Option<Self> {
+        Self::from_good(&Properties::parse(raw).0, scope)
+    }
+
+    /// What cannot change in place.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            cluster_name: self.cluster_name.clone(),
+            node_role_arn: self.node_role_arn(),
+            controller_role_name: self.controller_role_name.clone(),
+            instance_profile_name: self.instance_profile_name.clone(),
+            path: self.path.clone(),
+        }
+    }
+
+    /// The node role's ARN, with its path.
+    pub fn node_role_arn(&self) -> String {
+        match &self.node_role {
+            NodeRole::Made { name, .. } => self.scope.role_arn(&self.path, name),
+            NodeRole::Given { arn } => arn.clone(),
+        }
+    }
+
+    /// The node role's bare name.
+    pub fn node_role_name(&self) -> &str {
+        match &self.node_role {
+            NodeRole::Made { name, .. } => name,
+            NodeRole::Given { arn } => names::role_name_of_arn(arn),
+        }
+    }
+
+    /// The controller role's ARN.
+    pub fn controller_role_arn(&self) -> String {
+        self.scope.role_arn(&self.path, &self.controller_role_name)
+    }
+
+    /// The instance profile's ARN.
+    pub fn instance_profile_arn(&self) -> String {
+        self.scope.instance_profile_arn(&self.path, &self.instance_profile_name)
+    }
+
+    /// The controller role's own inline policy: named by cluster, so that a second cluster on the role is seen.
+    pub fn controller_policy_name(&self) -> String {
+        controller_policy_name(&self.cluster_name)
+    }
+
+    fn from_good(given: &Properties, scope: &Scope) -> Option<Self> {
+        let text = |name| given.text(name).map(str::to_owned);
+        let list = |name| given.list(name).map(<[String]>::to_vec);
+        let cluster_name = text("ClusterName")?;
+        let named = |property, prefix, max| text(property).unwrap_or_else(|| default_name(prefix, &cluster_name, max));
+        let node_role = match text("NodeRoleArn") {
+            Some(arn) => NodeRole::Given { arn },
+            None => NodeRole::Made {
+                name: named("NodeRoleName", "KarpenterNodeRole-", names::ROLE_NAME_MAX),
+                policy_arns: node_policies(scope, given.list("NodePolicyArns").unwrap_or_default()),
+            },
+        };
+        let instance_profile_name = text("InstanceProfileName").or_else(|| text("NodeRoleName")).unwrap_or_else(|| {
+            default_name("KarpenterNodeInstanceProfile-", &cluster_name, names::INSTANCE_PROFILE_NAME_MAX)
+        });
+        Some(Self {
+            scope: scope.clone(),
+            namespace: text("Namespace").unwrap_or_else(|| "karpenter".to_owned()),
+            service_account: text("ServiceAccount").unwrap_or_else(|| "karpenter".to_owned()),
+            node_access: match given.text("NodeAccess") {
+                Some("AwsAuth") => NodeAccess::AwsAuth,
+                Some("None") => NodeAccess::None,
+                _ => NodeAccess::Auto,
+            },
+            node_role,
+            controller_role_name: named("ControllerRoleName", "KarpenterControllerRole-", names::ROLE_NAME_MAX),
+            controller_policy_arns: list("ControllerPolicyArns").unwrap_or_default(),
+            instance_profile_name,
+            path: "/".to_owned(),
+            tags: given.tags("Tags"),
+            discovery_tag: DiscoveryTag {
+                key: text("DiscoveryTagKey").unwrap_or_else(|| "karpenter.sh/discovery".to_owned()),
+                value: text("DiscoveryTagValue").unwrap_or_else(|| cluster_name.clone()),
+            },
+            subnet_ids: list("SubnetIds"),
+            security_group_ids: list("SecurityGroupIds"),
+            tag_conflict: if given.text("TagConflict") == Some("Skip") { TagConflict::Skip } else { TagConflict::Fail },
+            kubernetes_role_arn: text("KubernetesRoleArn"),
+            cluster_name,
+        })
+    }
+}
+
+/// The name of the inline policy that a controller role carries for a cluster.
+pub fn controller_policy_name(cluster_name: &str) -> String {
+    format!("{CONTROLLER_POLICY_PREFIX}{cluster_name}")
+}
+
+/// What the names of [`controller_policy_name`] begin with.
+pub const CONTROLLER_POLICY_PREFIX: &str = "KarpenterControllerPolicy-";
+
+fn node_policies(scope: &Scope, further: &[String]) -> Vec<String> {
+    let mut arns: Vec<_> = NODE_POLICIES.iter().map(|name| scope.partition.managed_policy_arn(name)).collect();
+    for arn in further {
+        if !arns.contains(arn) {
+            arns.push(arn.clone());
+        }
+    }
+    arns
+}
+
+fn exclusions(properties: &Properties) -> Vec<PropertyError> {
+    let why = "an existing role is used as it is";
+    let mut errors = Vec::new();
+    if properties.text("NodeRoleArn").is_some() {
+        if properties.text("NodeRoleName").is_some() {
+            errors.push(PropertyError::Exclusive { one: "NodeRoleArn", other: "NodeRoleName", why });
+        }
+        if properties.list("NodePolicyArns").is_some() {
+            errors.push(PropertyError::Exclusive { one: "NodeRoleArn", other: "NodePolicyArns", why });
+        }
+    }
+    errors
+}

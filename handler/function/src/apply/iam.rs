@@ -1,0 +1,101 @@
+//! The steps on roles and instance profiles.
+
+use super::Apply;
+use crate::aws::iam;
+use crate::error::{AwsError, Error};
+use backon::{ExponentialBuilder, Retryable as _};
+use karpenter_prereqs_core::ownership::{Tags, marks};
+use karpenter_prereqs_core::plan::Step;
+use std::time::Duration;
+
+/// Carries one step out. What is there already and ours, or gone already, is done.
+pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), Error> {
+    let call = || call(apply, step);
+    // IAM's copies agree after a while: a role that was just made may not be there for the next call, nor may the
+    // permission that its tags give.
+    let heals = |error: &AwsError| error.is(iam::UNSETTLED) || fresh && (error.is(iam::NOT_FOUND) || error.is_denied());
+    let backoff = ExponentialBuilder::new()
+        .with_min_delay(apply.budget.patience / 240)
+        .with_max_delay((apply.budget.patience / 12).max(Duration::from_millis(100)))
+        .without_max_times()
+        .with_total_delay(Some(apply.budget.patience))
+        .with_jitter();
+    let notify = |error: &AwsError, after: Duration| {
+        tracing::info!(step = %step, %error, after_ms = after.as_millis(), "not settled yet: tried again");
+    };
+    let result = call.retry(backoff).when(heals).notify(notify).await;
+    match result {
+        Err(error) if is_removal(step) && error.is(iam::NOT_FOUND) => Ok(()),
+        Err(error) if error.is(iam::EXISTS) || error.is(iam::FULL) => {
+            if is_there(apply, step).await.map_err(Error::Aws)? { Ok(()) } else { Err(Error::Aws(error)) }
+        }
+        other => other.map_err(Error::Aws),
+    }
+}
+
+/// The step's one call.
+async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
+    let client = &apply.clients.iam;
+    // The SDK's calls differ in type and not in shape.
+    macro_rules! send {
+        ($call:expr) => {
+            $call.send().await.map(drop).map_err(|error| AwsError::new(step, &error))
+        };
+    }
+    match step {
+        Step::CreateRole { name, path, trust, tags, .. } => {
+            send!(client.create_role().role_name(name).path(path).assume_role_policy_document(trust.to_string()).set_tags(Some(iam::pairs(tags)?)))
+        }
+        Step::TagRole { name, tags } => send!(client.tag_role().role_name(name).set_tags(Some(iam::pairs(tags)?))),
+        Step::UntagRole { name, keys } => send!(client.untag_role().role_name(name).set_tag_keys(Some(keys.iter().cloned().collect()))),
+        Step::UpdateAssumeRolePolicy { name, trust } => send!(client.update_assume_role_policy().role_name(name).policy_document(trust.to_string())),
+        Step::AttachRolePolicy { name, policy_arn } => send!(client.attach_role_policy().role_name(name).policy_arn(policy_arn)),
+        Step::DetachRolePolicy { name, policy_arn } => send!(client.detach_role_policy().role_name(name).policy_arn(policy_arn)),
+        Step::PutRolePolicy { name, policy_name, document } => {
+            send!(client.put_role_policy().role_name(name).policy_name(policy_name).policy_document(document.to_string()))
+        }
+        Step::DeleteRolePolicy { name, policy_name } => send!(client.delete_role_policy().role_name(name).policy_name(policy_name)),
+        Step::DeleteRole { name } => send!(client.delete_role().role_name(name)),
+        Step::CreateInstanceProfile { name, path, tags } => {
+            send!(client.create_instance_profile().instance_profile_name(name).path(path).set_tags(Some(iam::pairs(tags)?)))
+        }
+        Step::TagInstanceProfile { name, tags } => send!(client.tag_instance_profile().instance_profile_name(name).set_tags(Some(iam::pairs(tags)?))),
+        Step::UntagInstanceProfile { name, keys } => {
+            send!(client.untag_instance_profile().instance_profile_name(name).set_tag_keys(Some(keys.iter().cloned().collect())))
+        }
+        Step::AddRoleToInstanceProfile { name, role } => send!(client.add_role_to_instance_profile().instance_profile_name(name).role_name(role)),
+        Step::RemoveRoleFromInstanceProfile { name, role } => {
+            send!(client.remove_role_from_instance_profile().instance_profile_name(name).role_name(role))
+        }
+        Step::DeleteInstanceProfile { name } => send!(client.delete_instance_profile().instance_profile_name(name)),
+        Step::CreateTags { .. } | Step::DeleteTags { .. } | Step::ConfirmTags { .. } | Step::EditAwsAuth { .. } => Ok(()),
+    }
+}
+
+/// Whether what the step was to make is there, and ours: the call's answer was lost, or the event was delivered
+/// twice and the other run was first.
+async fn is_there(apply: &Apply<'_>, step: &Step) -> Result<bool, AwsError> {
+    let client = &apply.clients.iam;
+    let marked = |tags: &Tags| marks(tags).any(|(mark, _)| apply.marks.contains(&mark));
+    Ok(match step {
+        Step::CreateRole { name, .. } => iam::role(client, name, None).await?.is_some_and(|role| marked(&role.tags)),
+        Step::CreateInstanceProfile { name, .. } => iam::instance_profile(client, name).await?.is_some_and(|profile| marked(&profile.tags)),
+        Step::AddRoleToInstanceProfile { name, role } => {
+            iam::instance_profile(client, name).await?.is_some_and(|profile| profile.roles.iter().any(|held| held.eq_ignore_ascii_case(role)))
+        }
+        _ => false,
+    })
+}
+
+fn is_removal(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::UntagRole { .. }
+            | Step::DetachRolePolicy { .. }
+            | Step::DeleteRolePolicy { .. }
+            | Step::DeleteRole { .. }
+            | Step::UntagInstanceProfile { .. }
+            | Step::RemoveRoleFromInstanceProfile { .. }
+            | Step::DeleteInstanceProfile { .. }
+    )
+}

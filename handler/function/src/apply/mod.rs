@@ -1,0 +1,122 @@
+//! Runs a plan along its needs, side by side where it may.
+
+mod aws_auth;
+mod iam;
+mod tags;
+
+use crate::aws::Clients;
+use crate::budget::Budget;
+use crate::cluster::Kubernetes;
+use crate::error::Error;
+use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use karpenter_prereqs_core::ownership::Mark;
+use karpenter_prereqs_core::plan::{Plan, Step, StepId};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// How many steps run at once: IAM's throttles allow some twenty writes in a burst.
+const AT_ONCE: usize = 16;
+
+/// What a run of steps works with.
+pub(crate) struct Apply<'a> {
+    pub(crate) clients: &'a Clients,
+    pub(crate) kubernetes: Option<&'a Kubernetes>,
+    pub(crate) budget: Budget,
+    /// The marks of the generation that the plan is for: an object that is there already and carries one is ours, made
+    /// by a call whose answer was lost, or by another run of the same event.
+    pub(crate) marks: &'a BTreeSet<Mark>,
+    pub(crate) progress: &'a Progress,
+}
+
+/// What is going on, for the message when time runs out.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(Mutex<Vec<String>>);
+
+impl Progress {
+    /// One thing is going on, instead of all before.
+    pub(crate) fn set(&self, what: &str) {
+        *self.lock() = vec![what.to_owned()];
+    }
+
+    /// What is going on, in words.
+    pub(crate) fn shown(&self) -> String {
+        self.lock().join(", ")
+    }
+
+    fn begin(&self, step: &Step) {
+        self.lock().push(step.to_string());
+    }
+
+    fn end(&self, step: &Step) {
+        self.lock().retain(|going| *going != step.to_string());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Apply<'_> {
+    /// Carries the plan out. After a failure no step is begun; those under way are waited for, so that nothing
+    /// happens behind the answer's back.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub(crate) async fn run(&self, plan: &Plan) -> Result<(), Error> {
+        let steps: Vec<(StepId, &Step, &[StepId])> = plan.steps().collect();
+        let mut waiting: Vec<_> = steps.iter().collect();
+        let mut done = BTreeSet::new();
+        let mut running = FuturesUnordered::new();
+        let mut failure = None;
+        loop {
+            if failure.is_none() {
+                waiting.retain(|(id, step, needs)| {
+                    let ready = running.len() < AT_ONCE && needs.iter().all(|need| done.contains(need));
+                    if ready {
+                        let fresh = needs.iter().any(|need| steps.iter().any(|(id, step, _)| id == need && is_creation(step)));
+                        running.push(self.timed(step, fresh).map(|result| (*id, result)).boxed_local());
+                    }
+                    !ready
+                });
+            }
+            match running.next().await {
+                Some((id, Ok(()))) => {
+                    done.insert(id);
+                }
+                Some((_, Err(error))) => {
+                    failure.get_or_insert(error);
+                }
+                None => return failure.map_or(Ok(()), Err),
+            }
+        }
+    }
+
+    async fn timed(&self, step: &Step, fresh: bool) -> Result<(), Error> {
+        let begun = Instant::now();
+        self.progress.begin(step);
+        let result = self.step(step, fresh).await;
+        self.progress.end(step);
+        let ms = begun.elapsed().as_millis();
+        match &result {
+            Ok(()) => tracing::info!(step = %step, ms, "done"),
+            Err(error) => tracing::error!(step = %step, ms, error = error.reason(), "failed"),
+        }
+        result
+    }
+
+    /// One step. `fresh`: it is about an object that this very run made, which may not be everywhere yet.
+    async fn step(&self, step: &Step, fresh: bool) -> Result<(), Error> {
+        match step {
+            Step::CreateTags { ids, tags } => tags::create(self, ids, tags).await,
+            Step::DeleteTags { ids, tags } => tags::delete(self, ids, tags).await,
+            Step::ConfirmTags { ids, tag, mark } => tags::confirm(self, ids, tag, mark).await,
+            Step::EditAwsAuth { change, .. } => aws_auth::edit(self, change).await,
+            step => iam::step(self, step, fresh).await,
+        }
+    }
+}
+
+fn is_creation(step: &Step) -> bool {
+    matches!(step, Step::CreateRole { .. } | Step::CreateInstanceProfile { .. })
+}

@@ -1,0 +1,61 @@
+//! The steps on the tags of subnets and security groups.
+
+use super::Apply;
+use crate::aws::ec2::{self, Kind};
+use crate::error::Error;
+use backon::{ExponentialBuilder, Retryable as _};
+use karpenter_prereqs_core::ownership::{Mark, Tags};
+use karpenter_prereqs_core::spec::DiscoveryTag;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+pub(super) async fn create(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Error> {
+    ec2::create_tags(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
+}
+
+pub(super) async fn delete(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Error> {
+    ec2::delete_tags(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
+}
+
+/// Reads the tags again. Two that tag at once each see nothing before; the one whose value does not stand takes its
+/// mark off and fails.
+pub(super) async fn confirm(apply: &Apply<'_>, ids: &[String], tag: &DiscoveryTag, mark: &Mark) -> Result<(), Error> {
+    // A tag that was just written may not be read yet; one with another value is an answer.
+    let read = || async {
+        let found = read(apply, ids).await.map_err(Unsettled::Failed)?;
+        let absent = ids.iter().any(|id| found.get(id).is_none_or(|tags| !tags.contains_key(&tag.key)));
+        if absent { Err(Unsettled::Absent(found)) } else { Ok(found) }
+    };
+    let backoff = ExponentialBuilder::new()
+        .with_min_delay(apply.budget.patience / 240)
+        .with_max_delay((apply.budget.patience / 12).max(Duration::from_millis(100)))
+        .without_max_times()
+        .with_total_delay(Some(apply.budget.patience / 4));
+    let found = match read.retry(backoff).when(|error| matches!(error, Unsettled::Absent(_))).await {
+        Ok(found) | Err(Unsettled::Absent(found)) => found,
+        Err(Unsettled::Failed(error)) => return Err(error),
+    };
+    let lost: Vec<_> = ids.iter().filter(|id| found.get(*id).and_then(|tags| tags.get(&tag.key)) != Some(&tag.value)).cloned().collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    delete(apply, &lost, &Tags::from([(mark.key().to_owned(), tag.noted())])).await?;
+    Err(Error::LostRace { ids: lost.join(", "), key: tag.key.clone() })
+}
+
+enum Unsettled {
+    Absent(BTreeMap<String, Tags>),
+    Failed(Error),
+}
+
+async fn read(apply: &Apply<'_>, ids: &[String]) -> Result<BTreeMap<String, Tags>, Error> {
+    let of_kind = |subnets: bool| -> BTreeSet<String> { ids.iter().filter(|id| matches!(Kind::of(id), Kind::Subnet) == subnets).cloned().collect() };
+    let (subnets, groups, none) = (of_kind(true), of_kind(false), BTreeSet::new());
+    let (mut found, groups) = futures::try_join!(
+        ec2::tagged(&apply.clients.ec2, Kind::Subnet, &subnets, &none),
+        ec2::tagged(&apply.clients.ec2, Kind::SecurityGroup, &groups, &none),
+    )
+    .map_err(Error::Aws)?;
+    found.extend(groups);
+    Ok(found)
+}

@@ -1,0 +1,129 @@
+//! Amazon EC2: subnets, security groups, launch templates, tags.
+
+use crate::error::AwsError;
+use aws_sdk_ec2::{Client, types};
+use karpenter_prereqs_core::ownership::{Mark, Tags};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What EC2 says when one of the ids is not there. The others are then asked for by themselves.
+const NOT_FOUND: &[&str] = &[
+    "InvalidSubnetID.NotFound",
+    "InvalidSubnetId.NotFound",
+    "InvalidGroup.NotFound",
+    "InvalidGroupId.NotFound",
+    "InvalidSecurityGroupID.NotFound",
+    "InvalidGroupId.Malformed",
+    "InvalidSubnetID.Malformed",
+];
+
+/// The values that one filter takes
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>).
+const FILTER_VALUES_MAX: usize = 200;
+
+/// Which of the two kinds of resource.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Subnet,
+    SecurityGroup,
+}
+
+/// The tags of the resources with these ids, and of all that carry one of these marks; an id that is not there is
+/// not in the answer.
+pub(crate) async fn tagged(client: &Client, kind: Kind, ids: &BTreeSet<String>, marks: &BTreeSet<Mark>) -> Result<BTreeMap<String, Tags>, AwsError> {
+    let ids: Vec<_> = ids.iter().cloned().collect();
+    let mut filters: Vec<_> = ids.chunks(FILTER_VALUES_MAX).map(|ids| filter(kind.id_filter(), ids.to_vec())).collect();
+    let keys = marks.iter().flat_map(|mark| [mark.key().to_owned(), mark.former_key()]).collect::<Vec<_>>();
+    if !keys.is_empty() {
+        filters.push(filter("tag-key", keys));
+    }
+    let found = futures::future::try_join_all(filters.into_iter().map(|filter| described(client, kind, filter))).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The security groups that a version of a launch template names; none when it names none.
+pub(crate) async fn launch_template_groups(client: &Client, id: &str, version: &str) -> Result<BTreeSet<String>, AwsError> {
+    let call = client.describe_launch_template_versions().launch_template_id(id).versions(version);
+    let found = call.send().await.map_err(|error| AwsError::new(format!("describe version {version} of launch template {id}"), &error))?;
+    let data = found.launch_template_versions().iter().filter_map(|version| version.launch_template_data());
+    Ok(data
+        .flat_map(|data| {
+            let of_interfaces = data.network_interfaces().iter().flat_map(|interface| interface.groups());
+            data.security_group_ids().iter().chain(of_interfaces)
+        })
+        .cloned()
+        .collect())
+}
+
+/// Puts these tags on these resources, over whatever values stand there.
+pub(crate) async fn create_tags(client: &Client, ids: &[String], tags: &Tags) -> Result<(), AwsError> {
+    let call = client.create_tags().set_resources(Some(ids.to_vec())).set_tags(Some(pairs(tags)));
+    call.send().await.map(drop).map_err(|error| AwsError::new(format!("tag {}", ids.join(", ")), &error))
+}
+
+/// Takes these tags off these resources where they have just these values; what is gone is done.
+pub(crate) async fn delete_tags(client: &Client, ids: &[String], tags: &Tags) -> Result<(), AwsError> {
+    let delete = |ids: Vec<String>| async move {
+        let call = client.delete_tags().set_resources(Some(ids.clone())).set_tags(Some(pairs(tags)));
+        call.send().await.map(drop).map_err(|error| AwsError::new(format!("untag {}", ids.join(", ")), &error))
+    };
+    match delete(ids.to_vec()).await {
+        // One that is gone fails the call for all.
+        Err(error) if error.is(NOT_FOUND) => {
+            for id in ids {
+                match delete(vec![id.clone()]).await {
+                    Err(error) if error.is(NOT_FOUND) => {}
+                    other => other?,
+                }
+            }
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+impl Kind {
+    fn id_filter(self) -> &'static str {
+        match self {
+            Self::Subnet => "subnet-id",
+            Self::SecurityGroup => "group-id",
+        }
+    }
+
+    /// The kind that an id names.
+    pub(crate) fn of(id: &str) -> Self {
+        if id.starts_with("subnet-") { Self::Subnet } else { Self::SecurityGroup }
+    }
+}
+
+async fn described(client: &Client, kind: Kind, filter: types::Filter) -> Result<Vec<(String, Tags)>, AwsError> {
+    let mut found = Vec::new();
+    match kind {
+        Kind::Subnet => {
+            let mut pages = client.describe_subnets().filters(filter).into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| AwsError::new("describe subnets", &error))?;
+                found.extend(page.subnets.unwrap_or_default().into_iter().filter_map(|subnet| Some((subnet.subnet_id?, read(subnet.tags)))));
+            }
+        }
+        Kind::SecurityGroup => {
+            let mut pages = client.describe_security_groups().filters(filter).into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| AwsError::new("describe security groups", &error))?;
+                found.extend(page.security_groups.unwrap_or_default().into_iter().filter_map(|group| Some((group.group_id?, read(group.tags)))));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn filter(name: &str, values: Vec<String>) -> types::Filter {
+    types::Filter::builder().name(name).set_values(Some(values)).build()
+}
+
+fn pairs(tags: &Tags) -> Vec<types::Tag> {
+    tags.iter().map(|(key, value)| types::Tag::builder().key(key).value(value).build()).collect()
+}
+
+fn read(tags: Option<Vec<types::Tag>>) -> Tags {
+    tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
+}

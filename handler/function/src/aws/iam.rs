@@ -1,0 +1,132 @@
+//! AWS IAM: roles, instance profiles, the OIDC provider.
+
+use crate::error::AwsError;
+use aws_sdk_iam::{Client, types};
+use karpenter_prereqs_core::observed::{InstanceProfile, OidcProvider, Role};
+use karpenter_prereqs_core::ownership::Tags;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What IAM says when a thing is not there, and when it is there already.
+pub(crate) const NOT_FOUND: &[&str] = &["NoSuchEntity"];
+pub(crate) const EXISTS: &[&str] = &["EntityAlreadyExists"];
+/// What heals with time, beyond what the SDK retries itself: another change of the same object is under way, or
+/// IAM's copies do not agree yet that the last attachment is gone.
+pub(crate) const UNSETTLED: &[&str] = &["ConcurrentModification", "EntityTemporarilyUnmodifiable", "DeleteConflict"];
+/// A profile that holds a role already.
+pub(crate) const FULL: &[&str] = &["LimitExceeded"];
+
+/// The role of that name with all that hangs on it; `None` when there is none. Of its inline policies, the
+/// document of `document_of` is read.
+pub(crate) async fn role(client: &Client, name: &str, document_of: Option<&str>) -> Result<Option<Role>, AwsError> {
+    let (role, attached, inline, document) = futures::try_join!(
+        async {
+            let result = client.get_role().role_name(name).send().await;
+            found(result.map(|found| found.role), |error| AwsError::new(format!("get role `{name}`"), &error))
+        },
+        attached(client, name),
+        inline(client, name),
+        async {
+            match document_of {
+                Some(policy) => inline_document(client, name, policy).await,
+                None => Ok(None),
+            }
+        },
+    )?;
+    let Some(role) = role.flatten() else { return Ok(None) };
+    let mut inline: BTreeMap<String, Option<Value>> = inline.into_iter().map(|name| (name, None)).collect();
+    if let (Some(policy), Some(document)) = (document_of, document) {
+        inline.insert(policy.to_owned(), Some(document));
+    }
+    Ok(Some(Role {
+        trust: role.assume_role_policy_document().map(decoded).unwrap_or_default(),
+        tags: read(role.tags()),
+        name: role.role_name,
+        path: role.path,
+        attached,
+        inline,
+    }))
+}
+
+/// The instance profile of that name; `None` when there is none.
+pub(crate) async fn instance_profile(client: &Client, name: &str) -> Result<Option<InstanceProfile>, AwsError> {
+    let result = client.get_instance_profile().instance_profile_name(name).send().await;
+    let profile = found(result.map(|found| found.instance_profile), |error| AwsError::new(format!("get instance profile `{name}`"), &error))?;
+    Ok(profile.flatten().map(|profile| InstanceProfile {
+        roles: profile.roles().iter().map(|role| role.role_name().to_owned()).collect(),
+        tags: read(profile.tags()),
+        name: profile.instance_profile_name,
+        path: profile.path,
+    }))
+}
+
+/// The names of the instance profiles that hold a role.
+pub(crate) async fn profiles_of_role(client: &Client, role: &str) -> Result<Vec<String>, AwsError> {
+    let mut names = Vec::new();
+    let mut pages = client.list_instance_profiles_for_role().role_name(role).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = found(page, |error| AwsError::new(format!("list the instance profiles of role `{role}`"), &error))?;
+        names.extend(page.into_iter().flat_map(|page| page.instance_profiles).map(|profile| profile.instance_profile_name));
+    }
+    Ok(names)
+}
+
+/// The OIDC provider of that ARN; `None` when there is none.
+pub(crate) async fn oidc_provider(client: &Client, arn: &str) -> Result<Option<OidcProvider>, AwsError> {
+    let result = client.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send().await;
+    let provider = found(result, |error| AwsError::new(format!("get OIDC provider {arn}"), &error))?;
+    Ok(provider.map(|provider| OidcProvider { arn: arn.to_owned(), client_ids: provider.client_id_list.unwrap_or_default() }))
+}
+
+/// Tags as the service takes them.
+pub(crate) fn pairs(tags: &Tags) -> Result<Vec<types::Tag>, AwsError> {
+    tags.iter()
+        .map(|(key, value)| types::Tag::builder().key(key).value(value).build())
+        .collect::<Result<_, _>>()
+        .map_err(|error| AwsError::local("make a tag", &error))
+}
+
+async fn attached(client: &Client, role: &str) -> Result<BTreeSet<String>, AwsError> {
+    let mut arns = BTreeSet::new();
+    let mut pages = client.list_attached_role_policies().role_name(role).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = found(page, |error| AwsError::new(format!("list the policies attached to role `{role}`"), &error))?;
+        let policies = page.and_then(|page| page.attached_policies).unwrap_or_default();
+        arns.extend(policies.into_iter().filter_map(|policy| policy.policy_arn));
+    }
+    Ok(arns)
+}
+
+async fn inline(client: &Client, role: &str) -> Result<Vec<String>, AwsError> {
+    let mut names = Vec::new();
+    let mut pages = client.list_role_policies().role_name(role).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = found(page, |error| AwsError::new(format!("list the inline policies of role `{role}`"), &error))?;
+        names.extend(page.into_iter().flat_map(|page| page.policy_names));
+    }
+    Ok(names)
+}
+
+async fn inline_document(client: &Client, role: &str, policy: &str) -> Result<Option<Value>, AwsError> {
+    let result = client.get_role_policy().role_name(role).policy_name(policy).send().await;
+    let policy = found(result, |error| AwsError::new(format!("get inline policy `{policy}` of role `{role}`"), &error))?;
+    Ok(policy.map(|policy| decoded(&policy.policy_document)))
+}
+
+/// A document as IAM hands it out, URL-encoded; `Null` when it is no JSON, so that it is written anew.
+fn decoded(document: &str) -> Value {
+    let text = percent_encoding::percent_decode_str(document).decode_utf8_lossy();
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+fn found<T, E>(result: Result<T, E>, error: impl FnOnce(E) -> AwsError) -> Result<Option<T>, AwsError> {
+    match result.map_err(error) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is(NOT_FOUND) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn read(tags: &[types::Tag]) -> Tags {
+    tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
+}

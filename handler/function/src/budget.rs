@@ -1,0 +1,54 @@
+//! How long each part of a run may take: fractions of what there is, so that a short deadline is kept as well as a
+//! long one.
+
+use karpenter_prereqs_core::event::Envelope;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// The most that is kept back for the answer: a presigned PUT with its retries.
+const ANSWER_MOST: Duration = Duration::from_secs(15);
+
+/// The most that is kept back for taking a failed replacement back.
+const UNDO_MOST: Duration = Duration::from_secs(90);
+
+/// The longest wait for what heals with time: fresh IAM objects and permissions.
+const PATIENCE_MOST: Duration = Duration::from_secs(60);
+
+/// The moments at which the parts of a run must end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// Reading and changing the world.
+    pub(crate) work: Instant,
+    /// Taking a failed replacement back.
+    pub(crate) undo: Instant,
+    /// The answer's delivery.
+    pub(crate) answer: Instant,
+    /// How long to wait for what heals with time.
+    pub(crate) patience: Duration,
+}
+
+impl Budget {
+    /// Divides the time until the earlier of Lambda's deadline and the moment CloudFormation gives up. A moment that
+    /// has passed leaves the answer a second all the same: late, it harms nobody.
+    pub(crate) fn new(lambda_deadline: SystemTime, envelope: &Envelope) -> Self {
+        const LEAST: Duration = Duration::from_secs(1);
+        let now = SystemTime::now();
+        let until_lambda = lambda_deadline.duration_since(now).unwrap_or(LEAST);
+        let until_given_up = envelope
+            .given_up_at()
+            .map(|at| UNIX_EPOCH + Duration::from_secs(u64::try_from(at).unwrap_or_default()))
+            .map(|at| at.duration_since(now).unwrap_or(LEAST));
+        let whole = until_given_up.map_or(until_lambda, |other| other.min(until_lambda)).max(LEAST);
+        // Lambda's clock stops the process; a last sliver is for the way back to it.
+        let answer = Instant::now() + whole.mul_f64(0.98);
+        let undo = answer - (whole / 6).min(ANSWER_MOST);
+        let work = undo - (whole / 5).min(UNDO_MOST);
+        Self { work, undo, answer, patience: (whole / 5).min(PATIENCE_MOST) }
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,163 @@
+//! The one orchestration: whatever comes in, an answer goes out.
+
+mod operation;
+
+use crate::apply::Progress;
+use crate::aws::Clients;
+use crate::budget::{Budget, unix_now};
+use crate::error::{Error, chain};
+use crate::reply::{self, Undelivered};
+use aws_config::SdkConfig;
+use futures::FutureExt as _;
+use karpenter_prereqs_core::answer::{self, Outcome, id_without_identity};
+use karpenter_prereqs_core::event::{Envelope, EventError, Operation, Request, unwrap_sns};
+use karpenter_prereqs_core::ownership::{Generation, Owner};
+use karpenter_prereqs_core::response_url::UrlRefused;
+use karpenter_prereqs_core::spec::Spec;
+use lambda_runtime::LambdaEvent;
+use serde_json::Value;
+use std::panic::AssertUnwindSafe;
+use tokio::time::Instant;
+
+/// The clients of one process.
+#[derive(Debug)]
+pub struct Function {
+    clients: Clients,
+    http: reqwest::Client,
+    custom_endpoint: bool,
+}
+
+impl Function {
+    /// Clients from the SDK's configuration. `custom_endpoint`: AWS is stood in for, so the answer may go to any
+    /// host; else only to S3.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(config: SdkConfig, custom_endpoint: bool) -> Result<Self, reqwest::Error> {
+        Ok(Self { clients: Clients::new(config), http: reply::client()?, custom_endpoint })
+    }
+}
+
+/// Why CloudFormation got no answer. Lambda then delivers the event again.
+#[derive(Debug, thiserror::Error)]
+pub enum Unanswered {
+    /// There is nowhere to answer to.
+    #[error("{}", chain(.0))]
+    NoEnvelope(EventError),
+    /// The URL is not one of CloudFormation's.
+    #[error(transparent)]
+    Url(UrlRefused),
+    /// S3 did not take it.
+    #[error("{}", chain(.0))]
+    Undelivered(Undelivered),
+}
+
+/// Serves one event: reads the envelope, does the work under a deadline and a panic guard, and puts the answer.
+///
+/// # Errors
+/// Only when no answer could be delivered: what the work came to is in the answer.
+pub async fn handle(event: LambdaEvent<Value>, function: &Function) -> Result<(), Unanswered> {
+    let begun = Instant::now();
+    let payload = unwrap_sns(event.payload);
+    let envelope = Envelope::read(&payload).map_err(Unanswered::NoEnvelope).inspect_err(logged)?;
+    if !function.custom_endpoint {
+        envelope.response_url.check(&envelope.scope.partition).map_err(Unanswered::Url).inspect_err(logged)?;
+    }
+    let budget = Budget::new(event.context.deadline(), &envelope);
+    let (id, outcome) = serve(function, &envelope, payload, budget).await;
+    let failed = match &outcome {
+        Outcome::Success(_) => None,
+        Outcome::Failed(reason) => Some(reason.as_str()),
+    };
+    let body = answer::body(&envelope, &id, &outcome);
+    let status = if failed.is_some() { "FAILED" } else { "SUCCESS" };
+    let delivered = reply::put(&function.http, &envelope.response_url, &body, budget.answer).await;
+    let ms = begun.elapsed().as_millis();
+    tracing::info!(status, reason = failed, physical_resource_id = id, delivered = delivered.is_ok(), ms, "outcome");
+    delivered.map_err(Unanswered::Undelivered).inspect_err(logged)
+}
+
+/// What the request came to, and the id to answer with.
+async fn serve(function: &Function, envelope: &Envelope, payload: Value, budget: Budget) -> (String, Outcome) {
+    let request = match Request::read(payload) {
+        Ok(request) => request,
+        Err(error) => return (fallback_id(envelope), Outcome::Failed(Error::Event(error).reason())),
+    };
+    tracing::info!(
+        operation = request.operation.name(),
+        request_id = envelope.request_id,
+        stack_id = envelope.stack_id,
+        logical_resource_id = envelope.logical_resource_id,
+        physical_resource_id = envelope.physical_resource_id,
+        response_url = %envelope.response_url,
+        "request"
+    );
+    let progress = Progress::default();
+    let owner = Owner { stack_id: envelope.stack_id.clone(), logical_resource_id: envelope.logical_resource_id.clone() };
+    let run = Run { clients: &function.clients, envelope, owner: &owner, operation: &request.operation, budget, progress: &progress };
+    let failed_id = run.id_of_failure(&request);
+    // The inner guards leave time to take things back; this one is for what they cannot see.
+    match run.guarded(budget.undo, run.serve(&request)).await {
+        Ok((id, attributes)) => (id, Outcome::Success(attributes)),
+        Err(error) => (failed_id, Outcome::Failed(error.reason())),
+    }
+}
+
+/// One request, and what its parts work with.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) clients: &'a Clients,
+    pub(crate) envelope: &'a Envelope,
+    pub(crate) owner: &'a Owner,
+    pub(crate) operation: &'a Operation,
+    pub(crate) budget: Budget,
+    pub(crate) progress: &'a Progress,
+}
+
+impl Run<'_> {
+    /// The generation of what a spec wants.
+    pub(crate) fn generation(&self, spec: &Spec) -> Generation {
+        Generation::of(&self.envelope.stack_id, &self.envelope.logical_resource_id, &spec.identity())
+    }
+
+    /// The future's result, if it comes before the moment and without a panic.
+    pub(crate) async fn guarded<T>(&self, until: Instant, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        // Boxed: the state of a whole run is large, and its type is deeper than the compiler likes to look.
+        let work = AssertUnwindSafe(work.boxed_local()).catch_unwind();
+        match tokio::time::timeout_at(until, work).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => {
+                let message = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+                Err(Error::Panicked { during: self.progress.shown(), message: message.unwrap_or_else(|| "no message".to_owned()) })
+            }
+            Err(_) => Err(Error::OutOfTime { during: self.progress.shown() }),
+        }
+    }
+
+    /// The id that a failure is answered with: what the resource has, or what this Create would have made, so that
+    /// the Delete that follows finds it.
+    fn id_of_failure(&self, request: &Request) -> String {
+        match self.operation {
+            Operation::Update { physical_resource_id, .. } | Operation::Delete { physical_resource_id } => physical_resource_id.clone(),
+            Operation::Create => Spec::lenient(&request.properties, &self.envelope.scope)
+                .map_or_else(|| fallback_id(self.envelope), |spec| self.generation(&spec).physical_resource_id().to_owned()),
+        }
+    }
+
+    /// Whether CloudFormation has given up on the event, by the event's date.
+    pub(crate) fn stale(&self) -> Result<(), Error> {
+        let (now, envelope) = (unix_now(), self.envelope);
+        match (envelope.given_up_at(), envelope.response_url.issued_at()) {
+            (Some(given_up_at), Some(issued_at)) if given_up_at < now => Err(Error::Stale { age: now - issued_at, patience: envelope.service_timeout }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn fallback_id(envelope: &Envelope) -> String {
+    envelope.physical_resource_id.clone().unwrap_or_else(|| id_without_identity(&envelope.logical_resource_id))
+}
+
+fn logged(error: &Unanswered) {
+    tracing::error!(%error, "CloudFormation gets no answer from this run");
+}

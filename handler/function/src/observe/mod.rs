@@ -1,0 +1,140 @@
+//! Reads the world side by side: only what must follow another read waits for it.
+
+mod discovery;
+
+use crate::aws::{Clients, eks, iam};
+use crate::cluster::Kubernetes;
+use crate::error::Error;
+use karpenter_prereqs_core::names::issuer_without_scheme;
+use karpenter_prereqs_core::observed::{AwsAuth, Cluster, Discovery, Observed};
+use karpenter_prereqs_core::ownership::Mark;
+use karpenter_prereqs_core::spec::{NodeAccess, NodeRole, Spec};
+use std::collections::BTreeSet;
+
+/// What is looked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Look<'a> {
+    /// Names the objects.
+    pub(crate) spec: &'a Spec,
+    /// What was wanted before, on an Update: its traces are looked for too.
+    pub(crate) old: Option<&'a Spec>,
+    /// The generations whose traces are looked for.
+    pub(crate) marks: &'a BTreeSet<Mark>,
+    /// Whether it is to be there or to go.
+    pub(crate) aim: Aim,
+}
+
+/// Whether the resource is to be there or to go: to go needs less of the cluster, and more of the node role.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aim {
+    Converge,
+    Release,
+}
+
+/// The world, and the way to its ConfigMap.
+pub(crate) struct World {
+    pub(crate) observed: Observed,
+    /// Absent when nothing depends on the ConfigMap.
+    pub(crate) kubernetes: Option<Kubernetes>,
+}
+
+/// Reads everything that the plan depends on.
+pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, Error> {
+    let cluster = async {
+        let cluster = eks::cluster(&clients.eks, &look.spec.cluster_name).await.map_err(Error::Aws)?;
+        of_cluster(clients, look, cluster).await
+    };
+    let roles = async { roles(clients, look).await };
+    let (found, (node_role, profiles_of_node_role, controller_role, instance_profile)) = futures::try_join!(cluster, roles)?;
+    let observed = Observed {
+        cluster: found.cluster,
+        oidc_provider: found.oidc_provider,
+        node_role,
+        profiles_of_node_role,
+        controller_role,
+        instance_profile,
+        discovery: found.discovery,
+        aws_auth: found.aws_auth,
+        access_entry_type: found.access_entry_type,
+    };
+    Ok(World { observed, kubernetes: found.kubernetes })
+}
+
+/// What can be read once the cluster is known.
+struct OfCluster {
+    cluster: Option<Cluster>,
+    oidc_provider: Option<karpenter_prereqs_core::observed::OidcProvider>,
+    discovery: Discovery,
+    aws_auth: AwsAuth,
+    kubernetes: Option<Kubernetes>,
+    access_entry_type: Option<String>,
+}
+
+async fn of_cluster(clients: &Clients, look: Look<'_>, cluster: Option<Cluster>) -> Result<OfCluster, Error> {
+    let converging = look.aim == Aim::Converge;
+    let serving = cluster.as_ref().filter(|cluster| is_serving(cluster));
+    let provider = async {
+        let issuer = serving.and_then(|cluster| cluster.issuer.as_deref()).filter(|_| converging);
+        match issuer {
+            Some(issuer) => {
+                let arn = look.spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
+                iam::oidc_provider(&clients.iam, &arn).await.map_err(Error::Aws)
+            }
+            None => Ok(None),
+        }
+    };
+    let entry = async {
+        let relevant = serving.filter(|cluster| converging && cluster.authentication_mode.has_access_entries() && wants_aws_auth(look, cluster));
+        match relevant {
+            Some(_) => eks::access_entry_type(&clients.eks, &look.spec.cluster_name, &look.spec.node_role_arn()).await.map_err(Error::Aws),
+            None => Ok(None),
+        }
+    };
+    let config_map = async {
+        match serving.filter(|cluster| wants_aws_auth(look, cluster)) {
+            Some(cluster) => {
+                let kubernetes = Kubernetes::connect(clients, look.spec, cluster).await.map_err(Error::Cluster)?;
+                let read = kubernetes.get().await.map_err(Error::Cluster)?;
+                let aws_auth = read.map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
+                Ok((aws_auth, Some(kubernetes)))
+            }
+            None => Ok((AwsAuth::NotRead, None)),
+        }
+    };
+    let discovery = async { discovery::discover(clients, look, serving).await.map_err(Error::Aws) };
+    let (oidc_provider, access_entry_type, (aws_auth, kubernetes), discovery) = futures::try_join!(provider, entry, config_map, discovery)?;
+    Ok(OfCluster { oidc_provider, discovery, aws_auth, kubernetes, access_entry_type, cluster })
+}
+
+type Roles = (
+    Option<karpenter_prereqs_core::observed::Role>,
+    Vec<String>,
+    Option<karpenter_prereqs_core::observed::Role>,
+    Option<karpenter_prereqs_core::observed::InstanceProfile>,
+);
+
+async fn roles(clients: &Clients, look: Look<'_>) -> Result<Roles, Error> {
+    let (iam, spec) = (&clients.iam, look.spec);
+    let policy = spec.controller_policy_name();
+    let made = matches!(spec.node_role, NodeRole::Made { .. });
+    let read = async {
+        futures::try_join!(
+            iam::role(iam, spec.node_role_name(), None),
+            async { if made && look.aim == Aim::Release { iam::profiles_of_role(iam, spec.node_role_name()).await } else { Ok(Vec::new()) } },
+            iam::role(iam, &spec.controller_role_name, Some(&policy)),
+            iam::instance_profile(iam, &spec.instance_profile_name),
+        )
+    };
+    read.await.map_err(Error::Aws)
+}
+
+/// A cluster whose API server is there; one that goes takes its ConfigMap along.
+fn is_serving(cluster: &Cluster) -> bool {
+    !cluster.endpoint.is_empty() && cluster.status != "DELETING" && cluster.status != "CREATING"
+}
+
+/// Whether an entry is wanted, or was wanted before and may be there.
+fn wants_aws_auth(look: Look<'_>, cluster: &Cluster) -> bool {
+    let wants = |access: NodeAccess| access.wants_aws_auth(cluster.authentication_mode);
+    wants(look.spec.node_access) || look.old.is_some_and(|old| wants(old.node_access))
+}

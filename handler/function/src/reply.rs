@@ -1,0 +1,53 @@
+//! The PUT to the presigned URL.
+
+use backon::{ExponentialBuilder, Retryable};
+use karpenter_prereqs_core::response_url::ResponseUrl;
+use reqwest::{Client, StatusCode, header, redirect};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Why the answer did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub enum Undelivered {
+    /// S3 answered with something else than success.
+    #[error("S3 answered the PUT of the answer with {0}")]
+    Status(StatusCode),
+    /// No answer came.
+    #[error("the PUT of the answer failed")]
+    Connection(#[source] reqwest::Error),
+    /// The time was up.
+    #[error("the answer could not be delivered in time")]
+    OutOfTime,
+}
+
+/// The client for the PUT.
+///
+/// # Errors
+/// When the TLS configuration cannot be built: the machine has no root certificates.
+pub(crate) fn client() -> Result<Client, reqwest::Error> {
+    // A presigned URL is for one host: a redirect would carry the answer elsewhere.
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that builds it")]
+    Client::builder().redirect(redirect::Policy::none()).no_proxy().connect_timeout(Duration::from_secs(5)).build()
+}
+
+/// Puts the body, again and again until it is there or the time is up; the first that arrives counts, and all are
+/// the same.
+///
+/// # Errors
+/// The last failure, or [`Undelivered::OutOfTime`].
+pub(crate) async fn put(client: &Client, url: &ResponseUrl, body: &str, until: Instant) -> Result<(), Undelivered> {
+    let left = until.saturating_duration_since(Instant::now());
+    // A PUT that hangs leaves time for others.
+    let attempt = (left / 4).max(Duration::from_millis(200));
+    let put = || async {
+        // In the older form of the URL the content type is part of what was signed, and it was signed empty.
+        let request = client.put(url.expose()).header(header::CONTENT_TYPE, "").timeout(attempt).body(body.to_owned());
+        let response = request.send().await.map_err(|error| Undelivered::Connection(error.without_url()))?;
+        if response.status().is_success() { Ok(()) } else { Err(Undelivered::Status(response.status())) }
+    };
+    let backoff = ExponentialBuilder::new().with_min_delay(left / 200).with_max_delay(left / 10).without_max_times().with_jitter();
+    let retried = put.retry(backoff).notify(|error, after| {
+        tracing::warn!(error = crate::error::chain(error), after_ms = after.as_millis(), "the answer is sent again");
+    });
+    tokio::time::timeout_at(until, retried).await.unwrap_or(Err(Undelivered::OutOfTime))
+}

@@ -1,0 +1,173 @@
+//! The whole local cloud, for one test or one person.
+
+use std::{path::Path, sync::Arc};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+
+use crate::{
+    cluster::{Cluster, ClusterOptions},
+    error::Error,
+    folder::RunFolder,
+    gateway::{Gateway, StsProxy},
+    ministack::{Ministack, MinistackOptions},
+    pki::Pki,
+    tools::Tools,
+};
+
+/// What a cloud is like.
+#[derive(Debug, Clone)]
+pub struct CloudOptions {
+    /// Whether AWS enforces IAM policies, trust documents and signatures.
+    pub auth: bool,
+    /// Whether the function speaks TLS with AWS, under the cloud's own authority.
+    pub tls: bool,
+    /// The account.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// Whether the folder of logs stays though all went well.
+    pub keep: bool,
+}
+
+impl Default for CloudOptions {
+    fn default() -> Self {
+        Self {
+            auth: true,
+            tls: false,
+            account: "111122223333".to_owned(),
+            region: "us-east-1".to_owned(),
+            keep: false,
+        }
+    }
+}
+
+/// An AWS account, with the gateway before it, that lives as long as this value.
+pub struct Cloud {
+    ministack: Ministack,
+    gateway: Gateway,
+    sts_proxy: StsProxy,
+    pki: Pki,
+    options: CloudOptions,
+    // Last, since what is above writes into it until it has ended.
+    folder: Arc<RunFolder>,
+}
+
+impl Cloud {
+    /// Brings up MiniStack, the gateway and the STS proxy.
+    ///
+    /// # Errors
+    /// Whatever keeps a part from coming up; the folder of logs then stays, and stderr names it.
+    pub async fn start(options: CloudOptions) -> Result<Self, Error> {
+        let folder = Arc::new(RunFolder::new()?);
+        if options.keep {
+            folder.keep();
+        }
+        Self::start_in(Arc::clone(&folder), options).await.inspect_err(|_| folder.keep())
+    }
+
+    async fn start_in(folder: Arc<RunFolder>, options: CloudOptions) -> Result<Self, Error> {
+        // reqwest and the SDK take the process's provider; a second installation is refused, and is
+        // the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let tools = Tools::locate().await?;
+        let pki = Pki::new(folder.subfolder("pki")?)?;
+
+        // The port must be known before MiniStack starts, and MiniStack's before the gateway serves.
+        let bound = Gateway::bind().await.map_err(Error::file("bind", "the gateway's port"))?;
+        let gateway_config = match options.tls {
+            true => Some(pki.server("gateway", &["127.0.0.1", "localhost"])?.server_config()?),
+            false => None,
+        };
+        let ministack_options = MinistackOptions {
+            auth: options.auth,
+            account: options.account.clone(),
+            region: options.region.clone(),
+            function_endpoint: Some(bound.url(options.tls)),
+            function_ca: options.tls.then(|| pki.ca_path()),
+        };
+        let ministack =
+            Ministack::start(&folder.subfolder("ministack")?, &tools.python, &ministack_options).await?;
+        let gateway = Gateway::serve(bound, ministack.address(), gateway_config);
+
+        let sts_host = format!("sts.{}.amazonaws.com", options.region);
+        let sts_config = pki.server("sts", &[&sts_host])?.server_config()?;
+        let sts_proxy = StsProxy::start(ministack.address(), sts_config)
+            .await
+            .map_err(Error::file("bind", "the STS proxy's port"))?;
+
+        Ok(Self { ministack, gateway, sts_proxy, pki, options, folder })
+    }
+
+    /// Makes an EKS cluster with its control plane, network, node groups and OIDC provider.
+    ///
+    /// # Errors
+    /// Whatever keeps a part from coming up; the folder of logs then stays, and stderr names it.
+    pub async fn create_cluster(&self, name: &str, options: ClusterOptions) -> Result<Cluster, Error> {
+        Cluster::create(self, name, options).await.inspect_err(|_| self.folder.keep())
+    }
+
+    /// How to call AWS as the account's root, who may do everything.
+    pub fn admin(&self) -> SdkConfig {
+        self.sdk_config(Credentials::new(&self.options.account, "test", None, None, "root"))
+    }
+
+    /// How to call AWS with these credentials: MiniStack itself, not the gateway, so that what a
+    /// test does is not counted with what the function does.
+    pub fn sdk_config(&self, credentials: Credentials) -> SdkConfig {
+        sdk_config(self.ministack.url(), &self.options.region, credentials)
+    }
+
+    /// The account.
+    pub fn account(&self) -> &str {
+        &self.options.account
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.options.region
+    }
+
+    /// The gateway, through which every call of the function goes.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// The address of MiniStack.
+    pub fn aws_url(&self) -> &str {
+        self.ministack.url()
+    }
+
+    /// The proxy through which an authenticator reaches the STS host.
+    pub fn sts_proxy(&self) -> &StsProxy {
+        &self.sts_proxy
+    }
+
+    /// The authority that all certificates of this cloud are from.
+    pub fn pki(&self) -> &Pki {
+        &self.pki
+    }
+
+    /// The folder of logs.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn run_folder(&self) -> &Arc<RunFolder> {
+        &self.folder
+    }
+}
+
+pub(crate) fn sdk_config(endpoint: &str, region: &str, credentials: Credentials) -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http)
+        .region(Region::new(region.to_owned()))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}

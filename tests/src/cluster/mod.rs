@@ -1,0 +1,355 @@
+//! An EKS cluster: AWS's objects for it, and a control plane of real programs.
+
+mod network;
+mod node_groups;
+
+use std::{sync::Arc, time::Duration};
+
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_sdk_eks::types::{
+    AuthenticationMode, ClusterStatus, CreateAccessConfigRequest, KubernetesNetworkConfigRequest,
+    VpcConfigRequest,
+};
+
+pub use self::node_groups::{LaunchTemplate, NodeGroup, NodeGroupOptions};
+use self::network::Network;
+use crate::{
+    cloud::Cloud,
+    control_plane::{ControlPlane, ControlPlaneOptions, Identity},
+    error::Error,
+    folder::RunFolder,
+    gateway::{ClusterRewrite, Gateway, KubernetesGateway},
+    node::{Node, assume_role},
+    process::wait_until,
+    token::eks_token,
+    tools::Tools,
+    web_identity,
+};
+
+/// What a cluster is like.
+#[derive(Debug, Clone)]
+pub struct ClusterOptions {
+    /// How principals are let in.
+    pub authentication_mode: AuthenticationMode,
+    /// How many subnets the VPC has, one after the other in three zones.
+    pub subnets: usize,
+    /// The node groups.
+    pub node_groups: Vec<NodeGroupOptions>,
+    /// The audiences that IAM's OIDC provider for the cluster's issuer admits; no provider is made
+    /// where there are none.
+    pub oidc_audiences: Vec<String>,
+}
+
+/// Four subnets; one node group without a launch template and one with, that share a subnet.
+impl Default for ClusterOptions {
+    fn default() -> Self {
+        Self {
+            authentication_mode: AuthenticationMode::ConfigMap,
+            subnets: 4,
+            node_groups: vec![
+                NodeGroupOptions {
+                    name: "plain".to_owned(),
+                    subnets: 0..2,
+                    launch_template: LaunchTemplate::None,
+                },
+                NodeGroupOptions {
+                    name: "templated".to_owned(),
+                    subnets: 1..4,
+                    launch_template: LaunchTemplate::SecurityGroups(2),
+                },
+            ],
+            oidc_audiences: vec!["sts.amazonaws.com".to_owned()],
+        }
+    }
+}
+
+/// An EKS cluster of the cloud, whose control plane lives as long as this value.
+pub struct Cluster {
+    /// The name.
+    pub name: String,
+    /// The ARN.
+    pub arn: String,
+    /// The OIDC issuer, with its scheme.
+    pub issuer: String,
+    /// The ARN of IAM's OIDC provider for the issuer, if there is one.
+    pub oidc_provider_arn: Option<String>,
+    /// The role that is let in whatever aws-auth says; any principal of the account may assume it.
+    pub creator_role_arn: String,
+    /// The VPC.
+    pub vpc_id: String,
+    /// The VPC's subnets.
+    pub subnet_ids: Vec<String>,
+    /// The security group that EKS made for the cluster, as the function sees it.
+    pub cluster_security_group_id: String,
+    /// The node groups.
+    pub node_groups: Vec<NodeGroup>,
+    _kubernetes: KubernetesGateway,
+    control_plane: ControlPlane,
+    admin: SdkConfig,
+    region: String,
+    _folder: Arc<RunFolder>,
+}
+
+impl Cluster {
+    /// Makes a cluster; [`Cloud::create_cluster`] is the way to call it.
+    pub(crate) async fn create(
+        cloud: &Cloud,
+        name: &str,
+        options: ClusterOptions,
+    ) -> Result<Self, Error> {
+        let admin = cloud.admin();
+        let network = Network::create(&admin, name, options.subnets).await?;
+        let creator_role_arn = create_role(&admin, &format!("{name}-creator"), &trust(cloud.account())).await?;
+        let service_role_arn =
+            create_role(&admin, &format!("{name}-cluster"), &service_trust("eks.amazonaws.com")).await?;
+        let (arn, issuer) = create_eks_cluster(
+            &admin,
+            name,
+            &service_role_arn,
+            &network,
+            options.authentication_mode,
+        )
+        .await?;
+        let oidc_provider_arn = match options.oidc_audiences {
+            audiences if audiences.is_empty() => None,
+            audiences => Some(create_oidc_provider(&admin, &issuer, audiences).await?),
+        };
+        let node_role_arn =
+            create_role(&admin, &format!("{name}-managed-nodes"), &service_trust("ec2.amazonaws.com")).await?;
+        let mut node_groups = Vec::new();
+        for group in options.node_groups {
+            node_groups.push(NodeGroup::create(&admin, name, &node_role_arn, &network, group).await?);
+        }
+
+        let control_plane = ControlPlane::start(
+            &cloud.run_folder().subfolder(&format!("cluster-{name}"))?,
+            &Tools::locate().await?.control_plane,
+            cloud.pki(),
+            &ControlPlaneOptions {
+                cluster: name,
+                issuer: &issuer,
+                creator_role_arn: &creator_role_arn,
+                sts_proxy_url: cloud.sts_proxy().url(),
+                ec2_endpoint: cloud.aws_url(),
+                account: cloud.account(),
+                region: cloud.region(),
+            },
+        )
+        .await?;
+        let kubernetes = serve_kubernetes(cloud, name, &control_plane).await?;
+        cloud.gateway().set_cluster(
+            name,
+            ClusterRewrite {
+                endpoint: Some(kubernetes.url().to_owned()),
+                ca_pem: Some(cloud.pki().ca_pem()),
+                cluster_security_group_id: Some(network.cluster_security_group_id.clone()),
+                ..ClusterRewrite::default()
+            },
+        );
+        Ok(Self {
+            name: name.to_owned(),
+            arn,
+            issuer,
+            oidc_provider_arn,
+            creator_role_arn,
+            vpc_id: network.vpc_id,
+            subnet_ids: network.subnet_ids,
+            cluster_security_group_id: network.cluster_security_group_id,
+            node_groups,
+            _kubernetes: kubernetes,
+            control_plane,
+            admin,
+            region: cloud.region().to_owned(),
+            _folder: Arc::clone(cloud.run_folder()),
+        })
+    }
+
+    /// The control plane: the Kubernetes API, and who is let in.
+    pub fn control_plane(&self) -> &ControlPlane {
+        &self.control_plane
+    }
+
+    /// Runs an instance with this profile in the cluster's first subnet.
+    ///
+    /// # Errors
+    /// As [`Node::run`].
+    pub async fn run_node(&self, instance_profile: &str) -> Result<Node, Error> {
+        let subnet = self.subnet_ids.first().ok_or_else(|| {
+            Error::Unusable(format!("cluster {} has no subnet to run a node in", self.name))
+        })?;
+        Node::run(&self.admin, instance_profile, subnet).await
+    }
+
+    /// A session of the role that created the cluster.
+    ///
+    /// # Errors
+    /// [`Error::Aws`].
+    pub async fn creator(&self) -> Result<Credentials, Error> {
+        assume_role(&self.admin, &self.creator_role_arn, "creator").await
+    }
+
+    /// A session of a role for the bearer of a service account token, as a pod with IRSA asks STS for
+    /// it. Nobody's credentials are needed.
+    ///
+    /// # Errors
+    /// With the code `InvalidIdentityToken` if the token is not the cluster's, or IAM has no OIDC
+    /// provider that admits its issuer and audience; with `AccessDenied` if the role's trust document
+    /// does not let it in.
+    pub async fn assume_role_with_web_identity(
+        &self,
+        role_arn: &str,
+        token: &str,
+    ) -> Result<Credentials, Error> {
+        web_identity::assume_role(&self.admin, &self.control_plane, role_arn, token).await
+    }
+
+    /// Who the holder of these credentials is to the cluster now; `None` if it lets them not in.
+    ///
+    /// # Errors
+    /// [`Error::Kubernetes`].
+    pub async fn identity(&self, credentials: &Credentials) -> Result<Option<Identity>, Error> {
+        let token = eks_token(credentials, &self.name, &self.region)?;
+        self.control_plane.who_is(&token).await
+    }
+
+    /// Waits until the cluster lets the holder of these credentials in, and says as whom.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] if it does not, within the time that the authenticator needs to see a
+    /// change of aws-auth.
+    pub async fn wait_admitted(&self, credentials: &Credentials) -> Result<Identity, Error> {
+        wait_until("the cluster lets the credentials in", ADMISSION_BOUND, async || {
+            self.identity(credentials).await.ok().flatten()
+        })
+        .await
+    }
+
+    /// Waits until the cluster lets the holder of these credentials in no more.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] if it still does after the time that the authenticator needs to see a
+    /// change of aws-auth.
+    pub async fn wait_refused(&self, credentials: &Credentials) -> Result<(), Error> {
+        wait_until("the cluster refuses the credentials", ADMISSION_BOUND, async || {
+            matches!(self.identity(credentials).await, Ok(None)).then_some(())
+        })
+        .await
+    }
+}
+
+/// Stands between the function and the API server, with the journal and the rules of the gateway.
+async fn serve_kubernetes(
+    cloud: &Cloud,
+    name: &str,
+    control_plane: &ControlPlane,
+) -> Result<KubernetesGateway, Error> {
+    let bound = Gateway::bind().await.map_err(Error::file("bind", "the Kubernetes gateway's port"))?;
+    let tls = cloud.pki().server(&format!("{name}-endpoint"), &["127.0.0.1"])?.server_config()?;
+    Ok(KubernetesGateway::serve(
+        bound,
+        tls,
+        control_plane.address(),
+        cloud.pki().client_config()?,
+        cloud.gateway().journal().clone(),
+        cloud.gateway().rules().clone(),
+    ))
+}
+
+/// Makes a role.
+///
+/// # Errors
+/// [`Error::Aws`].
+pub async fn create_role(admin: &SdkConfig, name: &str, trust: &str) -> Result<String, Error> {
+    let answer = aws_sdk_iam::Client::new(admin)
+        .create_role()
+        .role_name(name)
+        .assume_role_policy_document(trust)
+        .send()
+        .await
+        .map_err(Error::aws("CreateRole"))?;
+    let role = answer.role().ok_or(Error::Incomplete { operation: "CreateRole", field: "Role" })?;
+    Ok(role.arn().to_owned())
+}
+
+/// The trust document of a role that a service may assume.
+pub fn service_trust(service: &str) -> String {
+    trust_document(&serde_json::json!({ "Service": service }))
+}
+
+/// The trust document of a role that any principal of an account may assume.
+pub fn trust(account: &str) -> String {
+    trust_document(&serde_json::json!({ "AWS": format!("arn:aws:iam::{account}:root") }))
+}
+
+fn trust_document(principal: &serde_json::Value) -> String {
+    serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole" }],
+    })
+    .to_string()
+}
+
+async fn create_eks_cluster(
+    admin: &SdkConfig,
+    name: &str,
+    role_arn: &str,
+    network: &Network,
+    mode: AuthenticationMode,
+) -> Result<(String, String), Error> {
+    let eks = aws_sdk_eks::Client::new(admin);
+    eks.create_cluster()
+        .name(name)
+        .version("1.33")
+        .role_arn(role_arn)
+        .resources_vpc_config(
+            VpcConfigRequest::builder()
+                .set_subnet_ids(Some(network.subnet_ids.clone()))
+                .endpoint_public_access(true)
+                .build(),
+        )
+        .access_config(CreateAccessConfigRequest::builder().authentication_mode(mode).build())
+        .kubernetes_network_config(
+            KubernetesNetworkConfigRequest::builder().service_ipv4_cidr("10.100.0.0/16").build(),
+        )
+        .send()
+        .await
+        .map_err(Error::aws("CreateCluster"))?;
+    let cluster = wait_until("the EKS cluster is ACTIVE", ACTIVE_BOUND, async || {
+        let answer = eks.describe_cluster().name(name).send().await.ok()?;
+        answer.cluster.filter(|cluster| cluster.status() == Some(&ClusterStatus::Active))
+    })
+    .await?;
+    let missing = |field| Error::Incomplete { operation: "DescribeCluster", field };
+    let arn = cluster.arn().ok_or(missing("arn"))?.to_owned();
+    let issuer = cluster
+        .identity()
+        .and_then(|identity| identity.oidc())
+        .and_then(|oidc| oidc.issuer())
+        .ok_or(missing("identity.oidc.issuer"))?;
+    Ok((arn, issuer.to_owned()))
+}
+
+async fn create_oidc_provider(
+    admin: &SdkConfig,
+    issuer: &str,
+    audiences: Vec<String>,
+) -> Result<String, Error> {
+    let answer = aws_sdk_iam::Client::new(admin)
+        .create_open_id_connect_provider()
+        .url(issuer)
+        .set_client_id_list(Some(audiences))
+        .send()
+        .await
+        .map_err(Error::aws("CreateOpenIDConnectProvider"))?;
+    let missing =
+        Error::Incomplete { operation: "CreateOpenIDConnectProvider", field: "OpenIDConnectProviderArn" };
+    answer.open_id_connect_provider_arn.ok_or(missing)
+}
+
+/// The authenticator sees a change of aws-auth in about a second; a node's first sight also waits
+/// for DescribeInstances.
+const ADMISSION_BOUND: Duration = Duration::from_secs(20);
+
+/// MiniStack's clusters are ACTIVE at once.
+const ACTIVE_BOUND: Duration = Duration::from_secs(10);

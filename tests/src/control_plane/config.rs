@@ -1,0 +1,72 @@
+//! The files that the programs of a control plane read.
+
+use std::path::Path;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::ControlPlaneOptions;
+use crate::{error::Error, pki::Leaf};
+
+/// A kubeconfig whose user is a client certificate. All of it is in the file, so that it can be
+/// copied elsewhere.
+pub(super) fn admin_kubeconfig(cluster: &str, endpoint: &str, ca_pem: &str, admin: &Leaf) -> Value {
+    let user = json!({
+        "client-certificate-data": STANDARD.encode(&admin.certificate_pem),
+        "client-key-data": STANDARD.encode(&admin.key_pem),
+    });
+    kubeconfig(cluster, endpoint, ca_pem, &user)
+}
+
+/// The kubeconfig by which the API server reaches its token webhook.
+pub(super) fn webhook_kubeconfig(port: u16, ca_pem: &str) -> Value {
+    let url = format!("https://127.0.0.1:{port}/authenticate");
+    kubeconfig("aws-iam-authenticator", &url, ca_pem, &json!({}))
+}
+
+/// The authenticator's settings: the creator's role in the file, the others from aws-auth.
+pub(super) fn authenticator(
+    options: &ControlPlaneOptions<'_>,
+    port: u16,
+    state: &Path,
+    kubeconfig: &Path,
+) -> Value {
+    json!({
+        "clusterID": options.cluster,
+        "server": {
+            "address": "127.0.0.1",
+            "port": port,
+            "stateDir": state,
+            "kubeconfig": kubeconfig,
+            // The API server's was written by us, before either of them ran.
+            "kubeconfigPregenerated": true,
+            "backendMode": ["MountedFile", "EKSConfigMap"],
+            "mapRoles": [{
+                "roleARN": options.creator_role_arn,
+                "username": "kubernetes-admin",
+                "groups": ["system:masters"],
+            }],
+        },
+    })
+}
+
+/// Writes a document as YAML.
+pub(super) fn write(path: &Path, document: &Value) -> Result<(), Error> {
+    let text = yaml_serde::to_string(document)
+        .map_err(|error| Error::Unusable(format!("cannot write {} as YAML: {error}", path.display())))?;
+    std::fs::write(path, text).map_err(Error::file("write", path))
+}
+
+fn kubeconfig(name: &str, server: &str, ca_pem: &str, user: &Value) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{
+            "name": name,
+            "cluster": { "server": server, "certificate-authority-data": STANDARD.encode(ca_pem) },
+        }],
+        "users": [{ "name": name, "user": user }],
+        "contexts": [{ "name": name, "context": { "cluster": name, "user": name } }],
+        "current-context": name,
+    })
+}

@@ -1,0 +1,111 @@
+//! What an EKS cluster looks like to callers: `MiniStack` has no control plane behind its clusters,
+//! so `DescribeCluster`'s answer is filled in with the one that runs beside it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::{answer::Answer, call::Call};
+
+/// What `DescribeCluster` is to say of a cluster; what is None stays as the service has it.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterRewrite {
+    /// `endpoint`.
+    pub endpoint: Option<String>,
+    /// The certificate, as PEM, of `certificateAuthority`.
+    pub ca_pem: Option<String>,
+    /// `resourcesVpcConfig.clusterSecurityGroupId`. The one that `MiniStack` gives is unknown to EC2.
+    pub cluster_security_group_id: Option<String>,
+    /// `status`, for a cluster that is not ACTIVE.
+    pub status: Option<String>,
+    /// `accessConfig.authenticationMode`.
+    pub authentication_mode: Option<String>,
+}
+
+/// The rewrites of all clusters, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Clusters(Mutex<BTreeMap<String, ClusterRewrite>>);
+
+impl Clusters {
+    pub(crate) fn set(&self, name: String, rewrite: ClusterRewrite) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, rewrite);
+    }
+
+    /// Fills in an answer to `DescribeCluster`. Other answers stay as they are.
+    pub(crate) fn rewrite(&self, call: &Call, answer: &mut Answer) {
+        if !call.is("eks", "DescribeCluster") || !answer.status.is_success() {
+            return;
+        }
+        let clusters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(rewrite) = call.param("name").and_then(|name| clusters.get(name)) else {
+            return;
+        };
+        let Some(mut body) = answer.json() else {
+            return;
+        };
+        rewrite.apply(&mut body);
+        answer.set_json(&body);
+    }
+}
+
+impl ClusterRewrite {
+    fn apply(&self, body: &mut Value) {
+        let cluster = &mut body["cluster"];
+        let ca = self.ca_pem.as_ref().map(|pem| STANDARD.encode(pem));
+        for (path, value) in [
+            (["endpoint", ""], &self.endpoint),
+            (["status", ""], &self.status),
+            (["certificateAuthority", "data"], &ca),
+            (
+                ["resourcesVpcConfig", "clusterSecurityGroupId"],
+                &self.cluster_security_group_id,
+            ),
+            (
+                ["accessConfig", "authenticationMode"],
+                &self.authentication_mode,
+            ),
+        ] {
+            let Some(value) = value else { continue };
+            match path {
+                [name, ""] => cluster[name] = json!(value),
+                [group, name] => cluster[group][name] = json!(value),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_given_changes() {
+        let rewrite = ClusterRewrite {
+            endpoint: Some("https://localhost:1".to_owned()),
+            ca_pem: Some("PEM".to_owned()),
+            cluster_security_group_id: Some("sg-2".to_owned()),
+            ..ClusterRewrite::default()
+        };
+        let mut body = json!({"cluster": {
+            "name": "c", "endpoint": "https://localhost:16443", "status": "ACTIVE",
+            "certificateAuthority": {"data": ""},
+            "resourcesVpcConfig": {"clusterSecurityGroupId": "sg-1", "subnetIds": ["subnet-1"]},
+        }});
+        rewrite.apply(&mut body);
+        assert_eq!(
+            body,
+            json!({"cluster": {
+                "name": "c", "endpoint": "https://localhost:1", "status": "ACTIVE",
+                "certificateAuthority": {"data": "UEVN"},
+                "resourcesVpcConfig": {"clusterSecurityGroupId": "sg-2", "subnetIds": ["subnet-1"]},
+            }})
+        );
+    }
+}

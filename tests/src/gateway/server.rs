@@ -1,0 +1,234 @@
+//! The one HTTP/1 server under every emulated service here: plain or TLS, with connections that
+//! can be cut or reset on purpose, and an end that does not leave clients in the middle of an answer.
+
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+
+/// The body of an answer: a whole one, or one that streams from the upstream.
+pub(crate) type Body = UnsyncBoxBody<Bytes, hyper::Error>;
+
+/// A body that is known whole.
+pub(crate) fn whole(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+/// What a handler returns to close the connection instead of answering.
+#[derive(Debug, thiserror::Error)]
+#[error("connection cut on purpose")]
+pub(crate) struct Cut;
+
+/// The connection that a request came in on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Connection {
+    reset: Arc<AtomicBool>,
+}
+
+impl Connection {
+    /// Makes the end of this connection a TCP RST: the peer sees "connection reset", not an end
+    /// of file. Counts once the handler has returned [`Cut`].
+    pub(crate) fn reset(&self) -> Cut {
+        self.reset.store(true, Ordering::Relaxed);
+        Cut
+    }
+}
+
+/// Tells servers and their connections that it is over.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    async fn stopped(&mut self) {
+        // An error means that the server is gone altogether, which ends its connections as well.
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
+/// A running server. Dropped, it takes no more connections, lets answers under way finish within
+/// [`GRACE`] and closes the rest.
+#[derive(Debug)]
+pub(crate) struct Server {
+    stop: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Serves `listener`; over TLS where `tls` is given. `handler` is called once a request.
+    pub(crate) fn start<H, F>(
+        listener: TcpListener,
+        tls: Option<Arc<ServerConfig>>,
+        handler: H,
+    ) -> Self
+    where
+        H: Fn(Request<Incoming>, Connection, Stop) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response<Body>, Cut>> + Send + 'static,
+    {
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(accept(listener, tls.map(acceptor), handler, Stop(stopped)));
+        Self { stop }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// A TLS acceptor that speaks HTTP/1.1 only, whatever else `config` offers: these servers know
+/// no HTTP/2.
+pub(crate) fn acceptor(config: Arc<ServerConfig>) -> TlsAcceptor {
+    let mut config = Arc::unwrap_or_clone(config);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// Serves one connection until it ends by itself or the server stops.
+pub(crate) async fn serve_connection<I, H, F>(
+    io: I,
+    connection: Connection,
+    handler: H,
+    mut stop: Stop,
+) where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    H: Fn(Request<Incoming>, Connection, Stop) -> F,
+    F: Future<Output = Result<Response<Body>, Cut>>,
+{
+    let stop_of_requests = stop.clone();
+    let service =
+        service_fn(|request| handler(request, connection.clone(), stop_of_requests.clone()));
+    let mut served = pin!(
+        http1::Builder::new()
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades()
+    );
+    // An error is a peer that went away or a cut on purpose: nothing for the server to do.
+    tokio::select! {
+        result = served.as_mut() => drop(result),
+        () = stop.stopped() => {
+            served.as_mut().graceful_shutdown();
+            let _ = timeout(GRACE, served).await;
+        }
+    }
+}
+
+async fn accept<H, F>(listener: TcpListener, tls: Option<TlsAcceptor>, handler: H, mut stop: Stop)
+where
+    H: Fn(Request<Incoming>, Connection, Stop) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Response<Body>, Cut>> + Send + 'static,
+{
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.stopped() => break,
+        };
+        while connections.try_join_next().is_some() {}
+        // A failed accept (the peer left before it was served, or no file handle is free) says
+        // nothing about the next one.
+        let Ok((stream, _)) = accepted else { continue };
+        let (tls, handler, stop) = (tls.clone(), handler.clone(), stop.clone());
+        connections.spawn(async move {
+            let connection = Connection::default();
+            let Ok(socket) = Socket::new(stream, &connection) else {
+                return;
+            };
+            match tls {
+                None => serve_connection(socket, connection, handler, stop).await,
+                Some(tls) => match tls.accept(socket).await {
+                    Ok(io) => serve_connection(io, connection, handler, stop).await,
+                    Err(error) => tracing::debug!(%error, "TLS handshake failed"),
+                },
+            }
+        });
+    }
+    drop(listener);
+    let _ = timeout(GRACE, async {
+        while connections.join_next().await.is_some() {}
+    })
+    .await;
+}
+
+/// A TCP stream that knows how it is to end.
+struct Socket {
+    stream: TcpStream,
+    reset: Arc<AtomicBool>,
+}
+
+impl Socket {
+    fn new(stream: TcpStream, connection: &Connection) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            reset: Arc::clone(&connection.reset),
+        })
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.reset.load(Ordering::Relaxed)
+            && let Err(error) = self.stream.set_zero_linger()
+        {
+            tracing::warn!(%error, "connection ends without the reset that was asked for");
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, buffer)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// How long a stopping server waits for answers under way. Hung calls never end by themselves.
+const GRACE: Duration = Duration::from_millis(500);

@@ -1,0 +1,323 @@
+//! Where AWS refuses and `MiniStack` does not: names, tags and policies that do not exist or are too
+//! long or too many, and, when asked for, IAM's eventual consistency.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{
+    answer::{Answer, Refusal, element, elements},
+    call::Call,
+    limits::{MOST_TAGS, by_itself, too_many_tags},
+    upstream::Upstream,
+};
+
+/// What a gateway refuses in AWS's place.
+#[derive(Clone, Debug)]
+pub struct Strictness {
+    /// `CreateTags` on a subnet or security group that does not exist, and more tags than an object
+    /// may have. Asks `MiniStack` before the call goes on.
+    pub resources: bool,
+    /// How long a new IAM object stays unknown to other calls. None: not at all.
+    pub consistency: Option<Consistency>,
+}
+
+impl Default for Strictness {
+    fn default() -> Self {
+        Self {
+            resources: true,
+            consistency: None,
+        }
+    }
+}
+
+/// Eventual consistency of IAM: after `CreateRole` or `CreateInstanceProfile`, the next `calls` calls
+/// that change the new object are answered `NoSuchEntity`, if they come `within` this time.
+#[derive(Clone, Copy, Debug)]
+pub struct Consistency {
+    /// How many calls still do not find the object.
+    pub calls: usize,
+    /// When it is found at the latest.
+    pub within: Duration,
+}
+
+/// The checks of one gateway, with what they have to remember.
+#[derive(Debug, Default)]
+pub(crate) struct Strict {
+    state: Mutex<State>,
+}
+
+impl Strict {
+    pub(crate) fn set(&self, strictness: Strictness) {
+        self.state().strictness = strictness;
+    }
+
+    /// The refusal that AWS would give and the service behind would not. None: let it pass.
+    pub(crate) async fn refuse(&self, call: &Call, upstream: &Upstream) -> Option<Answer> {
+        if let Some(refusal) = by_itself(call).or_else(|| self.not_yet_there(call)) {
+            return Some(refusal.answer(call));
+        }
+        if !self.state().strictness.resources {
+            return None;
+        }
+        match (call.service.as_str(), call.operation.as_str()) {
+            ("ec2", "CreateTags") => self.refuse_ec2_tags(call, upstream).await,
+            ("iam", _) => self.refuse_iam_tags(call, upstream).await,
+            _ => None,
+        }
+    }
+
+    /// Remembers what was made and deleted.
+    pub(crate) fn observe(&self, call: &Call, answer: &Answer) {
+        if call.service != "iam" || !answer.status.is_success() {
+            return;
+        }
+        let mut state = self.state();
+        let Some(consistency) = state.strictness.consistency else {
+            return;
+        };
+        let until = Instant::now() + consistency.within;
+        if let Some(object) = created(call) {
+            state.fresh.insert(
+                object,
+                Fresh {
+                    calls: consistency.calls,
+                    until,
+                },
+            );
+        }
+    }
+
+    fn not_yet_there(&self, call: &Call) -> Option<Refusal> {
+        if call.service != "iam" || !call.is_write() || created(call).is_some() || deletes(call) {
+            return None;
+        }
+        let mut state = self.state();
+        ["RoleName", "InstanceProfileName"].iter().find_map(|kind| {
+            let name = call.param(kind)?;
+            let fresh = state.fresh.get_mut(&(*kind, name.to_owned()))?;
+            if fresh.calls == 0 || fresh.until < Instant::now() {
+                return None;
+            }
+            fresh.calls -= 1;
+            let message = match *kind {
+                "RoleName" => format!("The role with name {name} cannot be found."),
+                _ => format!("Instance Profile {name} cannot be found."),
+            };
+            Some(Refusal::new(404, "NoSuchEntity", message))
+        })
+    }
+
+    async fn refuse_ec2_tags(&self, call: &Call, upstream: &Upstream) -> Option<Answer> {
+        let account = self.account(call, upstream).await;
+        let ids = call.list("ResourceId");
+        for kind in &TAGGED {
+            let of_kind = ids.iter().copied().filter(|id| id.starts_with(kind.prefix));
+            let form = numbered(kind.describe, kind.param, of_kind);
+            if form.len() == 1 {
+                continue;
+            }
+            let described = upstream.ask(&account, call, &form).await?;
+            if described.status.is_client_error() {
+                let text = described.text();
+                let id = ids.iter().find(|id| text.contains(**id))?;
+                let message = format!("The {} '{id}' does not exist", kind.noun);
+                return Some(Refusal::new(400, kind.code, message).answer(call));
+            }
+        }
+        let mut form = numbered("DescribeTags", "Filter.1.Value", ids.iter().copied());
+        form.push(owned(("Filter.1.Name", "resource-id")));
+        let tags = upstream.ask(&account, call, &form).await?;
+        let text = tags.text();
+        let mut keys: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for item in elements(&text, "item") {
+            let id = element(item, "resourceId").unwrap_or_default();
+            keys.entry(id).or_default().extend(element(item, "key"));
+        }
+        let full = keys.values_mut().any(|keys| {
+            keys.extend(call.tag_keys());
+            MOST_TAGS < keys.len()
+        });
+        full.then(|| {
+            let message = "The maximum number of Tags for a resource has been reached.";
+            Refusal::new(400, "TagLimitExceeded", message).answer(call)
+        })
+    }
+
+    async fn refuse_iam_tags(&self, call: &Call, upstream: &Upstream) -> Option<Answer> {
+        let (operation, param, quota) = match call.operation.as_str() {
+            "TagRole" => ("ListRoleTags", "RoleName", "TagsPerRole"),
+            "TagInstanceProfile" => (
+                "ListInstanceProfileTags",
+                "InstanceProfileName",
+                "TagsPerInstanceProfile",
+            ),
+            "TagOpenIDConnectProvider" => (
+                "ListOpenIDConnectProviderTags",
+                "OpenIDConnectProviderArn",
+                "TagsPerOpenIdConnectProvider",
+            ),
+            _ => return None,
+        };
+        let account = self.account(call, upstream).await;
+        let form = [("Action", operation), (param, call.param(param)?)];
+        let tags = upstream.ask(&account, call, &form.map(owned)).await?;
+        let text = tags.text();
+        let keys: BTreeSet<&str> = elements(&text, "Key").chain(call.tag_keys()).collect();
+        (MOST_TAGS < keys.len()).then(|| too_many_tags(quota).answer(call))
+    }
+
+    /// The account that the caller is in, which is where its objects are.
+    async fn account(&self, call: &Call, upstream: &Upstream) -> String {
+        let Some(caller) = &call.caller else {
+            return DEFAULT_CALLER.to_owned();
+        };
+        if let Some(account) = caller.account() {
+            return account.to_owned();
+        }
+        let key = caller.access_key_id.clone();
+        if let Some(account) = self.state().accounts.get(&key) {
+            return account.clone();
+        }
+        let form = [("Action", "GetAccessKeyInfo"), ("AccessKeyId", &key)].map(owned);
+        let info = upstream.ask(DEFAULT_CALLER, call, &form).await;
+        let Some(account) =
+            info.and_then(|info| Some(element(&info.text(), "Account")?.to_owned()))
+        else {
+            return DEFAULT_CALLER.to_owned();
+        };
+        self.state().accounts.insert(key, account.clone());
+        account
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    strictness: Strictness,
+    /// By the kind of name and the name.
+    fresh: BTreeMap<(&'static str, String), Fresh>,
+    accounts: BTreeMap<String, String>,
+}
+
+#[derive(Debug)]
+struct Fresh {
+    calls: usize,
+    until: Instant,
+}
+
+/// The form of a question about many: `Param.1`, `Param.2` …
+fn numbered<'a>(
+    action: &str,
+    param: &str,
+    values: impl Iterator<Item = &'a str>,
+) -> Vec<(String, String)> {
+    let values = (1..)
+        .zip(values)
+        .map(|(n, value)| (format!("{param}.{n}"), value.to_owned()));
+    std::iter::once(owned(("Action", action)))
+        .chain(values)
+        .collect()
+}
+
+/// The object that a call makes, by the kind of its name.
+fn created(call: &Call) -> Option<(&'static str, String)> {
+    let kind = match call.operation.as_str() {
+        "CreateRole" => "RoleName",
+        "CreateInstanceProfile" => "InstanceProfileName",
+        _ => return None,
+    };
+    Some((kind, call.param(kind)?.to_owned()))
+}
+
+/// Deletions find a new object: a cleanup that does not would be told that there is nothing to do.
+fn deletes(call: &Call) -> bool {
+    ["Delete", "Detach", "Remove", "Untag"]
+        .iter()
+        .any(|verb| call.operation.starts_with(verb))
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+/// What `CreateTags` is asked to tag, and how EC2 says that there is none.
+struct Tagged {
+    prefix: &'static str,
+    describe: &'static str,
+    param: &'static str,
+    noun: &'static str,
+    code: &'static str,
+}
+
+const TAGGED: [Tagged; 2] = [
+    Tagged {
+        prefix: "subnet-",
+        describe: "DescribeSubnets",
+        param: "SubnetId",
+        noun: "subnet ID",
+        code: "InvalidSubnetID.NotFound",
+    },
+    Tagged {
+        prefix: "sg-",
+        describe: "DescribeSecurityGroups",
+        param: "GroupId",
+        noun: "security group",
+        code: "InvalidGroup.NotFound",
+    },
+];
+
+/// `MiniStack`'s root key, in the account that it was started with.
+const DEFAULT_CALLER: &str = "test";
+
+#[cfg(test)]
+mod tests {
+    use hyper::{HeaderMap, Request, StatusCode, body::Bytes};
+
+    use super::*;
+
+    fn call(service: &str, operation: &str, params: &[(&str, &str)]) -> Call {
+        let (parts, body) = Request::new(Bytes::new()).into_parts();
+        let params = params.iter().copied().map(owned).collect();
+        Call::unfinished(
+            &parts,
+            body,
+            service.to_owned(),
+            operation.to_owned(),
+            params,
+        )
+    }
+
+    #[test]
+    fn a_new_role_is_unknown_for_so_many_calls() {
+        let strict = Strict::default();
+        strict.set(Strictness {
+            consistency: Some(Consistency {
+                calls: 2,
+                within: Duration::from_mins(1),
+            }),
+            ..Strictness::default()
+        });
+        let attach = call("iam", "AttachRolePolicy", &[("RoleName", "r")]);
+        assert_eq!(strict.not_yet_there(&attach), None);
+        let made = Answer {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        };
+        strict.observe(&call("iam", "CreateRole", &[("RoleName", "r")]), &made);
+        assert_eq!(
+            strict.not_yet_there(&call("iam", "DeleteRole", &[("RoleName", "r")])),
+            None
+        );
+        for _ in 0..2 {
+            assert_eq!(strict.not_yet_there(&attach).unwrap().code, "NoSuchEntity");
+        }
+        assert_eq!(strict.not_yet_there(&attach), None);
+    }
+}

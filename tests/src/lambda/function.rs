@@ -1,0 +1,357 @@
+//! One execution environment of Lambda: a real `bootstrap` process that is started, given one event
+//! at a time, killed at its deadline and started anew for the next event.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use super::{
+    options::FunctionOptions,
+    random_uuid,
+    runtime_api::{Report, RuntimeApi},
+};
+use crate::{error::Error, process::Running};
+
+/// A function with one execution environment. Dropped, its process is killed, and gone.
+#[derive(Debug)]
+pub struct Function {
+    options: FunctionOptions,
+    instance: Option<Instance>,
+    starts: usize,
+}
+
+/// How one invocation went.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Lambda's request id, not `CloudFormation`'s.
+    pub request_id: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// From the event's delivery to the end.
+    pub duration: Duration,
+    /// The time from the process's start to its first poll, if it was started for this.
+    pub cold_start: Option<Duration>,
+    /// What the process wrote from then on, to stdout and stderr alike.
+    pub log: Vec<LogLine>,
+}
+
+/// How an invocation ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The handler returned.
+    Returned(Value),
+    /// The handler failed, or the process ended: Lambda would deliver the event again.
+    Error(Value),
+    /// The deadline came first. Lambda would deliver the event again.
+    Killed,
+}
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLine {
+    /// As it was written.
+    pub text: String,
+    /// The line as JSON, if it is that.
+    pub json: Option<Value>,
+}
+
+impl Function {
+    /// Starts the process, and waits until it asks for its first event.
+    ///
+    /// # Errors
+    /// It cannot be started, or ends or hangs before that.
+    pub async fn start(options: FunctionOptions) -> Result<Self, Error> {
+        let mut function = Self {
+            options,
+            instance: None,
+            starts: 0,
+        };
+        function.instance = Some(function.launch().await?);
+        Ok(function)
+    }
+
+    /// Delivers an event and waits for the end, for `limit` at most: then the process is killed, as
+    /// Lambda does. To cut its power in the middle, drop the future: that kills it too. A process
+    /// that is gone is started anew first.
+    ///
+    /// # Errors
+    /// The process cannot be started anew, or its log cannot be read.
+    pub async fn invoke(&mut self, event: &Value, limit: Duration) -> Result<Invocation, Error> {
+        let mut instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => self.launch().await?,
+        };
+        let request_id = random_uuid();
+        let begun = Instant::now();
+        let report = instance
+            .api
+            .offer(&request_id, &self.options.arn(), event, limit);
+        let outcome = tokio::select! {
+            report = report => match report {
+                Ok(Report::Response(value)) => Outcome::Returned(value),
+                Ok(Report::Error(value)) => Outcome::Error(value),
+                Err(_) => Outcome::Error(exited(&request_id, "its Runtime API is gone")),
+            },
+            status = ended(&mut instance.running) => Outcome::Error(exited(&request_id, &status)),
+            () = sleep(limit) => Outcome::Killed,
+        };
+        let duration = begun.elapsed();
+        let cold_start = instance.cold_start.take();
+
+        // What it still writes after its answer belongs to this invocation: it is done when it asks
+        // for the next event.
+        let lives = outcome != Outcome::Killed
+            && tokio::select! {
+                polled = timeout(SETTLE, instance.api.polled()) => polled.is_ok(),
+                _ = ended(&mut instance.running) => false,
+            };
+        let log_path = instance.running.log().to_owned();
+        let seen = instance.log_seen;
+        if lives {
+            self.instance = Some(instance);
+        } else {
+            drop(instance);
+        }
+        let text = std::fs::read(&log_path).map_err(Error::file("read", &log_path))?;
+        if let Some(instance) = &mut self.instance {
+            instance.log_seen = text.len();
+        }
+        let written = String::from_utf8_lossy(text.get(seen..).unwrap_or_default());
+        let log = written.lines().map(LogLine::new).collect();
+        Ok(Invocation {
+            request_id,
+            outcome,
+            duration,
+            cold_start,
+            log,
+        })
+    }
+
+    /// Kills the process, as a crash of its machine would. The next event starts another.
+    pub fn kill(&mut self) {
+        self.instance = None;
+    }
+
+    /// The id of the process. None if it was killed and not started anew yet.
+    pub fn process_id(&self) -> Option<u32> {
+        self.instance.as_ref().map(|instance| instance.running.id())
+    }
+
+    async fn launch(&mut self) -> Result<Instance, Error> {
+        self.starts += 1;
+        let folder = self
+            .options
+            .folder
+            .join(format!("instance-{}", self.starts));
+        std::fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
+        let api = RuntimeApi::start()
+            .await
+            .map_err(Error::file("bind", "the Runtime API's port"))?;
+        let begun = Instant::now();
+        let mut running = self
+            .options
+            .program(&folder, &api.address().to_string())
+            .start()?;
+        tokio::select! {
+            () = api.polled() => {}
+            // It never says yes: what is waited for is the end, or the bound.
+            waited = running.wait_until("the function asks for an event", INIT, async || false) => waited?,
+        }
+        let cold_start = Some(begun.elapsed());
+        Ok(Instance {
+            running,
+            api,
+            cold_start,
+            log_seen: 0,
+        })
+    }
+}
+
+impl Invocation {
+    /// Whether the handler returned, so that Lambda would not deliver the event again.
+    pub const fn returned(&self) -> bool {
+        matches!(self.outcome, Outcome::Returned(_))
+    }
+
+    /// The log as text, for messages and for searches of what must not be in it.
+    pub fn log_text(&self) -> String {
+        let lines: Vec<&str> = self.log.iter().map(|line| line.text.as_str()).collect();
+        lines.join(
+            "
+",
+        )
+    }
+}
+
+impl LogLine {
+    fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            json: serde_json::from_str(text).ok(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Instance {
+    // First, so that the process is gone before its API.
+    running: Running,
+    api: RuntimeApi,
+    cold_start: Option<Duration>,
+    log_seen: usize,
+}
+
+/// Waits until the process ends, and says how.
+async fn ended(running: &mut Running) -> String {
+    loop {
+        let ended = running
+            .wait_until("the function ends", SETTLE, async || false)
+            .await;
+        if let Err(Error::Ended { status, .. }) = ended {
+            return status.to_string();
+        }
+    }
+}
+
+fn exited(request_id: &str, how: &str) -> Value {
+    json!({
+        "errorType": "Runtime.ExitError",
+        "errorMessage": format!("RequestId: {request_id} Error: Runtime exited with error: {how}"),
+    })
+}
+
+/// Lambda's bound of the initialisation.
+const INIT: Duration = Duration::from_secs(10);
+
+/// How long a process may take from its answer to its next poll.
+const SETTLE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::PermissionsExt as _, path::Path};
+
+    use super::*;
+
+    /// Does what the event says, as the simplest of custom runtimes.
+    const BOOTSTRAP: &str = r#"#!/usr/bin/env python3
+import json, os, sys, time, urllib.request
+base = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
+print("up", flush=True)
+while True:
+    polled = urllib.request.urlopen(base + "next")
+    event, head = json.load(polled), polled.headers
+    left = int(head["Lambda-Runtime-Deadline-Ms"]) / 1000 - time.time()
+    print(json.dumps({"left": left, "arn": head["Lambda-Runtime-Invoked-Function-Arn"]}), flush=True)
+    if event["do"] == "exit":
+        sys.exit(3)
+    if event["do"] == "hang":
+        time.sleep(600)
+    path = base + head["Lambda-Runtime-Aws-Request-Id"] + "/" + event["do"]
+    urllib.request.urlopen(urllib.request.Request(path, json.dumps(event).encode()))
+    print("after", event["do"], file=sys.stderr, flush=True)
+"#;
+
+    async fn function() -> (tempfile::TempDir, Function) {
+        let folder = tempfile::tempdir().unwrap();
+        let bootstrap = folder.path().join("bootstrap");
+        std::fs::write(&bootstrap, BOOTSTRAP).unwrap();
+        std::fs::set_permissions(&bootstrap, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let options = FunctionOptions::new(bootstrap, folder.path());
+        let function = Function::start(options).await.unwrap();
+        (folder, function)
+    }
+
+    fn do_(what: &str) -> Value {
+        json!({ "do": what })
+    }
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn a_process_serves_one_event_after_the_other() {
+        let (_folder, mut function) = function().await;
+        let process = function.process_id();
+        let first = function.invoke(&do_("response"), LIMIT).await.unwrap();
+        assert_eq!(first.outcome, Outcome::Returned(do_("response")));
+        assert!(first.cold_start.is_some());
+        let lines: Vec<_> = first.log.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(
+            (lines[0], lines[2], lines.len()),
+            ("up", "after response", 3)
+        );
+        let told = first.log[1].json.as_ref().unwrap();
+        assert_eq!(
+            told["arn"],
+            "arn:aws:lambda:us-east-1:111122223333:function:karpenter-prereqs"
+        );
+        let left = told["left"].as_f64().unwrap();
+        assert!((15.0..=20.0).contains(&left), "{left} s to the deadline");
+
+        let second = function.invoke(&do_("error"), LIMIT).await.unwrap();
+        assert_eq!(second.outcome, Outcome::Error(do_("error")));
+        assert_eq!((second.cold_start, second.log.len()), (None, 2));
+        assert!(
+            !second.log_text().contains("response"),
+            "that was the first one's"
+        );
+        assert_eq!(function.process_id(), process);
+    }
+
+    #[tokio::test]
+    async fn a_process_that_ends_or_is_too_slow_is_started_anew() {
+        let (_folder, mut function) = function().await;
+        let exited = function.invoke(&do_("exit"), LIMIT).await.unwrap();
+        let Outcome::Error(error) = &exited.outcome else {
+            panic!("{exited:?}")
+        };
+        assert_eq!(error["errorType"], "Runtime.ExitError");
+        assert!(
+            error["errorMessage"]
+                .as_str()
+                .unwrap()
+                .ends_with("exit status: 3"),
+            "{error}"
+        );
+        assert_eq!(function.process_id(), None);
+
+        let killed = function
+            .invoke(&do_("hang"), Duration::from_millis(100))
+            .await
+            .unwrap();
+        assert_eq!(killed.outcome, Outcome::Killed);
+        assert!(
+            killed.cold_start.is_some() && killed.log_text().starts_with("up\n"),
+            "{killed:?}"
+        );
+        assert!(Duration::from_millis(100) <= killed.duration && killed.duration < LIMIT);
+
+        let next = function.invoke(&do_("response"), LIMIT).await.unwrap();
+        assert!(next.returned() && next.cold_start.is_some(), "{next:?}");
+    }
+
+    #[tokio::test]
+    async fn an_invocation_that_is_given_up_takes_the_process_with_it() {
+        let (_folder, mut function) = function().await;
+        let process = function.process_id().unwrap();
+        let event = do_("hang");
+        let given_up = timeout(Duration::from_millis(50), function.invoke(&event, LIMIT)).await;
+        assert!(given_up.is_err());
+        assert!(!Path::new(&format!("/proc/{process}")).exists());
+        assert!(
+            function
+                .invoke(&do_("response"), LIMIT)
+                .await
+                .unwrap()
+                .returned()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_function_that_does_not_come_up_is_told_with_its_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = FunctionOptions::new("/no/such/bootstrap", folder.path());
+        let error = Function::start(options).await.unwrap_err();
+        assert!(error.to_string().contains("/no/such/bootstrap"), "{error}");
+    }
+}

@@ -1,0 +1,4 @@
+//! What is proved on the local cloud.
+
+mod gateway;
+mod local_cloud;
