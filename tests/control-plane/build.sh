@@ -45,7 +45,9 @@ say "building kube-apiserver $kubernetes, etcd and aws-iam-authenticator (about 
     -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$kubernetes" \
     -o "$part/" tool) >"$part/build.log" 2>&1 9>&- &
 build=$!
-trap 'kill "$build" 2>/dev/null || true; rm -rf "$part"' EXIT INT TERM
+trap 'kill "$build" 2>/dev/null || true; rm -rf "$part"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 next=10
 while kill -0 "$build" 2>/dev/null; do
@@ -66,6 +68,6 @@ fi
 mv "$part/server" "$part/etcd"
 rm "$part/build.log"
 mv "$part" "$out"
-trap - EXIT INT TERM
+trap - EXIT
 say "built in ${SECONDS} s"
 printf '%s\n' "$out"

@@ -33,13 +33,7 @@ pub struct CloudOptions {
 
 impl Default for CloudOptions {
     fn default() -> Self {
-        Self {
-            auth: true,
-            tls: false,
-            account: "111122223333".to_owned(),
-            region: "us-east-1".to_owned(),
-            keep: false,
-        }
+        Self { auth: true, tls: false, account: "111122223333".to_owned(), region: "us-east-1".to_owned(), keep: false }
     }
 }
 
@@ -55,7 +49,7 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Brings up MiniStack, the gateway and the STS proxy.
+    /// Brings up `MiniStack`, the gateway and the STS proxy.
     ///
     /// # Errors
     /// Whatever keeps a part from coming up; the folder of logs then stays, and stderr names it.
@@ -64,7 +58,7 @@ impl Cloud {
         if options.keep {
             folder.keep();
         }
-        Self::start_in(Arc::clone(&folder), options).await.inspect_err(|_| folder.keep())
+        Box::pin(Self::start_in(Arc::clone(&folder), options)).await.inspect_err(|_| folder.keep())
     }
 
     async fn start_in(folder: Arc<RunFolder>, options: CloudOptions) -> Result<Self, Error> {
@@ -76,10 +70,8 @@ impl Cloud {
 
         // The port must be known before MiniStack starts, and MiniStack's before the gateway serves.
         let bound = Gateway::bind().await.map_err(Error::file("bind", "the gateway's port"))?;
-        let gateway_config = match options.tls {
-            true => Some(pki.server("gateway", &["127.0.0.1", "localhost"])?.server_config()?),
-            false => None,
-        };
+        let gateway_config =
+            if options.tls { Some(pki.server("gateway", &["127.0.0.1", "localhost"])?.server_config()?) } else { None };
         let ministack_options = MinistackOptions {
             auth: options.auth,
             account: options.account.clone(),
@@ -87,8 +79,7 @@ impl Cloud {
             function_endpoint: Some(bound.url(options.tls)),
             function_ca: options.tls.then(|| pki.ca_path()),
         };
-        let ministack =
-            Ministack::start(&folder.subfolder("ministack")?, &tools.python, &ministack_options).await?;
+        let ministack = Ministack::start(&folder.subfolder("ministack")?, &tools.python, &ministack_options).await?;
         let gateway = Gateway::serve(bound, ministack.address(), gateway_config);
 
         let sts_host = format!("sts.{}.amazonaws.com", options.region);
@@ -105,7 +96,7 @@ impl Cloud {
     /// # Errors
     /// Whatever keeps a part from coming up; the folder of logs then stays, and stderr names it.
     pub async fn create_cluster(&self, name: &str, options: ClusterOptions) -> Result<Cluster, Error> {
-        Cluster::create(self, name, options).await.inspect_err(|_| self.folder.keep())
+        Box::pin(Cluster::create(self, name, options)).await.inspect_err(|_| self.folder.keep())
     }
 
     /// How to call AWS as the account's root, who may do everything.
@@ -113,7 +104,7 @@ impl Cloud {
         self.sdk_config(Credentials::new(&self.options.account, "test", None, None, "root"))
     }
 
-    /// How to call AWS with these credentials: MiniStack itself, not the gateway, so that what a
+    /// How to call AWS with these credentials: `MiniStack` itself, not the gateway, so that what a
     /// test does is not counted with what the function does.
     pub fn sdk_config(&self, credentials: Credentials) -> SdkConfig {
         sdk_config(self.ministack.url(), &self.options.region, credentials)
@@ -134,7 +125,7 @@ impl Cloud {
         &self.gateway
     }
 
-    /// The address of MiniStack.
+    /// The address of `MiniStack`.
     pub fn aws_url(&self) -> &str {
         self.ministack.url()
     }
@@ -160,9 +151,8 @@ impl Cloud {
 }
 
 pub(crate) fn sdk_config(endpoint: &str, region: &str, credentials: Credentials) -> SdkConfig {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-        .build_https();
+    let http =
+        aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https();
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(http)

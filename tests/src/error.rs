@@ -114,7 +114,7 @@ pub enum Error {
         stack: String,
         /// Its state.
         status: String,
-        /// What CloudFormation says of each resource that failed: `LogicalId: reason`.
+        /// What `CloudFormation` says of each resource that failed: `LogicalId: reason`.
         reasons: Vec<String>,
     },
     /// Something is not as it must be; the message says what, and what to do.
@@ -128,11 +128,7 @@ impl Error {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        move |source| Self::Aws {
-            operation,
-            code: source.code().map(str::to_owned),
-            source: Box::new(source),
-        }
+        move |source| Self::Aws { operation, code: source.code().map(str::to_owned), source: Box::new(source) }
     }
 
     /// A conversion for `map_err` on calls of the Kubernetes client.

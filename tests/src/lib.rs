@@ -14,7 +14,7 @@
 //! that tests run side by side. Whatever it starts ends with it, or with the test process, however
 //! that ends. Code map: [`cloud`] puts the parts together, [`cluster`] makes an EKS cluster with its
 //! control plane and node groups, [`node`] is a machine that joins it, [`stack`] drives
-//! CloudFormation; below them are [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each
+//! `CloudFormation`; below them are [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each
 //! one program or server; [`process`], [`pki`], [`folder`] and [`tools`] serve those.
 //!
 //! Nothing here uses the function's code: what it does is judged by other code than its own.
@@ -31,10 +31,12 @@ pub mod node;
 pub mod pki;
 pub mod ports;
 pub mod process;
+pub mod scenario;
 pub mod stack;
 pub mod token;
 pub mod tools;
 mod web_identity;
+pub mod world;
 
 pub use cloud::{Cloud, CloudOptions};
 pub use cluster::{Cluster, ClusterOptions};

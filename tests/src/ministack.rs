@@ -1,4 +1,4 @@
-//! MiniStack, the emulator of AWS that is every API of the local cloud.
+//! `MiniStack`, the emulator of AWS that is every API of the local cloud.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -12,7 +12,7 @@ use crate::{
     process::{Program, Running},
 };
 
-/// How MiniStack runs.
+/// How `MiniStack` runs.
 #[derive(Debug, Clone)]
 pub struct MinistackOptions {
     /// Whether IAM policies, trust documents and signatures are enforced. A twelve-digit access key
@@ -22,13 +22,13 @@ pub struct MinistackOptions {
     pub account: String,
     /// The region.
     pub region: String,
-    /// The `AWS_ENDPOINT_URL` that functions are given; MiniStack itself where it is `None`.
+    /// The `AWS_ENDPOINT_URL` that functions are given; `MiniStack` itself where it is `None`.
     pub function_endpoint: Option<String>,
     /// The `SSL_CERT_FILE` that functions are given; the machine's own where it is `None`.
     pub function_ca: Option<PathBuf>,
 }
 
-/// A running MiniStack.
+/// A running `MiniStack`.
 #[derive(Debug)]
 pub struct Ministack {
     running: Running,
@@ -37,7 +37,7 @@ pub struct Ministack {
 }
 
 impl Ministack {
-    /// Starts MiniStack out of the virtual environment's `bin`, with its log and files in `folder`,
+    /// Starts `MiniStack` out of the virtual environment's `bin`, with its log and files in `folder`,
     /// and waits until it answers.
     ///
     /// Functions inherit its environment, so that of this process stays outside: credentials or a
@@ -45,11 +45,7 @@ impl Ministack {
     ///
     /// # Errors
     /// [`Error::Ended`] or [`Error::TimedOut`] if it does not come up.
-    pub async fn start(
-        folder: &Path,
-        python_bin: &Path,
-        options: &MinistackOptions,
-    ) -> Result<Self, Error> {
+    pub async fn start(folder: &Path, python_bin: &Path, options: &MinistackOptions) -> Result<Self, Error> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
         let url = format!("http://{address}");
         let mut program = Program::new("ministack", python_bin.join("ministack"), folder)

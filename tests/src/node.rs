@@ -23,7 +23,7 @@ pub struct Node {
 impl Node {
     /// Runs an instance with a profile in a subnet, and takes its credentials.
     ///
-    /// MiniStack lets root assume any role whose trust names any service, so whether it names EC2
+    /// `MiniStack` lets root assume any role whose trust names any service, so whether it names EC2
     /// is looked at here, as EC2 does.
     ///
     /// # Errors
@@ -44,9 +44,9 @@ impl Node {
             .await
             .map_err(Error::aws("RunInstances"))?;
         let missing = |field| Error::Incomplete { operation: "RunInstances", field };
-        let instance = run.instances().first().ok_or(missing("instance"))?;
-        let instance_id = instance.instance_id().ok_or(missing("instanceId"))?.to_owned();
-        let private_dns_name = instance.private_dns_name().ok_or(missing("privateDnsName"))?.to_owned();
+        let instance = run.instances().first().ok_or_else(|| missing("instance"))?;
+        let instance_id = instance.instance_id().ok_or_else(|| missing("instanceId"))?.to_owned();
+        let private_dns_name = instance.private_dns_name().ok_or_else(|| missing("privateDnsName"))?.to_owned();
         let credentials = assume_role(admin, &role_arn, &instance_id).await?;
         Ok(Self { instance_id, private_dns_name, credentials })
     }
@@ -67,7 +67,7 @@ pub async fn assume_role(sdk: &SdkConfig, role_arn: &str, session: &str) -> Resu
     session_credentials("AssumeRole", answer.credentials())
 }
 
-/// An image that MiniStack has.
+/// An image that `MiniStack` has.
 const IMAGE: &str = "ami-0c2023a1b2c3d4e5f";
 
 async fn role_of(admin: &SdkConfig, profile: &str) -> Result<String, Error> {

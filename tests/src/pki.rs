@@ -63,7 +63,7 @@ impl Pki {
         let mut params = CertificateParams::new(hosts).map_err(failed(name))?;
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.leaf(name, params)
+        self.leaf(name, &params)
     }
 
     /// A client's certificate, which Kubernetes reads as a user and one of their groups.
@@ -75,7 +75,7 @@ impl Pki {
         params.distinguished_name.push(DnType::CommonName, user);
         params.distinguished_name.push(DnType::OrganizationName, group);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.leaf(user, params)
+        self.leaf(user, &params)
     }
 
     /// How a client of ours checks a server's certificate: it must be from this authority.
@@ -93,7 +93,7 @@ impl Pki {
         Ok(Arc::new(config))
     }
 
-    fn leaf(&self, name: &str, params: CertificateParams) -> Result<Leaf, Error> {
+    fn leaf(&self, name: &str, params: &CertificateParams) -> Result<Leaf, Error> {
         let key = KeyPair::generate().map_err(failed(name))?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(failed(name))?;
         let leaf = Leaf {
@@ -167,10 +167,8 @@ impl SigningKey {
     /// [`Error::Certificate`], [`Error::File`].
     pub fn new(folder: &Path, name: &str) -> Result<Self, Error> {
         let pair = KeyPair::generate().map_err(failed(name))?;
-        let key = Self {
-            private_path: folder.join(format!("{name}.key")),
-            public_path: folder.join(format!("{name}.pub")),
-        };
+        let key =
+            Self { private_path: folder.join(format!("{name}.key")), public_path: folder.join(format!("{name}.pub")) };
         write(&key.private_path, &pair.serialize_pem())?;
         write(&key.public_path, &pair.public_key_pem())?;
         Ok(key)

@@ -20,7 +20,8 @@ const COUNT: u16 = 10_000;
 pub fn free() -> Result<u16, Error> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Test processes that run at the same time begin far from each other.
-    let offset = (std::process::id().wrapping_mul(61) % u32::from(COUNT)) as u16;
+    let [.., high, low] = std::process::id().wrapping_mul(61).to_be_bytes();
+    let offset = u16::from_be_bytes([high, low]) % COUNT;
     for _ in 0..COUNT {
         let step = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
         let port = FIRST + (offset + step) % COUNT;

@@ -258,10 +258,7 @@ mod tests {
     async fn a_program_that_ends_too_early_is_told_with_its_log() {
         let folder = tempfile::tempdir().unwrap();
         let mut running = shell(folder.path(), "echo no such luck >&2; exit 3").start().unwrap();
-        let error = running
-            .wait_until("it is ready", Duration::from_secs(10), async || false)
-            .await
-            .unwrap_err();
+        let error = running.wait_until("it is ready", Duration::from_secs(10), async || false).await.unwrap_err();
         assert!(matches!(error, Error::Ended { .. }), "{error}");
         assert!(error.to_string().contains("exit status: 3"), "{error}");
         assert!(error.to_string().contains("no such luck"), "{error}");
@@ -271,21 +268,17 @@ mod tests {
     async fn a_wait_is_bounded() {
         let folder = tempfile::tempdir().unwrap();
         let mut running = shell(folder.path(), "echo waiting; sleep 600").start().unwrap();
-        let error = running
-            .wait_until("it is ready", Duration::from_millis(100), async || false)
-            .await
-            .unwrap_err();
+        let error = running.wait_until("it is ready", Duration::from_millis(100), async || false).await.unwrap_err();
         assert!(matches!(error, Error::TimedOut { .. }), "{error}");
     }
 
     #[tokio::test]
     async fn a_program_sees_only_the_environment_it_is_given() {
         let folder = tempfile::tempdir().unwrap();
-        let _running =
-            shell(folder.path(), "env | cut -d= -f1 | sort | tr '\\n' ' ' >names; echo >>names; sleep 600")
-                .env("AWS_REGION", "eu-west-1")
-                .start()
-                .unwrap();
+        let _running = shell(folder.path(), "env | cut -d= -f1 | sort | tr '\\n' ' ' >names; echo >>names; sleep 600")
+            .env("AWS_REGION", "eu-west-1")
+            .start()
+            .unwrap();
         let names = written(folder.path(), "names").await;
         assert_eq!(names.trim(), "AWS_REGION HOME PATH PWD TMPDIR");
     }

@@ -1,4 +1,4 @@
-//! CloudFormation stacks, and the function's code for them.
+//! `CloudFormation` stacks, and the function's code for them.
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +32,7 @@ pub struct Stack {
 impl Stack {
     /// A stack of this account and name. Each of its operations may take five minutes.
     pub fn new(sdk: &SdkConfig, name: &str) -> Self {
-        Self { name: name.to_owned(), client: Client::new(sdk), bound: Duration::from_secs(300) }
+        Self { name: name.to_owned(), client: Client::new(sdk), bound: Duration::from_mins(5) }
     }
 
     /// Lets each operation take this long.
@@ -50,7 +50,7 @@ impl Stack {
     /// Creates the stack, and waits until it is complete.
     ///
     /// # Errors
-    /// [`Error::Stack`] if it comes to rest in any other state than CREATE_COMPLETE;
+    /// [`Error::Stack`] if it comes to rest in any other state than `CREATE_COMPLETE`;
     /// [`Error::File`], [`Error::Aws`], [`Error::TimedOut`].
     pub async fn create(&self, template: &Path, parameters: &[(&str, &str)]) -> Result<(), Error> {
         self.client
@@ -68,7 +68,7 @@ impl Stack {
     /// Updates the stack, and waits until it is complete.
     ///
     /// # Errors
-    /// [`Error::Stack`] if it comes to rest in any other state than UPDATE_COMPLETE; otherwise as
+    /// [`Error::Stack`] if it comes to rest in any other state than `UPDATE_COMPLETE`; otherwise as
     /// [`Stack::create`].
     pub async fn update(&self, template: &Path, parameters: &[(&str, &str)]) -> Result<(), Error> {
         self.client
@@ -86,23 +86,16 @@ impl Stack {
     /// Deletes the stack, and waits until it is gone. One that is gone is fine.
     ///
     /// # Errors
-    /// [`Error::Stack`] if it comes to rest in any other state than DELETE_COMPLETE.
+    /// [`Error::Stack`] if it comes to rest in any other state than `DELETE_COMPLETE`.
     pub async fn delete(&self) -> Result<(), Error> {
         // Its id finds a deleted stack; its name does not.
         let Some(stack) = self.describe(&self.name).await? else { return Ok(()) };
         let id = stack.stack_id.unwrap_or_else(|| self.name.clone());
-        self.client
-            .delete_stack()
-            .stack_name(&self.name)
-            .send()
-            .await
-            .map_err(Error::aws("DeleteStack"))?;
-        let status = wait_until("the stack is deleted", self.bound, async || {
-            match self.describe(&id).await {
-                Ok(None) => Some("DELETE_COMPLETE".to_owned()),
-                Ok(Some(stack)) => at_rest(stack.stack_status.as_ref()?.as_str()),
-                Err(_) => None,
-            }
+        self.client.delete_stack().stack_name(&self.name).send().await.map_err(Error::aws("DeleteStack"))?;
+        let status = wait_until("the stack is deleted", self.bound, async || match self.describe(&id).await {
+            Ok(None) => Some("DELETE_COMPLETE".to_owned()),
+            Ok(Some(stack)) => at_rest(stack.stack_status.as_ref()?.as_str()),
+            Err(_) => None,
         })
         .await?;
         self.expect("DELETE_COMPLETE", status, &id).await
@@ -155,10 +148,9 @@ impl Stack {
     }
 
     async fn rests_in(&self, wanted: &str) -> Result<(), Error> {
-        let status = wait_until("the stack comes to rest", self.bound, async || {
-            at_rest(&self.status().await.ok().flatten()?)
-        })
-        .await?;
+        let status =
+            wait_until("the stack comes to rest", self.bound, async || at_rest(&self.status().await.ok().flatten()?))
+                .await?;
         self.expect(wanted, status, &self.name).await
     }
 
@@ -169,9 +161,7 @@ impl Stack {
         let events = self.events_of(id).await?;
         let reasons = events
             .iter()
-            .filter(|event| {
-                event.resource_status().is_some_and(|status| status.as_str().ends_with("_FAILED"))
-            })
+            .filter(|event| event.resource_status().is_some_and(|status| status.as_str().ends_with("_FAILED")))
             .map(|event| {
                 let reason = event.resource_status_reason().unwrap_or("no reason given");
                 format!("{}: {reason}", event.logical_resource_id().unwrap_or("the stack"))
@@ -180,10 +170,7 @@ impl Stack {
         Err(Error::Stack { stack: self.name.clone(), status, reasons })
     }
 
-    async fn describe(
-        &self,
-        name: &str,
-    ) -> Result<Option<aws_sdk_cloudformation::types::Stack>, Error> {
+    async fn describe(&self, name: &str) -> Result<Option<aws_sdk_cloudformation::types::Stack>, Error> {
         match self.client.describe_stacks().stack_name(name).send().await {
             Ok(answer) => Ok(answer.stacks.unwrap_or_default().into_iter().next()),
             Err(error) => {
@@ -196,8 +183,7 @@ impl Stack {
 
     async fn events_of(&self, name: &str) -> Result<Vec<StackEvent>, Error> {
         let events = self.client.describe_stack_events().stack_name(name).into_paginator().items().send();
-        let mut events: Vec<_> =
-            events.try_collect().await.map_err(Error::aws("DescribeStackEvents"))?;
+        let mut events: Vec<_> = events.try_collect().await.map_err(Error::aws("DescribeStackEvents"))?;
         events.reverse();
         Ok(events)
     }
@@ -218,9 +204,7 @@ pub async fn upload_function(sdk: &SdkConfig, bucket: &str) -> Result<String, Er
     let region = sdk.region().map_or("us-east-1", AsRef::as_ref);
     // us-east-1 is the one region that a bucket's location must not name.
     let location = (region != "us-east-1").then(|| {
-        CreateBucketConfiguration::builder()
-            .location_constraint(BucketLocationConstraint::from(region))
-            .build()
+        CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(region)).build()
     });
     let created = client.create_bucket().bucket(bucket).set_create_bucket_configuration(location);
     match created.send().await.map_err(Error::aws("CreateBucket")) {
@@ -228,15 +212,10 @@ pub async fn upload_function(sdk: &SdkConfig, bucket: &str) -> Result<String, Er
         _ => {}
     }
     // Presigned, since a signature over the body would hash 70 MB in code without optimization.
-    let expiry = PresigningConfig::expires_in(Duration::from_secs(300))
+    let expiry = PresigningConfig::expires_in(Duration::from_mins(5))
         .map_err(|error| Error::Unusable(format!("cannot presign an upload: {error}")))?;
-    let presigned = client
-        .put_object()
-        .bucket(bucket)
-        .key(KEY)
-        .presigned(expiry)
-        .await
-        .map_err(Error::aws("PutObject"))?;
+    let presigned =
+        client.put_object().bucket(bucket).key(KEY).presigned(expiry).await.map_err(Error::aws("PutObject"))?;
     let refused = |reason: String| Error::Unusable(format!("cannot upload the function: {reason}"));
     let answer = reqwest::Client::new()
         .put(presigned.uri())
@@ -255,9 +234,7 @@ pub async fn upload_function(sdk: &SdkConfig, bucket: &str) -> Result<String, Er
 fn archive(executable: &Path) -> std::io::Result<Vec<u8>> {
     let mut code = Vec::new();
     File::open(executable)?.read_to_end(&mut code)?;
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .unix_permissions(0o755);
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).unix_permissions(0o755);
     let mut zip = ZipWriter::new(Cursor::new(Vec::with_capacity(code.len() + 1024)));
     zip.start_file("bootstrap", options)?;
     zip.write_all(&code)?;

@@ -13,23 +13,20 @@ use url::Url;
 
 use crate::error::Error;
 
-/// A token of these credentials for a cluster: a presigned GetCallerIdentity of the region's real
+/// A token of these credentials for a cluster: a presigned `GetCallerIdentity` of the region's real
 /// STS host, since aws-iam-authenticator refuses every other.
 ///
 /// # Errors
 /// [`Error::Unusable`] if the request cannot be signed.
 pub fn eks_token(credentials: &Credentials, cluster: &str, region: &str) -> Result<String, Error> {
-    let unusable = |error: &dyn std::fmt::Display| {
-        Error::Unusable(format!("cannot sign a token for cluster {cluster}: {error}"))
-    };
-    let url = format!(
-        "https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
-    );
+    let unusable =
+        |error: &dyn std::fmt::Display| Error::Unusable(format!("cannot sign a token for cluster {cluster}: {error}"));
+    let url = format!("https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15");
     let mut url = Url::parse(&url).map_err(|error| unusable(&error))?;
 
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
-    settings.expires_in = Some(Duration::from_secs(60));
+    settings.expires_in = Some(Duration::from_mins(1));
     let identity = credentials.clone().into();
     let params = SigningParams::builder()
         .identity(&identity)

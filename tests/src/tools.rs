@@ -59,7 +59,7 @@ pub fn bootstrap() -> Result<PathBuf, Error> {
 /// The profile's folder in Cargo's target folder: tests run in its `deps`, programs in itself.
 fn target_folder() -> Result<PathBuf, Error> {
     let executable = env::current_exe().map_err(Error::file("find", "the running executable"))?;
-    let folder = executable.parent().unwrap_or(Path::new("."));
+    let folder = executable.parent().unwrap_or_else(|| Path::new("."));
     Ok(if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }.to_owned())
 }
 

@@ -1,10 +1,10 @@
-//! What STS does for a service account token before it looks at the trust document, and MiniStack
+//! What STS does for a service account token before it looks at the trust document, and `MiniStack`
 //! leaves out.
 //!
 //! STS checks the token against the issuer's keys, and that IAM has an OIDC provider which admits its
-//! issuer and audience; MiniStack does neither. Here the API server vouches for the token, which is
+//! issuer and audience; `MiniStack` does neither. Here the API server vouches for the token, which is
 //! the same check with the same keys. And STS compares an audience that is a list of one as that one:
-//! MiniStack compares the list's text, which matches no condition, so it is given the token with the
+//! `MiniStack` compares the list's text, which matches no condition, so it is given the token with the
 //! audience taken out of its list. The signature does not survive that, and is not looked at again.
 
 use aws_config::SdkConfig;
@@ -42,12 +42,7 @@ pub(crate) async fn assume_role(
 const OPERATION: &str = "AssumeRoleWithWebIdentity";
 
 /// IAM's OIDC provider for the issuer, in the role's account, must list the audience.
-async fn admit(
-    admin: &SdkConfig,
-    role_arn: &str,
-    claims: &Map<String, Value>,
-    audience: &str,
-) -> Result<(), Error> {
+async fn admit(admin: &SdkConfig, role_arn: &str, claims: &Map<String, Value>, audience: &str) -> Result<(), Error> {
     let issuer = claims.get("iss").and_then(Value::as_str).unwrap_or_default();
     let host = issuer.split_once("://").map_or(issuer, |(_, host)| host);
     let account = role_arn.split(':').nth(4).unwrap_or_default();

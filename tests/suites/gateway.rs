@@ -1,4 +1,4 @@
-//! The gateway before MiniStack, seen by the real AWS SDK with a role's signed calls, plain and over
+//! The gateway before `MiniStack`, seen by the real AWS SDK with a role's signed calls, plain and over
 //! TLS: that it changes nothing by itself, knows what passes, refuses as AWS does, and that its
 //! faults are what the SDK takes them for.
 
@@ -20,27 +20,20 @@ use serde_json::json;
 
 /// A cloud, and how a role that may do everything calls it through the gateway.
 async fn cloud_and_caller(tls: bool) -> (Cloud, SdkConfig) {
-    let cloud = Cloud::start(CloudOptions {
-        tls,
-        ..CloudOptions::default()
-    })
-    .await
-    .unwrap();
+    let cloud = Cloud::start(CloudOptions { tls, ..CloudOptions::default() }).await.unwrap();
     let credentials = session(&cloud).await;
     let config = through_gateway(&cloud, credentials);
     (cloud, config)
 }
 
-/// A role's session: MiniStack checks the signatures of those, and of no root key.
+/// A role's session: `MiniStack` checks the signatures of those, and of no root key.
 async fn session(cloud: &Cloud) -> Credentials {
     let admin = cloud.admin();
     let trust = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRole",
         "Principal": {"AWS": format!("arn:aws:iam::{}:root", cloud.account())},
     }]});
-    let role_arn = create_role(&admin, "caller", &trust.to_string())
-        .await
-        .unwrap();
+    let role_arn = create_role(&admin, "caller", &trust.to_string()).await.unwrap();
     let everything = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Action": "*", "Resource": "*"},
     ]});
@@ -73,12 +66,7 @@ fn through_gateway(cloud: &Cloud, credentials: Credentials) -> SdkConfig {
     let trust = TrustStore::empty().with_pem_certificate(cloud.pki().ca_pem().as_bytes());
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(
-            TlsContext::builder()
-                .with_trust_store(trust)
-                .build()
-                .unwrap(),
-        )
+        .tls_context(TlsContext::builder().with_trust_store(trust).build().unwrap())
         .build_https();
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -87,11 +75,7 @@ fn through_gateway(cloud: &Cloud, credentials: Credentials) -> SdkConfig {
         .endpoint_url(cloud.gateway().url())
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(5)))
-        .timeout_config(
-            TimeoutConfig::builder()
-                .operation_attempt_timeout(Duration::from_secs(20))
-                .build(),
-        )
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(20)).build())
         .build()
 }
 
@@ -101,9 +85,7 @@ fn passed(cloud: &Cloud) -> Vec<String> {
     calls
         .iter()
         .map(|call| {
-            let end = call
-                .status
-                .map_or_else(|| "-".to_owned(), |status| status.to_string());
+            let end = call.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
             format!("{} {} {end}", call.service, call.operation)
         })
         .collect()
@@ -111,9 +93,7 @@ fn passed(cloud: &Cloud) -> Vec<String> {
 
 async fn create_eks_cluster(cloud: &Cloud, name: &str, subnet: &str) {
     let admin = cloud.admin();
-    let role_arn = create_role(&admin, "eks", &service_trust("eks.amazonaws.com"))
-        .await
-        .unwrap();
+    let role_arn = create_role(&admin, "eks", &service_trust("eks.amazonaws.com")).await.unwrap();
     aws_sdk_eks::Client::new(&admin)
         .create_cluster()
         .name(name)
@@ -126,20 +106,9 @@ async fn create_eks_cluster(cloud: &Cloud, name: &str, subnet: &str) {
 
 async fn create_subnet(cloud: &Cloud) -> String {
     let ec2 = aws_sdk_ec2::Client::new(&cloud.admin());
-    let vpc = ec2
-        .create_vpc()
-        .cidr_block("10.9.0.0/16")
-        .send()
-        .await
-        .unwrap();
+    let vpc = ec2.create_vpc().cidr_block("10.9.0.0/16").send().await.unwrap();
     let vpc_id = vpc.vpc().unwrap().vpc_id().unwrap();
-    let made = ec2
-        .create_subnet()
-        .vpc_id(vpc_id)
-        .cidr_block("10.9.1.0/24")
-        .send()
-        .await
-        .unwrap();
+    let made = ec2.create_subnet().vpc_id(vpc_id).cidr_block("10.9.1.0/24").send().await.unwrap();
     made.subnet().unwrap().subnet_id().unwrap().to_owned()
 }
 
@@ -149,56 +118,22 @@ async fn signed_calls_pass_and_are_known() {
         let (cloud, config) = cloud_and_caller(tls).await;
         let subnet = create_subnet(&cloud).await;
         create_eks_cluster(&cloud, "demo", &subnet).await;
-        cloud.gateway().set_cluster(
-            "demo",
-            ClusterRewrite {
-                ca_pem: Some(cloud.pki().ca_pem()),
-                ..ClusterRewrite::default()
-            },
-        );
+        cloud
+            .gateway()
+            .set_cluster("demo", ClusterRewrite { ca_pem: Some(cloud.pki().ca_pem()), ..ClusterRewrite::default() });
 
-        create_role(
-            &config,
-            "made",
-            "{\"Version\":\"2012-10-17\",\"Statement\":[]}",
-        )
-        .await
-        .unwrap();
+        create_role(&config, "made", "{\"Version\":\"2012-10-17\",\"Statement\":[]}").await.unwrap();
         let iam = aws_sdk_iam::Client::new(&config);
         iam.get_role().role_name("made").send().await.unwrap();
         let ec2 = aws_sdk_ec2::Client::new(&config);
-        let tag = Ec2Tag::builder()
-            .key("karpenter.sh/discovery")
-            .value("démo /+&")
-            .build();
-        ec2.create_tags()
-            .resources(&subnet)
-            .tags(tag)
-            .send()
-            .await
-            .unwrap();
+        let tag = Ec2Tag::builder().key("karpenter.sh/discovery").value("démo /+&").build();
+        ec2.create_tags().resources(&subnet).tags(tag).send().await.unwrap();
         let eks = aws_sdk_eks::Client::new(&config);
         let described = eks.describe_cluster().name("demo").send().await.unwrap();
-        eks.list_nodegroups()
-            .cluster_name("demo")
-            .send()
-            .await
-            .unwrap();
-        eks.list_access_entries()
-            .cluster_name("demo")
-            .send()
-            .await
-            .unwrap();
-        aws_sdk_sts::Client::new(&config)
-            .get_caller_identity()
-            .send()
-            .await
-            .unwrap();
-        aws_sdk_cloudformation::Client::new(&config)
-            .list_stacks()
-            .send()
-            .await
-            .unwrap();
+        eks.list_nodegroups().cluster_name("demo").send().await.unwrap();
+        eks.list_access_entries().cluster_name("demo").send().await.unwrap();
+        aws_sdk_sts::Client::new(&config).get_caller_identity().send().await.unwrap();
+        aws_sdk_cloudformation::Client::new(&config).list_stacks().send().await.unwrap();
 
         assert_eq!(
             passed(&cloud),
@@ -218,19 +153,12 @@ async fn signed_calls_pass_and_are_known() {
         assert_eq!(writes.len(), 2);
         assert_eq!(writes[1].list("ResourceId"), [subnet.as_str()]);
         assert_eq!(writes[1].param("Tag.1.Value"), Some("démo /+&"));
-        let authority = described
-            .cluster()
-            .unwrap()
-            .certificate_authority()
-            .unwrap();
+        let authority = described.cluster().unwrap().certificate_authority().unwrap();
         assert!(!authority.data().unwrap().is_empty());
 
         // The signature is still what MiniStack checks.
         let session = config.credentials_provider().unwrap();
-        let session =
-            aws_credential_types::provider::ProvideCredentials::provide_credentials(&session)
-                .await
-                .unwrap();
+        let session = aws_credential_types::provider::ProvideCredentials::provide_credentials(&session).await.unwrap();
         let forged = Credentials::new(
             session.access_key_id(),
             "another secret",
@@ -239,12 +167,7 @@ async fn signed_calls_pass_and_are_known() {
             "forged",
         );
         let forged = aws_sdk_iam::Client::new(&through_gateway(&cloud, forged));
-        let refused = forged
-            .get_role()
-            .role_name("made")
-            .send()
-            .await
-            .unwrap_err();
+        let refused = forged.get_role().role_name("made").send().await.unwrap_err();
         assert_eq!(refused.code(), Some("SignatureDoesNotMatch"));
         let last = cloud.gateway().journal().calls().pop().unwrap();
         assert_eq!(last.error_code.as_deref(), Some("SignatureDoesNotMatch"));
@@ -260,116 +183,42 @@ async fn what_aws_refuses_is_refused() {
     let ec2_tag = |key: &str| Ec2Tag::builder().key(key).value("v").build();
     let iam_tag = |key: String| IamTag::builder().key(key).value("v").build().unwrap();
 
-    let long = iam
-        .get_role()
-        .role_name("r".repeat(65))
-        .send()
-        .await
-        .unwrap_err();
+    let long = iam.get_role().role_name("r".repeat(65)).send().await.unwrap_err();
     assert_eq!(long.code(), Some("ValidationError"));
 
-    create_role(
-        &config,
-        "r",
-        "{\"Version\":\"2012-10-17\",\"Statement\":[]}",
-    )
-    .await
-    .unwrap();
+    create_role(&config, "r", "{\"Version\":\"2012-10-17\",\"Statement\":[]}").await.unwrap();
     let attach = |policy: &str| {
         let arn = format!("arn:aws:iam::aws:policy/{policy}");
-        iam.attach_role_policy()
-            .role_name("r")
-            .policy_arn(arn)
-            .send()
+        iam.attach_role_policy().role_name("r").policy_arn(arn).send()
     };
-    assert_eq!(
-        attach("AmazonEKSCniPolicy").await.unwrap_err().code(),
-        Some("NoSuchEntity")
-    );
+    assert_eq!(attach("AmazonEKSCniPolicy").await.unwrap_err().code(), Some("NoSuchEntity"));
     attach("AmazonEKS_CNI_Policy").await.unwrap();
 
     let fifty = (1..=50).map(|n| iam_tag(format!("k{n}"))).collect();
-    iam.tag_role()
-        .role_name("r")
-        .set_tags(Some(fifty))
-        .send()
-        .await
-        .unwrap();
-    let again = iam
-        .tag_role()
-        .role_name("r")
-        .tags(iam_tag("k50".to_owned()))
-        .send()
-        .await;
+    iam.tag_role().role_name("r").set_tags(Some(fifty)).send().await.unwrap();
+    let again = iam.tag_role().role_name("r").tags(iam_tag("k50".to_owned())).send().await;
     again.expect("a tag that is there already is no further one");
-    let more = iam
-        .tag_role()
-        .role_name("r")
-        .tags(iam_tag("k51".to_owned()))
-        .send()
-        .await
-        .unwrap_err();
+    let more = iam.tag_role().role_name("r").tags(iam_tag("k51".to_owned())).send().await.unwrap_err();
     assert_eq!(more.code(), Some("LimitExceeded"));
 
     for (resource, key, code) in [
-        (
-            "subnet-0123456789abcdef0",
-            "k",
-            Some("InvalidSubnetID.NotFound"),
-        ),
+        ("subnet-0123456789abcdef0", "k", Some("InvalidSubnetID.NotFound")),
         ("sg-0123456789abcdef0", "k", Some("InvalidGroup.NotFound")),
         (subnet.as_str(), "aws:k", Some("InvalidParameterValue")),
         (subnet.as_str(), "k", None),
     ] {
-        let made = ec2
-            .create_tags()
-            .resources(resource)
-            .tags(ec2_tag(key))
-            .send()
-            .await;
-        assert_eq!(
-            made.as_ref().err().and_then(ProvideErrorMetadata::code),
-            code,
-            "{resource} {key}"
-        );
+        let made = ec2.create_tags().resources(resource).tags(ec2_tag(key)).send().await;
+        assert_eq!(made.as_ref().err().and_then(ProvideErrorMetadata::code), code, "{resource} {key}");
     }
     let forty_nine = (1..=49).map(|n| ec2_tag(&format!("k{n}"))).collect();
-    ec2.create_tags()
-        .resources(&subnet)
-        .set_tags(Some(forty_nine))
-        .send()
-        .await
-        .unwrap();
-    let more = ec2
-        .create_tags()
-        .resources(&subnet)
-        .tags(ec2_tag("last"))
-        .send()
-        .await
-        .unwrap_err();
+    ec2.create_tags().resources(&subnet).set_tags(Some(forty_nine)).send().await.unwrap();
+    let more = ec2.create_tags().resources(&subnet).tags(ec2_tag("last")).send().await.unwrap_err();
     assert_eq!(more.code(), Some("TagLimitExceeded"));
 
-    let consistency = Some(Consistency {
-        calls: 2,
-        within: Duration::from_mins(1),
-    });
-    cloud.gateway().set_strictness(Strictness {
-        consistency,
-        ..Strictness::default()
-    });
-    create_role(
-        &config,
-        "fresh",
-        "{\"Version\":\"2012-10-17\",\"Statement\":[]}",
-    )
-    .await
-    .unwrap();
-    let tag = || {
-        iam.tag_role()
-            .role_name("fresh")
-            .tags(iam_tag("k".to_owned()))
-            .send()
-    };
+    let consistency = Some(Consistency { calls: 2, within: Duration::from_mins(1) });
+    cloud.gateway().set_strictness(Strictness { consistency, ..Strictness::default() });
+    create_role(&config, "fresh", "{\"Version\":\"2012-10-17\",\"Statement\":[]}").await.unwrap();
+    let tag = || iam.tag_role().role_name("fresh").tags(iam_tag("k".to_owned())).send();
     for _ in 0..2 {
         assert_eq!(tag().await.unwrap_err().code(), Some("NoSuchEntity"));
     }
@@ -384,63 +233,33 @@ async fn the_sdk_takes_faults_for_what_they_are() {
         let (rules, journal) = (cloud.gateway().rules(), cloud.gateway().journal());
         let list_roles = When::call("iam", "ListRoles");
 
-        for fault in [
-            Effect::Throttle,
-            Effect::Error500,
-            Effect::CutBefore,
-            Effect::CutAfter,
-            Effect::Reset,
-        ] {
+        for fault in [Effect::Throttle, Effect::Error500, Effect::CutBefore, Effect::CutAfter, Effect::Reset] {
             rules.clear();
             journal.clear();
             let rule = rules.add(list_roles.clone().once(), fault.clone());
             iam.list_roles().send().await.unwrap();
             assert_eq!(rule.hits(), 1);
-            assert_eq!(
-                journal.calls().len(),
-                2,
-                "one retry after {fault:?}:\n{journal}"
-            );
+            assert_eq!(journal.calls().len(), 2, "one retry after {fault:?}:\n{journal}");
         }
 
         rules.clear();
         journal.clear();
         rules.add(list_roles.clone(), Effect::Throttle);
-        assert_eq!(
-            iam.list_roles().send().await.unwrap_err().code(),
-            Some("Throttling")
-        );
+        assert_eq!(iam.list_roles().send().await.unwrap_err().code(), Some("Throttling"));
         assert_eq!(journal.calls().len(), 3, "the SDK gives up:\n{journal}");
 
         rules.clear();
         journal.clear();
-        rules.add(
-            list_roles.clone(),
-            Effect::refuse(403, "AccessDenied", "not you"),
-        );
+        rules.add(list_roles.clone(), Effect::refuse(403, "AccessDenied", "not you"));
         let refused = iam.list_roles().send().await.unwrap_err();
-        assert_eq!(
-            (refused.code(), refused.message()),
-            (Some("AccessDenied"), Some("not you"))
-        );
+        assert_eq!((refused.code(), refused.message()), (Some("AccessDenied"), Some("not you")));
         assert_eq!(journal.calls().len(), 1, "a refusal is final:\n{journal}");
 
         rules.clear();
         rules.add(list_roles.once(), Effect::Hang);
-        let impatient = TimeoutConfig::builder()
-            .operation_timeout(Duration::from_millis(300))
-            .build();
-        let impatient = aws_sdk_iam::config::Builder::from(&config)
-            .timeout_config(impatient)
-            .build();
-        let hung = aws_sdk_iam::Client::from_conf(impatient)
-            .list_roles()
-            .send()
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(hung, aws_sdk_iam::error::SdkError::TimeoutError(_)),
-            "{hung:?}"
-        );
+        let impatient = TimeoutConfig::builder().operation_timeout(Duration::from_millis(300)).build();
+        let impatient = aws_sdk_iam::config::Builder::from(&config).timeout_config(impatient).build();
+        let hung = aws_sdk_iam::Client::from_conf(impatient).list_roles().send().await.unwrap_err();
+        assert!(matches!(hung, aws_sdk_iam::error::SdkError::TimeoutError(_)), "{hung:?}");
     }
 }

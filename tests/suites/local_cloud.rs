@@ -48,8 +48,7 @@ async fn the_cluster_lets_in_whom_aws_auth_names_and_its_creator() {
     assert_eq!(cluster.identity(&creator).await.unwrap().unwrap(), as_creator);
 
     // Without aws-auth, and with one that names somebody else, a node stays outside.
-    let role_arn =
-        create_profile(&cloud, "hand-made", &service_trust("ec2.amazonaws.com")).await;
+    let role_arn = create_profile(&cloud, "hand-made", &service_trust("ec2.amazonaws.com")).await;
     let node = cluster.run_node("hand-made").await.unwrap();
     let control_plane = cluster.control_plane();
     assert_eq!(control_plane.aws_auth().await.unwrap(), None);
@@ -94,8 +93,7 @@ async fn the_cluster_lets_in_whom_aws_auth_names_and_its_creator() {
 #[tokio::test]
 async fn a_service_account_token_assumes_the_role_whose_trust_names_it() {
     let audiences = ["sts.amazonaws.com", "another.example.com"].map(str::to_owned);
-    let options =
-        ClusterOptions { oidc_audiences: audiences.into(), ..ClusterOptions::default() };
+    let options = ClusterOptions { oidc_audiences: audiences.into(), ..ClusterOptions::default() };
     let (cloud, cluster) = cloud_with_cluster(options).await;
     let issuer = cluster.issuer.split_once("://").unwrap().1;
     let trust = json!({
@@ -173,29 +171,21 @@ async fn the_function_sees_a_cluster_that_is_really_there() {
     // The security group is one that EC2 knows, in the cluster's VPC.
     let group = seen.resources_vpc_config().unwrap().cluster_security_group_id().unwrap();
     assert_eq!(group, cluster.cluster_security_group_id);
-    let groups = aws_sdk_ec2::Client::new(&gateway)
-        .describe_security_groups()
-        .group_ids(group)
-        .send()
-        .await
-        .unwrap();
+    let groups = aws_sdk_ec2::Client::new(&gateway).describe_security_groups().group_ids(group).send().await.unwrap();
     assert_eq!(groups.security_groups()[0].vpc_id(), Some(cluster.vpc_id.as_str()));
 
     // The endpoint answers, over TLS that the cluster's certificate authority vouches for.
     let ca = seen.certificate_authority().unwrap().data().unwrap();
     let ca = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, ca).unwrap();
-    let client = reqwest::Client::builder()
-        .tls_certs_only([reqwest::Certificate::from_pem(&ca).unwrap()])
-        .build()
-        .unwrap();
+    let client =
+        reqwest::Client::builder().tls_certs_only([reqwest::Certificate::from_pem(&ca).unwrap()]).build().unwrap();
     let version = client.get(format!("{}/version", seen.endpoint().unwrap())).send().await.unwrap();
     let version: serde_json::Value = serde_json::from_str(&version.text().await.unwrap()).unwrap();
     assert_eq!(version["major"], "1", "{version}");
 
     // Both ways are in the journal that counts the function's calls.
     let calls: Vec<_> = cloud.gateway().journal().calls();
-    let operations: Vec<_> =
-        calls.iter().map(|call| format!("{} {}", call.service, call.operation)).collect();
+    let operations: Vec<_> = calls.iter().map(|call| format!("{} {}", call.service, call.operation)).collect();
     assert_eq!(operations, ["eks DescribeCluster", "ec2 DescribeSecurityGroups", "kubernetes get"]);
 }
 

@@ -1,4 +1,7 @@
 //! What is proved on the local cloud.
 
+#![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, also in what tests share")]
+
 mod gateway;
+mod lifecycle;
 mod local_cloud;

@@ -1,19 +1,21 @@
 //! An EKS cluster: AWS's objects for it, and a control plane of real programs.
 
+mod eks;
 mod network;
 mod node_groups;
+mod roles;
 
 use std::{sync::Arc, time::Duration};
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
-use aws_sdk_eks::types::{
-    AuthenticationMode, ClusterStatus, CreateAccessConfigRequest, KubernetesNetworkConfigRequest,
-    VpcConfigRequest,
-};
+use aws_sdk_eks::types::AuthenticationMode;
 
-pub use self::node_groups::{LaunchTemplate, NodeGroup, NodeGroupOptions};
 use self::network::Network;
+pub use self::{
+    node_groups::{LaunchTemplate, NodeGroup, NodeGroupOptions},
+    roles::{account_trust, create_role, service_trust},
+};
 use crate::{
     cloud::Cloud,
     control_plane::{ControlPlane, ControlPlaneOptions, Identity},
@@ -48,11 +50,7 @@ impl Default for ClusterOptions {
             authentication_mode: AuthenticationMode::ConfigMap,
             subnets: 4,
             node_groups: vec![
-                NodeGroupOptions {
-                    name: "plain".to_owned(),
-                    subnets: 0..2,
-                    launch_template: LaunchTemplate::None,
-                },
+                NodeGroupOptions { name: "plain".to_owned(), subnets: 0..2, launch_template: LaunchTemplate::None },
                 NodeGroupOptions {
                     name: "templated".to_owned(),
                     subnets: 1..4,
@@ -93,27 +91,17 @@ pub struct Cluster {
 
 impl Cluster {
     /// Makes a cluster; [`Cloud::create_cluster`] is the way to call it.
-    pub(crate) async fn create(
-        cloud: &Cloud,
-        name: &str,
-        options: ClusterOptions,
-    ) -> Result<Self, Error> {
+    pub(crate) async fn create(cloud: &Cloud, name: &str, options: ClusterOptions) -> Result<Self, Error> {
         let admin = cloud.admin();
         let network = Network::create(&admin, name, options.subnets).await?;
-        let creator_role_arn = create_role(&admin, &format!("{name}-creator"), &trust(cloud.account())).await?;
+        let creator_role_arn = create_role(&admin, &format!("{name}-creator"), &account_trust(cloud.account())).await?;
         let service_role_arn =
             create_role(&admin, &format!("{name}-cluster"), &service_trust("eks.amazonaws.com")).await?;
-        let (arn, issuer) = create_eks_cluster(
-            &admin,
-            name,
-            &service_role_arn,
-            &network,
-            options.authentication_mode,
-        )
-        .await?;
+        let (arn, issuer) =
+            eks::create_cluster(&admin, name, &service_role_arn, &network, options.authentication_mode).await?;
         let oidc_provider_arn = match options.oidc_audiences {
             audiences if audiences.is_empty() => None,
-            audiences => Some(create_oidc_provider(&admin, &issuer, audiences).await?),
+            audiences => Some(eks::create_oidc_provider(&admin, &issuer, audiences).await?),
         };
         let node_role_arn =
             create_role(&admin, &format!("{name}-managed-nodes"), &service_trust("ec2.amazonaws.com")).await?;
@@ -175,9 +163,10 @@ impl Cluster {
     /// # Errors
     /// As [`Node::run`].
     pub async fn run_node(&self, instance_profile: &str) -> Result<Node, Error> {
-        let subnet = self.subnet_ids.first().ok_or_else(|| {
-            Error::Unusable(format!("cluster {} has no subnet to run a node in", self.name))
-        })?;
+        let subnet = self
+            .subnet_ids
+            .first()
+            .ok_or_else(|| Error::Unusable(format!("cluster {} has no subnet to run a node in", self.name)))?;
         Node::run(&self.admin, instance_profile, subnet).await
     }
 
@@ -196,11 +185,7 @@ impl Cluster {
     /// With the code `InvalidIdentityToken` if the token is not the cluster's, or IAM has no OIDC
     /// provider that admits its issuer and audience; with `AccessDenied` if the role's trust document
     /// does not let it in.
-    pub async fn assume_role_with_web_identity(
-        &self,
-        role_arn: &str,
-        token: &str,
-    ) -> Result<Credentials, Error> {
+    pub async fn assume_role_with_web_identity(&self, role_arn: &str, token: &str) -> Result<Credentials, Error> {
         web_identity::assume_role(&self.admin, &self.control_plane, role_arn, token).await
     }
 
@@ -239,11 +224,7 @@ impl Cluster {
 }
 
 /// Stands between the function and the API server, with the journal and the rules of the gateway.
-async fn serve_kubernetes(
-    cloud: &Cloud,
-    name: &str,
-    control_plane: &ControlPlane,
-) -> Result<KubernetesGateway, Error> {
+async fn serve_kubernetes(cloud: &Cloud, name: &str, control_plane: &ControlPlane) -> Result<KubernetesGateway, Error> {
     let bound = Gateway::bind().await.map_err(Error::file("bind", "the Kubernetes gateway's port"))?;
     let tls = cloud.pki().server(&format!("{name}-endpoint"), &["127.0.0.1"])?.server_config()?;
     Ok(KubernetesGateway::serve(
@@ -256,100 +237,6 @@ async fn serve_kubernetes(
     ))
 }
 
-/// Makes a role.
-///
-/// # Errors
-/// [`Error::Aws`].
-pub async fn create_role(admin: &SdkConfig, name: &str, trust: &str) -> Result<String, Error> {
-    let answer = aws_sdk_iam::Client::new(admin)
-        .create_role()
-        .role_name(name)
-        .assume_role_policy_document(trust)
-        .send()
-        .await
-        .map_err(Error::aws("CreateRole"))?;
-    let role = answer.role().ok_or(Error::Incomplete { operation: "CreateRole", field: "Role" })?;
-    Ok(role.arn().to_owned())
-}
-
-/// The trust document of a role that a service may assume.
-pub fn service_trust(service: &str) -> String {
-    trust_document(&serde_json::json!({ "Service": service }))
-}
-
-/// The trust document of a role that any principal of an account may assume.
-pub fn trust(account: &str) -> String {
-    trust_document(&serde_json::json!({ "AWS": format!("arn:aws:iam::{account}:root") }))
-}
-
-fn trust_document(principal: &serde_json::Value) -> String {
-    serde_json::json!({
-        "Version": "2012-10-17",
-        "Statement": [{ "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole" }],
-    })
-    .to_string()
-}
-
-async fn create_eks_cluster(
-    admin: &SdkConfig,
-    name: &str,
-    role_arn: &str,
-    network: &Network,
-    mode: AuthenticationMode,
-) -> Result<(String, String), Error> {
-    let eks = aws_sdk_eks::Client::new(admin);
-    eks.create_cluster()
-        .name(name)
-        .version("1.33")
-        .role_arn(role_arn)
-        .resources_vpc_config(
-            VpcConfigRequest::builder()
-                .set_subnet_ids(Some(network.subnet_ids.clone()))
-                .endpoint_public_access(true)
-                .build(),
-        )
-        .access_config(CreateAccessConfigRequest::builder().authentication_mode(mode).build())
-        .kubernetes_network_config(
-            KubernetesNetworkConfigRequest::builder().service_ipv4_cidr("10.100.0.0/16").build(),
-        )
-        .send()
-        .await
-        .map_err(Error::aws("CreateCluster"))?;
-    let cluster = wait_until("the EKS cluster is ACTIVE", ACTIVE_BOUND, async || {
-        let answer = eks.describe_cluster().name(name).send().await.ok()?;
-        answer.cluster.filter(|cluster| cluster.status() == Some(&ClusterStatus::Active))
-    })
-    .await?;
-    let missing = |field| Error::Incomplete { operation: "DescribeCluster", field };
-    let arn = cluster.arn().ok_or(missing("arn"))?.to_owned();
-    let issuer = cluster
-        .identity()
-        .and_then(|identity| identity.oidc())
-        .and_then(|oidc| oidc.issuer())
-        .ok_or(missing("identity.oidc.issuer"))?;
-    Ok((arn, issuer.to_owned()))
-}
-
-async fn create_oidc_provider(
-    admin: &SdkConfig,
-    issuer: &str,
-    audiences: Vec<String>,
-) -> Result<String, Error> {
-    let answer = aws_sdk_iam::Client::new(admin)
-        .create_open_id_connect_provider()
-        .url(issuer)
-        .set_client_id_list(Some(audiences))
-        .send()
-        .await
-        .map_err(Error::aws("CreateOpenIDConnectProvider"))?;
-    let missing =
-        Error::Incomplete { operation: "CreateOpenIDConnectProvider", field: "OpenIDConnectProviderArn" };
-    answer.open_id_connect_provider_arn.ok_or(missing)
-}
-
 /// The authenticator sees a change of aws-auth in about a second; a node's first sight also waits
-/// for DescribeInstances.
+/// for `DescribeInstances`.
 const ADMISSION_BOUND: Duration = Duration::from_secs(20);
-
-/// MiniStack's clusters are ACTIVE at once.
-const ACTIVE_BOUND: Duration = Duration::from_secs(10);

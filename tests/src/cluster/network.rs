@@ -23,10 +23,8 @@ impl Network {
             .send()
             .await
             .map_err(Error::aws("CreateVpc"))?;
-        let vpc_id = vpc
-            .vpc
-            .and_then(|vpc| vpc.vpc_id)
-            .ok_or(Error::Incomplete { operation: "CreateVpc", field: "vpcId" })?;
+        let vpc_id =
+            vpc.vpc.and_then(|vpc| vpc.vpc_id).ok_or(Error::Incomplete { operation: "CreateVpc", field: "vpcId" })?;
         let mut subnet_ids = Vec::with_capacity(subnets);
         for index in 0..subnets {
             let answer = ec2
@@ -48,11 +46,7 @@ impl Network {
     }
 }
 
-pub(super) async fn create_security_group(
-    admin: &SdkConfig,
-    vpc_id: &str,
-    name: &str,
-) -> Result<String, Error> {
+pub(super) async fn create_security_group(admin: &SdkConfig, vpc_id: &str, name: &str) -> Result<String, Error> {
     aws_sdk_ec2::Client::new(admin)
         .create_security_group()
         .vpc_id(vpc_id)
@@ -67,8 +61,5 @@ pub(super) async fn create_security_group(
 }
 
 fn named(kind: ResourceType, name: &str) -> TagSpecification {
-    TagSpecification::builder()
-        .resource_type(kind)
-        .tags(Tag::builder().key("Name").value(name).build())
-        .build()
+    TagSpecification::builder().resource_type(kind).tags(Tag::builder().key("Name").value(name).build()).build()
 }

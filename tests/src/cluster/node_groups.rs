@@ -3,9 +3,7 @@
 use std::{ops::Range, time::Duration};
 
 use aws_config::SdkConfig;
-use aws_sdk_ec2::types::{
-    LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, RequestLaunchTemplateData,
-};
+use aws_sdk_ec2::types::{LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, RequestLaunchTemplateData};
 use aws_sdk_eks::types::{LaunchTemplateSpecification, NodegroupScalingConfig, NodegroupStatus};
 
 use super::network::{Network, create_security_group};
@@ -78,18 +76,15 @@ impl NodeGroup {
         };
 
         let eks = aws_sdk_eks::Client::new(admin);
-        let template = launch_template_id
-            .as_ref()
-            .map(|id| LaunchTemplateSpecification::builder().id(id).version("1").build());
+        let template =
+            launch_template_id.as_ref().map(|id| LaunchTemplateSpecification::builder().id(id).version("1").build());
         eks.create_nodegroup()
             .cluster_name(cluster)
             .nodegroup_name(&name)
             .node_role(node_role_arn)
             .set_subnets(Some(subnet_ids.clone()))
             .set_launch_template(template)
-            .scaling_config(
-                NodegroupScalingConfig::builder().min_size(0).desired_size(0).max_size(1).build(),
-            )
+            .scaling_config(NodegroupScalingConfig::builder().min_size(0).desired_size(0).max_size(1).build())
             .send()
             .await
             .map_err(Error::aws("CreateNodegroup"))?;
@@ -150,5 +145,5 @@ async fn create_launch_template(
         .ok_or(Error::Incomplete { operation: "CreateLaunchTemplate", field: "launchTemplateId" })
 }
 
-/// MiniStack's node groups are ACTIVE within a second or so.
+/// `MiniStack`'s node groups are ACTIVE within a second or so.
 const ACTIVE_BOUND: Duration = Duration::from_secs(20);

@@ -25,12 +25,7 @@ pub(super) fn webhook_kubeconfig(port: u16, ca_pem: &str) -> Value {
 }
 
 /// The authenticator's settings: the creator's role in the file, the others from aws-auth.
-pub(super) fn authenticator(
-    options: &ControlPlaneOptions<'_>,
-    port: u16,
-    state: &Path,
-    kubeconfig: &Path,
-) -> Value {
+pub(super) fn authenticator(options: &ControlPlaneOptions<'_>, port: u16, state: &Path, kubeconfig: &Path) -> Value {
     json!({
         "clusterID": options.cluster,
         "server": {

@@ -48,14 +48,11 @@ impl Answer {
         if !self.status.is_client_error() && !self.status.is_server_error() {
             return None;
         }
-        let header = self
-            .headers
-            .get("x-amzn-errortype")
-            .and_then(|value| value.to_str().ok());
+        let header = self.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
         let code = header.map(str::to_owned).or_else(|| match self.json() {
-            Some(body) => ["__type", "code", "reason"]
-                .iter()
-                .find_map(|name| body.get(*name)?.as_str().map(str::to_owned)),
+            Some(body) => {
+                ["__type", "code", "reason"].iter().find_map(|name| body.get(*name)?.as_str().map(str::to_owned))
+            }
             None => element(&self.text(), "Code").map(str::to_owned),
         })?;
         // `ResourceNotFoundException:http://…` and `com.amazon#ResourceNotFoundException` are forms in use.
@@ -89,11 +86,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with this status, code and message.
     pub fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: code.into(),
-            message: message.into(),
-        }
+        Self { status, code: code.into(), message: message.into() }
     }
 
     /// How `service` says that it is asked too often.
@@ -122,11 +115,7 @@ impl Refusal {
             "ec2" => Self::new(500, "InternalError", "An internal error has occurred"),
             "eks" => Self::new(500, "ServerException", "Internal server error"),
             "kubernetes" => Self::new(500, "InternalError", "Internal error occurred"),
-            "s3" => Self::new(
-                500,
-                "InternalError",
-                "We encountered an internal error. Please try again.",
-            ),
+            "s3" => Self::new(500, "InternalError", "We encountered an internal error. Please try again."),
             _ => Self::new(
                 500,
                 "InternalFailure",
@@ -161,11 +150,7 @@ impl Refusal {
                     "<ErrorResponse xmlns=\"{}\"><Error><Type>{}</Type><Code>{code}</Code>\
                      <Message>{message}</Message></Error><RequestId>{REQUEST_ID}</RequestId></ErrorResponse>",
                     namespace(service),
-                    if self.status < 500 {
-                        "Sender"
-                    } else {
-                        "Receiver"
-                    },
+                    if self.status < 500 { "Sender" } else { "Receiver" },
                 ),
             ),
             "kubernetes" => {
@@ -222,9 +207,7 @@ pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn namespace(service: &str) -> &'static str {
@@ -250,35 +233,15 @@ mod tests {
 
     fn call(service: &str) -> Call {
         let (parts, body) = Request::new(Bytes::new()).into_parts();
-        Call::unfinished(
-            &parts,
-            body,
-            service.to_owned(),
-            "X".to_owned(),
-            BTreeMap::new(),
-        )
+        Call::unfinished(&parts, body, service.to_owned(), "X".to_owned(), BTreeMap::new())
     }
 
     #[test]
     fn the_code_of_a_refusal_is_read_back_in_every_form() {
-        for service in [
-            "iam",
-            "sts",
-            "cloudformation",
-            "ec2",
-            "s3",
-            "eks",
-            "kubernetes",
-            "ssm",
-        ] {
-            let answer =
-                Refusal::new(403, "SomeCode", "no <way> & \"never\"").answer(&call(service));
+        for service in ["iam", "sts", "cloudformation", "ec2", "s3", "eks", "kubernetes", "ssm"] {
+            let answer = Refusal::new(403, "SomeCode", "no <way> & \"never\"").answer(&call(service));
             assert_eq!(answer.status, 403);
-            assert_eq!(
-                answer.error_code().as_deref(),
-                Some("SomeCode"),
-                "{service}"
-            );
+            assert_eq!(answer.error_code().as_deref(), Some("SomeCode"), "{service}");
         }
     }
 
@@ -292,9 +255,6 @@ mod tests {
 
     #[test]
     fn elements_are_found_in_order() {
-        assert_eq!(
-            elements("<a>1</a><b/><a> 2 </a>", "a").collect::<Vec<_>>(),
-            ["1", "2"]
-        );
+        assert_eq!(elements("<a>1</a><b/><a> 2 </a>", "a").collect::<Vec<_>>(), ["1", "2"]);
     }
 }

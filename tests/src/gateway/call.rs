@@ -90,9 +90,7 @@ impl Call {
     /// The values of a list parameter, by the name that stands before the number: `ResourceId`
     /// for `ResourceId.1`, `ResourceId.2` …
     pub fn list(&self, name: &str) -> Vec<&str> {
-        (1..)
-            .map_while(|index| self.param(&format!("{name}.{index}")))
-            .collect()
+        (1..).map_while(|index| self.param(&format!("{name}.{index}"))).collect()
     }
 
     /// The keys of the tags that it sets, in IAM's or EC2's form.
@@ -103,9 +101,7 @@ impl Call {
         };
         prefixes
             .iter()
-            .flat_map(|prefix| {
-                (1..).map_while(move |index| self.param(&format!("{prefix}.{index}.Key")))
-            })
+            .flat_map(|prefix| (1..).map_while(move |index| self.param(&format!("{prefix}.{index}.Key"))))
             .collect()
     }
 

@@ -32,10 +32,7 @@ pub(crate) struct Clusters(Mutex<BTreeMap<String, ClusterRewrite>>);
 
 impl Clusters {
     pub(crate) fn set(&self, name: String, rewrite: ClusterRewrite) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name, rewrite);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, rewrite);
     }
 
     /// Fills in an answer to `DescribeCluster`. Other answers stay as they are.
@@ -63,14 +60,8 @@ impl ClusterRewrite {
             (["endpoint", ""], &self.endpoint),
             (["status", ""], &self.status),
             (["certificateAuthority", "data"], &ca),
-            (
-                ["resourcesVpcConfig", "clusterSecurityGroupId"],
-                &self.cluster_security_group_id,
-            ),
-            (
-                ["accessConfig", "authenticationMode"],
-                &self.authentication_mode,
-            ),
+            (["resourcesVpcConfig", "clusterSecurityGroupId"], &self.cluster_security_group_id),
+            (["accessConfig", "authenticationMode"], &self.authentication_mode),
         ] {
             let Some(value) = value else { continue };
             match path {

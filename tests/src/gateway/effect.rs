@@ -83,10 +83,7 @@ pub struct Hold {
 impl Hold {
     /// A closed door.
     pub fn new() -> Self {
-        Self {
-            arrived: Arc::new(Semaphore::new(0)),
-            open: watch::Sender::new(false),
-        }
+        Self { arrived: Arc::new(Semaphore::new(0)), open: watch::Sender::new(false) }
     }
 
     /// Waits until a call stands at the door; each arrival is told once.

@@ -18,18 +18,10 @@ pub(crate) fn operation(method: &Method, path: &str) -> Option<(&'static str, Pa
     let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
     match segments.as_slice() {
         ["tags", arn @ ..] => Some((
-            by_method(
-                method,
-                "ListTagsForResource",
-                "TagResource",
-                Some("UntagResource"),
-            )?,
+            by_method(method, "ListTagsForResource", "TagResource", Some("UntagResource"))?,
             named([("resourceArn", &arn.join("/"))]),
         )),
-        ["clusters"] => Some((
-            by_method(method, "ListClusters", "CreateCluster", None)?,
-            Params::new(),
-        )),
+        ["clusters"] => Some((by_method(method, "ListClusters", "CreateCluster", None)?, Params::new())),
         ["access-policies"] if method == Method::GET => Some(("ListAccessPolicies", Params::new())),
         ["clusters", cluster, rest @ ..] => {
             let (operation, mut params) = of_cluster(method, rest)?;
@@ -49,43 +41,22 @@ fn of_cluster(method: &Method, path: &[&str]) -> Option<(&'static str, Params)> 
         [] if method == Method::GET => ("DescribeCluster", Params::new()),
         [] if method == Method::DELETE => ("DeleteCluster", Params::new()),
         ["update-config"] if post => ("UpdateClusterConfig", Params::new()),
-        ["updates"] => (
-            by_method(method, "ListUpdates", "UpdateClusterVersion", None)?,
-            Params::new(),
-        ),
+        ["updates"] => (by_method(method, "ListUpdates", "UpdateClusterVersion", None)?, Params::new()),
         ["updates", id] => ("DescribeUpdate", named([("updateId", id)])),
-        ["node-groups"] => (
-            by_method(method, "ListNodegroups", "CreateNodegroup", None)?,
-            Params::new(),
-        ),
-        ["node-groups", name] if !post => (
-            by_method(method, "DescribeNodegroup", "", Some("DeleteNodegroup"))?,
-            named([("nodegroupName", name)]),
-        ),
-        ["node-groups", name, "update-config"] if post => {
-            ("UpdateNodegroupConfig", named([("nodegroupName", name)]))
+        ["node-groups"] => (by_method(method, "ListNodegroups", "CreateNodegroup", None)?, Params::new()),
+        ["node-groups", name] if !post => {
+            (by_method(method, "DescribeNodegroup", "", Some("DeleteNodegroup"))?, named([("nodegroupName", name)]))
         }
-        ["node-groups", name, "update-version"] if post => {
-            ("UpdateNodegroupVersion", named([("nodegroupName", name)]))
-        }
-        ["addons"] => (
-            by_method(method, "ListAddons", "CreateAddon", None)?,
-            Params::new(),
-        ),
+        ["node-groups", name, "update-config"] if post => ("UpdateNodegroupConfig", named([("nodegroupName", name)])),
+        ["node-groups", name, "update-version"] if post => ("UpdateNodegroupVersion", named([("nodegroupName", name)])),
+        ["addons"] => (by_method(method, "ListAddons", "CreateAddon", None)?, Params::new()),
         ["addons", name, "update"] if post => ("UpdateAddon", named([("addonName", name)])),
-        ["addons", name] if !post => (
-            by_method(method, "DescribeAddon", "", Some("DeleteAddon"))?,
-            named([("addonName", name)]),
-        ),
-        ["pod-identity-associations"] => (
-            by_method(
-                method,
-                "ListPodIdentityAssociations",
-                "CreatePodIdentityAssociation",
-                None,
-            )?,
-            Params::new(),
-        ),
+        ["addons", name] if !post => {
+            (by_method(method, "DescribeAddon", "", Some("DeleteAddon"))?, named([("addonName", name)]))
+        }
+        ["pod-identity-associations"] => {
+            (by_method(method, "ListPodIdentityAssociations", "CreatePodIdentityAssociation", None)?, Params::new())
+        }
         ["pod-identity-associations", id] => (
             by_method(
                 method,
@@ -106,22 +77,13 @@ fn of_access_entries(method: &Method, path: &[&str]) -> Option<(&'static str, Pa
         return Some((operation, Params::new()));
     }
     let Some(policies) = path.iter().position(|part| *part == "access-policies") else {
-        let operation = by_method(
-            method,
-            "DescribeAccessEntry",
-            "UpdateAccessEntry",
-            Some("DeleteAccessEntry"),
-        )?;
+        let operation = by_method(method, "DescribeAccessEntry", "UpdateAccessEntry", Some("DeleteAccessEntry"))?;
         return Some((operation, named([("principalArn", &path.join("/"))])));
     };
     let principal = path[..policies].join("/");
     let policy = path[policies + 1..].join("/");
-    let operation = by_method(
-        method,
-        "ListAssociatedAccessPolicies",
-        "AssociateAccessPolicy",
-        Some("DisassociateAccessPolicy"),
-    )?;
+    let operation =
+        by_method(method, "ListAssociatedAccessPolicies", "AssociateAccessPolicy", Some("DisassociateAccessPolicy"))?;
     let mut params = named([("principalArn", &principal)]);
     if !policy.is_empty() {
         params.extend(named([("policyArn", &policy)]));
@@ -144,9 +106,7 @@ fn by_method(
 }
 
 fn named<const N: usize>(pairs: [(&str, &str); N]) -> Params {
-    pairs
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 #[cfg(test)]
@@ -158,24 +118,9 @@ mod tests {
         for (method, path, expected, params) in [
             (Method::GET, "/clusters", "ListClusters", vec![]),
             (Method::POST, "/clusters", "CreateCluster", vec![]),
-            (
-                Method::GET,
-                "/clusters/c",
-                "DescribeCluster",
-                vec![("name", "c")],
-            ),
-            (
-                Method::DELETE,
-                "/clusters/c",
-                "DeleteCluster",
-                vec![("name", "c")],
-            ),
-            (
-                Method::GET,
-                "/clusters/c/node-groups",
-                "ListNodegroups",
-                vec![("name", "c")],
-            ),
+            (Method::GET, "/clusters/c", "DescribeCluster", vec![("name", "c")]),
+            (Method::DELETE, "/clusters/c", "DeleteCluster", vec![("name", "c")]),
+            (Method::GET, "/clusters/c/node-groups", "ListNodegroups", vec![("name", "c")]),
             (
                 Method::GET,
                 "/clusters/c/node-groups/m",
@@ -188,18 +133,8 @@ mod tests {
                 "DeleteNodegroup",
                 vec![("nodegroupName", "m"), ("name", "c")],
             ),
-            (
-                Method::GET,
-                "/clusters/c/access-entries",
-                "ListAccessEntries",
-                vec![("name", "c")],
-            ),
-            (
-                Method::POST,
-                "/clusters/c/access-entries",
-                "CreateAccessEntry",
-                vec![("name", "c")],
-            ),
+            (Method::GET, "/clusters/c/access-entries", "ListAccessEntries", vec![("name", "c")]),
+            (Method::POST, "/clusters/c/access-entries", "CreateAccessEntry", vec![("name", "c")]),
             (
                 Method::GET,
                 "/clusters/c/access-entries/arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr",
@@ -248,25 +183,13 @@ mod tests {
                 "ListTagsForResource",
                 vec![("resourceArn", "arn:aws:eks:us-east-1:1:cluster/c")],
             ),
-            (
-                Method::POST,
-                "/tags/a/b",
-                "TagResource",
-                vec![("resourceArn", "a/b")],
-            ),
-            (
-                Method::DELETE,
-                "/tags/a/b",
-                "UntagResource",
-                vec![("resourceArn", "a/b")],
-            ),
+            (Method::POST, "/tags/a/b", "TagResource", vec![("resourceArn", "a/b")]),
+            (Method::DELETE, "/tags/a/b", "UntagResource", vec![("resourceArn", "a/b")]),
         ] {
             let (found, found_params) = operation(&method, path).unwrap();
             assert_eq!(found, expected, "{method} {path}");
-            let found_params: Vec<(&str, &str)> = found_params
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect();
+            let found_params: Vec<(&str, &str)> =
+                found_params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             assert_eq!(found_params, params, "{method} {path}");
         }
     }

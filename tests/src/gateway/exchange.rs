@@ -108,11 +108,8 @@ async fn perform(
         Err(error) => {
             tracing::warn!(%call, error = &error as &dyn std::error::Error, "call not passed on");
             ticket.note("service out of reach");
-            let answer = Answer {
-                status: StatusCode::BAD_GATEWAY,
-                headers: HeaderMap::new(),
-                body: error.to_string().into(),
-            };
+            let answer =
+                Answer { status: StatusCode::BAD_GATEWAY, headers: HeaderMap::new(), body: error.to_string().into() };
             return finish(&ticket, answer).into_response(&call.method);
         }
     };
@@ -141,10 +138,7 @@ async fn pass_on(upstream: &Upstream, parts: &Parts, call: &Call) -> Result<Pass
     if call.is("kubernetes", "watch") {
         let (mut head, body) = response.into_parts();
         head.headers = end_to_end(&head.headers);
-        return Ok(Passed::Stream(Response::from_parts(
-            head,
-            body.boxed_unsync(),
-        )));
+        return Ok(Passed::Stream(Response::from_parts(head, body.boxed_unsync())));
     }
     Answer::read(response).await.map(Passed::Whole)
 }

@@ -22,10 +22,8 @@ impl Call {
         let scope = credential_scope(&parts.headers, query);
         let mut params = form(&parts.headers, query, &body);
         let path = parts.uri.path();
-        let service = scope.as_ref().map_or_else(
-            || unsigned_service(&params).to_owned(),
-            |scope| scope.service.clone(),
-        );
+        let service =
+            scope.as_ref().map_or_else(|| unsigned_service(&params).to_owned(), |scope| scope.service.clone());
 
         let operation = if let Some(action) = params.remove("Action") {
             action
@@ -44,9 +42,7 @@ impl Call {
         Self {
             access: aws_access(&operation, &parts.method),
             region: scope.as_ref().map(|scope| scope.region.clone()),
-            caller: scope.map(|scope| Caller {
-                access_key_id: scope.access_key_id,
-            }),
+            caller: scope.map(|scope| Caller { access_key_id: scope.access_key_id }),
             ..Self::unfinished(parts, body, service, operation, params)
         }
     }
@@ -78,20 +74,16 @@ fn credential_scope(headers: &HeaderMap, query: &str) -> Option<Scope> {
             region: (*region).to_owned(),
             service: (*service).to_owned(),
         }),
-        [key, _, service, "aws4_request"] => Some(Scope {
-            access_key_id: (*key).to_owned(),
-            region: String::new(),
-            service: (*service).to_owned(),
-        }),
+        [key, _, service, "aws4_request"] => {
+            Some(Scope { access_key_id: (*key).to_owned(), region: String::new(), service: (*service).to_owned() })
+        }
         _ => None,
     }
 }
 
 /// The query's parameters without those of a presigned signature, and the body's where it is a form.
 fn form(headers: &HeaderMap, query: &str, body: &Bytes) -> BTreeMap<String, String> {
-    let is_form = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(FORM.as_bytes()));
+    let is_form = headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(FORM.as_bytes()));
     let body: &[u8] = if is_form { body } else { &[] };
     form_urlencoded::parse(query.as_bytes())
         .chain(form_urlencoded::parse(body))
@@ -146,47 +138,17 @@ mod tests {
     #[test]
     fn query_services_name_the_operation_in_the_form() {
         for (service, body, operation, access) in [
-            (
-                "iam",
-                "Action=CreateRole&RoleName=r",
-                "CreateRole",
-                Access::Write,
-            ),
+            ("iam", "Action=CreateRole&RoleName=r", "CreateRole", Access::Write),
             ("iam", "Action=GetRole&RoleName=r", "GetRole", Access::Read),
             ("iam", "Action=ListRoles", "ListRoles", Access::Read),
-            (
-                "iam",
-                "Action=SimulatePrincipalPolicy",
-                "SimulatePrincipalPolicy",
-                Access::Read,
-            ),
+            ("iam", "Action=SimulatePrincipalPolicy", "SimulatePrincipalPolicy", Access::Read),
             ("iam", "Action=TagRole", "TagRole", Access::Write),
-            (
-                "sts",
-                "Action=GetCallerIdentity",
-                "GetCallerIdentity",
-                Access::Read,
-            ),
+            ("sts", "Action=GetCallerIdentity", "GetCallerIdentity", Access::Read),
             ("sts", "Action=AssumeRole", "AssumeRole", Access::Read),
-            (
-                "ec2",
-                "Action=DescribeSubnets",
-                "DescribeSubnets",
-                Access::Read,
-            ),
+            ("ec2", "Action=DescribeSubnets", "DescribeSubnets", Access::Read),
             ("ec2", "Action=CreateTags", "CreateTags", Access::Write),
-            (
-                "cloudformation",
-                "Action=DescribeStackResource",
-                "DescribeStackResource",
-                Access::Read,
-            ),
-            (
-                "cloudformation",
-                "Action=CreateStack",
-                "CreateStack",
-                Access::Write,
-            ),
+            ("cloudformation", "Action=DescribeStackResource", "DescribeStackResource", Access::Read),
+            ("cloudformation", "Action=CreateStack", "CreateStack", Access::Write),
         ] {
             let call = call("POST", "/", service, body);
             assert_eq!(
@@ -231,9 +193,7 @@ mod tests {
     fn an_unsigned_call_for_credentials_is_sts() {
         let (parts, body) = Request::post("/")
             .header(CONTENT_TYPE, FORM)
-            .body(Bytes::from_static(
-                b"Action=AssumeRoleWithWebIdentity&RoleArn=r",
-            ))
+            .body(Bytes::from_static(b"Action=AssumeRoleWithWebIdentity&RoleArn=r"))
             .unwrap()
             .into_parts();
         let call = Call::aws(&parts, body);
@@ -244,10 +204,7 @@ mod tests {
     #[test]
     fn what_is_only_passed_on_is_told_by_its_method() {
         let put = call("PUT", "/bucket/key", "s3", "");
-        assert_eq!(
-            (put.operation.as_str(), put.access),
-            ("PUT /bucket/key", Access::Write)
-        );
+        assert_eq!((put.operation.as_str(), put.access), ("PUT /bucket/key", Access::Write));
         assert_eq!(call("HEAD", "/bucket/key", "s3", "").access, Access::Read);
     }
 }

@@ -23,12 +23,7 @@ pub struct Mark(u64);
 impl Journal {
     /// An empty record.
     pub fn new() -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                record: Mutex::default(),
-                under_way: watch::Sender::new(0),
-            }),
-        }
+        Self { shared: Arc::new(Shared { record: Mutex::default(), under_way: watch::Sender::new(0) }) }
     }
 
     /// All calls since the beginning, or since [`clear`](Self::clear).
@@ -71,9 +66,7 @@ impl Journal {
     /// AWS would, and this is how to wait for it. False if `bound` passes first.
     pub async fn settled(&self, bound: Duration) -> bool {
         let mut under_way = self.shared.under_way.subscribe();
-        timeout(bound, under_way.wait_for(|count| *count == 0))
-            .await
-            .is_ok_and(|waited| waited.is_ok())
+        timeout(bound, under_way.wait_for(|count| *count == 0)).await.is_ok_and(|waited| waited.is_ok())
     }
 
     /// Records a call that has arrived.
@@ -83,28 +76,16 @@ impl Journal {
         call.seq = record.next;
         record.calls.push(call.clone());
         self.shared.under_way.send_modify(|count| *count += 1);
-        Ticket {
-            journal: self.clone(),
-            seq: call.seq,
-            since: Instant::now(),
-        }
+        Ticket { journal: self.clone(), seq: call.seq, since: Instant::now() }
     }
 
     fn select(&self, wanted: impl Fn(&Call) -> bool) -> Vec<Call> {
         let record = self.record();
-        record
-            .calls
-            .iter()
-            .filter(|call| wanted(call))
-            .cloned()
-            .collect()
+        record.calls.iter().filter(|call| wanted(call)).cloned().collect()
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
-        self.shared
-            .record
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,21 +143,14 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let duration = self.since.elapsed();
         self.amend(|call| call.duration = Some(duration));
-        self.journal
-            .shared
-            .under_way
-            .send_modify(|count| *count -= 1);
+        self.journal.shared.under_way.send_modify(|count| *count -= 1);
     }
 }
 
 /// The line of one call: `#7 write iam CreateRole RoleName=r → 200 (3 ms)`.
 pub(crate) fn write_line(call: &Call, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let kind = if call.is_write() { "write" } else { "read " };
-    write!(
-        f,
-        "#{:<4} {kind} {} {}",
-        call.seq, call.service, call.operation
-    )?;
+    write!(f, "#{:<4} {kind} {} {}", call.seq, call.service, call.operation)?;
     for (name, value) in &call.params {
         // Documents and tokens are long, and a token is a secret.
         if value.chars().count() <= LONGEST_VALUE && name != "WebIdentityToken" {
@@ -221,10 +195,7 @@ mod tests {
     fn call(form: &'static str) -> Call {
         let (parts, body) = Request::post("/")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(
-                "authorization",
-                "AWS4-HMAC-SHA256 Credential=k/20261122/us-east-1/iam/aws4_request, Signature=0",
-            )
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=k/20261122/us-east-1/iam/aws4_request, Signature=0")
             .body(Bytes::from_static(form.as_bytes()))
             .unwrap()
             .into_parts();
@@ -252,11 +223,7 @@ mod tests {
     fn a_line_tells_the_call_and_its_end() {
         let journal = Journal::new();
         let ticket = journal.begin(&mut call("Action=CreateRole&RoleName=r"));
-        assert!(
-            journal
-                .to_string()
-                .contains("write iam CreateRole RoleName=r … under way")
-        );
+        assert!(journal.to_string().contains("write iam CreateRole RoleName=r … under way"));
         ticket.note("throttled");
         ticket.answered(400, Some("Throttling".to_owned()));
         drop(ticket);

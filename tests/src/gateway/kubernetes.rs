@@ -51,10 +51,7 @@ impl KubernetesGateway {
         let server = Server::start(bound.listener, Some(tls), move |request, connection, _| {
             Arc::clone(&exchange).handle(request, connection)
         });
-        Self {
-            url,
-            _server: server,
-        }
+        Self { url, _server: server }
     }
 
     /// The endpoint that callers use: `https://127.0.0.1:<port>`.
@@ -65,26 +62,15 @@ impl KubernetesGateway {
 
 fn identify(parts: &Parts, body: Bytes) -> Call {
     let mut params: BTreeMap<String, String> =
-        form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect();
-    let path: Vec<&str> = parts
-        .uri
-        .path()
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .collect();
+        form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let path: Vec<&str> = parts.uri.path().split('/').filter(|part| !part.is_empty()).collect();
     let (group, rest) = match path.as_slice() {
         ["api", _, rest @ ..] => ("", rest),
         ["apis", group, _, rest @ ..] => (*group, rest),
         _ => ("", [].as_slice()),
     };
     let (namespace, rest) = match rest {
-        ["namespaces", namespace, rest @ ..]
-            if rest
-                .first()
-                .is_some_and(|part| !OF_NAMESPACES.contains(part)) =>
-        {
+        ["namespaces", namespace, rest @ ..] if rest.first().is_some_and(|part| !OF_NAMESPACES.contains(part)) => {
             (*namespace, rest)
         }
         _ => ("", rest),
@@ -93,9 +79,7 @@ fn identify(parts: &Parts, body: Bytes) -> Call {
     let name = rest.get(1).copied().unwrap_or_default();
     let subresource = rest.get(2).copied().unwrap_or_default();
 
-    let watches = params
-        .get("watch")
-        .is_some_and(|value| value == "true" || value == "1");
+    let watches = params.get("watch").is_some_and(|value| value == "true" || value == "1");
     let operation = match (&parts.method, resource, name) {
         (method, "", _) => method.as_str().to_ascii_lowercase(),
         (&Method::GET, _, _) if watches => "watch".to_owned(),
@@ -148,21 +132,9 @@ mod tests {
     fn paths_and_methods_make_verbs() {
         let aws_auth = "/api/v1/namespaces/kube-system/configmaps/aws-auth";
         for (method, path, line) in [
-            (
-                Method::GET,
-                aws_auth,
-                "read  kubernetes get name=aws-auth namespace=kube-system resource=configmaps",
-            ),
-            (
-                Method::PUT,
-                aws_auth,
-                "write kubernetes update name=aws-auth namespace=kube-system resource=configmaps",
-            ),
-            (
-                Method::PATCH,
-                aws_auth,
-                "write kubernetes patch name=aws-auth namespace=kube-system resource=configmaps",
-            ),
+            (Method::GET, aws_auth, "read  kubernetes get name=aws-auth namespace=kube-system resource=configmaps"),
+            (Method::PUT, aws_auth, "write kubernetes update name=aws-auth namespace=kube-system resource=configmaps"),
+            (Method::PATCH, aws_auth, "write kubernetes patch name=aws-auth namespace=kube-system resource=configmaps"),
             (
                 Method::DELETE,
                 aws_auth,
@@ -173,26 +145,14 @@ mod tests {
                 "/api/v1/namespaces/kube-system/configmaps",
                 "write kubernetes create namespace=kube-system resource=configmaps",
             ),
-            (
-                Method::GET,
-                "/api/v1/nodes?watch=true",
-                "read  kubernetes watch resource=nodes watch=true",
-            ),
-            (
-                Method::GET,
-                "/api/v1/namespaces/n",
-                "read  kubernetes get name=n resource=namespaces",
-            ),
+            (Method::GET, "/api/v1/nodes?watch=true", "read  kubernetes watch resource=nodes watch=true"),
+            (Method::GET, "/api/v1/namespaces/n", "read  kubernetes get name=n resource=namespaces"),
             (
                 Method::PUT,
                 "/api/v1/namespaces/n/finalize",
                 "write kubernetes update name=n resource=namespaces subresource=finalize",
             ),
-            (
-                Method::DELETE,
-                "/api/v1/nodes",
-                "write kubernetes deletecollection resource=nodes",
-            ),
+            (Method::DELETE, "/api/v1/nodes", "write kubernetes deletecollection resource=nodes"),
             (
                 Method::POST,
                 "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
@@ -205,11 +165,7 @@ mod tests {
             ),
             (Method::GET, "/version", "read  kubernetes get"),
         ] {
-            let request = Request::builder()
-                .method(&method)
-                .uri(path)
-                .body(Bytes::new())
-                .unwrap();
+            let request = Request::builder().method(&method).uri(path).body(Bytes::new()).unwrap();
             let (parts, body) = request.into_parts();
             let call = identify(&parts, body).to_string();
             assert_eq!(call, format!("#0    {line} … under way"), "{method} {path}");

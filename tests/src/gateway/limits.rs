@@ -10,10 +10,7 @@ pub(crate) fn by_itself(call: &Call) -> Option<Refusal> {
             .or_else(|| unknown_managed_policy(call))
             .or_else(|| (MOST_TAGS < call.tag_keys().len()).then(|| too_many_tags("TagsPerRole"))),
         "ec2" if call.operation == "CreateTags" => {
-            let reserved = call
-                .tag_keys()
-                .iter()
-                .any(|key| key.to_ascii_lowercase().starts_with("aws:"));
+            let reserved = call.tag_keys().iter().any(|key| key.to_ascii_lowercase().starts_with("aws:"));
             reserved.then(|| {
                 Refusal::new(
                     400,
@@ -53,11 +50,7 @@ fn unknown_managed_policy(call: &Call) -> Option<Refusal> {
 }
 
 pub(crate) fn too_many_tags(quota: &str) -> Refusal {
-    Refusal::new(
-        409,
-        "LimitExceeded",
-        format!("Cannot exceed quota for {quota}: {MOST_TAGS}"),
-    )
+    Refusal::new(409, "LimitExceeded", format!("Cannot exceed quota for {quota}: {MOST_TAGS}"))
 }
 
 /// Of IAM's objects and of EC2's alike.
@@ -105,17 +98,8 @@ mod tests {
 
     fn call(service: &str, operation: &str, params: &[(&str, &str)]) -> Call {
         let (parts, body) = Request::new(Bytes::new()).into_parts();
-        let params = params
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        Call::unfinished(
-            &parts,
-            body,
-            service.to_owned(),
-            operation.to_owned(),
-            params,
-        )
+        let params = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Call::unfinished(&parts, body, service.to_owned(), operation.to_owned(), params)
     }
 
     fn code(call: &Call) -> Option<String> {
@@ -132,36 +116,21 @@ mod tests {
     #[test]
     fn only_known_managed_policies_are_attached() {
         let attach = |arn| call("iam", "AttachRolePolicy", &[("PolicyArn", arn)]);
-        assert_eq!(
-            code(&attach("arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy")),
-            None
-        );
+        assert_eq!(code(&attach("arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy")), None);
         assert_eq!(code(&attach("arn:aws:iam::111122223333:policy/mine")), None);
-        assert_eq!(
-            code(&attach("arn:aws-cn:iam::aws:policy/AmazonEKSCNIPolicy")).as_deref(),
-            Some("NoSuchEntity")
-        );
+        assert_eq!(code(&attach("arn:aws-cn:iam::aws:policy/AmazonEKSCNIPolicy")).as_deref(), Some("NoSuchEntity"));
     }
 
     #[test]
     fn tags_are_limited_in_number_and_name() {
         let tags = |count: usize| {
-            let keys: Vec<_> = (1..=count)
-                .map(|n| (format!("Tags.member.{n}.Key"), format!("k{n}")))
-                .collect();
-            let keys: Vec<_> = keys
-                .iter()
-                .map(|(name, key)| (name.as_str(), key.as_str()))
-                .collect();
+            let keys: Vec<_> = (1..=count).map(|n| (format!("Tags.member.{n}.Key"), format!("k{n}"))).collect();
+            let keys: Vec<_> = keys.iter().map(|(name, key)| (name.as_str(), key.as_str())).collect();
             call("iam", "CreateRole", &keys)
         };
         assert_eq!(code(&tags(50)), None);
         assert_eq!(code(&tags(51)).as_deref(), Some("LimitExceeded"));
-        let reserved = call(
-            "ec2",
-            "CreateTags",
-            &[("Tag.1.Key", "a"), ("Tag.2.Key", "AWS:x")],
-        );
+        let reserved = call("ec2", "CreateTags", &[("Tag.1.Key", "a"), ("Tag.2.Key", "AWS:x")]);
         assert_eq!(code(&reserved).as_deref(), Some("InvalidParameterValue"));
     }
 }

@@ -50,9 +50,7 @@ pub use self::{
     sts::StsProxy,
     when::When,
 };
-use self::{
-    cluster::Clusters, exchange::Exchange, server::Server, strict::Strict, upstream::Upstream,
-};
+use self::{cluster::Clusters, exchange::Exchange, server::Server, strict::Strict, upstream::Upstream};
 
 /// A port of 127.0.0.1 that is ours already, before anything is served on it: `MiniStack` must be told
 /// the gateway's address when it starts, and the gateway must be told `MiniStack`'s.
@@ -120,12 +118,7 @@ impl Gateway {
         let server = Server::start(bound.listener, tls, move |request, connection, _| {
             Arc::clone(&shared).handle(request, connection)
         });
-        Self {
-            url,
-            exchange,
-            clusters,
-            _server: server,
-        }
+        Self { url, exchange, clusters, _server: server }
     }
 
     /// The value for `AWS_ENDPOINT_URL`.

@@ -23,17 +23,9 @@ impl Rules {
     /// Puts a rule in force, after those that are. The handle tells whether it ever struck; it may
     /// be dropped, the rule stays.
     pub fn add(&self, when: When, effect: Effect) -> Installed {
-        let installed = Installed {
-            hits: Arc::default(),
-            rules: self.clone(),
-        };
+        let installed = Installed { hits: Arc::default(), rules: self.clone() };
         let hits = Arc::clone(&installed.hits);
-        self.lock().push(Rule {
-            when,
-            effect,
-            seen: 0,
-            hits,
-        });
+        self.lock().push(Rule { when, effect, seen: 0, hits });
         installed
     }
 
@@ -44,10 +36,7 @@ impl Rules {
 
     /// The effects of all rules that are for this call, in the order of their installation.
     pub(crate) fn strike(&self, call: &Call) -> Vec<Effect> {
-        self.lock()
-            .iter_mut()
-            .filter_map(|rule| rule.strike(call))
-            .collect()
+        self.lock().iter_mut().filter_map(|rule| rule.strike(call)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Rule>> {
@@ -70,9 +59,7 @@ impl Installed {
 
     /// Takes the rule away.
     pub fn remove(self) {
-        self.rules
-            .lock()
-            .retain(|rule| !Arc::ptr_eq(&rule.hits, &self.hits));
+        self.rules.lock().retain(|rule| !Arc::ptr_eq(&rule.hits, &self.hits));
     }
 }
 
@@ -110,13 +97,7 @@ mod tests {
     fn call(service: &str, operation: &str, param: (&str, &str)) -> Call {
         let (parts, body) = Request::new(Bytes::new()).into_parts();
         let params = BTreeMap::from([(param.0.to_owned(), param.1.to_owned())]);
-        Call::unfinished(
-            &parts,
-            body,
-            service.to_owned(),
-            operation.to_owned(),
-            params,
-        )
+        Call::unfinished(&parts, body, service.to_owned(), operation.to_owned(), params)
     }
 
     fn struck(rules: &Rules, call: &Call) -> Vec<&'static str> {
@@ -126,22 +107,13 @@ mod tests {
     #[test]
     fn a_rule_is_for_the_calls_it_names() {
         let rules = Rules::new();
-        rules.add(
-            When::call("iam", "CreateRole").with("RoleName", "a"),
-            Effect::Throttle,
-        );
+        rules.add(When::call("iam", "CreateRole").with("RoleName", "a"), Effect::Throttle);
         rules.add(When::service("ec2"), Effect::Error500);
-        rules.add(
-            When::any().passing(|call| call.operation == "GetRole"),
-            Effect::Hang,
-        );
+        rules.add(When::any().passing(|call| call.operation == "GetRole"), Effect::Hang);
         let create = |name| call("iam", "CreateRole", ("RoleName", name));
         assert_eq!(struck(&rules, &create("a")), ["throttled"]);
         assert!(struck(&rules, &create("b")).is_empty());
-        assert_eq!(
-            struck(&rules, &call("ec2", "CreateTags", ("a", ""))),
-            ["error 500"]
-        );
+        assert_eq!(struck(&rules, &call("ec2", "CreateTags", ("a", ""))), ["error 500"]);
         assert_eq!(struck(&rules, &call("iam", "GetRole", ("a", ""))), ["hung"]);
     }
 

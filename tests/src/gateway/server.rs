@@ -36,9 +36,7 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, hyper::Error>;
 
 /// A body that is known whole.
 pub(crate) fn whole(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into())
-        .map_err(|never| match never {})
-        .boxed_unsync()
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// What a handler returns to close the connection instead of answering.
@@ -81,11 +79,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves `listener`; over TLS where `tls` is given. `handler` is called once a request.
-    pub(crate) fn start<H, F>(
-        listener: TcpListener,
-        tls: Option<Arc<ServerConfig>>,
-        handler: H,
-    ) -> Self
+    pub(crate) fn start<H, F>(listener: TcpListener, tls: Option<Arc<ServerConfig>>, handler: H) -> Self
     where
         H: Fn(Request<Incoming>, Connection, Stop) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<Response<Body>, Cut>> + Send + 'static,
@@ -111,24 +105,15 @@ pub(crate) fn acceptor(config: Arc<ServerConfig>) -> TlsAcceptor {
 }
 
 /// Serves one connection until it ends by itself or the server stops.
-pub(crate) async fn serve_connection<I, H, F>(
-    io: I,
-    connection: Connection,
-    handler: H,
-    mut stop: Stop,
-) where
+pub(crate) async fn serve_connection<I, H, F>(io: I, connection: Connection, handler: H, mut stop: Stop)
+where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     H: Fn(Request<Incoming>, Connection, Stop) -> F,
     F: Future<Output = Result<Response<Body>, Cut>>,
 {
     let stop_of_requests = stop.clone();
-    let service =
-        service_fn(|request| handler(request, connection.clone(), stop_of_requests.clone()));
-    let mut served = pin!(
-        http1::Builder::new()
-            .serve_connection(TokioIo::new(io), service)
-            .with_upgrades()
-    );
+    let service = service_fn(|request| handler(request, connection.clone(), stop_of_requests.clone()));
+    let mut served = pin!(http1::Builder::new().serve_connection(TokioIo::new(io), service).with_upgrades());
     // An error is a peer that went away or a cut on purpose: nothing for the server to do.
     tokio::select! {
         result = served.as_mut() => drop(result),
@@ -170,10 +155,7 @@ where
         });
     }
     drop(listener);
-    let _ = timeout(GRACE, async {
-        while connections.join_next().await.is_some() {}
-    })
-    .await;
+    let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
 }
 
 /// A TCP stream that knows how it is to end.
@@ -185,10 +167,7 @@ struct Socket {
 impl Socket {
     fn new(stream: TcpStream, connection: &Connection) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            reset: Arc::clone(&connection.reset),
-        })
+        Ok(Self { stream, reset: Arc::clone(&connection.reset) })
     }
 }
 
@@ -213,11 +192,7 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, buffer)
     }
 

@@ -26,10 +26,7 @@ pub struct Strictness {
 
 impl Default for Strictness {
     fn default() -> Self {
-        Self {
-            resources: true,
-            consistency: None,
-        }
+        Self { resources: true, consistency: None }
     }
 }
 
@@ -80,13 +77,7 @@ impl Strict {
         };
         let until = Instant::now() + consistency.within;
         if let Some(object) = created(call) {
-            state.fresh.insert(
-                object,
-                Fresh {
-                    calls: consistency.calls,
-                    until,
-                },
-            );
+            state.fresh.insert(object, Fresh { calls: consistency.calls, until });
         }
     }
 
@@ -149,16 +140,10 @@ impl Strict {
     async fn refuse_iam_tags(&self, call: &Call, upstream: &Upstream) -> Option<Answer> {
         let (operation, param, quota) = match call.operation.as_str() {
             "TagRole" => ("ListRoleTags", "RoleName", "TagsPerRole"),
-            "TagInstanceProfile" => (
-                "ListInstanceProfileTags",
-                "InstanceProfileName",
-                "TagsPerInstanceProfile",
-            ),
-            "TagOpenIDConnectProvider" => (
-                "ListOpenIDConnectProviderTags",
-                "OpenIDConnectProviderArn",
-                "TagsPerOpenIdConnectProvider",
-            ),
+            "TagInstanceProfile" => ("ListInstanceProfileTags", "InstanceProfileName", "TagsPerInstanceProfile"),
+            "TagOpenIDConnectProvider" => {
+                ("ListOpenIDConnectProviderTags", "OpenIDConnectProviderArn", "TagsPerOpenIdConnectProvider")
+            }
             _ => return None,
         };
         let account = self.account(call, upstream).await;
@@ -183,9 +168,7 @@ impl Strict {
         }
         let form = [("Action", "GetAccessKeyInfo"), ("AccessKeyId", &key)].map(owned);
         let info = upstream.ask(DEFAULT_CALLER, call, &form).await;
-        let Some(account) =
-            info.and_then(|info| Some(element(&info.text(), "Account")?.to_owned()))
-        else {
+        let Some(account) = info.and_then(|info| Some(element(&info.text(), "Account")?.to_owned())) else {
             return DEFAULT_CALLER.to_owned();
         };
         self.state().accounts.insert(key, account.clone());
@@ -212,17 +195,9 @@ struct Fresh {
 }
 
 /// The form of a question about many: `Param.1`, `Param.2` …
-fn numbered<'a>(
-    action: &str,
-    param: &str,
-    values: impl Iterator<Item = &'a str>,
-) -> Vec<(String, String)> {
-    let values = (1..)
-        .zip(values)
-        .map(|(n, value)| (format!("{param}.{n}"), value.to_owned()));
-    std::iter::once(owned(("Action", action)))
-        .chain(values)
-        .collect()
+fn numbered<'a>(action: &str, param: &str, values: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
+    let values = (1..).zip(values).map(|(n, value)| (format!("{param}.{n}"), value.to_owned()));
+    std::iter::once(owned(("Action", action))).chain(values).collect()
 }
 
 /// The object that a call makes, by the kind of its name.
@@ -237,9 +212,7 @@ fn created(call: &Call) -> Option<(&'static str, String)> {
 
 /// Deletions find a new object: a cleanup that does not would be told that there is nothing to do.
 fn deletes(call: &Call) -> bool {
-    ["Delete", "Detach", "Remove", "Untag"]
-        .iter()
-        .any(|verb| call.operation.starts_with(verb))
+    ["Delete", "Detach", "Remove", "Untag"].iter().any(|verb| call.operation.starts_with(verb))
 }
 
 fn owned((name, value): (&str, &str)) -> (String, String) {
@@ -284,37 +257,21 @@ mod tests {
     fn call(service: &str, operation: &str, params: &[(&str, &str)]) -> Call {
         let (parts, body) = Request::new(Bytes::new()).into_parts();
         let params = params.iter().copied().map(owned).collect();
-        Call::unfinished(
-            &parts,
-            body,
-            service.to_owned(),
-            operation.to_owned(),
-            params,
-        )
+        Call::unfinished(&parts, body, service.to_owned(), operation.to_owned(), params)
     }
 
     #[test]
     fn a_new_role_is_unknown_for_so_many_calls() {
         let strict = Strict::default();
         strict.set(Strictness {
-            consistency: Some(Consistency {
-                calls: 2,
-                within: Duration::from_mins(1),
-            }),
+            consistency: Some(Consistency { calls: 2, within: Duration::from_mins(1) }),
             ..Strictness::default()
         });
         let attach = call("iam", "AttachRolePolicy", &[("RoleName", "r")]);
         assert_eq!(strict.not_yet_there(&attach), None);
-        let made = Answer {
-            status: StatusCode::OK,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        };
+        let made = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::new() };
         strict.observe(&call("iam", "CreateRole", &[("RoleName", "r")]), &made);
-        assert_eq!(
-            strict.not_yet_there(&call("iam", "DeleteRole", &[("RoleName", "r")])),
-            None
-        );
+        assert_eq!(strict.not_yet_there(&call("iam", "DeleteRole", &[("RoleName", "r")])), None);
         for _ in 0..2 {
             assert_eq!(strict.not_yet_there(&attach).unwrap().code, "NoSuchEntity");
         }

@@ -62,12 +62,7 @@ impl StsProxy {
             let proxy = Arc::clone(&proxy);
             async move { Ok(proxy.connect(request, stop)) }
         });
-        Ok(Self {
-            url,
-            journal,
-            rules,
-            _server: server,
-        })
+        Ok(Self { url, journal, rules, _server: server })
     }
 
     /// The value for `HTTPS_PROXY`.
@@ -111,8 +106,7 @@ impl Proxy {
                     return tracing::warn!(%error, host, "TLS handshake failed in the STS proxy");
                 }
             };
-            let handler =
-                |request, connection, _| Arc::clone(&exchange).handle(request, connection);
+            let handler = |request, connection, _| Arc::clone(&exchange).handle(request, connection);
             serve_connection(io, Connection::default(), handler, stop).await;
         });
         Response::new(whole(""))
@@ -120,8 +114,7 @@ impl Proxy {
 }
 
 fn is_sts(host: &str) -> bool {
-    host.starts_with("sts.")
-        && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
+    host.starts_with("sts.") && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
 }
 
 /// Turns the XML answer of `GetCallerIdentity` into the JSON one. Refusals stay as they are: the
@@ -132,9 +125,7 @@ fn as_json(call: &Call, answer: &mut Answer) {
     }
     let body = caller_identity(&answer.text());
     answer.set_json(&body);
-    answer
-        .headers
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
 }
 
 fn caller_identity(xml: &str) -> Value {

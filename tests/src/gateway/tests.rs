@@ -37,12 +37,7 @@ impl Echo {
             counted.fetch_add(1, Ordering::Relaxed);
             echo(request, door.clone())
         };
-        Self {
-            address: bound.address,
-            seen,
-            held,
-            _server: Server::start(bound.listener, tls, answer),
-        }
+        Self { address: bound.address, seen, held, _server: Server::start(bound.listener, tls, answer) }
     }
 
     fn seen(&self) -> usize {
@@ -61,11 +56,8 @@ async fn echo(request: Request<Incoming>, held: Hold) -> Result<Response<Body>, 
         return Ok(Response::new(StreamBody::new(endless).boxed_unsync()));
     }
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-    let headers: Value = parts
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap())))
-        .collect();
+    let headers: Value =
+        parts.headers.iter().map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap()))).collect();
     let answer = json!({
         "method": parts.method.as_str(),
         "target": parts.uri.to_string(),
@@ -88,19 +80,9 @@ impl Bench {
     async fn new(tls: bool) -> Self {
         let (folder, pki) = pki();
         let echo = Echo::new(None).await;
-        let config = tls.then(|| {
-            pki.server("gateway", &["127.0.0.1"])
-                .unwrap()
-                .server_config()
-                .unwrap()
-        });
+        let config = tls.then(|| pki.server("gateway", &["127.0.0.1"]).unwrap().server_config().unwrap());
         let gateway = Gateway::serve(Gateway::bind().await.unwrap(), echo.address, config);
-        Self {
-            echo,
-            gateway,
-            client: client(&pki),
-            _folder: folder,
-        }
+        Self { echo, gateway, client: client(&pki), _folder: folder }
     }
 
     /// Strikes every call with `effect`, makes one, and gives its end.
@@ -119,10 +101,7 @@ impl Bench {
         self.client
             .post(self.gateway.url())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(
-                "authorization",
-                format!("AWS4-HMAC-SHA256 Credential=k/d/r/{service}/aws4_request, Signature=0"),
-            )
+            .header("authorization", format!("AWS4-HMAC-SHA256 Credential=k/d/r/{service}/aws4_request, Signature=0"))
             .body("Action=CreateRole&RoleName=r")
     }
 }
@@ -136,11 +115,7 @@ fn pki() -> (tempfile::TempDir, Pki) {
 fn builder(pki: &Pki) -> reqwest::ClientBuilder {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let ca = Certificate::from_pem(pki.ca_pem().as_bytes()).unwrap();
-    Client::builder()
-        .no_proxy()
-        .tls_certs_only([ca])
-        .timeout(PATIENCE)
-        .retry(reqwest::retry::never())
+    Client::builder().no_proxy().tls_certs_only([ca]).timeout(PATIENCE).retry(reqwest::retry::never())
 }
 
 fn client(pki: &Pki) -> Client {
@@ -171,8 +146,7 @@ async fn a_call_goes_on_as_it_came() {
             .header("host", "bucket.example.org")
             .header("x-amz-date", "d")
             .body(vec![0, 255, 13, 10]);
-        let echoed: Value =
-            serde_json::from_str(&sent.send().await.unwrap().text().await.unwrap()).unwrap();
+        let echoed: Value = serde_json::from_str(&sent.send().await.unwrap().text().await.unwrap()).unwrap();
         assert_eq!(echoed["method"], "PUT");
         assert_eq!(echoed["target"], target);
         assert_eq!(echoed["headers"]["host"], "bucket.example.org");
@@ -188,19 +162,12 @@ async fn connections_are_cut_reset_and_left_hanging() {
     for tls in [false, true] {
         let bench = Bench::new(tls).await;
         let error = bench.struck(Effect::CutBefore).await.unwrap_err();
-        assert!(
-            !error.is_timeout() && io_error(&error) != Some(ErrorKind::ConnectionReset),
-            "{error:?}"
-        );
+        assert!(!error.is_timeout() && io_error(&error) != Some(ErrorKind::ConnectionReset), "{error:?}");
         assert_eq!(bench.echo.seen(), 0);
 
         bench.gateway.rules().clear();
         let error = bench.struck(Effect::Reset).await.unwrap_err();
-        assert_eq!(
-            io_error(&error),
-            Some(ErrorKind::ConnectionReset),
-            "{error:?}"
-        );
+        assert_eq!(io_error(&error), Some(ErrorKind::ConnectionReset), "{error:?}");
         assert_eq!(bench.echo.seen(), 0);
 
         bench.gateway.rules().clear();
@@ -213,21 +180,10 @@ async fn connections_are_cut_reset_and_left_hanging() {
         assert_eq!(bench.echo.seen(), 1);
 
         assert!(bench.gateway.journal().settled(PATIENCE).await);
-        let ends: Vec<_> = bench
-            .gateway
-            .journal()
-            .calls()
-            .iter()
-            .map(|call| (call.fault, call.status))
-            .collect();
+        let ends: Vec<_> = bench.gateway.journal().calls().iter().map(|call| (call.fault, call.status)).collect();
         assert_eq!(
             ends,
-            [
-                (Some("cut before"), None),
-                (Some("reset"), None),
-                (Some("hung"), None),
-                (Some("cut after"), Some(200))
-            ]
+            [(Some("cut before"), None), (Some("reset"), None), (Some("hung"), None), (Some("cut after"), Some(200))]
         );
     }
 }
@@ -238,19 +194,11 @@ async fn each_service_throttles_and_breaks_in_its_own_words() {
     for (effect, expected) in [
         (
             Effect::Throttle,
-            [
-                ("iam", 400, "Throttling"),
-                ("ec2", 503, "RequestLimitExceeded"),
-                ("eks", 429, "ThrottlingException"),
-            ],
+            [("iam", 400, "Throttling"), ("ec2", 503, "RequestLimitExceeded"), ("eks", 429, "ThrottlingException")],
         ),
         (
             Effect::Error500,
-            [
-                ("iam", 500, "ServiceFailure"),
-                ("ec2", 500, "InternalError"),
-                ("eks", 500, "ServerException"),
-            ],
+            [("iam", 500, "ServiceFailure"), ("ec2", 500, "InternalError"), ("eks", 500, "ServerException")],
         ),
     ] {
         bench.gateway.rules().clear();
@@ -258,10 +206,7 @@ async fn each_service_throttles_and_breaks_in_its_own_words() {
         for (service, status, code) in expected {
             assert_eq!(bench.call(service).await.unwrap().status(), status);
             let call = bench.gateway.journal().calls().pop().unwrap();
-            assert_eq!(
-                (call.status, call.error_code.as_deref()),
-                (Some(status), Some(code))
-            );
+            assert_eq!((call.status, call.error_code.as_deref()), (Some(status), Some(code)));
         }
     }
     assert_eq!(bench.echo.seen(), 0);
@@ -270,14 +215,11 @@ async fn each_service_throttles_and_breaks_in_its_own_words() {
 #[tokio::test]
 async fn answers_are_delayed_refused_and_rewritten() {
     let bench = Bench::new(false).await;
+    bench.gateway.rules().add(When::any(), Effect::Delay(Duration::from_millis(60)));
     bench
         .gateway
         .rules()
-        .add(When::any(), Effect::Delay(Duration::from_millis(60)));
-    bench.gateway.rules().add(
-        When::call("iam", "CreateRole").once(),
-        Effect::refuse(409, "EntityAlreadyExists", "there already"),
-    );
+        .add(When::call("iam", "CreateRole").once(), Effect::refuse(409, "EntityAlreadyExists", "there already"));
     bench.gateway.rules().add(
         When::call("iam", "CreateRole"),
         Effect::rewrite(|call, answer| {
@@ -289,13 +231,7 @@ async fn answers_are_delayed_refused_and_rewritten() {
     let refused = bench.call("iam").await.unwrap();
     assert!(Duration::from_millis(60) <= begun.elapsed());
     assert_eq!(refused.status(), 409);
-    assert!(
-        refused
-            .text()
-            .await
-            .unwrap()
-            .contains("<Code>EntityAlreadyExists</Code>")
-    );
+    assert!(refused.text().await.unwrap().contains("<Code>EntityAlreadyExists</Code>"));
     let rewritten = bench.call("iam").await.unwrap();
     assert_eq!(rewritten.status(), 201);
     assert_eq!(rewritten.text().await.unwrap(), r#"{"seq":2}"#);
@@ -306,14 +242,8 @@ async fn answers_are_delayed_refused_and_rewritten() {
 async fn a_held_call_waits_for_the_test() {
     let bench = Bench::new(false).await;
     let (before, after) = (Hold::new(), Hold::new());
-    bench
-        .gateway
-        .rules()
-        .add(When::any(), Effect::HoldBefore(before.clone()));
-    bench
-        .gateway
-        .rules()
-        .add(When::any(), Effect::HoldAfter(after.clone()));
+    bench.gateway.rules().add(When::any(), Effect::HoldBefore(before.clone()));
+    bench.gateway.rules().add(When::any(), Effect::HoldAfter(after.clone()));
     let call = tokio::spawn(bench.request("iam").send());
     before.reached().await;
     assert_eq!(bench.echo.seen(), 0);
@@ -329,12 +259,7 @@ async fn a_held_call_waits_for_the_test() {
 #[tokio::test]
 async fn a_call_outlives_its_caller() {
     let bench = Bench::new(false).await;
-    let call = tokio::spawn(
-        bench
-            .client
-            .get(format!("{}/?held", bench.gateway.url()))
-            .send(),
-    );
+    let call = tokio::spawn(bench.client.get(format!("{}/?held", bench.gateway.url())).send());
     bench.echo.held.reached().await;
     call.abort();
     // Time for the gateway to see that the caller is gone. With less of it the test is only weaker.
@@ -347,21 +272,14 @@ async fn a_call_outlives_its_caller() {
 #[tokio::test]
 async fn a_cluster_looks_as_it_was_set() {
     let bench = Bench::new(false).await;
-    let rewrite = ClusterRewrite {
-        endpoint: Some("https://e".to_owned()),
-        ..ClusterRewrite::default()
-    };
+    let rewrite = ClusterRewrite { endpoint: Some("https://e".to_owned()), ..ClusterRewrite::default() };
     bench.gateway.set_cluster("c", rewrite);
     for (cluster, endpoint) in [("c", json!("https://e")), ("d", Value::Null)] {
         let answer = bench
             .client
             .get(format!("{}/clusters/{cluster}", bench.gateway.url()))
-            .header(
-                "authorization",
-                "AWS4-HMAC-SHA256 Credential=k/d/r/eks/aws4_request, Signature=0",
-            );
-        let body: Value =
-            serde_json::from_str(&answer.send().await.unwrap().text().await.unwrap()).unwrap();
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=k/d/r/eks/aws4_request, Signature=0");
+        let body: Value = serde_json::from_str(&answer.send().await.unwrap().text().await.unwrap()).unwrap();
         assert_eq!(body["cluster"]["endpoint"], endpoint);
     }
 }
@@ -382,12 +300,7 @@ async fn a_dropped_gateway_is_gone() {
 #[tokio::test]
 async fn kubernetes_calls_are_recorded_struck_and_streamed() {
     let (_folder, pki) = pki();
-    let serve = |name| {
-        pki.server(name, &["127.0.0.1"])
-            .unwrap()
-            .server_config()
-            .unwrap()
-    };
+    let serve = |name| pki.server(name, &["127.0.0.1"]).unwrap().server_config().unwrap();
     let echo = Echo::new(Some(serve("apiserver"))).await;
     let (journal, rules) = (Journal::new(), Rules::new());
     let gateway = KubernetesGateway::serve(
@@ -399,39 +312,20 @@ async fn kubernetes_calls_are_recorded_struck_and_streamed() {
         rules.clone(),
     );
     let client = client(&pki);
-    let map = format!(
-        "{}/api/v1/namespaces/kube-system/configmaps/aws-auth",
-        gateway.url()
-    );
-    let sent = client
-        .put(&map)
-        .bearer_auth("k8s-aws-v1.t")
-        .body("{}")
-        .send()
-        .await
-        .unwrap();
+    let map = format!("{}/api/v1/namespaces/kube-system/configmaps/aws-auth", gateway.url());
+    let sent = client.put(&map).bearer_auth("k8s-aws-v1.t").body("{}").send().await.unwrap();
     let echoed: Value = serde_json::from_str(&sent.text().await.unwrap()).unwrap();
     assert_eq!(echoed["headers"]["authorization"], "Bearer k8s-aws-v1.t");
     assert!(journal.writes()[0].is("kubernetes", "update"));
 
     let conflict = Effect::refuse(409, "Conflict", "the object has been modified");
-    rules.add(
-        When::call("kubernetes", "update").with("name", "aws-auth"),
-        conflict,
-    );
+    rules.add(When::call("kubernetes", "update").with("name", "aws-auth"), conflict);
     let refused = client.put(&map).body("{}").send().await.unwrap();
     assert_eq!(refused.status(), 409);
     let status: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
-    assert_eq!(
-        (&status["kind"], &status["reason"]),
-        (&json!("Status"), &json!("Conflict"))
-    );
+    assert_eq!((&status["kind"], &status["reason"]), (&json!("Status"), &json!("Conflict")));
 
-    let mut watch = client
-        .get(format!("{}/api/v1/nodes?watch=true", gateway.url()))
-        .send()
-        .await
-        .unwrap();
+    let mut watch = client.get(format!("{}/api/v1/nodes?watch=true", gateway.url())).send().await.unwrap();
     assert_eq!(watch.chunk().await.unwrap().unwrap(), "first");
 }
 
@@ -442,50 +336,21 @@ async fn the_sts_proxy_is_reached_by_connect_alone() {
     let echo = Echo::new(None).await;
     let tls = pki.server("sts", &[host]).unwrap().server_config().unwrap();
     let proxy = StsProxy::start(echo.address, tls).await.unwrap();
-    let client = builder(&pki)
-        .proxy(Proxy::https(proxy.url()).unwrap())
-        .build()
-        .unwrap();
+    let client = builder(&pki).proxy(Proxy::https(proxy.url()).unwrap()).build().unwrap();
 
     // The one identity there is: the service's answer has no XML to take another from.
     let query = "Action=GetCallerIdentity&X-Amz-Credential=k%2Fd%2Fus-east-1%2Fsts%2Faws4_request";
-    let answer = client
-        .get(format!("https://{host}/?{query}"))
-        .send()
-        .await
-        .unwrap();
+    let answer = client.get(format!("https://{host}/?{query}")).send().await.unwrap();
     let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-    assert!(
-        body["GetCallerIdentityResponse"]["GetCallerIdentityResult"].is_object(),
-        "{body}"
-    );
+    assert!(body["GetCallerIdentityResponse"]["GetCallerIdentityResult"].is_object(), "{body}");
     let call = proxy.journal().calls().pop().unwrap();
     assert!(call.is("sts", "GetCallerIdentity"), "{call}");
 
-    proxy.rules().add(
-        When::any(),
-        Effect::refuse(403, "InvalidClientTokenId", "no such key"),
-    );
-    assert_eq!(
-        client
-            .get(format!("https://{host}/?{query}"))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        403
-    );
+    proxy.rules().add(When::any(), Effect::refuse(403, "InvalidClientTokenId", "no such key"));
+    assert_eq!(client.get(format!("https://{host}/?{query}")).send().await.unwrap().status(), 403);
 
-    let elsewhere = client
-        .get("https://iam.amazonaws.com/")
-        .send()
-        .await
-        .unwrap_err();
+    let elsewhere = client.get("https://iam.amazonaws.com/").send().await.unwrap_err();
     assert!(elsewhere.is_connect(), "{elsewhere:?}");
-    let direct = client
-        .request(Method::GET, proxy.url())
-        .send()
-        .await
-        .unwrap();
+    let direct = client.request(Method::GET, proxy.url()).send().await.unwrap();
     assert_eq!(direct.status(), 403);
 }

@@ -37,10 +37,7 @@ impl Upstream {
 
     /// A service that speaks HTTPS, its certificate checked for its IP address by `tls`.
     pub(crate) fn https(address: SocketAddr, tls: Arc<ClientConfig>) -> Self {
-        Self {
-            address,
-            tls: Some(TlsConnector::from(tls)),
-        }
+        Self { address, tls: Some(TlsConnector::from(tls)) }
     }
 
     /// Sends a request on, with its method, path, query, headers and body as they came. The Host
@@ -48,34 +45,23 @@ impl Upstream {
     ///
     /// # Errors
     /// The service cannot be reached, or closes before it answers.
-    pub(crate) async fn send(
-        &self,
-        parts: &Parts,
-        body: Bytes,
-    ) -> Result<Response<Incoming>, UpstreamError> {
+    pub(crate) async fn send(&self, parts: &Parts, body: Bytes) -> Result<Response<Incoming>, UpstreamError> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = origin_form(&parts.uri);
         *request.headers_mut() = end_to_end(&parts.headers);
 
-        let stream =
-            TcpStream::connect(self.address)
-                .await
-                .map_err(|source| UpstreamError::Connect {
-                    address: self.address,
-                    source,
-                })?;
+        let stream = TcpStream::connect(self.address)
+            .await
+            .map_err(|source| UpstreamError::Connect { address: self.address, source })?;
         match &self.tls {
             None => exchange(stream, request).await,
             Some(tls) => {
                 let name = ServerName::IpAddress(self.address.ip().into());
-                let stream =
-                    tls.connect(name, stream)
-                        .await
-                        .map_err(|source| UpstreamError::Handshake {
-                            address: self.address,
-                            source,
-                        })?;
+                let stream = tls
+                    .connect(name, stream)
+                    .await
+                    .map_err(|source| UpstreamError::Handshake { address: self.address, source })?;
                 exchange(stream, request).await
             }
         }
@@ -83,18 +69,9 @@ impl Upstream {
 
     /// Asks `MiniStack` something of the gateway's own, as the root of `account`, in the region of
     /// `call`: such a key needs no valid signature. None if there is no answer.
-    pub(crate) async fn ask(
-        &self,
-        account: &str,
-        call: &Call,
-        form: &[(String, String)],
-    ) -> Option<Answer> {
+    pub(crate) async fn ask(&self, account: &str, call: &Call, form: &[(String, String)]) -> Option<Answer> {
         let action = form.first().map_or("", |(_, action)| action);
-        let service = if action == "GetAccessKeyInfo" {
-            "sts"
-        } else {
-            &call.service
-        };
+        let service = if action == "GetAccessKeyInfo" { "sts" } else { &call.service };
         let region = call.region.as_deref().unwrap_or("us-east-1");
         let credential = format!(
             "AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/{service}/aws4_request, \
@@ -107,18 +84,12 @@ impl Upstream {
             .body(())
             .ok()?
             .into_parts();
-        let body = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(form)
-            .finish();
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let asked = async { Answer::read(self.send(&parts, body.into()).await?).await };
         match asked.await {
             Ok(answer) => Some(answer),
             Err(error) => {
-                tracing::warn!(
-                    action,
-                    error = &error as &dyn std::error::Error,
-                    "question not answered"
-                );
+                tracing::warn!(action, error = &error as &dyn std::error::Error, "question not answered");
                 None
             }
         }
@@ -129,15 +100,8 @@ impl Answer {
     /// An answer, read to its end.
     pub(crate) async fn read(response: Response<Incoming>) -> Result<Self, UpstreamError> {
         let (head, body) = response.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map_err(|source| UpstreamError::Exchange { source })?;
-        Ok(Self {
-            status: head.status,
-            headers: head.headers,
-            body: body.to_bytes(),
-        })
+        let body = body.collect().await.map_err(|source| UpstreamError::Exchange { source })?;
+        Ok(Self { status: head.status, headers: head.headers, body: body.to_bytes() })
     }
 }
 
@@ -177,18 +141,14 @@ async fn exchange(
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, UpstreamError> {
     let failed = |source| UpstreamError::Exchange { source };
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(failed)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     // Its errors reach the request too.
     tokio::spawn(connection);
     sender.send_request(request).await.map_err(failed)
 }
 
 fn origin_form(uri: &Uri) -> Uri {
-    uri.path_and_query()
-        .cloned()
-        .map_or_else(|| Uri::from_static("/"), Uri::from)
+    uri.path_and_query().cloned().map_or_else(|| Uri::from_static("/"), Uri::from)
 }
 
 /// RFC 9110, section 7.6.1; and Expect, which this side has answered already.

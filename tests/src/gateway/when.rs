@@ -23,26 +23,17 @@ impl When {
 
     /// Every call that can change something.
     pub fn write() -> Self {
-        Self {
-            writes: true,
-            ..Self::default()
-        }
+        Self { writes: true, ..Self::default() }
     }
 
     /// Every call to a service.
     pub fn service(service: impl Into<String>) -> Self {
-        Self {
-            service: Some(service.into()),
-            ..Self::default()
-        }
+        Self { service: Some(service.into()), ..Self::default() }
     }
 
     /// Every call of one operation.
     pub fn call(service: impl Into<String>, operation: impl Into<String>) -> Self {
-        Self {
-            operation: Some(operation.into()),
-            ..Self::service(service)
-        }
+        Self { operation: Some(operation.into()), ..Self::service(service) }
     }
 
     /// Only those with this parameter.
@@ -89,18 +80,10 @@ impl When {
     }
 
     pub(crate) fn matches(&self, call: &Call) -> bool {
-        self.service
-            .as_ref()
-            .is_none_or(|service| *service == call.service)
-            && self
-                .operation
-                .as_ref()
-                .is_none_or(|operation| *operation == call.operation)
+        self.service.as_ref().is_none_or(|service| *service == call.service)
+            && self.operation.as_ref().is_none_or(|operation| *operation == call.operation)
             && (!self.writes || call.is_write())
-            && self
-                .params
-                .iter()
-                .all(|(name, value)| call.param(name) == Some(value))
+            && self.params.iter().all(|(name, value)| call.param(name) == Some(value))
             && self.tests.iter().all(|test| test(call))
     }
 }

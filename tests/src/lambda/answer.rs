@@ -71,22 +71,13 @@ pub(crate) fn read(ids: &EventIds, puts: &[Put], strays: &[String]) -> Option<An
     let read = puts.iter().find(|put| put.stored)?;
     let body: Value = serde_json::from_slice(&read.body).unwrap_or_default();
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
-    let data = body
-        .get("Data")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
+    let data = body.get("Data").and_then(Value::as_object).into_iter().flatten();
     Some(Answer {
         status: text("Status").unwrap_or_default(),
         reason: text("Reason"),
         physical_resource_id: text("PhysicalResourceId").unwrap_or_default(),
-        data: data
-            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-            .collect(),
-        no_echo: body
-            .get("NoEcho")
-            .and_then(Value::as_bool)
-            .unwrap_or_default(),
+        data: data.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect(),
+        no_echo: body.get("NoEcho").and_then(Value::as_bool).unwrap_or_default(),
         raw: read.body.clone(),
         puts: puts.to_vec(),
         violations: violations(ids, puts, strays),

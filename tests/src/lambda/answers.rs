@@ -76,19 +76,11 @@ impl Answers {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let base = format!("{scheme}://localhost:{}", listener.local_addr()?.port());
-        let shared = Arc::new(Shared {
-            slots: Mutex::default(),
-            changed: watch::Sender::new(()),
-        });
+        let shared = Arc::new(Shared { slots: Mutex::default(), changed: watch::Sender::new(()) });
         let slots = Arc::clone(&shared);
-        let server = Server::start(listener, tls, move |request, connection, _| {
-            Arc::clone(&slots).handle(request, connection)
-        });
-        Ok(Self {
-            base,
-            shared,
-            _server: server,
-        })
+        let server =
+            Server::start(listener, tls, move |request, connection, _| Arc::clone(&slots).handle(request, connection));
+        Ok(Self { base, shared, _server: server })
     }
 
     /// A fresh URL for the answer to the event of these ids, signed now.
@@ -98,17 +90,9 @@ impl Answers {
 
     /// The same, signed at another time: for an event that was under way for long.
     pub fn expect_signed_at(&self, ids: &EventIds, at: SystemTime) -> ResponseUrl {
-        let signature = format!(
-            "{SIGNATURE_START}{}",
-            random_hex(64 - SIGNATURE_START.len())
-        );
-        let date = Timestamp::try_from(at)
-            .unwrap_or_default()
-            .to_zoned(TimeZone::UTC);
-        let key = format!(
-            "{}|{}|{}",
-            ids.stack_id, ids.logical_resource_id, ids.request_id
-        );
+        let signature = format!("{SIGNATURE_START}{}", random_hex(64 - SIGNATURE_START.len()));
+        let date = Timestamp::try_from(at).unwrap_or_default().to_zoned(TimeZone::UTC);
+        let key = format!("{}|{}|{}", ids.stack_id, ids.logical_resource_id, ids.request_id);
         let target = format!(
             "/{}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={}&X-Amz-SignedHeaders=host\
              &X-Amz-Expires=7200&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F{}%2Fus-east-1%2Fs3%2Faws4_request\
@@ -117,17 +101,8 @@ impl Answers {
             date.strftime("%Y%m%dT%H%M%SZ"),
             date.strftime("%Y%m%d"),
         );
-        let url = ResponseUrl {
-            url: format!("{}{target}", self.base),
-            signature: signature.clone(),
-        };
-        let slot = Slot {
-            ids: ids.clone(),
-            target,
-            script: VecDeque::new(),
-            puts: Vec::new(),
-            strays: Vec::new(),
-        };
+        let url = ResponseUrl { url: format!("{}{target}", self.base), signature: signature.clone() };
+        let slot = Slot { ids: ids.clone(), target, script: VecDeque::new(), puts: Vec::new(), strays: Vec::new() };
         self.shared.slots().insert(signature, slot);
         url
     }
@@ -142,10 +117,7 @@ impl Answers {
     /// All PUTs to the URL so far, stored or not.
     pub fn puts(&self, url: &ResponseUrl) -> Vec<Put> {
         let slots = self.shared.slots();
-        slots
-            .get(&url.signature)
-            .map(|slot| slot.puts.clone())
-            .unwrap_or_default()
+        slots.get(&url.signature).map(|slot| slot.puts.clone()).unwrap_or_default()
     }
 
     /// Waits for the answer, and judges it.
@@ -163,10 +135,7 @@ impl Answers {
                 let _ = changed.changed().await;
             }
         });
-        answered.await.map_err(|_| Unanswered {
-            bound,
-            puts: self.puts(url).len(),
-        })
+        answered.await.map_err(|_| Unanswered { bound, puts: self.puts(url).len() })
     }
 }
 
@@ -183,10 +152,7 @@ impl ResponseUrl {
 
     #[cfg(test)]
     pub(crate) fn test(url: &str) -> Self {
-        Self {
-            url: url.to_owned(),
-            signature: String::new(),
-        }
+        Self { url: url.to_owned(), signature: String::new() }
     }
 }
 
@@ -227,10 +193,7 @@ impl Shared {
             .find(|(name, _)| name == "X-Amz-Signature")
             .map(|(_, value)| value.into_owned())
             .unwrap_or_default();
-        let target = parts
-            .uri
-            .path_and_query()
-            .map_or("", |target| target.as_str());
+        let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
         let Some(behaviour) = self.arrived(&signature, target) else {
             return Ok(refusal(StatusCode::FORBIDDEN, "SignatureDoesNotMatch"));
         };
@@ -239,10 +202,7 @@ impl Shared {
             method: parts.method,
             headers: parts.headers,
             body,
-            stored: matches!(
-                behaviour,
-                Behaviour::Accept | Behaviour::AcceptThenReset | Behaviour::Slow(_)
-            ),
+            stored: matches!(behaviour, Behaviour::Accept | Behaviour::AcceptThenReset | Behaviour::Slow(_)),
         };
         if let Behaviour::Slow(delay) = behaviour {
             time::sleep(delay).await;
@@ -251,13 +211,8 @@ impl Shared {
         match behaviour {
             Behaviour::Accept | Behaviour::Slow(_) => Ok(Response::new(whole(""))),
             Behaviour::Status(status) => {
-                let status =
-                    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                let code = if status == StatusCode::FORBIDDEN {
-                    "AccessDenied"
-                } else {
-                    "SlowDown"
-                };
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let code = if status == StatusCode::FORBIDDEN { "AccessDenied" } else { "SlowDown" };
                 Ok(refusal(status, code))
             }
             Behaviour::Reset | Behaviour::AcceptThenReset => Err(connection.reset()),
@@ -301,10 +256,7 @@ fn refusal(status: StatusCode, code: &str) -> Response<Body> {
     );
     let mut response = Response::new(whole(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        hyper::header::HeaderValue::from_static("application/xml"),
-    );
+    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/xml"));
     response
 }
 
@@ -312,11 +264,7 @@ fn refusal(status: StatusCode, code: &str) -> Response<Body> {
 const SIGNATURE_START: &str = "5ec2e7";
 
 /// As `SigV4` encodes a path, but the slash with it: an ARN is one name here.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 #[cfg(test)]
 mod tests {
@@ -335,34 +283,19 @@ mod tests {
     impl Sent {
         async fn new() -> Self {
             let answers = Answers::start(None).await.unwrap();
-            let event =
-                Resource::new("111122223333", "us-east-1", "demo", "Prereqs").create(&json!({}));
+            let event = Resource::new("111122223333", "us-east-1", "demo", "Prereqs").create(&json!({}));
             let ids = event.ids();
             let body = json!({
                 "Status": "SUCCESS", "PhysicalResourceId": "p", "StackId": ids.stack_id,
                 "RequestId": ids.request_id, "LogicalResourceId": ids.logical_resource_id,
             });
             let _ = rustls::crypto::ring::default_provider().install_default();
-            let client = reqwest::Client::builder()
-                .timeout(Duration::from_millis(500))
-                .build()
-                .unwrap();
-            Self {
-                url: answers.expect(ids),
-                answers,
-                body: body.to_string(),
-                client,
-            }
+            let client = reqwest::Client::builder().timeout(Duration::from_millis(500)).build().unwrap();
+            Self { url: answers.expect(ids), answers, body: body.to_string(), client }
         }
 
         async fn put(&self, url: &str, body: String) -> Result<u16, reqwest::Error> {
-            let sent = self
-                .client
-                .put(url)
-                .header(CONTENT_TYPE, "")
-                .body(body)
-                .send()
-                .await?;
+            let sent = self.client.put(url).header(CONTENT_TYPE, "").body(body).send().await?;
             Ok(sent.status().as_u16())
         }
 
@@ -371,9 +304,7 @@ mod tests {
         }
 
         async fn taken(&self) -> Result<Answer, Unanswered> {
-            self.answers
-                .take(&self.url, Duration::from_millis(50))
-                .await
+            self.answers.take(&self.url, Duration::from_millis(50)).await
         }
     }
 
@@ -385,11 +316,7 @@ mod tests {
         answer.assert_sound();
         assert!(answer.succeeded());
         assert_eq!(answer.physical_resource_id, "p");
-        assert!(
-            sent.url.as_str().contains("%3Astack%2Fdemo%2F"),
-            "{:?}",
-            sent.url
-        );
+        assert!(sent.url.as_str().contains("%3Astack%2Fdemo%2F"), "{:?}", sent.url);
         assert!(sent.url.as_str().contains(sent.url.secret()));
     }
 
@@ -414,15 +341,8 @@ mod tests {
     #[tokio::test]
     async fn the_script_is_followed_to_its_end() {
         let sent = Sent::new().await;
-        sent.answers.script(
-            &sent.url,
-            [
-                Behaviour::Status(403),
-                Behaviour::Status(503),
-                Behaviour::Reset,
-                Behaviour::Hang,
-            ],
-        );
+        sent.answers
+            .script(&sent.url, [Behaviour::Status(403), Behaviour::Status(503), Behaviour::Reset, Behaviour::Hang]);
         assert_eq!(sent.again().await.unwrap(), 403);
         assert_eq!(sent.again().await.unwrap(), 503);
         assert!(sent.again().await.unwrap_err().is_request());

@@ -35,10 +35,7 @@ impl Resource {
     /// A resource of type `Custom::KarpenterPrereqs` in a new stack of this name.
     pub fn new(account: &str, region: &str, stack: &str, logical_resource_id: &str) -> Self {
         Self {
-            stack_id: format!(
-                "arn:aws:cloudformation:{region}:{account}:stack/{stack}/{}",
-                random_uuid()
-            ),
+            stack_id: format!("arn:aws:cloudformation:{region}:{account}:stack/{stack}/{}", random_uuid()),
             logical_resource_id: logical_resource_id.to_owned(),
             service_token: format!("arn:aws:lambda:{region}:{account}:function:karpenter-prereqs"),
             service_timeout: None,
@@ -83,8 +80,7 @@ impl Resource {
 
     /// The Delete of this physical id.
     pub fn delete(&self, physical_resource_id: &str, properties: &Value) -> Event {
-        self.event("Delete", properties)
-            .field("PhysicalResourceId", physical_resource_id)
+        self.event("Delete", properties).field("PhysicalResourceId", physical_resource_id)
     }
 
     fn event(&self, request_type: &str, properties: &Value) -> Event {
@@ -93,16 +89,13 @@ impl Resource {
             logical_resource_id: self.logical_resource_id.clone(),
             request_id: random_uuid(),
         };
-        Event {
-            ids,
-            body: Map::new(),
-        }
-        .field("RequestType", request_type)
-        .field("ServiceToken", self.service_token.as_str())
-        .field("StackId", self.stack_id.as_str())
-        .field("LogicalResourceId", self.logical_resource_id.as_str())
-        .field("ResourceType", "Custom::KarpenterPrereqs")
-        .field("ResourceProperties", self.properties(properties))
+        Event { ids, body: Map::new() }
+            .field("RequestType", request_type)
+            .field("ServiceToken", self.service_token.as_str())
+            .field("StackId", self.stack_id.as_str())
+            .field("LogicalResourceId", self.logical_resource_id.as_str())
+            .field("ResourceType", "Custom::KarpenterPrereqs")
+            .field("ResourceProperties", self.properties(properties))
     }
 
     /// The properties as `CloudFormation` sends them: its own two among them, every scalar a string.
@@ -175,11 +168,7 @@ fn stringify(value: &Value) -> Value {
             .filter(|(_, value)| !value.is_null())
             .map(|(name, value)| (name.clone(), stringify(value)))
             .collect(),
-        Value::Array(items) => items
-            .iter()
-            .filter(|item| !item.is_null())
-            .map(stringify)
-            .collect(),
+        Value::Array(items) => items.iter().filter(|item| !item.is_null()).map(stringify).collect(),
         Value::String(text) => json!(text),
         scalar => json!(scalar.to_string()),
     }
@@ -191,8 +180,7 @@ mod tests {
 
     #[test]
     fn properties_are_as_cloudformation_sends_them() {
-        let resource =
-            Resource::new("111122223333", "us-east-1", "demo", "Prereqs").service_timeout(300);
+        let resource = Resource::new("111122223333", "us-east-1", "demo", "Prereqs").service_timeout(300);
         let event = resource.update(
             "id-1",
             &json!({"ClusterName": "c", "Flag": true, "N": 14, "Tags": {"a": 1}, "L": [1.5, "x"], "No": null}),
@@ -213,28 +201,18 @@ mod tests {
         assert_eq!(body["PhysicalResourceId"], "id-1");
         assert_eq!(body["RequestId"], json!(event.ids().request_id));
         assert_eq!(body["ResponseURL"], "https://x/");
-        let message = event.by_sns(&url)["Records"][0]["Sns"]["Message"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let message = event.by_sns(&url)["Records"][0]["Sns"]["Message"].as_str().unwrap().to_owned();
         assert_eq!(serde_json::from_str::<Value>(&message).unwrap(), body);
     }
 
     #[test]
     fn only_what_an_event_has_is_in_it() {
         let resource = Resource::new("111122223333", "us-east-1", "demo", "Prereqs");
-        let create = resource
-            .create(&json!({}))
-            .answered_at(&ResponseUrl::test("u"));
+        let create = resource.create(&json!({})).answered_at(&ResponseUrl::test("u"));
         assert_eq!(create["RequestType"], "Create");
         assert!(create.get("PhysicalResourceId").is_none());
         assert!(create.get("OldResourceProperties").is_none());
-        let delete = resource
-            .delete("id", &json!({}))
-            .answered_at(&ResponseUrl::test("u"));
-        assert_eq!(
-            (&delete["RequestType"], &delete["PhysicalResourceId"]),
-            (&json!("Delete"), &json!("id"))
-        );
+        let delete = resource.delete("id", &json!({})).answered_at(&ResponseUrl::test("u"));
+        assert_eq!((&delete["RequestType"], &delete["PhysicalResourceId"]), (&json!("Delete"), &json!("id")));
     }
 }

@@ -62,11 +62,7 @@ impl Function {
     /// # Errors
     /// It cannot be started, or ends or hangs before that.
     pub async fn start(options: FunctionOptions) -> Result<Self, Error> {
-        let mut function = Self {
-            options,
-            instance: None,
-            starts: 0,
-        };
+        let mut function = Self { options, instance: None, starts: 0 };
         function.instance = Some(function.launch().await?);
         Ok(function)
     }
@@ -84,9 +80,7 @@ impl Function {
         };
         let request_id = random_uuid();
         let begun = Instant::now();
-        let report = instance
-            .api
-            .offer(&request_id, &self.options.arn(), event, limit);
+        let report = instance.api.offer(&request_id, &self.options.arn(), event, limit);
         let outcome = tokio::select! {
             report = report => match report {
                 Ok(Report::Response(value)) => Outcome::Returned(value),
@@ -119,13 +113,7 @@ impl Function {
         }
         let written = String::from_utf8_lossy(text.get(seen..).unwrap_or_default());
         let log = written.lines().map(LogLine::new).collect();
-        Ok(Invocation {
-            request_id,
-            outcome,
-            duration,
-            cold_start,
-            log,
-        })
+        Ok(Invocation { request_id, outcome, duration, cold_start, log })
     }
 
     /// Kills the process, as a crash of its machine would. The next event starts another.
@@ -140,31 +128,18 @@ impl Function {
 
     async fn launch(&mut self) -> Result<Instance, Error> {
         self.starts += 1;
-        let folder = self
-            .options
-            .folder
-            .join(format!("instance-{}", self.starts));
+        let folder = self.options.folder.join(format!("instance-{}", self.starts));
         std::fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
-        let api = RuntimeApi::start()
-            .await
-            .map_err(Error::file("bind", "the Runtime API's port"))?;
+        let api = RuntimeApi::start().await.map_err(Error::file("bind", "the Runtime API's port"))?;
         let begun = Instant::now();
-        let mut running = self
-            .options
-            .program(&folder, &api.address().to_string())
-            .start()?;
+        let mut running = self.options.program(&folder, &api.address().to_string()).start()?;
         tokio::select! {
             () = api.polled() => {}
             // It never says yes: what is waited for is the end, or the bound.
             waited = running.wait_until("the function asks for an event", INIT, async || false) => waited?,
         }
         let cold_start = Some(begun.elapsed());
-        Ok(Instance {
-            running,
-            api,
-            cold_start,
-            log_seen: 0,
-        })
+        Ok(Instance { running, api, cold_start, log_seen: 0 })
     }
 }
 
@@ -186,10 +161,7 @@ impl Invocation {
 
 impl LogLine {
     fn new(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            json: serde_json::from_str(text).ok(),
-        }
+        Self { text: text.to_owned(), json: serde_json::from_str(text).ok() }
     }
 }
 
@@ -205,9 +177,7 @@ struct Instance {
 /// Waits until the process ends, and says how.
 async fn ended(running: &mut Running) -> String {
     loop {
-        let ended = running
-            .wait_until("the function ends", SETTLE, async || false)
-            .await;
+        let ended = running.wait_until("the function ends", SETTLE, async || false).await;
         if let Err(Error::Ended { status, .. }) = ended {
             return status.to_string();
         }
@@ -276,25 +246,16 @@ while True:
         assert_eq!(first.outcome, Outcome::Returned(do_("response")));
         assert!(first.cold_start.is_some());
         let lines: Vec<_> = first.log.iter().map(|line| line.text.as_str()).collect();
-        assert_eq!(
-            (lines[0], lines[2], lines.len()),
-            ("up", "after response", 3)
-        );
+        assert_eq!((lines[0], lines[2], lines.len()), ("up", "after response", 3));
         let told = first.log[1].json.as_ref().unwrap();
-        assert_eq!(
-            told["arn"],
-            "arn:aws:lambda:us-east-1:111122223333:function:karpenter-prereqs"
-        );
+        assert_eq!(told["arn"], "arn:aws:lambda:us-east-1:111122223333:function:karpenter-prereqs");
         let left = told["left"].as_f64().unwrap();
         assert!((15.0..=20.0).contains(&left), "{left} s to the deadline");
 
         let second = function.invoke(&do_("error"), LIMIT).await.unwrap();
         assert_eq!(second.outcome, Outcome::Error(do_("error")));
         assert_eq!((second.cold_start, second.log.len()), (None, 2));
-        assert!(
-            !second.log_text().contains("response"),
-            "that was the first one's"
-        );
+        assert!(!second.log_text().contains("response"), "that was the first one's");
         assert_eq!(function.process_id(), process);
     }
 
@@ -302,28 +263,14 @@ while True:
     async fn a_process_that_ends_or_is_too_slow_is_started_anew() {
         let (_folder, mut function) = function().await;
         let exited = function.invoke(&do_("exit"), LIMIT).await.unwrap();
-        let Outcome::Error(error) = &exited.outcome else {
-            panic!("{exited:?}")
-        };
+        let Outcome::Error(error) = &exited.outcome else { panic!("{exited:?}") };
         assert_eq!(error["errorType"], "Runtime.ExitError");
-        assert!(
-            error["errorMessage"]
-                .as_str()
-                .unwrap()
-                .ends_with("exit status: 3"),
-            "{error}"
-        );
+        assert!(error["errorMessage"].as_str().unwrap().ends_with("exit status: 3"), "{error}");
         assert_eq!(function.process_id(), None);
 
-        let killed = function
-            .invoke(&do_("hang"), Duration::from_millis(100))
-            .await
-            .unwrap();
+        let killed = function.invoke(&do_("hang"), Duration::from_millis(100)).await.unwrap();
         assert_eq!(killed.outcome, Outcome::Killed);
-        assert!(
-            killed.cold_start.is_some() && killed.log_text().starts_with("up\n"),
-            "{killed:?}"
-        );
+        assert!(killed.cold_start.is_some() && killed.log_text().starts_with("up\n"), "{killed:?}");
         assert!(Duration::from_millis(100) <= killed.duration && killed.duration < LIMIT);
 
         let next = function.invoke(&do_("response"), LIMIT).await.unwrap();
@@ -338,13 +285,7 @@ while True:
         let given_up = timeout(Duration::from_millis(50), function.invoke(&event, LIMIT)).await;
         assert!(given_up.is_err());
         assert!(!Path::new(&format!("/proc/{process}")).exists());
-        assert!(
-            function
-                .invoke(&do_("response"), LIMIT)
-                .await
-                .unwrap()
-                .returned()
-        );
+        assert!(function.invoke(&do_("response"), LIMIT).await.unwrap().returned());
     }
 
     #[tokio::test]

@@ -10,22 +10,12 @@ use serde_json::{Map, Value};
 use super::event::EventIds;
 
 /// What is wrong with one PUT. Nothing, if `CloudFormation` takes it.
-pub(crate) fn judge(
-    method: &Method,
-    headers: &HeaderMap,
-    body: &[u8],
-    ids: &EventIds,
-) -> Vec<String> {
+pub(crate) fn judge(method: &Method, headers: &HeaderMap, body: &[u8], ids: &EventIds) -> Vec<String> {
     let mut wrong = Wrong(Vec::new());
-    wrong.unless(method == Method::PUT, || {
-        format!("the method is {method}, not PUT")
-    });
+    wrong.unless(method == Method::PUT, || format!("the method is {method}, not PUT"));
     judge_headers(headers, body.len(), &mut wrong);
     wrong.unless(body.len() <= LARGEST_BODY, || {
-        format!(
-            "the body has {} bytes, {LARGEST_BODY} are the most",
-            body.len()
-        )
+        format!("the body has {} bytes, {LARGEST_BODY} are the most", body.len())
     });
     match serde_json::from_slice(body) {
         Ok(Value::Object(answer)) => judge_answer(&answer, ids, &mut wrong),
@@ -38,17 +28,12 @@ pub(crate) fn judge(
 fn judge_headers(headers: &HeaderMap, length: usize, wrong: &mut Wrong) {
     // Part of what is signed in a SigV2 URL, and signed as empty.
     let content_type = headers.get(CONTENT_TYPE);
-    wrong.unless(
-        content_type.is_none_or(hyper::http::HeaderValue::is_empty),
-        || format!("Content-Type is {content_type:?}, and must be empty or absent"),
-    );
-    // S3 refuses chunks with 501 NotImplemented.
-    wrong.unless(!headers.contains_key(TRANSFER_ENCODING), || {
-        "the body is sent in chunks".to_owned()
+    wrong.unless(content_type.is_none_or(hyper::http::HeaderValue::is_empty), || {
+        format!("Content-Type is {content_type:?}, and must be empty or absent")
     });
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
+    // S3 refuses chunks with 501 NotImplemented.
+    wrong.unless(!headers.contains_key(TRANSFER_ENCODING), || "the body is sent in chunks".to_owned());
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     wrong.unless(announced == Some(length), || {
         format!("Content-Length is {announced:?}, and the body has {length} bytes")
     });
@@ -56,61 +41,37 @@ fn judge_headers(headers: &HeaderMap, length: usize, wrong: &mut Wrong) {
 
 fn judge_answer(answer: &Map<String, Value>, ids: &EventIds, wrong: &mut Wrong) {
     for name in answer.keys() {
-        wrong.unless(FIELDS.contains(&name.as_str()), || {
-            format!("{name} is no field of an answer")
-        });
+        wrong.unless(FIELDS.contains(&name.as_str()), || format!("{name} is no field of an answer"));
     }
     let status = answer.get("Status").and_then(Value::as_str);
     wrong.unless(matches!(status, Some("SUCCESS" | "FAILED")), || {
-        format!(
-            "Status is {}, and must be SUCCESS or FAILED",
-            shown(answer.get("Status"))
-        )
+        format!("Status is {}, and must be SUCCESS or FAILED", shown(answer.get("Status")))
     });
     judge_reason(answer.get("Reason"), status == Some("FAILED"), wrong);
 
-    let physical = answer
-        .get("PhysicalResourceId")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let physical = answer.get("PhysicalResourceId").and_then(Value::as_str).unwrap_or_default();
     wrong.unless(!physical.is_empty(), || {
         let found = shown(answer.get("PhysicalResourceId"));
         format!("PhysicalResourceId is {found}, and must be a string that is not empty")
     });
     wrong.unless(physical.len() <= LONGEST_PHYSICAL_ID, || {
-        format!(
-            "PhysicalResourceId has {} bytes, {LONGEST_PHYSICAL_ID} are the most",
-            physical.len()
-        )
+        format!("PhysicalResourceId has {} bytes, {LONGEST_PHYSICAL_ID} are the most", physical.len())
     });
-    for (name, expected) in [
-        ("StackId", &ids.stack_id),
-        ("RequestId", &ids.request_id),
-        ("LogicalResourceId", &ids.logical_resource_id),
-    ] {
-        wrong.unless(
-            answer.get(name).and_then(Value::as_str) == Some(expected),
-            || {
-                format!(
-                    "{name} is {}, and the request's is {expected:?}",
-                    shown(answer.get(name))
-                )
-            },
-        );
+    for (name, expected) in
+        [("StackId", &ids.stack_id), ("RequestId", &ids.request_id), ("LogicalResourceId", &ids.logical_resource_id)]
+    {
+        wrong.unless(answer.get(name).and_then(Value::as_str) == Some(expected), || {
+            format!("{name} is {}, and the request's is {expected:?}", shown(answer.get(name)))
+        });
     }
     wrong.unless(answer.get("NoEcho").is_none_or(Value::is_boolean), || {
-        format!(
-            "NoEcho is {}, and must be true or false",
-            shown(answer.get("NoEcho"))
-        )
+        format!("NoEcho is {}, and must be true or false", shown(answer.get("NoEcho")))
     });
     match answer.get("Data") {
         None => {}
         Some(Value::Object(data)) => {
             for (name, value) in data {
-                wrong.unless(value.is_string(), || {
-                    format!("Data.{name} is {value}, and must be a string")
-                });
+                wrong.unless(value.is_string(), || format!("Data.{name} is {value}, and must be a string"));
             }
         }
         Some(other) => wrong.add(format!("Data is {other}, and must be an object")),
@@ -120,17 +81,11 @@ fn judge_answer(answer: &Map<String, Value>, ids: &EventIds, wrong: &mut Wrong) 
 fn judge_reason(reason: Option<&Value>, failed: bool, wrong: &mut Wrong) {
     match reason {
         Some(Value::String(text)) => {
-            wrong.unless(!failed || !text.trim().is_empty(), || {
-                "Status is FAILED, and Reason is empty".to_owned()
-            });
+            wrong.unless(!failed || !text.trim().is_empty(), || "Status is FAILED, and Reason is empty".to_owned());
             // One of them makes DescribeStackEvents and the console fail for the whole stack.
-            wrong.unless(!text.chars().any(char::is_control), || {
-                format!("Reason has a control character: {text:?}")
-            });
+            wrong.unless(!text.chars().any(char::is_control), || format!("Reason has a control character: {text:?}"));
         }
-        None => wrong.unless(!failed, || {
-            "Status is FAILED, and there is no Reason".to_owned()
-        }),
+        None => wrong.unless(!failed, || "Status is FAILED, and there is no Reason".to_owned()),
         Some(other) => wrong.add(format!("Reason is {other}, and must be a string or absent")),
     }
 }
@@ -158,16 +113,8 @@ const LARGEST_BODY: usize = 4096;
 
 const LONGEST_PHYSICAL_ID: usize = 1024;
 
-const FIELDS: [&str; 8] = [
-    "Status",
-    "Reason",
-    "PhysicalResourceId",
-    "StackId",
-    "RequestId",
-    "LogicalResourceId",
-    "NoEcho",
-    "Data",
-];
+const FIELDS: [&str; 8] =
+    ["Status", "Reason", "PhysicalResourceId", "StackId", "RequestId", "LogicalResourceId", "NoEcho", "Data"];
 
 #[cfg(test)]
 mod tests {
@@ -226,10 +173,7 @@ mod tests {
     #[test]
     fn good_answers_are_green() {
         assert_eq!(verdict(&json!({})), [""; 0]);
-        assert_eq!(
-            verdict(&json!({"Status": "FAILED", "Reason": "no cluster: é"})),
-            [""; 0]
-        );
+        assert_eq!(verdict(&json!({"Status": "FAILED", "Reason": "no cluster: é"})), [""; 0]);
         assert_eq!(without("Data"), [""; 0]);
         assert_eq!(without("NoEcho"), [""; 0]);
         let body = good().to_string();
@@ -257,27 +201,15 @@ mod tests {
     #[test]
     fn requests_of_another_form_are_red() {
         let body = good().to_string();
-        red(
-            &judge(&Method::POST, &headers(body.len()), body.as_bytes(), &ids()),
-            "method is POST",
-        );
+        red(&judge(&Method::POST, &headers(body.len()), body.as_bytes(), &ids()), "method is POST");
         let mut typed = headers(body.len());
         typed.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        red(
-            &judge(&Method::PUT, &typed, body.as_bytes(), &ids()),
-            "Content-Type",
-        );
+        red(&judge(&Method::PUT, &typed, body.as_bytes(), &ids()), "Content-Type");
         let mut chunked = headers(body.len());
         chunked.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        red(
-            &judge(&Method::PUT, &chunked, body.as_bytes(), &ids()),
-            "chunks",
-        );
+        red(&judge(&Method::PUT, &chunked, body.as_bytes(), &ids()), "chunks");
         let unannounced = HeaderMap::new();
-        red(
-            &judge(&Method::PUT, &unannounced, body.as_bytes(), &ids()),
-            "Content-Length",
-        );
+        red(&judge(&Method::PUT, &unannounced, body.as_bytes(), &ids()), "Content-Length");
     }
 
     #[test]
@@ -291,36 +223,18 @@ mod tests {
     #[test]
     fn every_field_has_its_rule() {
         red(&without("Status"), "Status is absent");
-        red(
-            &verdict(&json!({"Status": "FAILURE"})),
-            "Status is \"FAILURE\"",
-        );
+        red(&verdict(&json!({"Status": "FAILURE"})), "Status is \"FAILURE\"");
         red(&verdict(&json!({"Status": "FAILED"})), "there is no Reason");
-        red(
-            &verdict(&json!({"Status": "FAILED", "Reason": " "})),
-            "Reason is empty",
-        );
+        red(&verdict(&json!({"Status": "FAILED", "Reason": " "})), "Reason is empty");
         red(&verdict(&json!({"Reason": null})), "Reason is null");
-        red(
-            &verdict(&json!({"Reason": "a\u{1b}[31mb"})),
-            "control character",
-        );
+        red(&verdict(&json!({"Reason": "a\u{1b}[31mb"})), "control character");
         red(&verdict(&json!({"Reason": "a\nb"})), "control character");
-        red(
-            &without("PhysicalResourceId"),
-            "PhysicalResourceId is absent",
-        );
+        red(&without("PhysicalResourceId"), "PhysicalResourceId is absent");
         red(&verdict(&json!({"PhysicalResourceId": ""})), "not empty");
-        red(
-            &verdict(&json!({"PhysicalResourceId": "é".repeat(513)})),
-            "1026 bytes",
-        );
+        red(&verdict(&json!({"PhysicalResourceId": "é".repeat(513)})), "1026 bytes");
         red(&verdict(&json!({"StackId": "arn:other"})), "StackId");
         red(&without("RequestId"), "RequestId is absent");
-        red(
-            &verdict(&json!({"LogicalResourceId": "prereqs"})),
-            "LogicalResourceId",
-        );
+        red(&verdict(&json!({"LogicalResourceId": "prereqs"})), "LogicalResourceId");
         red(&verdict(&json!({"NoEcho": "false"})), "NoEcho");
         red(&verdict(&json!({"Data": null})), "Data is null");
         red(&verdict(&json!({"Data": {"A": {"B": "c"}}})), "Data.A");

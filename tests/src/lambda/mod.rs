@@ -34,21 +34,12 @@ fn random_hex(count: usize) -> String {
     // It reads the kernel's generator, which does not fail on a running system; equal ids would
     // only be a test's own fault to bear.
     let _ = ring::default_provider().secure_random.fill(&mut bytes);
-    let hex = bytes
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     hex[..count].to_owned()
 }
 
 /// A random id in the form of a UUID.
 fn random_uuid() -> String {
     let hex = random_hex(32);
-    format!(
-        "{}-{}-4{}-8{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[13..16],
-        &hex[17..20],
-        &hex[20..]
-    )
+    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }

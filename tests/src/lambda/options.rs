@@ -48,10 +48,7 @@ impl FunctionOptions {
     }
 
     pub(crate) fn arn(&self) -> String {
-        format!(
-            "arn:aws:lambda:{}:{}:function:{}",
-            self.region, self.account, self.name
-        )
+        format!("arn:aws:lambda:{}:{}:function:{}", self.region, self.account, self.name)
     }
 
     /// The program, in Lambda's environment and no other.
@@ -65,10 +62,7 @@ impl FunctionOptions {
             .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
             .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
             .env("AWS_LAMBDA_LOG_LEVEL", &self.log_level)
-            .env(
-                "AWS_LAMBDA_LOG_GROUP_NAME",
-                format!("/aws/lambda/{}", self.name),
-            )
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", self.name))
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "[$LATEST]local")
             .env("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023")
             .env("AWS_REGION", &self.region)
@@ -87,8 +81,6 @@ impl FunctionOptions {
         if let Some(file) = &self.ca_file {
             program = program.env("SSL_CERT_FILE", file);
         }
-        self.environment
-            .iter()
-            .fold(program, |program, (name, value)| program.env(name, value))
+        self.environment.iter().fold(program, |program, (name, value)| program.env(name, value))
     }
 }

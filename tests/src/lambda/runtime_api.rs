@@ -51,15 +51,8 @@ impl RuntimeApi {
             current: Mutex::new(None),
         });
         let requests = Arc::clone(&shared);
-        let server = Server::start(listener, None, move |request, _, _| {
-            Arc::clone(&requests).handle(request)
-        });
-        Ok(Self {
-            address,
-            offers,
-            shared,
-            _server: server,
-        })
+        let server = Server::start(listener, None, move |request, _, _| Arc::clone(&requests).handle(request));
+        Ok(Self { address, offers, shared, _server: server })
     }
 
     /// The value for `AWS_LAMBDA_RUNTIME_API`.
@@ -117,24 +110,13 @@ impl Shared {
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let path = path
-            .strip_prefix("/2018-06-01/runtime/")
-            .unwrap_or_default();
+        let path = path.strip_prefix("/2018-06-01/runtime/").unwrap_or_default();
         let steps: Vec<&str> = path.split('/').collect();
-        let body = request
-            .into_body()
-            .collect()
-            .await
-            .map_err(|_| Cut)?
-            .to_bytes();
+        let body = request.into_body().collect().await.map_err(|_| Cut)?.to_bytes();
         match (method, steps.as_slice()) {
             (Method::GET, ["invocation", "next"]) => self.next().await,
-            (Method::POST, ["invocation", id, "response"]) => {
-                Ok(self.report(id, Report::Response(parse(&body))))
-            }
-            (Method::POST, ["invocation", id, "error"]) => {
-                Ok(self.report(id, Report::Error(parse(&body))))
-            }
+            (Method::POST, ["invocation", id, "response"]) => Ok(self.report(id, Report::Response(parse(&body)))),
+            (Method::POST, ["invocation", id, "error"]) => Ok(self.report(id, Report::Error(parse(&body)))),
             (Method::POST, ["init", "error"]) => {
                 tracing::warn!(error = %String::from_utf8_lossy(&body), "the function's initialisation failed");
                 Ok(status(StatusCode::ACCEPTED, ACCEPTED))
@@ -151,19 +133,12 @@ impl Shared {
         let response = Response::builder()
             .header(CONTENT_TYPE, "application/json")
             .header("Lambda-Runtime-Aws-Request-Id", &offer.request_id)
-            .header(
-                "Lambda-Runtime-Deadline-Ms",
-                offer.deadline.as_millis().to_string(),
-            )
+            .header("Lambda-Runtime-Deadline-Ms", offer.deadline.as_millis().to_string())
             .header("Lambda-Runtime-Invoked-Function-Arn", &offer.function_arn)
-            .header(
-                "Lambda-Runtime-Trace-Id",
-                format!("Root=1-{}-{};Sampled=0", random_hex(8), random_hex(24)),
-            )
+            .header("Lambda-Runtime-Trace-Id", format!("Root=1-{}-{};Sampled=0", random_hex(8), random_hex(24)))
             .body(whole(offer.event))
             .map_err(|_| Cut)?;
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((offer.request_id, offer.report));
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some((offer.request_id, offer.report));
         Ok(response)
     }
 
@@ -175,17 +150,13 @@ impl Shared {
                 let _ = reporter.send(report);
                 status(StatusCode::ACCEPTED, ACCEPTED)
             }
-            None => status(
-                StatusCode::BAD_REQUEST,
-                r#"{"errorType":"InvalidRequestID"}"#,
-            ),
+            None => status(StatusCode::BAD_REQUEST, r#"{"errorType":"InvalidRequestID"}"#),
         }
     }
 }
 
 fn parse(body: &Bytes) -> Value {
-    serde_json::from_slice(body)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
+    serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }
 
 fn status(status: StatusCode, body: &'static str) -> Response<Body> {

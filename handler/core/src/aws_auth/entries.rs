@@ -11,10 +11,6 @@ use super::{AwsAuthError, NodeEntry};
 /// is never walked recursively.
 const MAX_DEPTH: usize = 64;
 
-/// Line ends to the authenticator's parser, and letters to those here: they would not read the same
-/// list.
-const YAML_1_1_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
-
 /// How much of a foreign text a message repeats.
 const MAX_QUOTE: usize = 300;
 
@@ -37,11 +33,10 @@ pub(super) fn read(text: &str) -> Result<Vec<Value>, AwsAuthError> {
     if is_skipped(text) {
         return Ok(Vec::new());
     }
-    if let Some(at) = text.find(YAML_1_1_BREAKS) {
+    if let Some((at, char)) = text.char_indices().find(|&(at, char)| is_ambiguous(at, char)) {
         return Err(AwsAuthError::NotYaml {
             line: 1 + text[..at].matches('\n').count() as u64,
-            message: "a character that only YAML 1.1 takes for a newline (U+0085, U+2028, U+2029)"
-                .to_owned(),
+            message: format!("U+{:04X} stands there, which YAML parsers do not read alike", u32::from(char)),
         });
     }
     let options = serde_saphyr::options! {
@@ -52,9 +47,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Value>, AwsAuthError> {
     match serde_saphyr::from_str_with_options(text, options) {
         Ok(Value::Null) => Ok(Vec::new()),
         Ok(Value::Array(entries)) => Ok(entries),
-        Ok(_) => Err(AwsAuthError::NotAList {
-            first_line: first_line(text),
-        }),
+        Ok(_) => Err(AwsAuthError::NotAList { first_line: first_line(text) }),
         Err(error) => Err(not_yaml(&error)),
     }
 }
@@ -73,31 +66,15 @@ pub(super) fn relation(value: &Value, entry: &NodeEntry) -> Relation {
     };
     let role_arn = fold(entry.rolearn());
     let is_role = |value: &Value| value.as_str().is_some_and(|arn| fold(arn) == role_arn);
-    if !fields
-        .iter()
-        .any(|(key, value)| fold(key) == "rolearn" && is_role(value))
-    {
+    if !fields.iter().any(|(key, value)| fold(key) == "rolearn" && is_role(value)) {
         return Relation::Other;
     }
-    let folded: BTreeMap<String, &Value> = fields
-        .iter()
-        .map(|(key, value)| (fold(key), value))
-        .collect();
+    let folded: BTreeMap<String, &Value> = fields.iter().map(|(key, value)| (fold(key), value)).collect();
     let says_the_same = fields.len() == 3
-        && folded
-            .get("rolearn")
-            .is_some_and(|value| *value == entry.rolearn())
-        && folded
-            .get("username")
-            .is_some_and(|value| *value == NodeEntry::username())
-        && folded
-            .get("groups")
-            .is_some_and(|value| are_our_groups(value));
-    if says_the_same {
-        Relation::Equal
-    } else {
-        Relation::Conflict
-    }
+        && folded.get("rolearn").is_some_and(|value| *value == entry.rolearn())
+        && folded.get("username").is_some_and(|value| *value == NodeEntry::username())
+        && folded.get("groups").is_some_and(|value| are_our_groups(value));
+    if says_the_same { Relation::Equal } else { Relation::Conflict }
 }
 
 /// `entry` as [`read`] must give it.
@@ -121,22 +98,23 @@ pub(super) fn one_line(text: &str) -> String {
 
 /// Go's `strings.EqualFold` compares so (the Kelvin sign equals `k`).
 fn fold(text: &str) -> String {
-    text.chars()
-        .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
-        .collect()
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 /// Groups are a set.
 fn are_our_groups(value: &Value) -> bool {
     let ours = NodeEntry::groups();
     value.as_array().is_some_and(|groups| {
-        ours.iter()
-            .all(|group| groups.iter().any(|given| given == group))
-            && groups
-                .iter()
-                .all(|given| ours.iter().any(|group| given == group))
+        ours.iter().all(|group| groups.iter().any(|given| given == group))
+            && groups.iter().all(|given| ours.iter().any(|group| given == group))
     })
+}
+
+/// Whether `char` at `at` is one thing to the parser here and another to the authenticator's, so
+/// that they would not read the same list: line ends of YAML 1.1, and a byte order mark that does
+/// not stand first.
+fn is_ambiguous(at: usize, char: char) -> bool {
+    matches!(char, '\u{85}' | '\u{2028}' | '\u{2029}') || (char == '\u{feff}' && at > 0)
 }
 
 fn first_line(text: &str) -> String {

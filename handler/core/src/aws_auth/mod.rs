@@ -40,9 +40,7 @@ impl NodeEntry {
     /// The entry for the role `role_arn`, which must be given without the role's path: the
     /// authenticator compares with the ARN of an assumed role, and that never has the path.
     pub fn new(role_arn: impl Into<String>) -> Self {
-        Self {
-            role_arn: role_arn.into(),
-        }
+        Self { role_arn: role_arn.into() }
     }
 
     /// `rolearn`: the ARN, as given to [`NodeEntry::new`].
@@ -154,10 +152,7 @@ pub fn insert(map_roles: Option<&str>, entry: &NodeEntry) -> Result<String, AwsA
         Presence::Absent => {}
         Presence::Equal => return Ok(text.to_owned()),
         Presence::Conflict { quoted } => {
-            return Err(AwsAuthError::Conflict {
-                role_arn: entry.role_arn.clone(),
-                quoted,
-            });
+            return Err(AwsAuthError::Conflict { role_arn: entry.role_arn.clone(), quoted });
         }
     }
     let Splice { range, with, first } =
@@ -216,17 +211,13 @@ fn guarded(text: String, expected: &[Value], entry: &NodeEntry) -> Result<String
     match entries::read(&text) {
         Ok(list) if list == expected => Ok(text),
         Ok(_) => Err(refused(entry, "the edited text would hold other entries")),
-        Err(AwsAuthError::NotYaml { line, message }) => Err(refused(
-            entry,
-            format!("line {line} of the edited text would not parse: {message}"),
-        )),
+        Err(AwsAuthError::NotYaml { line, message }) => {
+            Err(refused(entry, format!("line {line} of the edited text would not parse: {message}")))
+        }
         Err(_) => Err(refused(entry, "the edited text would not be a list")),
     }
 }
 
 fn refused(entry: &NodeEntry, reason: impl Into<String>) -> AwsAuthError {
-    AwsAuthError::GuardFailed {
-        role_arn: entry.role_arn.clone(),
-        reason: reason.into(),
-    }
+    AwsAuthError::GuardFailed { role_arn: entry.role_arn.clone(), reason: reason.into() }
 }

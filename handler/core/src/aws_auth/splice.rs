@@ -13,8 +13,8 @@ use super::NodeEntry;
 use super::entries::{is_skipped, one_line};
 use super::style::{Block, Flow};
 use super::tree::{
-    self, DISAGREE, Node, Token, backwards, comma, end, is_content, is_flow, is_in_block_scalar,
-    is_solid, last_content, start,
+    self, DISAGREE, Node, Token, backwards, comma, end, is_content, is_flow, is_in_block_scalar, is_solid,
+    last_content, start,
 };
 
 /// One edit of a text.
@@ -48,11 +48,7 @@ pub(super) fn insertion(text: &str, length: usize, entry: &NodeEntry) -> Result<
     };
     if value.kind() == SyntaxKind::SEQUENCE {
         let items = tree::items(&value, length)?;
-        if is_flow(&value) {
-            append_to_flow(text, &value, &items, entry)
-        } else {
-            append(text, &root, &items, entry)
-        }
+        if is_flow(&value) { append_to_flow(text, &value, &items, entry) } else { append(text, &root, &items, entry) }
     } else if text.contains('\t') {
         // The authenticator's parser takes a tab behind a plain scalar, and nowhere else.
         Err("a tab stands beside the empty value".to_owned())
@@ -84,11 +80,7 @@ pub(super) fn quote(text: &str, length: usize, index: usize) -> Option<String> {
     let list = tree::value_of_document(&tree::parse(text).ok()?)?;
     let item = tree::items(&list, length).ok()?.into_iter().nth(index)?;
     let first = item.first_token()?;
-    let from = if is_flow(&list) {
-        start(&first)
-    } else {
-        end(&first)
-    };
+    let from = if is_flow(&list) { start(&first) } else { end(&first) };
     Some(one_line(&text[from..end(&last_content(&item)?)]))
 }
 
@@ -118,20 +110,11 @@ fn append(text: &str, root: &Node, items: &[Node], entry: &NodeEntry) -> Result<
     }
     let dash = items.first().ok_or(DISAGREE)?;
     let line = tree::range(dash).start - style.indent;
-    Ok(Splice {
-        range: line..line,
-        with: body + style.newline,
-        first: true,
-    })
+    Ok(Splice { range: line..line, with: body + style.newline, first: true })
 }
 
 /// The entry behind the last item of a flow list.
-fn append_to_flow(
-    text: &str,
-    value: &Node,
-    items: &[Node],
-    entry: &NodeEntry,
-) -> Result<Splice, String> {
+fn append_to_flow(text: &str, value: &Node, items: &[Node], entry: &NodeEntry) -> Result<Splice, String> {
     let style = Flow::of(text, value, items);
     let object = style.entry(entry);
     let before_bracket = || backwards(value.last_token()).skip(1);
@@ -140,9 +123,7 @@ fn append_to_flow(
         return Ok(Splice::last(end(&last)..end(&last), object));
     }
     // A comment behind the last item stays behind it.
-    let comment = before_bracket()
-        .find(is_solid)
-        .filter(|token| !is_content(token));
+    let comment = before_bracket().find(is_solid).filter(|token| !is_content(token));
     let at = end(comment.as_ref().unwrap_or(&last));
     let gap = match comment {
         Some(_) => style.new_line(),
@@ -204,13 +185,7 @@ fn object_and_comma(text: &str, items: &[Node], index: usize) -> Option<Range<us
     };
     let before = backwards(from.prev_token()).find(is_solid)?;
     // What follows must not come to stand inside a comment.
-    let ends_line = text[end(&to)..]
-        .trim_start_matches(' ')
-        .starts_with(['\n', '\r']);
-    let from = if is_content(&before) || ends_line {
-        end(&before)
-    } else {
-        start(&from)
-    };
+    let ends_line = text[end(&to)..].trim_start_matches(' ').starts_with(['\n', '\r']);
+    let from = if is_content(&before) || ends_line { end(&before) } else { start(&from) };
     Some(from..end(&to))
 }

@@ -27,9 +27,7 @@ impl Block {
             newline: newline(text),
             indent: items.first().map_or(0, |item| column(text, item)),
             gap: last_first().find_map(gap).unwrap_or(1),
-            groups: last_first()
-                .find_map(|item| indent_of_list(text, item))
-                .unwrap_or(0),
+            groups: last_first().find_map(|item| indent_of_list(text, item)).unwrap_or(0),
         }
     }
 
@@ -75,11 +73,7 @@ impl Flow {
             let before = &text[line..start];
             (line > 0 && before.trim_matches([' ', '\t']).is_empty()).then(|| before.to_owned())
         });
-        Self {
-            newline: newline(text),
-            spaced: after_colon.is_none_or(|token| !is_solid(&token)),
-            indent,
-        }
+        Self { newline: newline(text), spaced: after_colon.is_none_or(|token| !is_solid(&token)), indent }
     }
 
     /// `entry` in this style.
@@ -96,11 +90,7 @@ impl Flow {
 
     /// What stands between two items, behind the comma.
     pub(super) fn gap(&self) -> String {
-        if self.indent.is_some() {
-            self.new_line()
-        } else {
-            self.space().to_owned()
-        }
+        if self.indent.is_some() { self.new_line() } else { self.space().to_owned() }
     }
 
     /// A line end, and the indentation of an item.
@@ -122,21 +112,19 @@ fn newline(text: &str) -> &'static str {
 /// The spaces between the dash of `item` and its mapping, if they are on one line.
 fn gap(item: &Node) -> Option<usize> {
     let space = item.first_token()?.next_token()?;
-    let is_gap = space.text().bytes().all(|byte| byte == b' ')
-        && space.next_sibling_or_token()?.kind() == SyntaxKind::MAPPING;
+    let is_gap =
+        space.text().bytes().all(|byte| byte == b' ') && space.next_sibling_or_token()?.kind() == SyntaxKind::MAPPING;
     is_gap.then(|| space.text().len())
 }
 
 /// How far the dashes of the first block list in `item`, a mapping, stand in from its key.
 fn indent_of_list(text: &str, item: &Node) -> Option<usize> {
     let below = |node: &Node, kind| node.children().find(|child| child.kind() == kind);
-    below(item, SyntaxKind::MAPPING)?
-        .children()
-        .find_map(|entry| {
-            let list = below(&below(&entry, SyntaxKind::VALUE)?, SyntaxKind::SEQUENCE)?;
-            let key = column(text, &entry);
-            (!is_flow(&list)).then(|| column(text, &list).saturating_sub(key))
-        })
+    below(item, SyntaxKind::MAPPING)?.children().find_map(|entry| {
+        let list = below(&below(&entry, SyntaxKind::VALUE)?, SyntaxKind::SEQUENCE)?;
+        let key = column(text, &entry);
+        (!is_flow(&list)).then(|| column(text, &list).saturating_sub(key))
+    })
 }
 
 fn column(text: &str, node: &Node) -> usize {
@@ -146,13 +134,7 @@ fn column(text: &str, node: &Node) -> usize {
 
 /// Where the line that `at` is in starts, behind a byte order mark.
 fn line_of(text: &str, at: usize) -> usize {
-    let line = text[..at]
-        .rfind(['\n', '\r'])
-        .map_or(0, |newline| newline + 1);
+    let line = text[..at].rfind(['\n', '\r']).map_or(0, |newline| newline + 1);
     let mark = text[line..at].starts_with('\u{feff}');
-    if mark {
-        line + '\u{feff}'.len_utf8()
-    } else {
-        line
-    }
+    if mark { line + '\u{feff}'.len_utf8() } else { line }
 }

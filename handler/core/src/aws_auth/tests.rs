@@ -17,10 +17,7 @@ fn entry() -> NodeEntry {
 }
 
 fn block(indent: &str) -> String {
-    let lines: Vec<_> = BLOCK
-        .lines()
-        .map(|line| format!("{indent}{line}"))
-        .collect();
+    let lines: Vec<_> = BLOCK.lines().map(|line| format!("{indent}{line}")).collect();
     lines.join("\n")
 }
 

@@ -23,18 +23,12 @@ pub(super) fn parse(text: &str) -> Result<Node, String> {
     }
     // The crate's own tree is mutable, and finds an offset by adding up what precedes.
     let root = Node::new_root(parse.tree().syntax().green().into_owned());
-    if root.text() == text {
-        Ok(root)
-    } else {
-        Err(DISAGREE.to_owned())
-    }
+    if root.text() == text { Ok(root) } else { Err(DISAGREE.to_owned()) }
 }
 
 /// The value of the document, below its tags; `None` if it has none, not even a written `null`.
 pub(super) fn value_of_document(root: &Node) -> Option<Node> {
-    let document = root
-        .children()
-        .find(|node| node.kind() == SyntaxKind::DOCUMENT)?;
+    let document = root.children().find(|node| node.kind() == SyntaxKind::DOCUMENT)?;
     let value = successors(value_below(&document), |node| {
         let tagged = node.kind() == SyntaxKind::TAGGED_NODE;
         tagged.then(|| value_below(node)).flatten()
@@ -57,21 +51,13 @@ pub(super) fn end_of_document(root: &Node) -> usize {
 /// # Errors
 /// A reason, if they are not `length`.
 pub(super) fn items(list: &Node, length: usize) -> Result<Vec<Node>, String> {
-    let items: Vec<Node> = list
-        .children()
-        .filter(|node| node.kind() == SyntaxKind::SEQUENCE_ENTRY)
-        .collect();
-    if items.len() == length {
-        Ok(items)
-    } else {
-        Err(DISAGREE.to_owned())
-    }
+    let items: Vec<Node> = list.children().filter(|node| node.kind() == SyntaxKind::SEQUENCE_ENTRY).collect();
+    if items.len() == length { Ok(items) } else { Err(DISAGREE.to_owned()) }
 }
 
 /// Whether `list` is written `[…]`.
 pub(super) fn is_flow(list: &Node) -> bool {
-    list.first_token()
-        .is_some_and(|token| token.kind() == SyntaxKind::LEFT_BRACKET)
+    list.first_token().is_some_and(|token| token.kind() == SyntaxKind::LEFT_BRACKET)
 }
 
 /// The comma behind a flow item.
@@ -127,10 +113,5 @@ pub(super) fn end(token: &Token) -> usize {
 
 fn value_below(node: &Node) -> Option<Node> {
     use SyntaxKind::{ALIAS, MAPPING, SCALAR, SEQUENCE, TAGGED_NODE};
-    node.children().find(|node| {
-        matches!(
-            node.kind(),
-            ALIAS | MAPPING | SCALAR | SEQUENCE | TAGGED_NODE
-        )
-    })
+    node.children().find(|node| matches!(node.kind(), ALIAS | MAPPING | SCALAR | SEQUENCE | TAGGED_NODE))
 }

@@ -28,12 +28,7 @@ pub(crate) fn list(text: &str) -> Result<Vec<Value>, String> {
 pub(crate) fn is_one_insertion(before: &str, after: &str) -> bool {
     let same = |(a, b): &(u8, u8)| a == b;
     let start = before.bytes().zip(after.bytes()).take_while(same).count();
-    let end = before
-        .bytes()
-        .rev()
-        .zip(after.bytes().rev())
-        .take_while(same)
-        .count();
+    let end = before.bytes().rev().zip(after.bytes().rev()).take_while(same).count();
     after.len() > before.len() && start + end >= before.len()
 }
 
@@ -45,48 +40,20 @@ pub(crate) fn is_one_insertion(before: &str, after: &str) -> bool {
 pub(crate) fn edits(before: &str, replaced: bool) -> Result<(), String> {
     let old = list(before).map_err(|error| format!("the text itself is bad: {error}"))?;
     let after = step("insert", aws_auth::insert(Some(before), &entry()))?;
-    require(
-        presence(before)? == Presence::Absent,
-        "the entry is there before",
-        before,
-    )?;
-    require(
-        presence(&after)? == Presence::Equal,
-        "the entry is not there",
-        &after,
-    )?;
-    require(
-        values_are(&after, &old)?,
-        "a foreign entry has changed",
-        &after,
-    )?;
+    require(presence(before)? == Presence::Absent, "the entry is there before", before)?;
+    require(presence(&after)? == Presence::Equal, "the entry is not there", &after)?;
+    require(values_are(&after, &old)?, "a foreign entry has changed", &after)?;
     let again = step("insert again", aws_auth::insert(Some(&after), &entry()))?;
     require(again == after, "a second insert changes the text", &again)?;
 
     let removed = step("remove", aws_auth::remove(&after, &entry()))?;
     if replaced {
-        return require(
-            list(&removed)?.is_empty(),
-            "the list is not left empty",
-            &removed,
-        );
+        return require(list(&removed)?.is_empty(), "the list is not left empty", &removed);
     }
-    require(
-        is_one_insertion(before, &after),
-        "more than one insertion",
-        &after,
-    )?;
+    require(is_one_insertion(before, &after), "more than one insertion", &after)?;
     let ends = |text: &str| text.is_empty() || text.ends_with(['\n', '\r']);
-    require(
-        ends(before) == ends(&after),
-        "the final newline has changed",
-        &after,
-    )?;
-    require(
-        removed == before,
-        "remove does not give the text back",
-        &removed,
-    )
+    require(ends(before) == ends(&after), "the final newline has changed", &after)?;
+    require(removed == before, "remove does not give the text back", &removed)
 }
 
 /// `after` holds `old` and our entry, as the first or the last.
@@ -97,12 +64,8 @@ fn values_are(after: &str, old: &[Value]) -> Result<bool, String> {
          groups: ['system:bootstrappers', 'system:nodes']}}"
     ))
     .map_err(|error| error.to_string())?;
-    let first = new
-        .split_first()
-        .is_some_and(|(first, rest)| *first == ours && rest == old);
-    let last = new
-        .split_last()
-        .is_some_and(|(last, rest)| *last == ours && rest == old);
+    let first = new.split_first().is_some_and(|(first, rest)| *first == ours && rest == old);
+    let last = new.split_last().is_some_and(|(last, rest)| *last == ours && rest == old);
     Ok(first || last)
 }
 
@@ -115,9 +78,5 @@ fn step<T>(name: &str, result: Result<T, aws_auth::AwsAuthError>) -> Result<T, S
 }
 
 fn require(holds: bool, what: &str, text: &str) -> Result<(), String> {
-    if holds {
-        Ok(())
-    } else {
-        Err(format!("{what}: {text:?}"))
-    }
+    if holds { Ok(()) } else { Err(format!("{what}: {text:?}")) }
 }

@@ -21,14 +21,9 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 
 fn run<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> Result<(), String>) {
     // A failure prints its text: it belongs in the unit tests, not in a file of seeds.
-    let mut runner = TestRunner::new(ProptestConfig {
-        cases: CASES,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
-    let result = runner.run(strategy, |value| {
-        property(value).map_err(TestCaseError::fail)
-    });
+    let mut runner =
+        TestRunner::new(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() });
+    let result = runner.run(strategy, |value| property(value).map_err(TestCaseError::fail));
     if let Err(error) = result {
         panic!("{error}");
     }
@@ -59,17 +54,9 @@ fn edits_of_damaged_texts_keep_every_foreign_byte() {
             return judge::edits(&text, empty).map_err(|error| format!("{text:?}: {error}"));
         }
         let kept = empty || judge::is_one_insertion(&text, &after);
-        if kept {
-            Ok(())
-        } else {
-            Err(format!("{text:?} became {after:?}"))
-        }
+        if kept { Ok(()) } else { Err(format!("{text:?} became {after:?}")) }
     });
-    assert!(
-        edited.get() > CASES / 4,
-        "only {} of {CASES} were edited",
-        edited.get()
-    );
+    assert!(edited.get() > CASES / 4, "only {} of {CASES} were edited", edited.get());
 }
 
 #[test]
@@ -97,22 +84,14 @@ fn generated_texts_have_every_trait() {
         ("a trailing comma", |text| text.contains(",]")),
         ("a tab", |text| text.contains("[\n\t")),
         ("a literal that is kept", |text| text.contains("|+")),
-        ("a folded scalar that is stripped", |text| {
-            text.contains(">-")
-        }),
+        ("a folded scalar that is stripped", |text| text.contains(">-")),
         ("an indentation indicator", |text| text.contains("|2")),
         ("a value that a newline at the end would change", |text| {
             judge::list(text) != judge::list(&format!("{text}\n"))
         }),
         ("a comment not in ASCII", |text| text.contains("# größer")),
-        ("a comment at the end", |text| {
-            text.lines()
-                .last()
-                .is_some_and(|line| line.starts_with('#'))
-        }),
-        ("document markers", |text| {
-            text.starts_with("---") && text.contains("\n...")
-        }),
+        ("a comment at the end", |text| text.lines().last().is_some_and(|line| line.starts_with('#'))),
+        ("document markers", |text| text.starts_with("---") && text.contains("\n...")),
         ("a byte order mark", |text| text.starts_with('\u{feff}')),
         ("an alias", |text| text.contains("*a0")),
         ("nothing", |text| text.trim().is_empty()),
@@ -126,10 +105,6 @@ fn generated_texts_have_every_trait() {
         Ok(())
     });
     for ((name, _), count) in traits.iter().zip(&counts) {
-        assert!(
-            count.get() >= CASES / 1000,
-            "{name}: {} of {CASES}",
-            count.get()
-        );
+        assert!(count.get() >= CASES / 1000, "{name}: {} of {CASES}", count.get());
     }
 }

@@ -6,17 +6,9 @@ use super::{ARN, BLOCK, JSON, block, ends_in, entry};
 /// `before` becomes `after`, and `after` without the entry is `removed`.
 #[track_caller]
 fn check_edit(before: Option<&str>, after: &str, removed: &str) {
-    assert_eq!(
-        presence(before, &entry()),
-        Ok(Presence::Absent),
-        "{before:?}"
-    );
+    assert_eq!(presence(before, &entry()), Ok(Presence::Absent), "{before:?}");
     assert_eq!(insert(before, &entry()).as_deref(), Ok(after), "{before:?}");
-    assert_eq!(
-        presence(Some(after), &entry()),
-        Ok(Presence::Equal),
-        "{after:?}"
-    );
+    assert_eq!(presence(Some(after), &entry()), Ok(Presence::Equal), "{after:?}");
     assert_eq!(insert(Some(after), &entry()).as_deref(), Ok(after), "again");
     assert_eq!(remove(after, &entry()).as_deref(), Ok(removed), "{after:?}");
 }
@@ -49,10 +41,7 @@ fn text_without_a_final_newline_ends_without_one() {
     check("- rolearn: a\n# the end¶", &line);
     check("- rolearn: a\n  ¶", &line);
     check("- username: |\n    a\n# the end¶", &line);
-    check(
-        "- rolearn: a\r\n  username: b¶",
-        &line.replace('\n', "\r\n"),
-    );
+    check("- rolearn: a\r\n  username: b¶", &line.replace('\n', "\r\n"));
 }
 
 /// libyaml, which the authenticator's parser is a port of, reads `a` here, and `a` with a newline
@@ -60,15 +49,7 @@ fn text_without_a_final_newline_ends_without_one() {
 #[test]
 fn a_block_scalar_at_the_very_end_keeps_its_value() {
     let line = ends_in("\n");
-    for scalar in [
-        "|\n    a",
-        "|+\n    a",
-        ">\n    a",
-        "|-\n    a",
-        "|+\n    a\n  ",
-        "|2\n    a",
-        "|",
-    ] {
+    for scalar in ["|\n    a", "|+\n    a", ">\n    a", "|-\n    a", "|+\n    a\n  ", "|2\n    a", "|"] {
         check(&format!("# all\n¶- username: {scalar}"), &line);
         check(&format!("¶- rolearn: a\n- username: {scalar}"), &line);
     }
@@ -88,52 +69,30 @@ fn the_entry_is_indented_as_the_others_are() {
         ),
     );
     check("-\n    rolearn: a\n    groups: [b]\n¶", &ends_in("\n"));
-    check(
-        "- groups:\n    - a\n¶",
-        &ends_in("\n").replace("  - ", "    - "),
-    );
+    check("- groups:\n    - a\n¶", &ends_in("\n").replace("  - ", "    - "));
 }
 
 #[test]
 fn a_flow_list_gets_a_json_object() {
     let compact = JSON.replace(": ", ":").replace(", ", ",");
-    check(
-        r#"[{"rolearn":"a","groups":["b"]}¶]"#,
-        &format!(",{compact}"),
-    );
+    check(r#"[{"rolearn":"a","groups":["b"]}¶]"#, &format!(",{compact}"));
     check(r#"[{"rolearn": "a"}¶]"#, &format!(", {JSON}"));
     check("[¶]\n", JSON);
     check("[¶ ]", JSON);
     check("# none\n---\n[¶ # yet\n]\n...\n", JSON);
     check("[{rolearn: a},¶]", &format!(" {JSON},"));
-    check(
-        "[\n  {rolearn: a},\n  {rolearn: b}¶\n]\n",
-        &format!(",\n  {JSON}"),
-    );
+    check("[\n  {rolearn: a},\n  {rolearn: b}¶\n]\n", &format!(",\n  {JSON}"));
     check("[\r\n\t{rolearn: a}¶\r\n]\r\n", &format!(",\r\n\t{JSON}"));
-    check(
-        "[\n  {rolearn: a} # b\n  # c¶\n]\n",
-        &format!("\n  , {JSON}"),
-    );
+    check("[\n  {rolearn: a} # b\n  # c¶\n]\n", &format!("\n  , {JSON}"));
     check("[\n  {rolearn: a}, # b¶\n]\n", &format!("\n  {JSON},"));
     check("[a:¶ ]", &format!(" , {JSON}"));
-    check(
-        "[*a¶]".replace("*a", "&a x, *a").as_str(),
-        &format!(" , {JSON}"),
-    );
+    check("[*a¶]".replace("*a", "&a x, *a").as_str(), &format!(" , {JSON}"));
 }
 
 #[test]
 fn an_empty_list_is_filled_and_emptied() {
     let line = ends_in("\n");
-    for text in [
-        "",
-        "\n",
-        "  \n \n",
-        "# none\n",
-        "---\n",
-        "--- # none\n# yet\n",
-    ] {
+    for text in ["", "\n", "  \n \n", "# none\n", "---\n", "--- # none\n# yet\n"] {
         check(&format!("{text}¶"), &line);
     }
     for text in [" ", "# none", "---", "\u{feff}"] {
@@ -153,11 +112,7 @@ fn an_empty_value_that_is_written_out_is_replaced() {
     }
     check_edit(Some("\"\"\r\n"), &ends_in("\r\n"), "");
     check_edit(Some("null # yet"), &format!("[{JSON}] # yet"), "[] # yet");
-    check_edit(
-        Some("# none\n--- ~ # yet\n"),
-        &format!("# none\n--- [{JSON}] # yet\n"),
-        "# none\n--- [] # yet\n",
-    );
+    check_edit(Some("# none\n--- ~ # yet\n"), &format!("# none\n--- [{JSON}] # yet\n"), "# none\n--- [] # yet\n");
 }
 
 /// Who changed the entry owns it: it cannot have been this resource.
@@ -172,18 +127,12 @@ fn an_entry_that_was_changed_is_not_removed() {
 #[test]
 fn the_entry_goes_from_where_others_moved_it() {
     let cases = [
-        (
-            format!("# a\n{BLOCK} # ours\n\n# b\n- b\n"),
-            "# a\n\n# b\n- b\n",
-        ),
+        (format!("# a\n{BLOCK} # ours\n\n# b\n- b\n"), "# a\n\n# b\n- b\n"),
         (format!("- a: |+\n    b\n{BLOCK}"), "- a: |+\n    b\n"),
         (format!("- a: |\n    b\n{BLOCK}\n- c"), "- a: |\n    b\n- c"),
         (format!("[{JSON}, a]"), "[a]"),
         (format!("[a , {JSON} ]"), "[a ]"),
-        (
-            format!("[\n  {JSON}, # ours\n  a\n]"),
-            "[\n  # ours\n  a\n]",
-        ),
+        (format!("[\n  {JSON}, # ours\n  a\n]"), "[\n  # ours\n  a\n]"),
         (format!("[{JSON},]"), "[]"),
         (format!("[a, # b\n {JSON}]"), "[a, # b\n ]"),
         (format!("[a, {JSON}, {JSON}]"), "[a]"),
@@ -196,34 +145,20 @@ fn the_entry_goes_from_where_others_moved_it() {
 }
 
 #[test]
-fn an_edit_that_would_change_another_entry_is_refused() {
+fn an_edit_that_would_change_more_than_the_entry_is_refused() {
+    let is_refused = |edit: Result<String, AwsAuthError>| matches!(edit, Err(AwsAuthError::GuardFailed { .. }));
     let aliased = format!("- &ours {JSON}\n- [*ours]\n");
-    assert!(matches!(
-        remove(&aliased, &entry()),
-        Err(AwsAuthError::GuardFailed { .. })
-    ));
-    assert!(matches!(
-        insert(Some("!!null ~"), &entry()),
-        Err(AwsAuthError::GuardFailed { .. })
-    ));
-    let not_plain = NodeEntry::new("arn: # no ARN");
-    assert!(matches!(
-        insert(Some("- a\n"), &not_plain),
-        Err(AwsAuthError::GuardFailed { .. })
-    ));
+    assert!(is_refused(remove(&aliased, &entry())));
+    assert!(is_refused(insert(Some("!!null ~"), &entry())));
+    // The authenticator's parser takes this tab behind a plain scalar, and not behind a list.
+    assert!(is_refused(insert(Some("# none\n~\n\t\n"), &entry())));
+    assert!(is_refused(insert(Some("- a\n"), &NodeEntry::new("arn: # no ARN"))));
 }
 
 #[test]
 fn nesting_is_bounded() {
-    for text in [
-        "[".repeat(100_000),
-        "- ".repeat(100_000),
-        "{a: ".repeat(100_000),
-    ] {
-        assert!(matches!(
-            insert(Some(&text), &entry()),
-            Err(AwsAuthError::NotYaml { .. })
-        ));
+    for text in ["[".repeat(100_000), "- ".repeat(100_000), "{a: ".repeat(100_000)] {
+        assert!(matches!(insert(Some(&text), &entry()), Err(AwsAuthError::NotYaml { .. })));
     }
     let text = format!("{}{}\n", "[".repeat(60), "]".repeat(60));
     assert!(insert(Some(&text), &entry()).is_ok());

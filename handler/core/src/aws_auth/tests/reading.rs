@@ -5,20 +5,7 @@ use super::{ARN, BLOCK, JSON, ends_in, entry};
 
 #[test]
 fn every_way_to_write_an_empty_list_counts() {
-    for text in [
-        "",
-        " \n",
-        "\t",
-        "``",
-        "\"\"",
-        " '' ",
-        "# none",
-        "null",
-        "~",
-        "---",
-        "[]",
-        "[ # none\n]",
-    ] {
+    for text in ["", " \n", "\t", "``", "\"\"", " '' ", "# none", "null", "~", "---", "[]", "[ # none\n]"] {
         assert_eq!(is_empty_list(Some(text)), Ok(true), "{text:?}");
         assert_eq!(remove(text, &entry()).as_deref(), Ok(text));
     }
@@ -34,27 +21,17 @@ fn an_entry_that_says_the_same_is_ours_however_it_is_written() {
         format!("- {JSON}"),
         format!("[{JSON}, {JSON}]"),
         ends_in("\r\n").repeat(2),
-        BLOCK
-            .replace("rolearn", "rOlEaRn")
-            .replace("groups", "Groups"),
+        BLOCK.replace("rolearn", "rOlEaRn").replace("groups", "Groups"),
         BLOCK.replace("  - system:bootstrappers\n", "") + "\n  - 'system:bootstrappers'",
         BLOCK.replace("username: ", "username: >-\n    "),
         BLOCK.replace("groups:", "groups: # two"),
         format!("- &ours {JSON}\n- rolearn: {ARN}x\n- {{rolearn: 1}}"),
     ];
     for text in same {
-        assert_eq!(
-            presence(Some(&text), &entry()),
-            Ok(Presence::Equal),
-            "{text}"
-        );
+        assert_eq!(presence(Some(&text), &entry()), Ok(Presence::Equal), "{text}");
         assert_eq!(insert(Some(&text), &entry()).as_ref(), Ok(&text));
         let without = remove(&text, &entry()).unwrap();
-        assert_eq!(
-            presence(Some(&without), &entry()),
-            Ok(Presence::Absent),
-            "{text}"
-        );
+        assert_eq!(presence(Some(&without), &entry()), Ok(Presence::Absent), "{text}");
     }
 }
 
@@ -63,10 +40,7 @@ fn an_entry_for_the_role_that_says_something_else_is_a_conflict() {
     let cases = [
         BLOCK.replace("KarpenterNodeRole", "karpenternoderole"),
         BLOCK.replace("system:nodes", "system:masters"),
-        BLOCK.replace(
-            "  - system:nodes",
-            "  - system:nodes\n  - eks:kube-proxy-windows",
-        ),
+        BLOCK.replace("  - system:nodes", "  - system:nodes\n  - eks:kube-proxy-windows"),
         BLOCK.replace("system:node:", "admin:"),
         BLOCK.to_owned() + "\n  userid: AROA",
         BLOCK.to_owned() + "\n  RoleARN: b",
@@ -96,18 +70,9 @@ fn a_conflict_quotes_the_entry_on_one_line() {
     };
     let text = format!("# a\n-  rolearn: {ARN} # old\n   groups:\n   - x\n# b\n- c\n");
     assert_eq!(quoted(&text), format!("rolearn: {ARN} # old groups: - x"));
-    assert_eq!(
-        quoted(&format!("[a, {{rolearn: \"{ARN}\"}}, b]")),
-        format!("{{rolearn: \"{ARN}\"}}")
-    );
-    let long = quoted(&format!(
-        "- rolearn: {ARN}\n  username: {}",
-        "é".repeat(1000)
-    ));
-    assert_eq!(
-        (long.chars().count(), long.chars().last()),
-        (301, Some('…'))
-    );
+    assert_eq!(quoted(&format!("[a, {{rolearn: \"{ARN}\"}}, b]")), format!("{{rolearn: \"{ARN}\"}}"));
+    let long = quoted(&format!("- rolearn: {ARN}\n  username: {}", "é".repeat(1000)));
+    assert_eq!((long.chars().count(), long.chars().last()), (301, Some('…')));
 }
 
 #[test]
@@ -125,24 +90,17 @@ fn what_is_no_list_is_refused_with_its_line() {
         ("- a\n- b\u{0}\n", 2),
         ("# a\n- @\n", 2),
         ("- a\n# b\u{2028}- c\n", 2),
+        ("# a\n\u{feff} -\n", 2),
     ];
     for (text, expected) in cases {
         let (line, message) = line(text);
         assert_eq!(line, expected, "{text:?}: {message}");
-        assert!(
-            !message.is_empty() && !message.contains("at line "),
-            "{message}"
-        );
+        assert!(!message.is_empty() && !message.contains("at line "), "{message}");
     }
-    for (text, first_line) in [
-        ("# roles\n---\nrolearn: a\nb: c\n", "rolearn: a"),
-        ("a", "a"),
-        ("\"\" # a", "\"\" # a"),
-        ("{}", "{}"),
-    ] {
-        let expected = AwsAuthError::NotAList {
-            first_line: first_line.to_owned(),
-        };
+    for (text, first_line) in
+        [("# roles\n---\nrolearn: a\nb: c\n", "rolearn: a"), ("a", "a"), ("\"\" # a", "\"\" # a"), ("{}", "{}")]
+    {
+        let expected = AwsAuthError::NotAList { first_line: first_line.to_owned() };
         assert_eq!(insert(Some(text), &entry()), Err(expected.clone()));
         assert_eq!(remove(text, &entry()), Err(expected.clone()));
         assert_eq!(is_empty_list(Some(text)), Err(expected));

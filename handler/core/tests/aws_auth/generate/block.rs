@@ -51,11 +51,8 @@ impl Block {
                 head + &self.mapping(choices)
             }
             7 => {
-                format!(
-                    "{}\n{}",
-                    choices.pick(&["", " # below", " !!map"]),
-                    " ".repeat(self.keys())
-                ) + &self.mapping(choices)
+                format!("{}\n{}", choices.pick(&["", " # below", " !!map"]), " ".repeat(self.keys()))
+                    + &self.mapping(choices)
             }
             _ => gap + &self.mapping(choices),
         }
@@ -63,9 +60,7 @@ impl Block {
 
     /// A mapping whose first key stands where the text is.
     fn mapping(&self, choices: &mut Choices<'_>) -> String {
-        let mut names = [
-            "rolearn", "username", "groups", "userid", "sso", "'a key'", "ümlaut",
-        ];
+        let mut names = ["rolearn", "username", "groups", "userid", "sso", "'a key'", "ümlaut"];
         let first = choices.below(names.len());
         names.rotate_left(first);
         let count = 1 + choices.below(4);
@@ -87,11 +82,7 @@ impl Block {
             0 => " [system:masters, 'x']\n".to_owned(),
             1 => " []\n".to_owned(),
             2 => "\n".to_owned(),
-            _ => format!(
-                "\n{dash}{}{dash}{}",
-                scalar(choices, dash.len() - 2),
-                scalar(choices, dash.len() - 2)
-            ),
+            _ => format!("\n{dash}{}{dash}{}", scalar(choices, dash.len() - 2), scalar(choices, dash.len() - 2)),
         }
     }
 }
@@ -104,11 +95,7 @@ fn scalar(choices: &mut Choices<'_>, parent: usize) -> String {
         2 => format!("'{}'{}", word.replace('\'', "''"), end_of_line(choices)),
         3 => format!("\"{word}\\n\\\"\\u00e9\"{}", end_of_line(choices)),
         4 => format!("plain\n{}on\n", " ".repeat(parent + 2)),
-        5 => format!(
-            "\"quoted\n\n{}on\"{}",
-            " ".repeat(parent + 1),
-            end_of_line(choices)
-        ),
+        5 => format!("\"quoted\n\n{}on\"{}", " ".repeat(parent + 1), end_of_line(choices)),
         _ => block_scalar(choices, parent),
     }
 }
@@ -116,17 +103,10 @@ fn scalar(choices: &mut Choices<'_>, parent: usize) -> String {
 fn block_scalar(choices: &mut Choices<'_>, parent: usize) -> String {
     let more = 1 + choices.below(4);
     let explicit = choices.rarely(3);
-    let indicator = if explicit {
-        more.to_string()
-    } else {
-        String::new()
-    };
+    let indicator = if explicit { more.to_string() } else { String::new() };
     let chomp = choices.pick(&["", "-", "+"]);
     let style = choices.pick(&["|", ">"]);
-    let mut text = format!(
-        "{style}{indicator}{chomp}{}",
-        choices.pick(&["\n", "\n", " # header\n"])
-    );
+    let mut text = format!("{style}{indicator}{chomp}{}", choices.pick(&["\n", "\n", " # header\n"]));
     // serde-saphyr refuses a comment behind an explicit indentation of nothing.
     for _ in 0..choices.below(4).max(usize::from(explicit)) {
         text += choices.pick(&["", "", "\n"]);

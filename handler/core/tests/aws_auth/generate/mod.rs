@@ -36,16 +36,7 @@ pub(crate) fn map_roles(choices: &mut Choices<'_>) -> Sample {
 }
 
 fn written_empty(choices: &mut Choices<'_>) -> String {
-    let value = choices.pick(&[
-        "\"\"\n",
-        "''\n",
-        "``\n",
-        "null\n",
-        "~\n",
-        "\t\n",
-        " ``",
-        "NULL # none\n",
-    ]);
+    let value = choices.pick(&["\"\"\n", "''\n", "``\n", "null\n", "~\n", "\t\n", " ``", "NULL # none\n"]);
     match value.trim() {
         "null" | "~" if choices.rarely(2) => prologue(choices) + value + &noise(choices, 0),
         _ => value.to_owned(),
@@ -122,11 +113,7 @@ fn flow(choices: &mut Choices<'_>) -> String {
             true => ",",
             false => comma,
         };
-        let comment = if json {
-            ""
-        } else {
-            choices.pick(&["", "", "", " # why"])
-        };
+        let comment = if json { "" } else { choices.pick(&["", "", "", " # why"]) };
         if pretty {
             text.extend(["\n", indent, item, comma.trim_end(), comment]);
         } else {
@@ -145,14 +132,8 @@ fn flow(choices: &mut Choices<'_>) -> String {
 fn json_object(choices: &mut Choices<'_>) -> String {
     let word = serde_json::Value::from(choices.pick(&WORDS));
     let spaced = choices.rarely(2);
-    let object = format!(
-        r#"{{"rolearn": {word}, "groups": ["a", {word}], "sso": {{"x": null}}, "n": 1.5}}"#
-    );
-    if spaced {
-        object
-    } else {
-        object.replace(": ", ":").replace(", ", ",")
-    }
+    let object = format!(r#"{{"rolearn": {word}, "groups": ["a", {word}], "sso": {{"x": null}}, "n": 1.5}}"#);
+    if spaced { object } else { object.replace(": ", ":").replace(", ", ",") }
 }
 
 fn flow_item(choices: &mut Choices<'_>) -> String {

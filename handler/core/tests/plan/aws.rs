@@ -1,0 +1,193 @@
+//! The services' own rules: what each write does, and what each service refuses.
+
+use crate::model::World;
+use karpenter_prereqs_core::config_map::{self, Change, Edit};
+use karpenter_prereqs_core::observed::{InstanceProfile, Role};
+use karpenter_prereqs_core::ownership::Tags;
+use karpenter_prereqs_core::plan::{Step, Verb};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Tags on an object of IAM or a resource of EC2, where those of AWS itself do not count.
+const TAGS_MAX: usize = 50;
+
+/// Managed policies on a role.
+const POLICIES_MAX: usize = 10;
+
+/// Resources in one call of CreateTags or DeleteTags.
+const IDS_MAX: usize = 1000;
+
+impl World {
+    /// Carries one step out.
+    ///
+    /// # Errors
+    /// The service's error code.
+    pub(crate) fn carry_out(&mut self, step: &Step, cluster: &str) -> Result<(), String> {
+        match step {
+            Step::CreateTags { ids, tags } => self.create_tags(ids, tags),
+            Step::DeleteTags { ids, tags } => self.delete_tags(ids, tags),
+            Step::ConfirmTags { ids, tag, mark } => {
+                let stands = |tags: &Tags| tags.get(&tag.key) == Some(&tag.value) && tags.get(mark.key()) == Some(&tag.noted());
+                let all = ids.iter().all(|id| self.resources.get(id).is_some_and(stands));
+                if all { Ok(()) } else { Err("the tags that were made are not there".to_owned()) }
+            }
+            Step::EditAwsAuth { change, verb } => self.edit_aws_auth(cluster, change, *verb),
+            Step::CreateInstanceProfile { .. }
+            | Step::TagInstanceProfile { .. }
+            | Step::UntagInstanceProfile { .. }
+            | Step::AddRoleToInstanceProfile { .. }
+            | Step::RemoveRoleFromInstanceProfile { .. }
+            | Step::DeleteInstanceProfile { .. } => self.on_profile(step),
+            _ => self.on_role(step),
+        }
+    }
+
+    fn on_role(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::CreateRole { name, path, trust, tags, .. } => {
+                limited(tags)?;
+                let role = Role {
+                    name: name.clone(),
+                    path: path.clone(),
+                    trust: trust.clone(),
+                    tags: tags.clone(),
+                    attached: BTreeSet::new(),
+                    inline: BTreeMap::new(),
+                };
+                let before = self.roles.insert(name.to_lowercase(), role);
+                return if before.is_none() { Ok(()) } else { Err("EntityAlreadyExists".to_owned()) };
+            }
+            Step::DeleteRole { name } => {
+                let held = self.profiles.values().any(|profile| profile.roles.iter().any(|role| role.eq_ignore_ascii_case(name)));
+                let role = self.roles.remove(&name.to_lowercase()).ok_or("NoSuchEntity")?;
+                let empty = role.attached.is_empty() && role.inline.is_empty() && !held;
+                return if empty { Ok(()) } else { Err("DeleteConflict".to_owned()) };
+            }
+            _ => {}
+        }
+        let (Step::TagRole { name, .. }
+        | Step::UntagRole { name, .. }
+        | Step::UpdateAssumeRolePolicy { name, .. }
+        | Step::AttachRolePolicy { name, .. }
+        | Step::DetachRolePolicy { name, .. }
+        | Step::PutRolePolicy { name, .. }
+        | Step::DeleteRolePolicy { name, .. }) = step
+        else {
+            return Err("no step on a role".to_owned());
+        };
+        let role = self.roles.get_mut(&name.to_lowercase()).ok_or("NoSuchEntity")?;
+        match step {
+            Step::TagRole { tags, .. } => {
+                role.tags.extend(tags.clone());
+                limited(&role.tags)?;
+            }
+            Step::UntagRole { keys, .. } => role.tags.retain(|key, _| !keys.contains(key)),
+            Step::UpdateAssumeRolePolicy { trust, .. } => role.trust = trust.clone(),
+            Step::AttachRolePolicy { policy_arn, .. } => {
+                role.attached.insert(policy_arn.clone());
+                if POLICIES_MAX < role.attached.len() {
+                    return Err("LimitExceeded".to_owned());
+                }
+            }
+            Step::DetachRolePolicy { policy_arn, .. } if !role.attached.remove(policy_arn) => return Err("NoSuchEntity".to_owned()),
+            Step::PutRolePolicy { policy_name, document, .. } => {
+                role.inline.insert(policy_name.clone(), Some(document.clone()));
+            }
+            Step::DeleteRolePolicy { policy_name, .. } => {
+                role.inline.remove(policy_name).ok_or("NoSuchEntity")?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn on_profile(&mut self, step: &Step) -> Result<(), String> {
+        if let Step::CreateInstanceProfile { name, path, tags } = step {
+            limited(tags)?;
+            let profile = InstanceProfile { name: name.clone(), path: path.clone(), roles: Vec::new(), tags: tags.clone() };
+            let before = self.profiles.insert(name.to_lowercase(), profile);
+            return if before.is_none() { Ok(()) } else { Err("EntityAlreadyExists".to_owned()) };
+        }
+        let (Step::TagInstanceProfile { name, .. }
+        | Step::UntagInstanceProfile { name, .. }
+        | Step::AddRoleToInstanceProfile { name, .. }
+        | Step::RemoveRoleFromInstanceProfile { name, .. }
+        | Step::DeleteInstanceProfile { name }) = step
+        else {
+            return Err("no step on a profile".to_owned());
+        };
+        let profile = self.profiles.get_mut(&name.to_lowercase()).ok_or("NoSuchEntity")?;
+        match step {
+            Step::TagInstanceProfile { tags, .. } => {
+                profile.tags.extend(tags.clone());
+                limited(&profile.tags)?;
+            }
+            Step::UntagInstanceProfile { keys, .. } => profile.tags.retain(|key, _| !keys.contains(key)),
+            Step::AddRoleToInstanceProfile { role, .. } => {
+                let role = self.roles.get(&role.to_lowercase()).ok_or("NoSuchEntity")?;
+                if !profile.roles.is_empty() {
+                    return Err("LimitExceeded".to_owned());
+                }
+                profile.roles.push(role.name.clone());
+            }
+            Step::RemoveRoleFromInstanceProfile { role, .. } => {
+                let at = profile.roles.iter().position(|held| held.eq_ignore_ascii_case(role)).ok_or("NoSuchEntity")?;
+                profile.roles.remove(at);
+            }
+            _ if !profile.roles.is_empty() => return Err("DeleteConflict".to_owned()),
+            _ => {
+                self.profiles.remove(&name.to_lowercase());
+            }
+        }
+        Ok(())
+    }
+
+    fn create_tags(&mut self, ids: &[String], tags: &Tags) -> Result<(), String> {
+        self.each(ids, |found| {
+            found.extend(tags.clone());
+            limited(found)
+        })
+    }
+
+    fn delete_tags(&mut self, ids: &[String], tags: &Tags) -> Result<(), String> {
+        self.each(ids, |found| {
+            found.retain(|key, value| tags.get(key) != Some(value));
+            Ok(())
+        })
+    }
+
+    /// One call on many resources. That it changes each of them is a rule of this project's.
+    fn each(&mut self, ids: &[String], write: impl Fn(&mut Tags) -> Result<(), String>) -> Result<(), String> {
+        if IDS_MAX < ids.len() {
+            return Err("InvalidParameterValue".to_owned());
+        }
+        for id in ids {
+            let tags = self.resources.get_mut(id).ok_or("InvalidID.NotFound")?;
+            let before = tags.clone();
+            write(tags)?;
+            if *tags == before {
+                return Err(format!("{id} is written to and does not change"));
+            }
+        }
+        Ok(())
+    }
+
+    fn edit_aws_auth(&mut self, cluster: &str, change: &Change, planned: Verb) -> Result<(), String> {
+        let eks = self.clusters.get_mut(cluster).ok_or("no such cluster")?;
+        let (verb, map) = match config_map::edit(eks.aws_auth.as_ref(), change).map_err(|error| error.to_string())? {
+            Edit::None => return Err("the edit changes nothing".to_owned()),
+            Edit::Create(map) => (Verb::Create, Some(map)),
+            Edit::Replace(map) => (Verb::Update, Some(map)),
+            Edit::Delete => (Verb::Delete, None),
+        };
+        if verb != planned {
+            return Err(format!("{} is planned and {} is done", planned.name(), verb.name()));
+        }
+        eks.aws_auth = map;
+        Ok(())
+    }
+}
+
+fn limited(tags: &Tags) -> Result<(), String> {
+    let count = tags.keys().filter(|key| !key.starts_with("aws:")).count();
+    if count <= TAGS_MAX { Ok(()) } else { Err("TagLimitExceeded".to_owned()) }
+}

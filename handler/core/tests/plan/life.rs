@@ -1,0 +1,193 @@
+//! What CloudFormation's events do to the world: a resource that converges and goes, whole or cut off on the way.
+
+use crate::model::{Look, World};
+use karpenter_prereqs_core::config_map::BEFORE_KEY;
+use karpenter_prereqs_core::ownership::{Generation, Owner, marks};
+use karpenter_prereqs_core::plan::{self, Aim, Converged, Plan, Refused, Released, Step};
+use karpenter_prereqs_core::spec::{CONTROLLER_POLICY_PREFIX, Spec};
+use proptest::test_runner::TestCaseError;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// A property's outcome: whether the case came to its end, or was refused on the way as it may be.
+pub(crate) type Outcome = Result<bool, TestCaseError>;
+
+/// A resource of a stack.
+#[derive(Clone, Debug)]
+pub(crate) struct Resource(pub(crate) Owner);
+
+/// How a plan is carried out.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    /// Of the steps that are ready, the one whose byte is smallest comes next: some bytes for every order there is.
+    pub(crate) order: &'a [u8],
+    /// The power is cut after so many steps, modulo the steps there are and one more.
+    pub(crate) cut: Option<u8>,
+    /// What must be so after every step.
+    pub(crate) always: Option<&'a dyn Fn(&World) -> Result<(), String>>,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn whole(order: &'a [u8]) -> Self {
+        Self { order, cut: None, always: None }
+    }
+
+    pub(crate) fn cut(order: &'a [u8], at: u8) -> Self {
+        Self { order, cut: Some(at), always: None }
+    }
+
+    pub(crate) fn always(self, always: &'a dyn Fn(&World) -> Result<(), String>) -> Self {
+        Self { always: Some(always), ..self }
+    }
+}
+
+impl Resource {
+    pub(crate) fn of(stack_id: &str, logical_resource_id: &str) -> Self {
+        Self(Owner { stack_id: stack_id.to_owned(), logical_resource_id: logical_resource_id.to_owned() })
+    }
+
+    pub(crate) fn generation(&self, spec: &Spec) -> Generation {
+        Generation::of(&self.0.stack_id, &self.0.logical_resource_id, &spec.identity())
+    }
+
+    pub(crate) fn plan(&self, world: &World, spec: &Spec, old: Option<&Spec>) -> Result<Converged, Refused> {
+        let generation = self.generation(spec);
+        let observed = world.observed(spec, &[generation.mark()].into(), Look::Converge(old));
+        plan::converge(Aim { spec, old, owner: &self.0, generation: &generation }, &observed)
+    }
+
+    pub(crate) fn plan_release(&self, world: &World, spec: &Spec) -> Result<Released, Refused> {
+        let marks = [self.generation(spec).mark()].into();
+        plan::release(spec, &marks, &world.observed(spec, &marks, Look::Release))
+    }
+
+    /// Converges; `None` when that is refused.
+    pub(crate) fn try_converge(&self, world: &World, spec: &Spec, old: Option<&Spec>, run: Run<'_>) -> Result<Option<World>, TestCaseError> {
+        match self.plan(world, spec, old) {
+            Err(refused) if refused.0.is_empty() => Err(fault("a refusal says nothing", world)),
+            Err(_) => Ok(None),
+            Ok(converged) => {
+                let after = carried_out(&converged.plan, world, spec, run)?;
+                if run.cut.is_none() {
+                    let again = self.plan(&after, spec, old).map_err(|refused| fault(&format!("what was made is refused: {refused}"), &after))?;
+                    nothing_left(&again.plan, &after)?;
+                }
+                Ok(Some(after))
+            }
+        }
+    }
+
+    /// Converges where nothing may stand in the way.
+    pub(crate) fn converge(&self, world: &World, spec: &Spec, old: Option<&Spec>, run: Run<'_>) -> Result<World, TestCaseError> {
+        if let Err(refused) = self.plan(world, spec, old) {
+            return Err(fault(&format!("refused: {refused}"), world));
+        }
+        self.try_converge(world, spec, old, run).map(Option::unwrap_or_default)
+    }
+
+    /// Takes the generation of that spec away; nothing may stand in the way.
+    pub(crate) fn release(&self, world: &World, spec: &Spec, run: Run<'_>) -> Result<World, TestCaseError> {
+        let released = self.plan_release(world, spec).map_err(|refused| fault(&format!("the release is refused: {refused}"), world))?;
+        let after = carried_out(&released.plan, world, spec, run)?;
+        if run.cut.is_none() {
+            let again = self.plan_release(&after, spec).map_err(|refused| fault(&format!("a second release is refused: {refused}"), &after))?;
+            nothing_left(&again.plan, &after)?;
+        }
+        Ok(after)
+    }
+}
+
+/// Carries a plan out in one of the orders that its needs allow. A step that is refused or changes nothing is a fault.
+fn carried_out(plan: &Plan, world: &World, spec: &Spec, run: Run<'_>) -> Result<World, TestCaseError> {
+    let mut world = world.clone();
+    let mut waiting: Vec<_> = plan.steps().collect();
+    let until = run.cut.map_or(0, |cut| waiting.len() - usize::from(cut) % (waiting.len() + 1));
+    let mut done = BTreeSet::new();
+    let turn = |index: usize| run.order.get(index % run.order.len().max(1)).copied();
+    let places: Vec<_> = waiting.iter().map(|(id, _, _)| *id).collect();
+    while until < waiting.len() {
+        let ready = waiting.iter().enumerate().filter(|(_, (_, _, needs))| needs.iter().all(|need| done.contains(need)));
+        let next = ready.min_by_key(|(_, (id, _, _))| turn(places.iter().position(|place| place == id).unwrap_or_default()));
+        let Some((at, _)) = next else { return Err(fault("the steps wait for each other", &world)) };
+        let (id, step, needs) = waiting.remove(at);
+        if needs.iter().any(|need| id <= *need) {
+            return Err(fault(&format!("`{step}` stands before what it needs"), &world));
+        }
+        let before = world.clone();
+        world.carry_out(step, &spec.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &before))?;
+        if world == before && !matches!(step, Step::ConfirmTags { .. }) {
+            return Err(fault(&format!("`{step}` changes nothing"), &world));
+        }
+        if let Some(always) = run.always {
+            always(&world).map_err(|why| fault(&format!("after `{step}`: {why}"), &before))?;
+        }
+        done.insert(id);
+    }
+    if waiting.is_empty() {
+        sound(&world).map_err(|why| fault(&why, &world))?;
+    }
+    Ok(world)
+}
+
+/// What holds between two runs, whatever they were for.
+fn sound(world: &World) -> Result<(), String> {
+    for role in world.roles.values() {
+        let passable: BTreeSet<_> = marks(&role.tags).map(|(_, arn)| arn.to_owned()).collect();
+        for (name, document) in role.inline.iter().filter(|(name, _)| name.starts_with(CONTROLLER_POLICY_PREFIX)) {
+            let listed = document.as_ref().map(passed).unwrap_or_default();
+            if listed != passable {
+                return Err(format!("`{name}` of `{}` passes {listed:?}, and its marks are for {passable:?}", role.name));
+            }
+        }
+    }
+    for (id, tags) in &world.resources {
+        let has = |note: &str| tags.iter().any(|(key, value)| format!("{key}={value}") == note);
+        if let Some((mark, note)) = marks(tags).find(|(_, note)| !has(note)) {
+            return Err(format!("{mark} on {id} stands for `{note}`, which is not there"));
+        }
+        if let Some(key) = tags.keys().find(|key| key.ends_with(".was")) {
+            return Err(format!("{key} on {id} was left behind"));
+        }
+    }
+    for eks in world.clusters.values() {
+        let annotations = eks.aws_auth.iter().map(|map| &map.annotations);
+        if annotations.clone().any(|annotations| annotations.contains_key(BEFORE_KEY) && marks(annotations).next().is_none()) {
+            return Err("what stood in aws-auth before is noted, and nobody is there to put it back".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The roles that a controller policy lets pass.
+pub(crate) fn passed(document: &Value) -> BTreeSet<String> {
+    let statements = document["Statement"].as_array().cloned().unwrap_or_default();
+    let mut passing = statements.iter().filter(|statement| statement["Sid"] == "PassNodeIAMRole");
+    match passing.next().map(|statement| &statement["Resource"]) {
+        Some(Value::Array(arns)) => arns.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::String(arn)) => [arn.clone()].into(),
+        _ => BTreeSet::new(),
+    }
+}
+
+fn nothing_left(plan: &Plan, world: &World) -> Result<(), TestCaseError> {
+    let left: Vec<_> = plan.steps().map(|(_, step, _)| step.to_string()).collect();
+    if left.is_empty() { Ok(()) } else { Err(fault(&format!("a second run would {}", left.join(", ")), world)) }
+}
+
+/// That two worlds are one, to the byte.
+pub(crate) fn same(found: &World, expected: &World, what: &str) -> Result<(), TestCaseError> {
+    if found == expected {
+        return Ok(());
+    }
+    let (found, expected) = (format!("{found:#?}"), format!("{expected:#?}"));
+    let differing = |one: &str, other: &str| {
+        let other: BTreeSet<_> = other.lines().collect();
+        one.lines().filter(|line| !other.contains(line)).collect::<Vec<_>>().join("\n")
+    };
+    let (more, less) = (differing(&found, &expected), differing(&expected, &found));
+    Err(TestCaseError::fail(format!("{what}: the world is another.\nfound:\n{more}\nexpected:\n{less}\nall of it:\n{found}")))
+}
+
+pub(crate) fn fault(why: &str, world: &World) -> TestCaseError {
+    TestCaseError::fail(format!("{why}\nin {world:#?}"))
+}

@@ -1,0 +1,196 @@
+//! One cloud, one cluster, one function process, and the answers that it gives: what most suites begin with.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cloud::{Cloud, CloudOptions};
+use crate::cluster::{Cluster, ClusterOptions};
+use crate::error::Error;
+use crate::gateway::Call;
+use crate::lambda::{Answer, Answers, Behaviour, Event, Function, FunctionOptions, Invocation, Resource};
+use crate::tools;
+use crate::world::World;
+
+/// The name of the cluster.
+pub const CLUSTER: &str = "demo";
+
+/// An aws-auth as people have it: comments, another order of keys, entries of others, and one that only the
+/// newest authenticators know.
+pub const AWS_AUTH: &str = "\
+# Managed by the platform team. Ask before you change anything!
+- rolearn: arn:aws:iam::111122223333:role/demo-managed-nodes   # the node groups
+  username: system:node:{{EC2PrivateDNSName}}
+  groups: [system:bootstrappers, system:nodes]
+- groups:
+    - system:masters
+  rolearn: \"arn:aws:iam::111122223333:role/Admins\"
+  username: 'admin:{{SessionName}}'
+  # nobody remembers why
+- sso: {permissionSetName: Developers, accountID: \"111122223333\"}
+  username: developer
+  groups: [developers]
+";
+
+/// How long one invocation may take before it is killed: what the template gives the function is longer.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A function that acts in a cloud with one cluster, driven event by event.
+pub struct Scenario {
+    /// The cloud.
+    pub cloud: Cloud,
+    /// Its cluster.
+    pub cluster: Cluster,
+    /// Where the answers go.
+    pub answers: Answers,
+    /// The function's process.
+    pub function: Function,
+    /// The custom resource that most events are about.
+    pub resource: Resource,
+}
+
+/// What one event came to.
+#[derive(Debug)]
+pub struct Delivered {
+    /// The answer, judged by CloudFormation's rules.
+    pub answer: Answer,
+    /// What the Runtime API saw, and the log.
+    pub invocation: Invocation,
+    /// The calls that the function made, to AWS and to the Kubernetes API.
+    pub calls: Vec<Call>,
+}
+
+impl Scenario {
+    /// A cloud and a cluster of the usual kind, with [`AWS_AUTH`].
+    ///
+    /// # Errors
+    /// Whatever keeps a part from coming up.
+    pub async fn start() -> Result<Self, Error> {
+        let scenario = Self::start_with(CloudOptions::default(), ClusterOptions::default()).await?;
+        scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await?;
+        Ok(scenario)
+    }
+
+    /// A cloud and a cluster of a certain kind, without aws-auth. The function runs with the role that created the
+    /// cluster, which may do everything in the account.
+    ///
+    /// # Errors
+    /// Whatever keeps a part from coming up.
+    pub async fn start_with(cloud: CloudOptions, cluster: ClusterOptions) -> Result<Self, Error> {
+        let tls = cloud.tls;
+        let cloud = Cloud::start(cloud).await?;
+        let cluster = cloud.create_cluster(CLUSTER, cluster).await?;
+        allow_everything(&cloud, &format!("{CLUSTER}-creator")).await?;
+        let server = if tls { Some(cloud.pki().server("answers", &["localhost"])?.server_config()?) } else { None };
+        let answers = Answers::start(server).await.map_err(Error::file("bind", "the port for answers"))?;
+        let creator = cluster.creator().await?;
+        let folder = cloud.folder().join("function");
+        std::fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
+        let function = Function::start(FunctionOptions {
+            account: cloud.account().to_owned(),
+            region: cloud.region().to_owned(),
+            credentials: (
+                creator.access_key_id().to_owned(),
+                creator.secret_access_key().to_owned(),
+                creator.session_token().map(str::to_owned),
+            ),
+            endpoint_url: Some(cloud.gateway().url().to_owned()),
+            ca_file: Some(cloud.pki().ca_path()),
+            ..FunctionOptions::new(tools::bootstrap()?, folder)
+        })
+        .await?;
+        let resource = Resource::new(cloud.account(), cloud.region(), "platform", "Prereqs").service_timeout(600);
+        Ok(Self { cloud, cluster, answers, function, resource })
+    }
+
+    /// Sends an event and waits for its answer.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn send(&mut self, event: &Event) -> Result<Delivered, Error> {
+        self.send_scripted(event, []).await
+    }
+
+    /// Sends an event whose URL misbehaves as told at first.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn send_scripted(&mut self, event: &Event, script: impl IntoIterator<Item = Behaviour>) -> Result<Delivered, Error> {
+        let url = self.answers.expect(event.ids());
+        self.answers.script(&url, script);
+        self.send_raw(&event.answered_at(&url), &url).await
+    }
+
+    /// Sends an event as it is, and waits for the answer to its URL.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn send_raw(&mut self, event: &Value, url: &crate::lambda::ResponseUrl) -> Result<Delivered, Error> {
+        let mark = self.cloud.gateway().journal().mark();
+        let invocation = self.function.invoke(event, LIMIT).await?;
+        let calls = self.cloud.gateway().journal().since(mark);
+        let answer = self.answers.take(url, Duration::from_millis(500)).await.map_err(|unanswered| {
+            Error::Unusable(format!("{unanswered}; the function's log:\n{}", invocation.log_text()))
+        })?;
+        Ok(Delivered { answer, invocation, calls })
+    }
+
+    /// The world as it stands.
+    ///
+    /// # Errors
+    /// As [`World::read`].
+    pub async fn world(&self) -> Result<World, Error> {
+        World::read(&self.cloud, Some(&self.cluster)).await
+    }
+}
+
+impl Delivered {
+    /// The calls that could change something.
+    pub fn writes(&self) -> Vec<&Call> {
+        self.calls.iter().filter(|call| call.is_write()).collect()
+    }
+
+    /// The answer of a success.
+    ///
+    /// # Panics
+    /// When it is none, or breaks a rule of CloudFormation's.
+    #[track_caller]
+    pub fn succeeded(&self) -> &Answer {
+        self.answer.assert_sound();
+        assert!(self.answer.succeeded(), "{:?}\n{}", self.answer.reason, self.invocation.log_text());
+        &self.answer
+    }
+
+    /// The reason of a failure.
+    ///
+    /// # Panics
+    /// When it is a success, or breaks a rule of CloudFormation's.
+    #[track_caller]
+    pub fn failed(&self) -> &str {
+        self.answer.assert_sound();
+        assert!(!self.answer.succeeded(), "the answer is a success\n{}", self.invocation.log_text());
+        self.answer.reason.as_deref().unwrap_or_default()
+    }
+
+    /// Asserts that nothing was written.
+    ///
+    /// # Panics
+    /// With the writes.
+    #[track_caller]
+    pub fn wrote_nothing(&self) -> &Self {
+        let writes: Vec<_> = self.writes().iter().map(ToString::to_string).collect();
+        assert!(writes.is_empty(), "{} writes:\n{}", writes.len(), writes.join("\n"));
+        self
+    }
+}
+
+/// Lets a role do everything in its account.
+///
+/// # Errors
+/// Any refusal of IAM.
+pub async fn allow_everything(cloud: &Cloud, role: &str) -> Result<(), Error> {
+    let document = serde_json::json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+    let call = aws_sdk_iam::Client::new(&cloud.admin()).put_role_policy().role_name(role).policy_name("everything");
+    call.policy_document(document.to_string()).send().await.map_err(Error::aws("PutRolePolicy"))?;
+    Ok(())
+}

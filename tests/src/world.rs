@@ -1,0 +1,167 @@
+//! What stands in an account and a cluster, as text to compare and to show: all that the function may touch, and
+//! all that it must not.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aws_config::SdkConfig;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use similar::TextDiff;
+
+use crate::cloud::Cloud;
+use crate::cluster::Cluster;
+use crate::error::Error;
+
+/// A snapshot: each thing's name, and all that is to be known of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct World(BTreeMap<String, String>);
+
+impl World {
+    /// Reads roles, instance profiles, OIDC providers, and the tags of subnets and security groups of the account;
+    /// with a cluster, its ConfigMap `kube-system/aws-auth` too, byte for byte.
+    ///
+    /// # Errors
+    /// Any refusal of AWS or of the API server.
+    pub async fn read(cloud: &Cloud, cluster: Option<&Cluster>) -> Result<Self, Error> {
+        let admin = cloud.admin();
+        let mut world = Self::default();
+        world.read_iam(&admin).await?;
+        world.read_ec2(&admin).await?;
+        if let Some(cluster) = cluster {
+            world.read_aws_auth(cluster).await?;
+        }
+        Ok(world)
+    }
+
+    /// The names of what is there, such as `role/KarpenterNodeRole-demo`.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// All that is to be known of one thing; `None` when it is not there.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The lines that differ, `-` before those of this world alone and `+` before those of the other; empty when
+    /// they are equal.
+    pub fn difference(&self, other: &Self) -> String {
+        if self == other {
+            return String::new();
+        }
+        let (before, after) = (self.to_string(), other.to_string());
+        TextDiff::from_lines(&before, &after).unified_diff().context_radius(2).to_string()
+    }
+
+    /// Asserts that nothing differs.
+    ///
+    /// # Panics
+    /// With the lines that differ.
+    #[track_caller]
+    pub fn assert_same(&self, other: &Self, when: &str) {
+        let difference = self.difference(other);
+        assert!(difference.is_empty(), "the world is not as before {when}:\n{difference}");
+    }
+
+    fn insert(&mut self, name: String, value: &Value) {
+        // Indented, so that a difference shows the line that it is in.
+        self.0.insert(name, serde_json::to_string_pretty(value).unwrap_or_default());
+    }
+
+    async fn read_iam(&mut self, admin: &SdkConfig) -> Result<(), Error> {
+        let iam = aws_sdk_iam::Client::new(admin);
+        let mut roles = iam.list_roles().into_paginator().items().send();
+        while let Some(role) = roles.next().await {
+            let name = role.map_err(Error::aws("ListRoles"))?.role_name;
+            let role = role_of(&iam, &name).await?;
+            self.insert(format!("role/{name}"), &role);
+        }
+        let mut profiles = iam.list_instance_profiles().into_paginator().items().send();
+        while let Some(profile) = profiles.next().await {
+            let name = profile.map_err(Error::aws("ListInstanceProfiles"))?.instance_profile_name;
+            let found = iam.get_instance_profile().instance_profile_name(&name).send().await.map_err(Error::aws("GetInstanceProfile"))?;
+            let Some(profile) = found.instance_profile else { continue };
+            let roles: Vec<_> = profile.roles().iter().map(aws_sdk_iam::types::Role::role_name).collect();
+            let value = json!({"path": profile.path(), "roles": roles, "tags": iam_tags(profile.tags())});
+            self.insert(format!("instance-profile/{name}"), &value);
+        }
+        let providers = iam.list_open_id_connect_providers().send().await.map_err(Error::aws("ListOpenIDConnectProviders"))?;
+        for arn in providers.open_id_connect_provider_list().iter().filter_map(|provider| provider.arn()) {
+            let call = iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn);
+            let provider = call.send().await.map_err(Error::aws("GetOpenIDConnectProvider"))?;
+            let value = json!({"audiences": provider.client_id_list(), "tags": iam_tags(provider.tags())});
+            self.insert(format!("oidc-provider/{arn}"), &value);
+        }
+        Ok(())
+    }
+
+    async fn read_ec2(&mut self, admin: &SdkConfig) -> Result<(), Error> {
+        let ec2 = aws_sdk_ec2::Client::new(admin);
+        let mut subnets = ec2.describe_subnets().into_paginator().items().send();
+        while let Some(subnet) = subnets.next().await {
+            let subnet = subnet.map_err(Error::aws("DescribeSubnets"))?;
+            let id = subnet.subnet_id().unwrap_or_default().to_owned();
+            self.insert(id, &ec2_tags(subnet.tags()));
+        }
+        let mut groups = ec2.describe_security_groups().into_paginator().items().send();
+        while let Some(group) = groups.next().await {
+            let group = group.map_err(Error::aws("DescribeSecurityGroups"))?;
+            let id = group.group_id().unwrap_or_default().to_owned();
+            self.insert(id, &ec2_tags(group.tags()));
+        }
+        Ok(())
+    }
+
+    async fn read_aws_auth(&mut self, cluster: &Cluster) -> Result<(), Error> {
+        if let Some(map) = cluster.control_plane().aws_auth().await? {
+            let metadata = json!({"annotations": map.metadata.annotations, "labels": map.metadata.labels});
+            self.insert("aws-auth/metadata".to_owned(), &metadata);
+            // Raw: each byte counts, and a person reads it line by line.
+            self.0.extend(map.data.unwrap_or_default().into_iter().map(|(key, text)| (format!("aws-auth/{key}"), text)));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(name, value)| writeln!(f, "# {name}\n{value}"))
+    }
+}
+
+/// All that hangs on one role.
+async fn role_of(iam: &aws_sdk_iam::Client, name: &str) -> Result<Value, Error> {
+    let found = iam.get_role().role_name(name).send().await.map_err(Error::aws("GetRole"))?;
+    let role = found.role.ok_or(Error::Incomplete { operation: "GetRole", field: "Role" })?;
+    let attached = iam.list_attached_role_policies().role_name(name).send().await.map_err(Error::aws("ListAttachedRolePolicies"))?;
+    let mut attached: Vec<_> = attached.attached_policies().iter().filter_map(|policy| policy.policy_arn().map(str::to_owned)).collect();
+    attached.sort();
+    let mut inline = BTreeMap::new();
+    let names = iam.list_role_policies().role_name(name).send().await.map_err(Error::aws("ListRolePolicies"))?;
+    for policy in names.policy_names() {
+        let found = iam.get_role_policy().role_name(name).policy_name(policy).send().await.map_err(Error::aws("GetRolePolicy"))?;
+        inline.insert(policy.clone(), decoded(found.policy_document()));
+    }
+    Ok(json!({
+        "path": role.path(),
+        "trust": role.assume_role_policy_document().map(decoded),
+        "tags": iam_tags(role.tags()),
+        "attached": attached,
+        "inline": inline,
+    }))
+}
+
+fn decoded(document: &str) -> Value {
+    let text = percent_decode_str(document).decode_utf8_lossy();
+    serde_json::from_str(&text).unwrap_or_else(|_| json!(text))
+}
+
+fn iam_tags(tags: &[aws_sdk_iam::types::Tag]) -> Value {
+    tags.iter().map(|tag| (tag.key().to_owned(), json!(tag.value()))).collect::<BTreeMap<_, _>>().into_iter().collect()
+}
+
+fn ec2_tags(tags: &[aws_sdk_ec2::types::Tag]) -> Value {
+    let pairs = tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), json!(tag.value()))));
+    pairs.collect::<BTreeMap<_, _>>().into_iter().collect()
+}

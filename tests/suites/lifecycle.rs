@@ -1,0 +1,115 @@
+//! Create, Update and Delete of one resource, event by event: what the function does, and that it does no more.
+
+use local_cloud::scenario::{AWS_AUTH, CLUSTER, Scenario};
+use serde_json::{Value, json};
+
+fn properties() -> Value {
+    json!({"ClusterName": CLUSTER})
+}
+
+/// What a Create makes, to the letter of the design; what a second one, an Update without change and the same event
+/// once more write: nothing; and what a Delete leaves: the world as it was.
+#[tokio::test]
+async fn a_create_makes_everything_and_a_delete_leaves_nothing() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let before = scenario.world().await.unwrap();
+
+    let event = scenario.resource.create(&properties());
+    let created = scenario.send(&event).await.unwrap();
+    let answer = created.succeeded().clone();
+    let world = scenario.world().await.unwrap();
+
+    // The roles and the profile.
+    let node: Value = serde_json::from_str(world.get("role/KarpenterNodeRole-demo").unwrap()).unwrap();
+    assert_eq!(node["trust"]["Statement"][0]["Principal"]["Service"], "ec2.amazonaws.com");
+    assert_eq!(
+        node["attached"],
+        json!([
+            "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly",
+            "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
+            "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
+            "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",
+        ])
+    );
+    let profile: Value =
+        serde_json::from_str(world.get("instance-profile/KarpenterNodeInstanceProfile-demo").unwrap()).unwrap();
+    assert_eq!(profile["roles"], json!(["KarpenterNodeRole-demo"]));
+    let controller: Value = serde_json::from_str(world.get("role/KarpenterControllerRole-demo").unwrap()).unwrap();
+    let issuer = scenario.cluster.issuer.split_once("://").unwrap().1;
+    let condition = &controller["trust"]["Statement"][0]["Condition"]["StringEquals"];
+    assert_eq!(condition[format!("{issuer}:sub")], "system:serviceaccount:karpenter:karpenter");
+    assert_eq!(condition[format!("{issuer}:aud")], "sts.amazonaws.com");
+    let statements = &controller["inline"]["KarpenterControllerPolicy-demo"]["Statement"];
+    let sids: Vec<_> = statements.as_array().unwrap().iter().map(|statement| statement["Sid"].as_str().unwrap()).collect();
+    assert_eq!(sids, ["Karpenter", "ConditionalEC2Termination", "PassNodeIAMRole", "EKSClusterEndpointLookup"]);
+
+    // The tags: every node group's subnets and groups, and no other.
+    let tagged = |id: &str| world.get(id).unwrap().contains("\"karpenter.sh/discovery\": \"demo\"");
+    for id in &scenario.cluster.subnet_ids {
+        assert!(tagged(id), "{id}");
+    }
+    assert!(tagged(&scenario.cluster.cluster_security_group_id));
+    let groups = world.names().filter(|name| name.starts_with("sg-") && tagged(name)).count();
+    assert_eq!(groups, 3, "the cluster's own and the launch template's two");
+
+    // The entry: the text before, whole, and the entry after it.
+    let map_roles = world.get("aws-auth/mapRoles").unwrap();
+    let added = map_roles.strip_prefix(AWS_AUTH).unwrap();
+    assert!(added.contains("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo"), "{added}");
+
+    // The attributes: all of them, and the same after every run.
+    assert_eq!(answer.data.len(), 16, "{:?}", answer.data);
+    assert_eq!(answer.data["NodeAccess"], "AwsAuth");
+    assert_eq!(answer.data["SubnetIds"].split(',').count(), 4);
+    let id = answer.physical_resource_id.clone();
+    let again = scenario.resource.create(&properties());
+    let update = scenario.resource.update(&id, &properties(), &properties());
+    for (what, event) in [("delivered again", &event), ("created again", &again), ("updated", &update)] {
+        let same = scenario.send(event).await.unwrap();
+        same.wrote_nothing();
+        assert_eq!(same.succeeded().physical_resource_id, id, "{what}");
+        assert_eq!(same.succeeded().data, answer.data, "{what}");
+    }
+
+    let delete = scenario.resource.delete(&id, &properties());
+    let deleted = scenario.send(&delete).await.unwrap();
+    assert_eq!(deleted.succeeded().physical_resource_id, id);
+    before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
+    let gone = scenario.send(&delete).await.unwrap();
+    gone.succeeded();
+    gone.wrote_nothing();
+}
+
+/// An Update in place adds what is new and takes away what it had asked for before, and nothing else; its rollback
+/// is an Update like any other.
+#[tokio::test]
+async fn an_update_in_place_and_back_leaves_the_world_as_it_was() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let created = scenario.send(&scenario.resource.create(&properties())).await.unwrap();
+    let id = created.succeeded().physical_resource_id.clone();
+    let before = scenario.world().await.unwrap();
+    let changes = [
+        json!({"ClusterName": CLUSTER, "Tags": {"team": "platform", "cost": 7}}),
+        json!({"ClusterName": CLUSTER, "NodePolicyArns": ["arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy"]}),
+        json!({"ClusterName": CLUSTER, "ControllerPolicyArns": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"}),
+        json!({"ClusterName": CLUSTER, "Namespace": "kube-system", "ServiceAccount": "karpenter-controller"}),
+        json!({"ClusterName": CLUSTER, "DiscoveryTagKey": "karpenter.sh/discovery/demo"}),
+        json!({"ClusterName": CLUSTER, "DiscoveryTagValue": "blue"}),
+        json!({"ClusterName": CLUSTER, "SubnetIds": [scenario.cluster.subnet_ids[3]]}),
+        json!({"ClusterName": CLUSTER, "SecurityGroupIds": [scenario.cluster.cluster_security_group_id]}),
+        json!({"ClusterName": CLUSTER, "NodeAccess": "None"}),
+    ];
+    for change in changes {
+        let update = scenario.send(&scenario.resource.update(&id, &change, &properties())).await.unwrap();
+        assert_eq!(update.succeeded().physical_resource_id, id, "{change}");
+        assert!(!update.writes().is_empty(), "{change}");
+        assert_ne!(scenario.world().await.unwrap(), before, "{change}");
+        let again = scenario.send(&scenario.resource.update(&id, &change, &properties())).await.unwrap();
+        again.wrote_nothing().succeeded();
+        let back = scenario.send(&scenario.resource.update(&id, &properties(), &change)).await.unwrap();
+        back.succeeded();
+        before.assert_same(&scenario.world().await.unwrap(), &format!("after {change} and back"));
+    }
+    let revised = json!({"ClusterName": CLUSTER, "Revision": 2});
+    scenario.send(&scenario.resource.update(&id, &revised, &properties())).await.unwrap().wrote_nothing().succeeded();
+}
