@@ -82,6 +82,7 @@ pub struct Cluster {
     pub cluster_security_group_id: String,
     /// The node groups.
     pub node_groups: Vec<NodeGroup>,
+    rewrite: ClusterRewrite,
     _kubernetes: KubernetesGateway,
     control_plane: ControlPlane,
     admin: SdkConfig,
@@ -126,15 +127,17 @@ impl Cluster {
         )
         .await?;
         let kubernetes = serve_kubernetes(cloud, name, &control_plane).await?;
-        cloud.gateway().set_cluster(
-            name,
-            ClusterRewrite {
-                endpoint: Some(kubernetes.url().to_owned()),
-                ca_pem: Some(cloud.pki().ca_pem()),
-                cluster_security_group_id: Some(network.cluster_security_group_id.clone()),
-                ..ClusterRewrite::default()
-            },
-        );
+        let launch_templates = node_groups.iter().filter_map(|group| {
+            Some((group.name.clone(), (group.launch_template_id.clone()?, "1".to_owned())))
+        });
+        let rewrite = ClusterRewrite {
+            endpoint: Some(kubernetes.url().to_owned()),
+            ca_pem: Some(cloud.pki().ca_pem()),
+            cluster_security_group_id: Some(network.cluster_security_group_id.clone()),
+            launch_templates: launch_templates.collect(),
+            ..ClusterRewrite::default()
+        };
+        cloud.gateway().set_cluster(name, rewrite.clone());
         Ok(Self {
             name: name.to_owned(),
             arn,
@@ -145,6 +148,7 @@ impl Cluster {
             subnet_ids: network.subnet_ids,
             cluster_security_group_id: network.cluster_security_group_id,
             node_groups,
+            rewrite,
             _kubernetes: kubernetes,
             control_plane,
             admin,
@@ -156,6 +160,12 @@ impl Cluster {
     /// The control plane: the Kubernetes API, and who is let in.
     pub fn control_plane(&self) -> &ControlPlane {
         &self.control_plane
+    }
+
+    /// What the gateway tells callers of the cluster: the ground for telling them something else by
+    /// [`Gateway::set_cluster`].
+    pub fn rewrite(&self) -> ClusterRewrite {
+        self.rewrite.clone()
     }
 
     /// Runs an instance with this profile in the cluster's first subnet.

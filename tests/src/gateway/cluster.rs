@@ -24,6 +24,8 @@ pub struct ClusterRewrite {
     pub status: Option<String>,
     /// `accessConfig.authenticationMode`.
     pub authentication_mode: Option<String>,
+    /// Id and version of the launch template by node group: `MiniStack` forgets what `CreateNodegroup` was given.
+    pub launch_templates: BTreeMap<String, (String, String)>,
 }
 
 /// The rewrites of all clusters, by name.
@@ -35,9 +37,9 @@ impl Clusters {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, rewrite);
     }
 
-    /// Fills in an answer to `DescribeCluster`. Other answers stay as they are.
+    /// Fills in an answer to `DescribeCluster` or `DescribeNodegroup`. Other answers stay as they are.
     pub(crate) fn rewrite(&self, call: &Call, answer: &mut Answer) {
-        if !call.is("eks", "DescribeCluster") || !answer.status.is_success() {
+        if !(call.is("eks", "DescribeCluster") || call.is("eks", "DescribeNodegroup")) || !answer.status.is_success() {
             return;
         }
         let clusters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,12 +49,21 @@ impl Clusters {
         let Some(mut body) = answer.json() else {
             return;
         };
-        rewrite.apply(&mut body);
+        match call.param("nodegroupName") {
+            Some(group) => rewrite.apply_to_node_group(group, &mut body),
+            None => rewrite.apply(&mut body),
+        }
         answer.set_json(&body);
     }
 }
 
 impl ClusterRewrite {
+    fn apply_to_node_group(&self, group: &str, body: &mut Value) {
+        if let Some((id, version)) = self.launch_templates.get(group) {
+            body["nodegroup"]["launchTemplate"] = json!({"id": id, "version": version});
+        }
+    }
+
     fn apply(&self, body: &mut Value) {
         let cluster = &mut body["cluster"];
         let ca = self.ca_pem.as_ref().map(|pem| STANDARD.encode(pem));

@@ -1,0 +1,39 @@
+//! Plans against a model of the world, whose refusals are AWS's own: whatever was there and whatever is wanted, a plan
+//! leads there in every order that its needs allow, and its release leads back, to the byte.
+
+mod aws;
+mod life;
+mod model;
+mod properties;
+mod stands;
+mod update;
+mod worlds;
+
+use life::Outcome;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use std::cell::Cell;
+
+const CASES: u32 = 2_000;
+
+/// Bytes that choose an order of steps.
+fn orders() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 1..24)
+}
+
+/// Proves the property on [`CASES`] values. Values that are refused on the way prove little: of 100, so many at least
+/// must come to the end.
+fn prove<S: Strategy>(strategy: &S, percent: u32, property: impl Fn(S::Value) -> Outcome) {
+    let came_to_the_end = Cell::new(0_u32);
+    // A failure prints its value: it belongs among the examples, not in a file of seeds.
+    let config = ProptestConfig { cases: CASES, failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() };
+    let result = TestRunner::new(config).run(strategy, |value| {
+        came_to_the_end.set(came_to_the_end.get() + u32::from(property(value)?));
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    let share = came_to_the_end.get() * 100 / CASES;
+    assert!(percent <= share, "only {share} of 100 came to the end");
+}
