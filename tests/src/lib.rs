@@ -14,7 +14,7 @@
 //! that tests run side by side. Whatever it starts ends with it, or with the test process, however
 //! that ends. Code map: [`cloud`] puts the parts together, [`cluster`] makes an EKS cluster with its
 //! control plane and node groups, [`node`] is a machine that joins it, [`stack`] drives
-//! `CloudFormation`; below them are [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each
+//! `CloudFormation`, [`deployment`] the stack that users deploy; below them are [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each
 //! one program or server; [`process`], [`pki`], [`folder`] and [`tools`] serve those.
 //!
 //! Nothing here uses the function's code: what it does is judged by other code than its own.
@@ -22,6 +22,7 @@
 pub mod cloud;
 pub mod cluster;
 pub mod control_plane;
+pub mod deployment;
 pub mod error;
 pub mod folder;
 pub mod gateway;
@@ -40,5 +41,6 @@ pub mod world;
 
 pub use cloud::{Cloud, CloudOptions};
 pub use cluster::{Cluster, ClusterOptions};
+pub use deployment::Deployment;
 pub use error::Error;
 pub use stack::Stack;

@@ -37,8 +37,8 @@ pub struct Ministack {
 }
 
 impl Ministack {
-    /// Starts `MiniStack` out of the virtual environment's `bin`, with its log and files in `folder`,
-    /// and waits until it answers.
+    /// Starts `MiniStack` out of the virtual environment's `bin`, by `start-ministack.py` (which says
+    /// what it mends), with its log and files in `folder`, and waits until it answers.
     ///
     /// Functions inherit its environment, so that of this process stays outside: credentials or a
     /// profile of whoever runs the tests must not reach them.
@@ -48,7 +48,9 @@ impl Ministack {
     pub async fn start(folder: &Path, python_bin: &Path, options: &MinistackOptions) -> Result<Self, Error> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
         let url = format!("http://{address}");
-        let mut program = Program::new("ministack", python_bin.join("ministack"), folder)
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("start-ministack.py");
+        let mut program = Program::new("ministack", python_bin.join("python"), folder)
+            .arg(script)
             .env("GATEWAY_PORT", address.port().to_string())
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_ACCOUNT_ID", &options.account)

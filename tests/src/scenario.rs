@@ -33,7 +33,7 @@ pub const AWS_AUTH: &str = "\
 ";
 
 /// How long one invocation may take before it is killed: what the template gives the function is longer.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// A function that acts in a cloud with one cluster, driven event by event.
 pub struct Scenario {

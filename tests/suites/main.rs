@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, also in what tests share")]
 
+mod end_to_end;
 mod gateway;
 mod lifecycle;
 mod local_cloud;

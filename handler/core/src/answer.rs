@@ -5,10 +5,10 @@
 //! of events.
 
 use crate::event::Envelope;
+use crate::names::issuer_without_scheme;
+use crate::observed::Observed;
 use crate::ownership::PREFIX;
 use crate::plan::Converged;
-use crate::observed::Observed;
-use crate::names::issuer_without_scheme;
 use crate::spec::Spec;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -53,8 +53,10 @@ impl Attributes {
     pub fn new(spec: &Spec, observed: &Observed, converged: &Converged) -> Self {
         let cluster = observed.cluster.as_ref();
         let endpoint = cluster.map(|cluster| cluster.endpoint.clone()).unwrap_or_default();
-        let issuer = cluster.and_then(|cluster| cluster.issuer.as_deref()).map(issuer_without_scheme).unwrap_or_default();
-        let joined = |ids: &std::collections::BTreeSet<String>| ids.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+        let issuer =
+            cluster.and_then(|cluster| cluster.issuer.as_deref()).map(issuer_without_scheme).unwrap_or_default();
+        let joined =
+            |ids: &std::collections::BTreeSet<String>| ids.iter().map(String::as_str).collect::<Vec<_>>().join(",");
         Self(BTreeMap::from([
             ("ClusterName", spec.cluster_name.clone()),
             ("HelmValues", helm_values(spec, &endpoint)),
@@ -136,7 +138,8 @@ fn success(envelope: &Envelope, id: &str, mut attributes: Attributes) -> String 
             return body;
         }
         attributes.0.insert(name, String::new());
-        attributes.note(&format!("{name} is empty, since it does not fit into CloudFormation's answer of {BODY_MAX} bytes"));
+        attributes
+            .note(&format!("{name} is empty, since it does not fit into CloudFormation's answer of {BODY_MAX} bytes"));
     }
     let warnings = attributes.0.get(WARNINGS).cloned().unwrap_or_default();
     fitting(&warnings, |warnings| {
@@ -146,7 +149,13 @@ fn success(envelope: &Envelope, id: &str, mut attributes: Attributes) -> String 
     })
 }
 
-fn render(envelope: &Envelope, id: &str, status: &'static str, reason: Option<&str>, data: Option<&Attributes>) -> String {
+fn render(
+    envelope: &Envelope,
+    id: &str,
+    status: &'static str,
+    reason: Option<&str>,
+    data: Option<&Attributes>,
+) -> String {
     let body = Body {
         status,
         reason,
@@ -229,7 +238,10 @@ mod tests {
         let fits = data(attributes(10, 10, 10));
         assert_eq!(fits[WARNINGS], "w".repeat(10));
         let groups_go = data(attributes(20, 200, 10));
-        assert_eq!((&groups_go["SecurityGroupIds"], &groups_go["HelmValues"]), (&json!(""), &json!("HelmValues value")));
+        assert_eq!(
+            (&groups_go["SecurityGroupIds"], &groups_go["HelmValues"]),
+            (&json!(""), &json!("HelmValues value"))
+        );
         assert_ne!(groups_go["SubnetIds"], "");
         assert!(groups_go[WARNINGS].as_str().unwrap().contains("SecurityGroupIds is empty"));
         let both_go = data(attributes(200, 200, 10));
@@ -251,7 +263,9 @@ mod tests {
 
     #[test]
     fn a_reason_has_no_control_characters_and_is_never_empty() {
-        for (reason, expected) in [("a\u{1b}[31mb\nc", "a [31mb c"), ("", "no reason was given: see the function's log")] {
+        for (reason, expected) in
+            [("a\u{1b}[31mb\nc", "a [31mb c"), ("", "no reason was given: see the function's log")]
+        {
             let body: Value = serde_json::from_str(&body(&envelope(), "id", &Outcome::Failed(reason.into()))).unwrap();
             assert_eq!(body["Reason"], expected);
         }

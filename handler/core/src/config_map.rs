@@ -73,7 +73,9 @@ fn admit(current: Option<&ConfigMap>, mark: &Mark, entry: &NodeEntry, own: bool)
     let mut map = current.cloned().unwrap_or_default();
     let noted = marks(&map.annotations).any(|(_, arn)| arn == entry.rolearn());
     match aws_auth::presence(map.map_roles.as_deref(), entry)? {
-        Presence::Conflict { quoted } => return Err(AwsAuthError::Conflict { role_arn: entry.rolearn().to_owned(), quoted }),
+        Presence::Conflict { quoted } => {
+            return Err(AwsAuthError::Conflict { role_arn: entry.rolearn().to_owned(), quoted });
+        }
         // Somebody else's entry for a role that is not ours either: used, not owned.
         Presence::Equal if !own && !noted => return Ok(Edit::None),
         Presence::Equal => {}
@@ -109,10 +111,11 @@ fn expel(current: &ConfigMap, ours: &BTreeSet<Mark>, own: Option<&NodeEntry>) ->
     }
     let last_out = marks(&map.annotations).next().is_none();
     map.map_roles = text;
-    if last_out && let Some(note) = map.annotations.remove(BEFORE_KEY) {
-        if let Some(edit) = restore(&mut map, &note)? {
-            return Ok(edit);
-        }
+    if last_out
+        && let Some(note) = map.annotations.remove(BEFORE_KEY)
+        && let Some(edit) = restore(&mut map, &note)?
+    {
+        return Ok(edit);
     }
     Ok(if map == *current { Edit::None } else { Edit::Replace(map) })
 }

@@ -45,7 +45,8 @@ pub fn verdict(operation: &Operation, shown: &Shown, issued_at: Option<i64>) -> 
         }
         Operation::Update { .. } if is_against_update(stack) => {
             let later = shown.stack_status_since? - issued_at?;
-            (MARGIN < later).then(|| format!("CloudFormation shows the stack as {stack}, {later} s after this Update was sent"))
+            (MARGIN < later)
+                .then(|| format!("CloudFormation shows the stack as {stack}, {later} s after this Update was sent"))
         }
         Operation::Delete { physical_resource_id } => {
             let current = shown.physical_resource_id.as_deref() == Some(physical_resource_id);
@@ -113,7 +114,9 @@ mod tests {
 
     #[test]
     fn an_update_is_overtaken_by_a_rollback_that_began_after_it_and_not_by_its_own() {
-        for stack in ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "DELETE_IN_PROGRESS"] {
+        for stack in
+            ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "DELETE_IN_PROGRESS"]
+        {
             let at = |since| Shown { stack_status_since: Some(since), ..shown("UPDATE_IN_PROGRESS", stack) };
             assert!(shown("", stack).needs_since(&update()));
             assert!(verdict(&update(), &at(1006), Some(1000)).is_some());
@@ -123,7 +126,8 @@ mod tests {
             assert_eq!(verdict(&update(), &at(2000), None), None);
             assert_eq!(verdict(&update(), &shown("UPDATE_IN_PROGRESS", stack), Some(1000)), None);
         }
-        for stack in ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "CREATE_COMPLETE"] {
+        for stack in ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "CREATE_COMPLETE"]
+        {
             let at = Shown { stack_status_since: Some(2000), ..shown("UPDATE_IN_PROGRESS", stack) };
             assert!(!at.needs_since(&update()));
             assert_eq!(verdict(&update(), &at, Some(1000)), None, "{stack}");

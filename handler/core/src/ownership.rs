@@ -58,7 +58,15 @@ impl Generation {
     pub fn of(stack_id: &str, logical_resource_id: &str, identity: &Identity) -> Self {
         let Identity { cluster_name, node_role_arn, controller_role_name, instance_profile_name, path } = identity;
         // No part holds a newline, so no two different lists of parts are one text.
-        let parts = [stack_id, logical_resource_id, cluster_name, node_role_arn, controller_role_name, instance_profile_name, path];
+        let parts = [
+            stack_id,
+            logical_resource_id,
+            cluster_name,
+            node_role_arn,
+            controller_role_name,
+            instance_profile_name,
+            path,
+        ];
         let digest = &sha256_hex(&parts.join("\n"))[..32];
         Self { physical_resource_id: format!("{PREFIX}{RULE}/{cluster_name}/{digest}") }
     }
@@ -66,7 +74,8 @@ impl Generation {
     /// The generation that an id of ours names. `None` for an id that we never issued: CloudFormation
     /// makes one up when a Create was cancelled or its answer had none.
     pub fn from_id(physical_resource_id: &str) -> Option<Self> {
-        let (cluster, digest) = physical_resource_id.strip_prefix(PREFIX)?.strip_prefix(RULE)?.strip_prefix('/')?.rsplit_once('/')?;
+        let (cluster, digest) =
+            physical_resource_id.strip_prefix(PREFIX)?.strip_prefix(RULE)?.strip_prefix('/')?.rsplit_once('/')?;
         let ours = !cluster.is_empty() && digest.len() == 32 && digest.bytes().all(is_lower_hex);
         ours.then(|| Self { physical_resource_id: physical_resource_id.to_owned() })
     }
@@ -199,7 +208,12 @@ mod tests {
         let generation = Generation::of(STACK, "Prereqs", &identity());
         assert_eq!(Generation::from_id(generation.physical_resource_id()), Some(generation.clone()));
         assert_eq!(Mark::from_key(generation.mark().key()), Some(generation.mark()));
-        for other in ["", "s-Prereqs-1ABC", "karpenter-prereqs/v1//0", "karpenter-prereqs/v2/demo/0123456789abcdef0123456789abcdef"] {
+        for other in [
+            "",
+            "s-Prereqs-1ABC",
+            "karpenter-prereqs/v1//0",
+            "karpenter-prereqs/v2/demo/0123456789abcdef0123456789abcdef",
+        ] {
             assert_eq!(Generation::from_id(other), None, "{other}");
         }
         for other in [OWNER_KEY, "karpenter-prereqs/0123", &generation.mark().former_key()] {

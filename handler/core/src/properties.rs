@@ -344,7 +344,9 @@ fn tags(value: &Value) -> Option<BTreeMap<String, String>> {
     // Two of IAM's 50 are the owner's and the mark's.
     const MOST: usize = 48;
     let pairs = match value {
-        Value::Object(map) => map.iter().map(|(key, value)| Some((key.clone(), scalar(value)?))).collect::<Option<Vec<_>>>()?,
+        Value::Object(map) => {
+            map.iter().map(|(key, value)| Some((key.clone(), scalar(value)?))).collect::<Option<Vec<_>>>()?
+        }
         Value::Array(items) => items
             .iter()
             .map(|item| Some((scalar(item.get("Key")?)?, scalar(item.get("Value")?)?)))
@@ -404,7 +406,10 @@ fn is_instance_profile_name(text: &str) -> bool {
 /// `arn:<partition>:iam::<account>:<rest>`, giving account and rest.
 fn iam_arn(text: &str) -> Option<(&str, &str)> {
     let mut parts = text.splitn(6, ':');
-    let sound = parts.next()? == "arn" && parts.next()?.starts_with("aws") && parts.next()? == "iam" && parts.next()?.is_empty();
+    let sound = parts.next()? == "arn"
+        && parts.next()?.starts_with("aws")
+        && parts.next()? == "iam"
+        && parts.next()?.is_empty();
     let (account, rest) = (parts.next()?, parts.next()?);
     let plain = rest.chars().all(|c| is_iam_name_char(c) || c == '/');
     (sound && plain).then_some((account, rest))
@@ -416,19 +421,22 @@ fn is_account(text: &str) -> bool {
 
 fn is_role_arn(text: &str) -> bool {
     iam_arn(text).is_some_and(|(account, rest)| {
-        is_account(account) && rest.strip_prefix("role/").is_some_and(|name| is_role_name(crate::names::role_name_of_arn(name)))
+        is_account(account)
+            && rest.strip_prefix("role/").is_some_and(|name| is_role_name(crate::names::role_name_of_arn(name)))
     })
 }
 
 fn is_policy_arn(text: &str) -> bool {
     iam_arn(text).is_some_and(|(account, rest)| {
-        (account == "aws" || is_account(account)) && rest.strip_prefix("policy/").is_some_and(|name| !name.is_empty() && !name.ends_with('/'))
+        (account == "aws" || is_account(account))
+            && rest.strip_prefix("policy/").is_some_and(|name| !name.is_empty() && !name.ends_with('/'))
     })
 }
 
 fn is_ec2_id(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix)
-        .is_some_and(|id| chars_within(id, 8, 17) && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+    text.strip_prefix(prefix).is_some_and(|id| {
+        chars_within(id, 8, 17) && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    })
 }
 
 fn is_subnet_id(text: &str) -> bool {
@@ -468,7 +476,8 @@ mod tests {
 
     #[test]
     fn an_unknown_property_is_named_with_the_nearest_known_one() {
-        let (_, errors) = parse(json!({"ClusterName": "demo", "Clustername": "demo", "Zebra": "1", "NodePolicyArn": "x"}));
+        let (_, errors) =
+            parse(json!({"ClusterName": "demo", "Clustername": "demo", "Zebra": "1", "NodePolicyArn": "x"}));
         assert_eq!(
             errors,
             [

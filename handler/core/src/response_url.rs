@@ -21,7 +21,9 @@ pub enum UrlRefused {
     #[error("the event's ResponseURL is not an https URL: nothing is sent to it")]
     NotTls,
     /// The host is no S3 host of the stack's partition.
-    #[error("the event's ResponseURL names the host `{host}`, which is no S3 host under `{suffix}`: nothing is sent to it")]
+    #[error(
+        "the event's ResponseURL names the host `{host}`, which is no S3 host under `{suffix}`: nothing is sent to it"
+    )]
     NotS3 {
         /// The host that the URL names.
         host: String,
@@ -75,9 +77,10 @@ impl ResponseUrl {
     pub fn issued_at(&self) -> Option<i64> {
         let query = self.0.split_once('?')?.1;
         let value = |name: &str| {
-            query.split('&').filter_map(|pair| pair.split_once('=')).find_map(|(key, value)| {
-                key.eq_ignore_ascii_case(name).then_some(value)
-            })
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
         };
         match value("X-Amz-Date") {
             Some(date) => basic_iso8601(date),

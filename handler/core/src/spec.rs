@@ -7,8 +7,12 @@ use crate::properties::{Properties, PropertyError};
 
 /// The managed policies that every node role made here carries
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html>; the last lets Session Manager in).
-pub const NODE_POLICIES: [&str; 4] =
-    ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly", "AmazonSSMManagedInstanceCore"];
+pub const NODE_POLICIES: [&str; 4] = [
+    "AmazonEKSWorkerNodePolicy",
+    "AmazonEKS_CNI_Policy",
+    "AmazonEC2ContainerRegistryReadOnly",
+    "AmazonSSMManagedInstanceCore",
+];
 
 /// What the resource wants to be so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,6 +155,15 @@ impl Spec {
         match &self.node_role {
             NodeRole::Made { name, .. } => name,
             NodeRole::Given { arn } => names::role_name_of_arn(arn),
+        }
+    }
+
+    /// The managed policies that the properties ask the node role to carry, beyond [`NODE_POLICIES`].
+    pub fn further_node_policy_arns(&self) -> Vec<String> {
+        let own: Vec<_> = NODE_POLICIES.iter().map(|name| self.scope.partition.managed_policy_arn(name)).collect();
+        match &self.node_role {
+            NodeRole::Made { policy_arns, .. } => policy_arns.iter().filter(|arn| !own.contains(arn)).cloned().collect(),
+            NodeRole::Given { .. } => Vec::new(),
         }
     }
 

@@ -12,7 +12,7 @@ const ANSWER_MOST: Duration = Duration::from_secs(15);
 const UNDO_MOST: Duration = Duration::from_secs(90);
 
 /// The longest wait for what heals with time: fresh IAM objects and permissions.
-const PATIENCE_MOST: Duration = Duration::from_secs(60);
+const PATIENCE_MOST: Duration = Duration::from_mins(1);
 
 /// The moments at which the parts of a run must end.
 #[derive(Clone, Copy, Debug)]

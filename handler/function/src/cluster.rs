@@ -23,7 +23,7 @@ const MAP_ROLES: &str = "mapRoles";
 
 /// How long the presigned request in the token says that it lives. The cluster takes it for 15 minutes whatever it
 /// says, up to 900 (<https://github.com/kubernetes-sigs/aws-iam-authenticator>, `pkg/token`).
-const TOKEN_LIFE: Duration = Duration::from_secs(60);
+const TOKEN_LIFE: Duration = Duration::from_mins(1);
 
 /// How long to wait for the API server: one that is out of reach does not answer at all.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -54,7 +54,9 @@ pub(crate) enum ClusterError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Nobody answers.
-    #[error("reach the Kubernetes API at {endpoint}: no answer; if the endpoint is private, give the function subnets and a security group of the cluster's VPC; or set NodeAccess to None and let nodes in yourself")]
+    #[error(
+        "reach the Kubernetes API at {endpoint}: no answer; if the endpoint is private, give the function subnets and a security group of the cluster's VPC; or set NodeAccess to None and let nodes in yourself"
+    )]
     Unreachable {
         /// The cluster's endpoint.
         endpoint: String,
@@ -63,7 +65,9 @@ pub(crate) enum ClusterError {
         source: kube::Error,
     },
     /// The token is refused.
-    #[error("the Kubernetes API at {endpoint} does not know {who} (401 Unauthorized): map it in kube-system/aws-auth, give it an access entry with AmazonEKSClusterAdminPolicy, or set KubernetesRoleArn to a role that is let in, such as the cluster's creator")]
+    #[error(
+        "the Kubernetes API at {endpoint} does not know {who} (401 Unauthorized): map it in kube-system/aws-auth, give it an access entry with AmazonEKSClusterAdminPolicy, or set KubernetesRoleArn to a role that is let in, such as the cluster's creator"
+    )]
     Unauthorized {
         /// The cluster's endpoint.
         endpoint: String,
@@ -71,7 +75,9 @@ pub(crate) enum ClusterError {
         who: String,
     },
     /// RBAC refuses.
-    #[error("the Kubernetes API does not allow {who} to {verb} the ConfigMap kube-system/aws-auth: bind it to a role that may get, create, update and delete that ConfigMap, or set KubernetesRoleArn to one that may")]
+    #[error(
+        "the Kubernetes API does not allow {who} to {verb} the ConfigMap kube-system/aws-auth: bind it to a role that may get, create, update and delete that ConfigMap, or set KubernetesRoleArn to one that may"
+    )]
     Forbidden {
         /// Whose token it was.
         who: String,
@@ -79,7 +85,9 @@ pub(crate) enum ClusterError {
         verb: &'static str,
     },
     /// Every write met another's.
-    #[error("change the ConfigMap kube-system/aws-auth: somebody else changed it between every read and write, time after time: find out who, then deploy again")]
+    #[error(
+        "change the ConfigMap kube-system/aws-auth: somebody else changed it between every read and write, time after time: find out who, then deploy again"
+    )]
     Contended,
     /// Any other answer.
     #[error("{verb} the ConfigMap kube-system/aws-auth")]
@@ -116,7 +124,9 @@ impl Kubernetes {
         let token = token(&credentials, spec).map_err(ClusterError::Token)?;
         let endpoint = cluster.endpoint.clone();
         let broken = |source| ClusterError::Client { endpoint: endpoint.clone(), source };
-        let mut config = kube::Config::new(endpoint.parse().map_err(|error| broken(Box::<dyn std::error::Error + Send + Sync>::from(error)))?);
+        let mut config = kube::Config::new(
+            endpoint.parse().map_err(|error| broken(Box::<dyn std::error::Error + Send + Sync>::from(error)))?,
+        );
         config.root_cert = Some(certificates(&cluster.certificate_authority).map_err(broken)?);
         config.auth_info = AuthInfo { token: Some(token.into()), ..AuthInfo::default() };
         config.connect_timeout = Some(CONNECT);
@@ -149,9 +159,15 @@ impl Kubernetes {
             verb: Some(verb.name().to_owned()),
             ..ResourceAttributes::default()
         };
-        let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..SelfSubjectAccessReviewSpec::default() };
+        let spec = SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(attributes),
+            ..SelfSubjectAccessReviewSpec::default()
+        };
         let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
-        let answer = Api::all(self.client.clone()).create(&PostParams::default(), &review).await.map_err(|error| self.error(verb.name(), error))?;
+        let answer = Api::all(self.client.clone())
+            .create(&PostParams::default(), &review)
+            .await
+            .map_err(|error| self.error(verb.name(), error))?;
         if answer.status.is_some_and(|status| status.allowed) { Ok(()) } else { Err(self.forbidden(verb.name())) }
     }
 
@@ -182,7 +198,8 @@ impl Kubernetes {
     /// # Errors
     /// As [`Kubernetes::get`].
     pub(crate) async fn delete(&self, read: Read) -> Result<bool, ClusterError> {
-        let preconditions = Preconditions { uid: read.object.metadata.uid, resource_version: read.object.metadata.resource_version };
+        let preconditions =
+            Preconditions { uid: read.object.metadata.uid, resource_version: read.object.metadata.resource_version };
         let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match self.config_maps().delete(NAME, &parameters).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
@@ -205,9 +222,13 @@ impl Kubernetes {
 
     fn error(&self, verb: &'static str, error: kube::Error) -> ClusterError {
         match error {
-            kube::Error::Api(status) if status.code == 401 => ClusterError::Unauthorized { endpoint: self.endpoint.clone(), who: self.who.clone() },
+            kube::Error::Api(status) if status.code == 401 => {
+                ClusterError::Unauthorized { endpoint: self.endpoint.clone(), who: self.who.clone() }
+            }
             kube::Error::Api(status) if status.code == 403 => self.forbidden(verb),
-            source @ (kube::Error::HyperError(_) | kube::Error::Service(_)) => ClusterError::Unreachable { endpoint: self.endpoint.clone(), source },
+            source @ (kube::Error::HyperError(_) | kube::Error::Service(_)) => {
+                ClusterError::Unreachable { endpoint: self.endpoint.clone(), source }
+            }
             source => ClusterError::Api { verb, source },
         }
     }
@@ -245,12 +266,18 @@ async fn credentials(clients: &Clients, spec: &Spec) -> Result<Credentials, Clus
     let role = spec.kubernetes_role_arn.clone();
     let provided = match &role {
         Some(arn) => {
-            let provider = AssumeRoleProvider::builder(arn).session_name("karpenter-prereqs").configure(&clients.config).build().await;
+            let provider = AssumeRoleProvider::builder(arn)
+                .session_name("karpenter-prereqs")
+                .configure(&clients.config)
+                .build()
+                .await;
             provider.provide_credentials().await
         }
         None => match clients.config.credentials_provider() {
             Some(provider) => provider.provide_credentials().await,
-            None => Err(aws_credential_types::provider::error::CredentialsError::not_loaded("the function has no credentials")),
+            None => Err(aws_credential_types::provider::error::CredentialsError::not_loaded(
+                "the function has no credentials",
+            )),
         },
     };
     provided.map_err(|source| ClusterError::Credentials { role, source })
@@ -268,7 +295,13 @@ fn token(credentials: &Credentials, spec: &Spec) -> Result<String, Box<dyn std::
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(TOKEN_LIFE);
     let identity = credentials.clone().into();
-    let parameters = v4::SigningParams::builder().identity(&identity).region(region).name("sts").time(SystemTime::now()).settings(settings).build()?;
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name("sts")
+        .time(SystemTime::now())
+        .settings(settings)
+        .build()?;
     let headers = [("x-k8s-aws-id", spec.cluster_name.as_str())].into_iter();
     let request = SignableRequest::new("GET", url.as_str(), headers, SignableBody::Bytes(&[]))?;
     let (instructions, _) = sign(request, &parameters.into())?.into_parts();
@@ -280,6 +313,12 @@ fn token(credentials: &Credentials, spec: &Spec) -> Result<String, Box<dyn std::
 /// The certificates of a PEM bundle, DER.
 fn certificates(pem: &str) -> Result<Vec<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
     use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes()).map(|found| found.map(|der| der.to_vec())).collect::<Result<_, _>>()?;
-    if certificates.is_empty() { Err("the cluster's certificate authority holds no certificate".into()) } else { Ok(certificates) }
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .map(|found| found.map(|der| der.to_vec()))
+        .collect::<Result<_, _>>()?;
+    if certificates.is_empty() {
+        Err("the cluster's certificate authority holds no certificate".into())
+    } else {
+        Ok(certificates)
+    }
 }

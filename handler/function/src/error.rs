@@ -28,7 +28,9 @@ pub(crate) enum Error {
     #[error("edit the ConfigMap kube-system/aws-auth, which was left as it is")]
     AwsAuth(#[source] karpenter_prereqs_core::aws_auth::AwsAuthError),
     /// Somebody else tagged at the same time.
-    #[error("{ids} got another value of the tag `{key}` while it was being tagged: another resource or person took it; its mark was taken off again")]
+    #[error(
+        "{ids} got another value of the tag `{key}` while it was being tagged: another resource or person took it; its mark was taken off again"
+    )]
     LostRace {
         /// The subnets and security groups.
         ids: String,
@@ -44,7 +46,9 @@ pub(crate) enum Error {
         why: String,
     },
     /// The event is older than CloudFormation's patience.
-    #[error("nothing was changed: the event is {age} s old, and CloudFormation gave up on it after {patience} s (ServiceTimeout)")]
+    #[error(
+        "nothing was changed: the event is {age} s old, and CloudFormation gave up on it after {patience} s (ServiceTimeout)"
+    )]
     Stale {
         /// Seconds since the event was issued.
         age: i64,
@@ -52,7 +56,9 @@ pub(crate) enum Error {
         patience: u32,
     },
     /// The deadline came first.
-    #[error("ran out of time while {during}: nothing more is done; deploy again to go on from there, with a longer ServiceTimeout or function time-out if it recurs")]
+    #[error(
+        "ran out of time while {during}: nothing more is done; deploy again to go on from there, with a longer ServiceTimeout or function time-out if it recurs"
+    )]
     OutOfTime {
         /// What was going on.
         during: String,
@@ -87,7 +93,10 @@ pub(crate) struct AwsError {
 
 impl AwsError {
     /// What a call of the SDK ended with. `what` is the call as verb and object.
-    pub(crate) fn new<E, R>(what: impl fmt::Display, error: &aws_smithy_runtime_api::client::result::SdkError<E, R>) -> Self
+    pub(crate) fn new<E, R>(
+        what: impl fmt::Display,
+        error: &aws_smithy_runtime_api::client::result::SdkError<E, R>,
+    ) -> Self
     where
         E: std::error::Error + aws_smithy_types::error::metadata::ProvideErrorMetadata + 'static,
         R: fmt::Debug,

@@ -93,8 +93,16 @@ async fn serve(function: &Function, envelope: &Envelope, payload: Value, budget:
         "request"
     );
     let progress = Progress::default();
-    let owner = Owner { stack_id: envelope.stack_id.clone(), logical_resource_id: envelope.logical_resource_id.clone() };
-    let run = Run { clients: &function.clients, envelope, owner: &owner, operation: &request.operation, budget, progress: &progress };
+    let owner =
+        Owner { stack_id: envelope.stack_id.clone(), logical_resource_id: envelope.logical_resource_id.clone() };
+    let run = Run {
+        clients: &function.clients,
+        envelope,
+        owner: &owner,
+        operation: &request.operation,
+        budget,
+        progress: &progress,
+    };
     let failed_id = run.id_of_failure(&request);
     // The inner guards leave time to take things back; this one is for what they cannot see.
     match run.guarded(budget.undo, run.serve(&request)).await {
@@ -121,14 +129,24 @@ impl Run<'_> {
     }
 
     /// The future's result, if it comes before the moment and without a panic.
-    pub(crate) async fn guarded<T>(&self, until: Instant, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(crate) async fn guarded<T>(
+        &self,
+        until: Instant,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         // Boxed: the state of a whole run is large, and its type is deeper than the compiler likes to look.
         let work = AssertUnwindSafe(work.boxed_local()).catch_unwind();
         match tokio::time::timeout_at(until, work).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => {
-                let message = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-                Err(Error::Panicked { during: self.progress.shown(), message: message.unwrap_or_else(|| "no message".to_owned()) })
+                let message = panic
+                    .downcast_ref::<String>()
+                    .cloned()
+                    .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+                Err(Error::Panicked {
+                    during: self.progress.shown(),
+                    message: message.unwrap_or_else(|| "no message".to_owned()),
+                })
             }
             Err(_) => Err(Error::OutOfTime { during: self.progress.shown() }),
         }
@@ -138,9 +156,13 @@ impl Run<'_> {
     /// the Delete that follows finds it.
     fn id_of_failure(&self, request: &Request) -> String {
         match self.operation {
-            Operation::Update { physical_resource_id, .. } | Operation::Delete { physical_resource_id } => physical_resource_id.clone(),
-            Operation::Create => Spec::lenient(&request.properties, &self.envelope.scope)
-                .map_or_else(|| fallback_id(self.envelope), |spec| self.generation(&spec).physical_resource_id().to_owned()),
+            Operation::Update { physical_resource_id, .. } | Operation::Delete { physical_resource_id } => {
+                physical_resource_id.clone()
+            }
+            Operation::Create => Spec::lenient(&request.properties, &self.envelope.scope).map_or_else(
+                || fallback_id(self.envelope),
+                |spec| self.generation(&spec).physical_resource_id().to_owned(),
+            ),
         }
     }
 
@@ -148,7 +170,9 @@ impl Run<'_> {
     pub(crate) fn stale(&self) -> Result<(), Error> {
         let (now, envelope) = (unix_now(), self.envelope);
         match (envelope.given_up_at(), envelope.response_url.issued_at()) {
-            (Some(given_up_at), Some(issued_at)) if given_up_at < now => Err(Error::Stale { age: now - issued_at, patience: envelope.service_timeout }),
+            (Some(given_up_at), Some(issued_at)) if given_up_at < now => {
+                Err(Error::Stale { age: now - issued_at, patience: envelope.service_timeout })
+            }
             _ => Ok(()),
         }
     }

@@ -11,5 +11,12 @@ const OURS: &str = "karpenter_prereqs";
 pub fn install(level: Option<&str>) {
     let level = level.and_then(|level| level.parse::<tracing::Level>().ok()).unwrap_or(tracing::Level::INFO);
     let filter = EnvFilter::new(format!("warn,{OURS}={level},{OURS}_function={level}"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_span_list(false).with_env_filter(filter).with_target(false).init();
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .with_target(false)
+        .init();
 }

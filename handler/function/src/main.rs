@@ -18,6 +18,7 @@ const ATTEMPT: Duration = Duration::from_secs(20);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     // The only reader of the environment: the library is told what it needs to know.
+    #[allow(clippy::disallowed_methods, reason = "main is the one that may")]
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     log::install(variable("AWS_LAMBDA_LOG_LEVEL").as_deref());
     rustls::crypto::ring::default_provider().install_default().map_err(|_| "a TLS provider is installed already")?;

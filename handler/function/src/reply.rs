@@ -45,7 +45,11 @@ pub(crate) async fn put(client: &Client, url: &ResponseUrl, body: &str, until: I
         let response = request.send().await.map_err(|error| Undelivered::Connection(error.without_url()))?;
         if response.status().is_success() { Ok(()) } else { Err(Undelivered::Status(response.status())) }
     };
-    let backoff = ExponentialBuilder::new().with_min_delay(left / 200).with_max_delay(left / 10).without_max_times().with_jitter();
+    let backoff = ExponentialBuilder::new()
+        .with_min_delay(left / 200)
+        .with_max_delay(left / 10)
+        .without_max_times()
+        .with_jitter();
     let retried = put.retry(backoff).notify(|error, after| {
         tracing::warn!(error = crate::error::chain(error), after_ms = after.as_millis(), "the answer is sent again");
     });

@@ -31,11 +31,15 @@ struct Wanted<'a> {
     trust: Value,
     policy_arns: Vec<String>,
     formerly: Vec<String>,
+    policies_property: &'static str,
     tags: Tags,
 }
 
 /// Plans roles and profile. `issuer` is `None` when IRSA was refused already: the controller role is then left out.
 pub(super) fn converge(aim: Aim<'_>, observed: &Observed, issuer: Option<&str>, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Roles {
+    if aim.spec.node_role_name().eq_ignore_ascii_case(&aim.spec.controller_role_name) {
+        refusals.push(Refusal::OneRoleForBoth { name: aim.spec.controller_role_name.clone() });
+    }
     let node_role_ready = node_role(aim, observed.node_role.as_ref(), plan, refusals);
     instance_profile(aim, observed.instance_profile.as_ref(), node_role_ready, plan, refusals);
     if let Some(issuer) = issuer {
@@ -51,7 +55,8 @@ fn node_role(aim: Aim<'_>, found: Option<&Role>, plan: &mut Plan, refusals: &mut
     };
     match &aim.spec.node_role {
         NodeRole::Given { arn } => {
-            if found.is_none() {
+            // Found by its name: the ARN may say another path, or another account.
+            if found.is_none_or(|found| aim.spec.scope.role_arn(&found.path, &found.name) != *arn) {
                 refusals.push(Refusal::NoNodeRole { arn: arn.clone() });
             }
             None
@@ -65,6 +70,7 @@ fn node_role(aim: Aim<'_>, found: Option<&Role>, plan: &mut Plan, refusals: &mut
                 trust: trust::ec2(&aim.spec.scope.partition),
                 policy_arns: policy_arns.clone(),
                 formerly: aim.old.map(policies).unwrap_or_default(),
+                policies_property: "NodePolicyArns",
                 tags: made_with(aim, aim.generation.physical_resource_id()),
             };
             role(aim, &wanted, found, plan, refusals)
@@ -82,6 +88,7 @@ fn controller_role(aim: Aim<'_>, found: Option<&Role>, issuer: &str, plan: &mut 
         trust: trust::service_account(&spec.scope, issuer, &spec.namespace, &spec.service_account),
         policy_arns: spec.controller_policy_arns.clone(),
         formerly: aim.old.map(|old| old.controller_policy_arns.clone()).unwrap_or_default(),
+        policies_property: "ControllerPolicyArns",
         tags: made_with(aim, &spec.node_role_arn()),
     };
     let policy_name = spec.controller_policy_name();
@@ -104,12 +111,9 @@ fn controller_role(aim: Aim<'_>, found: Option<&Role>, issuer: &str, plan: &mut 
 /// Plans one role; gives its creation, if that is planned.
 fn role(aim: Aim<'_>, wanted: &Wanted<'_>, found: Option<&Role>, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Option<StepId> {
     let name = wanted.name.to_owned();
-    if POLICIES_MAX < wanted.policy_arns.len() {
-        refusals.push(Refusal::TooManyPolicies { name: name.clone(), count: wanted.policy_arns.len() });
-    }
     let ready = match found {
         None => Some(plan.add(
-            Step::CreateRole { kind: wanted.kind, name: name.clone(), path: aim.spec.path.clone(), trust: wanted.trust.clone(), tags: wanted.tags.clone() },
+            Step::CreateRole { kind: wanted.kind, name, path: aim.spec.path.clone(), trust: wanted.trust.clone(), tags: wanted.tags.clone() },
             None,
         )),
         Some(found) => {
@@ -118,38 +122,53 @@ fn role(aim: Aim<'_>, wanted: &Wanted<'_>, found: Option<&Role>, plan: &mut Plan
                 refusals.push(Refusal::RoleTaken { name: found.name.clone(), owner, property, alternative });
                 return None;
             }
-            if found.path != aim.spec.path {
-                refusals.push(other_path("role", &found.name, &found.path, aim.spec, wanted.property));
+            if let Some(refusal) = elsewhere("role", (&found.path, &found.name), (&aim.spec.path, wanted.name), wanted.property) {
+                refusals.push(refusal);
                 return None;
             }
-            existing_role(aim, wanted, found, plan, refusals);
+            if !policy::same(&found.trust, &wanted.trust) {
+                plan.add(Step::UpdateAssumeRolePolicy { name: name.clone(), trust: wanted.trust.clone() }, None);
+            }
+            let (add, remove) = tag_changes(aim, &wanted.tags, &found.tags);
+            refusals.extend(too_many_tags("role", &name, &found.tags, &add, &remove));
+            // A full object takes a tag only when another has gone.
+            let untagged = (!remove.is_empty()).then(|| plan.add(Step::UntagRole { name: name.clone(), keys: remove }, None));
+            if !add.is_empty() {
+                plan.add(Step::TagRole { name, tags: add }, untagged);
+            }
             None
         }
     };
-    let attached = |arn: &String| found.is_some_and(|found| found.attached.contains(arn));
-    let additions: Vec<_> = wanted
-        .policy_arns
-        .iter()
-        .filter(|arn| !attached(arn))
-        .map(|arn| plan.add(Step::AttachRolePolicy { name: name.clone(), policy_arn: arn.clone() }, ready))
-        .collect();
-    for policy_arn in wanted.formerly.iter().filter(|arn| !wanted.policy_arns.contains(arn) && attached(arn)) {
-        plan.add(Step::DetachRolePolicy { name: name.clone(), policy_arn: policy_arn.clone() }, additions.iter().copied());
-    }
+    attachments(wanted, found, ready, plan, refusals);
     ready
 }
 
-/// What an existing role of ours lacks of trust and tags.
-fn existing_role(aim: Aim<'_>, wanted: &Wanted<'_>, found: &Role, plan: &mut Plan, refusals: &mut Vec<Refusal>) {
-    let name = wanted.name.to_owned();
-    if !policy::same(&found.trust, &wanted.trust) {
-        plan.add(Step::UpdateAssumeRolePolicy { name: name.clone(), trust: wanted.trust.clone() }, None);
+/// Plans the managed policies: those that are wanted, then without those that were and are not any more. Others'
+/// stay.
+fn attachments(wanted: &Wanted<'_>, found: Option<&Role>, ready: Option<StepId>, plan: &mut Plan, refusals: &mut Vec<Refusal>) {
+    let name = || wanted.name.to_owned();
+    let attached = |arn: &&String| found.is_some_and(|found| found.attached.contains(*arn));
+    let missing: Vec<_> = wanted.policy_arns.iter().filter(|arn| !attached(arn)).collect();
+    let leaving: Vec<_> = wanted.formerly.iter().filter(|arn| !wanted.policy_arns.contains(arn) && attached(arn)).collect();
+    let both = found.map_or(0, |found| found.attached.len()) + missing.len();
+    if !missing.is_empty() && POLICIES_MAX + leaving.len() < both {
+        let (count, property) = (both - leaving.len(), wanted.policies_property);
+        refusals.push(Refusal::TooManyPolicies { name: name(), count, property });
     }
-    let (add, remove) = tag_changes(aim, &wanted.tags, &found.tags);
-    refusals.extend(too_many_tags("role", &name, &found.tags, &add));
-    let tagged = (!add.is_empty()).then(|| plan.add(Step::TagRole { name: name.clone(), tags: add }, None));
-    if !remove.is_empty() {
-        plan.add(Step::UntagRole { name, keys: remove }, tagged);
+    let attach = |needs: &[StepId], plan: &mut Plan| -> Vec<StepId> {
+        let attach = |arn: &&String| plan.add(Step::AttachRolePolicy { name: name(), policy_arn: (*arn).clone() }, needs.iter().copied());
+        missing.iter().map(attach).collect()
+    };
+    let detach = |needs: &[StepId], plan: &mut Plan| -> Vec<StepId> {
+        let detach = |arn: &&String| plan.add(Step::DetachRolePolicy { name: name(), policy_arn: (*arn).clone() }, needs.iter().copied());
+        leaving.iter().map(detach).collect()
+    };
+    if both <= POLICIES_MAX {
+        let attached = attach(ready.as_slice(), plan);
+        detach(&attached, plan);
+    } else {
+        let detached = detach(&[], plan);
+        attach(&detached, plan);
     }
 }
 
@@ -165,8 +184,8 @@ fn instance_profile(aim: Aim<'_>, found: Option<&InstanceProfile>, node_role_rea
         refusals.push(Refusal::InstanceProfileTaken { name: found.name.clone(), owner: owner_of(&found.tags) });
         return;
     }
-    if found.path != aim.spec.path {
-        refusals.push(other_path("instance profile", &found.name, &found.path, aim.spec, "InstanceProfileName"));
+    if let Some(refusal) = elsewhere("instance profile", (&found.path, &found.name), (&aim.spec.path, &name), "InstanceProfileName") {
+        refusals.push(refusal);
         return;
     }
     let mut needs: Vec<_> = node_role_ready.into_iter().collect();
@@ -182,10 +201,10 @@ fn instance_profile(aim: Aim<'_>, found: Option<&InstanceProfile>, node_role_rea
         plan.add(Step::AddRoleToInstanceProfile { name: name.clone(), role }, needs);
     }
     let (add, remove) = tag_changes(aim, &tags, &found.tags);
-    refusals.extend(too_many_tags("instance profile", &name, &found.tags, &add));
-    let tagged = (!add.is_empty()).then(|| plan.add(Step::TagInstanceProfile { name: name.clone(), tags: add }, None));
-    if !remove.is_empty() {
-        plan.add(Step::UntagInstanceProfile { name, keys: remove }, tagged);
+    refusals.extend(too_many_tags("instance profile", &name, &found.tags, &add, &remove));
+    let untagged = (!remove.is_empty()).then(|| plan.add(Step::UntagInstanceProfile { name: name.clone(), keys: remove }, None));
+    if !add.is_empty() {
+        plan.add(Step::TagInstanceProfile { name, tags: add }, untagged);
     }
 }
 
@@ -199,13 +218,18 @@ fn tag_changes(aim: Aim<'_>, wanted: &Tags, found: &Tags) -> (Tags, BTreeSet<Str
     (add.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.map(|(key, _)| key.clone()).collect())
 }
 
-fn too_many_tags(kind: &'static str, name: &str, found: &Tags, add: &Tags) -> Option<Refusal> {
-    let count = found.keys().chain(add.keys()).collect::<BTreeSet<_>>().len();
+fn too_many_tags(kind: &'static str, name: &str, found: &Tags, add: &Tags, remove: &BTreeSet<String>) -> Option<Refusal> {
+    let count = found.keys().chain(add.keys()).collect::<BTreeSet<_>>().len() - remove.len();
     (!add.is_empty() && TAGS_MAX < count).then(|| Refusal::TooManyIamTags { kind, name: name.to_owned(), count })
 }
 
-fn other_path(kind: &'static str, name: &str, found: &str, spec: &Spec, property: &'static str) -> Refusal {
-    Refusal::OtherPath { kind, name: name.to_owned(), found: found.to_owned(), wanted: spec.path.clone(), property }
+/// Why an object of ours, found by a name that IAM holds equal to the wanted one, is not the one that is wanted.
+fn elsewhere(kind: &'static str, (path, name): (&str, &str), wanted: (&str, &str), property: &'static str) -> Option<Refusal> {
+    if path != wanted.0 {
+        let (name, found, wanted) = (name.to_owned(), path.to_owned(), wanted.0.to_owned());
+        return Some(Refusal::OtherPath { kind, name, found, wanted, property });
+    }
+    (name != wanted.1).then(|| Refusal::OtherSpelling { kind, found: name.to_owned(), wanted: wanted.1.to_owned(), property })
 }
 
 /// Whose an object is, in words.

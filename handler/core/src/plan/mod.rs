@@ -10,6 +10,7 @@ mod iam;
 mod refusal;
 mod release;
 mod step;
+mod tagged;
 mod tags;
 
 pub use refusal::{Refusal, Refused};
@@ -60,6 +61,7 @@ pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused>
     let mut warnings = vec![baseline::WARNING.to_owned()];
     let issuer = sound_issuer(aim.spec, observed, &mut refusals);
     let roles = iam::converge(aim, observed, issuer, &mut plan, &mut refusals);
+    refusals.extend(unknown_policies(aim.spec, observed));
     let tags = tags::converge(aim, &observed.discovery, &mut plan, &mut refusals, &mut warnings);
     let node_access = access::converge(aim, observed, roles.node_role_ready, &mut plan, &mut refusals);
     if refusals.is_empty() {
@@ -104,6 +106,15 @@ fn sound_issuer<'a>(spec: &Spec, observed: &'a Observed, refusals: &mut Vec<Refu
         }
         Some(_) => Some(issuer),
     }
+}
+
+/// A policy that does not exist fails its attachment, after the role was made.
+fn unknown_policies(spec: &Spec, observed: &Observed) -> impl Iterator<Item = Refusal> {
+    let of_controller = |arn: &String| spec.controller_policy_arns.contains(arn);
+    observed.unknown_policies.iter().map(move |arn| Refusal::UnknownPolicy {
+        arn: arn.clone(),
+        property: if of_controller(arn) { "ControllerPolicyArns" } else { "NodePolicyArns" },
+    })
 }
 
 /// A cluster that is being updated serves on: its API, its roles and its tags are there.

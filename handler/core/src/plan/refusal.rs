@@ -41,16 +41,22 @@ pub enum Refusal {
     InstanceProfileTaken { name: String, owner: String },
     #[error("{kind} `{name}` stands under the path `{found}` and is wanted under `{wanted}`: IAM cannot move it, so give it another name with {property}")]
     OtherPath { kind: &'static str, name: String, found: String, wanted: String, property: &'static str },
+    #[error("{kind} `{found}` exists, and IAM holds names equal in any letter case, so there cannot be `{wanted}` beside it: spell {property} as it is spelled, or choose another name")]
+    OtherSpelling { kind: &'static str, found: String, wanted: String, property: &'static str },
+    #[error("`{name}` is to be both the node role and the controller role (IAM holds names equal in any letter case): give one of them another name with NodeRoleName or ControllerRoleName")]
+    OneRoleForBoth { name: String },
     #[error("instance profile `{name}` still serves role `{role}` for the resource's earlier generation, and a profile holds one role: give the new one another name with InstanceProfileName")]
     ProfileServesOther { name: String, role: String },
     #[error("controller role `{name}` still serves another cluster (inline policy `{policy}`), and a role trusts one cluster: give the new one another name with ControllerRoleName")]
     ControllerServesOther { name: String, policy: String },
-    #[error("the role {arn} of NodeRoleArn does not exist: check the ARN, or leave NodeRoleArn out to have a role made")]
+    #[error("the role {arn} of NodeRoleArn does not exist: check the ARN (account, path and letter case too), or leave NodeRoleArn out to have a role made")]
     NoNodeRole { arn: String },
+    #[error("IAM has no managed policy {arn} ({property}): check the ARN, and that the policy is this account's or AWS's own")]
+    UnknownPolicy { arn: String, property: &'static str },
     #[error("{kind} `{name}` would carry {count} tags, and IAM allows 50: take some away")]
     TooManyIamTags { kind: &'static str, name: String, count: usize },
-    #[error("role `{name}` would carry {count} managed policies beyond IAM's default of 10 (NodePolicyArns, ControllerPolicyArns): {count} are asked for; take some away")]
-    TooManyPolicies { name: String, count: usize },
+    #[error("role `{name}` would carry {count} managed policies, and IAM's default quota is 10: take some out of {property}, or detach others")]
+    TooManyPolicies { name: String, count: usize, property: &'static str },
     #[error("cluster `{cluster}` has no managed node group to learn {what} from: set {property}")]
     NothingToDiscover { cluster: String, what: &'static str, property: &'static str },
     #[error("{what} {ids} of {property} {does_not} exist in {region}: check the ids")]

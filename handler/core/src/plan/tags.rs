@@ -3,10 +3,11 @@
 //! Beside the tag stands each generation's mark, whose value is the tag `key=value` that it stands for, so that
 //! one who looks at a subnet alone can tell whether the tag is ours and who else relies on it.
 
+use super::tagged::{self, Change, Fate, leavings};
 use super::{Aim, Plan, Refusal, Step, StepId};
 use crate::observed::Discovery;
-use crate::ownership::{Mark, Tags, marks};
-use crate::spec::{DiscoveryTag, Spec, TagConflict};
+use crate::ownership::{Mark, Tags};
+use crate::spec::{Spec, TagConflict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// EC2's limit of tags on a resource; those of AWS itself (`aws:`) do not count
@@ -68,21 +69,6 @@ pub(super) fn converge(
     (subnet_ids, security_group_ids)
 }
 
-/// The tags that `ours` leave behind on a resource when they go: their marks, what those still note of before,
-/// and the discovery tags that no other mark stands for.
-pub(super) fn leavings(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
-    let mut leaving = Tags::new();
-    for mark in ours {
-        for key in [mark.key().to_owned(), mark.former_key()] {
-            if let Some(note) = tags.get(&key) {
-                leaving.extend(unneeded(tags, note, ours));
-                leaving.insert(key, note.clone());
-            }
-        }
-    }
-    leaving
-}
-
 /// Groups what goes by what it is, and plans the calls.
 pub(super) fn release<'a>(resources: impl Iterator<Item = (&'a String, &'a Tags)>, ours: &BTreeSet<Mark>, plan: &mut Plan, needs: &[StepId]) {
     let mut delete: BTreeMap<Tags, Vec<String>> = BTreeMap::new();
@@ -106,7 +92,7 @@ fn family(aim: Aim<'_>, family: Family<'_>, calls: &mut Calls, refusals: &mut Ve
     for (id, tags) in family.there.iter().filter(|(id, tags)| !wanted.contains(*id) && marked(tags)) {
         // Explicit lists are exact, the old one too; what was discovered stays though its node group goes.
         if family.explicit.is_some() || family.formerly_explicit.is_some_and(|ids| ids.contains(id)) {
-            calls.delete_last.entry(leavings(tags, &[mark.clone()].into())).or_default().push(id.clone());
+            calls.add(id, Change { delete_last: leavings(tags, &[mark.clone()].into()), ..Change::default() });
         } else {
             carry(aim, family, id, tags, calls, refusals, warnings, &mut carrying);
         }
@@ -142,81 +128,41 @@ fn carry(
     warnings: &mut Vec<String>,
     carrying: &mut BTreeSet<String>,
 ) {
-    let (tag, mark) = (&aim.spec.discovery_tag, aim.generation.mark());
-    let ours: BTreeSet<Mark> = [mark.clone()].into();
-    let noted = tag.noted();
-    let relied_on = |note: &str| marks(tags).any(|(other, found)| other != mark && found == note);
-    let note = tags.get(mark.key());
-    let change = match tags.get(&tag.key) {
-        Some(value) if *value == tag.value => match note {
-            Some(note) if *note == noted => None,
-            // Nobody's mark beside it: the user's own tag, used and not owned; ours for another tag goes.
-            _ if !relied_on(&noted) => {
-                let leaving = leavings(tags, &ours);
-                if !leaving.is_empty() {
-                    calls.delete_last.entry(leaving).or_default().push(id.to_owned());
-                }
-                carrying.insert(id.to_owned());
-                return;
+    let tag = &aim.spec.discovery_tag;
+    match (tagged::fate(tags, tag, &aim.generation.mark()), aim.spec.tag_conflict) {
+        (Fate::Carries(change), _) => {
+            let kept = tags.keys().filter(|key| !key.starts_with("aws:") && !change.delete_first.contains_key(*key)).count();
+            let needed = change.create.keys().filter(|key| change.delete_first.contains_key(*key) || !tags.contains_key(*key)).count();
+            if TAGS_MAX < kept + needed {
+                refusals.push(Refusal::TooManyTags { id: id.to_owned(), count: kept, needed, property: family.property });
             }
-            _ => Some(Tags::from([(mark.key().to_owned(), noted.clone())])),
-        },
-        Some(value) => {
-            let other = DiscoveryTag { key: tag.key.clone(), value: value.clone() }.noted();
-            if note != Some(&other) || relied_on(&other) {
-                let conflict = Refusal::TagConflict {
-                    id: id.to_owned(),
-                    key: tag.key.clone(),
-                    found: value.clone(),
-                    wanted: tag.value.clone(),
-                    property: family.property,
-                };
-                match aim.spec.tag_conflict {
-                    TagConflict::Fail => refusals.push(conflict),
-                    TagConflict::Skip => warnings.push(format!("{id} keeps its tag `{}` = `{value}` and is left out (TagConflict: Skip)", tag.key)),
-                }
-                return;
-            }
-            Some(Tags::from([(tag.key.clone(), tag.value.clone()), (mark.key().to_owned(), noted.clone())]))
+            calls.add(id, change);
+            carrying.insert(id.to_owned());
         }
-        None => Some(Tags::from([(tag.key.clone(), tag.value.clone()), (mark.key().to_owned(), noted.clone())])),
-    };
-    carrying.insert(id.to_owned());
-    // What a run that was cut off left to be taken away.
-    if let Some(former) = tags.get(&mark.former_key()) {
-        let mut leaving = if *former == noted { Tags::new() } else { unneeded(tags, former, &ours) };
-        leaving.insert(mark.former_key(), former.clone());
-        calls.delete_first.entry(leaving).or_default().push(id.to_owned());
-    }
-    let Some(mut create) = change else { return };
-    if let Some(note) = note.filter(|note| **note != noted) {
-        let mut leaving = unneeded(tags, note, &ours);
-        // A new value under the same key has taken the old one's place already.
-        leaving.remove(&tag.key);
-        if !leaving.is_empty() {
-            create.insert(mark.former_key(), note.clone());
-            leaving.insert(mark.former_key(), note.clone());
-            calls.delete_last.entry(leaving).or_default().push(id.to_owned());
+        (Fate::Conflict { found, .. }, TagConflict::Fail) => refusals.push(Refusal::TagConflict {
+            id: id.to_owned(),
+            key: tag.key.clone(),
+            found,
+            wanted: tag.value.clone(),
+            property: family.property,
+        }),
+        (Fate::Conflict { found, leaving }, TagConflict::Skip) => {
+            warnings.push(format!("{id} keeps its tag `{}` = `{found}` and is left out (TagConflict: Skip)", tag.key));
+            calls.add(id, Change { delete_last: leaving, ..Change::default() });
         }
     }
-    let count = tags.keys().filter(|key| !key.starts_with("aws:")).count();
-    let needed = create.keys().filter(|key| !tags.contains_key(*key)).count();
-    if TAGS_MAX < count + needed {
-        refusals.push(Refusal::TooManyTags { id: id.to_owned(), count, needed, property: family.property });
-    }
-    calls.create.entry(create).or_default().push(id.to_owned());
-}
-
-/// The discovery tag that a note stands for, if it is there and no other's mark stands for it.
-fn unneeded(tags: &Tags, note: &str, ours: &BTreeSet<Mark>) -> Tags {
-    let relied_on = marks(tags).any(|(mark, other)| !ours.contains(&mark) && other == note);
-    DiscoveryTag::from_note(note)
-        .filter(|tag| !relied_on && tags.get(&tag.key) == Some(&tag.value))
-        .map(|tag| Tags::from([(tag.key, tag.value)]))
-        .unwrap_or_default()
 }
 
 impl Calls {
+    fn add(&mut self, id: &str, change: Change) {
+        let Change { delete_first, create, delete_last } = change;
+        for (calls, tags) in [(&mut self.delete_first, delete_first), (&mut self.create, create), (&mut self.delete_last, delete_last)] {
+            if !tags.is_empty() {
+                calls.entry(tags).or_default().push(id.to_owned());
+            }
+        }
+    }
+
     fn into_steps(self, aim: Aim<'_>, plan: &mut Plan) {
         let first = delete_steps(self.delete_first, plan, &[]);
         let mut confirmed = Vec::new();

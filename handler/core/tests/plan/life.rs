@@ -7,7 +7,8 @@ use karpenter_prereqs_core::plan::{self, Aim, Converged, Plan, Refused, Released
 use karpenter_prereqs_core::spec::{CONTROLLER_POLICY_PREFIX, Spec};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 
 /// A property's outcome: whether the case came to its end, or was refused on the way as it may be.
 pub(crate) type Outcome = Result<bool, TestCaseError>;
@@ -176,18 +177,21 @@ fn nothing_left(plan: &Plan, world: &World) -> Result<(), TestCaseError> {
 
 /// That two worlds are one, to the byte.
 pub(crate) fn same(found: &World, expected: &World, what: &str) -> Result<(), TestCaseError> {
-    if found == expected {
-        return Ok(());
-    }
-    let (found, expected) = (format!("{found:#?}"), format!("{expected:#?}"));
-    let differing = |one: &str, other: &str| {
-        let other: BTreeSet<_> = other.lines().collect();
-        one.lines().filter(|line| !other.contains(line)).collect::<Vec<_>>().join("\n")
-    };
-    let (more, less) = (differing(&found, &expected), differing(&expected, &found));
-    Err(TestCaseError::fail(format!("{what}: the world is another.\nfound:\n{more}\nexpected:\n{less}\nall of it:\n{found}")))
+    let mut differences = differing(&found.roles, &expected.roles);
+    differences.extend(differing(&found.profiles, &expected.profiles));
+    differences.extend(differing(&found.oidc_providers, &expected.oidc_providers));
+    differences.extend(differing(&found.resources, &expected.resources));
+    differences.extend(differing(&found.clusters, &expected.clusters));
+    let told = || format!("{what} the world is another:\n{}", differences.join("\n"));
+    if found == expected { Ok(()) } else { Err(TestCaseError::fail(told())) }
+}
+
+fn differing<T: Debug + PartialEq>(found: &BTreeMap<String, T>, expected: &BTreeMap<String, T>) -> Vec<String> {
+    let names: BTreeSet<_> = found.keys().chain(expected.keys()).collect();
+    let differ = names.into_iter().filter(|name| found.get(*name) != expected.get(*name));
+    differ.map(|name| format!("{name}: found {:?}\nexpected {:?}", found.get(name), expected.get(name))).collect()
 }
 
 pub(crate) fn fault(why: &str, world: &World) -> TestCaseError {
-    TestCaseError::fail(format!("{why}\nin {world:#?}"))
+    TestCaseError::fail(format!("{why}\nin {world:?}"))
 }

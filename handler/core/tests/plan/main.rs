@@ -2,9 +2,13 @@
 //! leads there in every order that its needs allow, and its release leads back, to the byte.
 
 mod aws;
+mod cut;
 mod life;
 mod model;
+mod moments;
 mod properties;
+mod replace;
+mod share;
 mod stands;
 mod update;
 mod worlds;

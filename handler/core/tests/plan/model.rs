@@ -71,6 +71,7 @@ impl World {
             access_entry_type: reachable
                 .filter(|eks| converging && eks.cluster.authentication_mode.has_access_entries())
                 .and_then(|eks| eks.access_entries.get(&spec.node_role_arn()).cloned()),
+            unknown_policies: BTreeSet::new(),
         }
     }
 

@@ -44,31 +44,67 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
     }
     match step {
         Step::CreateRole { name, path, trust, tags, .. } => {
-            send!(client.create_role().role_name(name).path(path).assume_role_policy_document(trust.to_string()).set_tags(Some(iam::pairs(tags)?)))
+            send!(
+                client
+                    .create_role()
+                    .role_name(name)
+                    .path(path)
+                    .assume_role_policy_document(trust.to_string())
+                    .set_tags(Some(iam::pairs(tags)?))
+            )
         }
         Step::TagRole { name, tags } => send!(client.tag_role().role_name(name).set_tags(Some(iam::pairs(tags)?))),
-        Step::UntagRole { name, keys } => send!(client.untag_role().role_name(name).set_tag_keys(Some(keys.iter().cloned().collect()))),
-        Step::UpdateAssumeRolePolicy { name, trust } => send!(client.update_assume_role_policy().role_name(name).policy_document(trust.to_string())),
-        Step::AttachRolePolicy { name, policy_arn } => send!(client.attach_role_policy().role_name(name).policy_arn(policy_arn)),
-        Step::DetachRolePolicy { name, policy_arn } => send!(client.detach_role_policy().role_name(name).policy_arn(policy_arn)),
-        Step::PutRolePolicy { name, policy_name, document } => {
-            send!(client.put_role_policy().role_name(name).policy_name(policy_name).policy_document(document.to_string()))
+        Step::UntagRole { name, keys } => {
+            send!(client.untag_role().role_name(name).set_tag_keys(Some(keys.iter().cloned().collect())))
         }
-        Step::DeleteRolePolicy { name, policy_name } => send!(client.delete_role_policy().role_name(name).policy_name(policy_name)),
+        Step::UpdateAssumeRolePolicy { name, trust } => {
+            send!(client.update_assume_role_policy().role_name(name).policy_document(trust.to_string()))
+        }
+        Step::AttachRolePolicy { name, policy_arn } => {
+            send!(client.attach_role_policy().role_name(name).policy_arn(policy_arn))
+        }
+        Step::DetachRolePolicy { name, policy_arn } => {
+            send!(client.detach_role_policy().role_name(name).policy_arn(policy_arn))
+        }
+        Step::PutRolePolicy { name, policy_name, document } => {
+            send!(
+                client.put_role_policy().role_name(name).policy_name(policy_name).policy_document(document.to_string())
+            )
+        }
+        Step::DeleteRolePolicy { name, policy_name } => {
+            send!(client.delete_role_policy().role_name(name).policy_name(policy_name))
+        }
         Step::DeleteRole { name } => send!(client.delete_role().role_name(name)),
         Step::CreateInstanceProfile { name, path, tags } => {
-            send!(client.create_instance_profile().instance_profile_name(name).path(path).set_tags(Some(iam::pairs(tags)?)))
+            send!(
+                client
+                    .create_instance_profile()
+                    .instance_profile_name(name)
+                    .path(path)
+                    .set_tags(Some(iam::pairs(tags)?))
+            )
         }
-        Step::TagInstanceProfile { name, tags } => send!(client.tag_instance_profile().instance_profile_name(name).set_tags(Some(iam::pairs(tags)?))),
+        Step::TagInstanceProfile { name, tags } => {
+            send!(client.tag_instance_profile().instance_profile_name(name).set_tags(Some(iam::pairs(tags)?)))
+        }
         Step::UntagInstanceProfile { name, keys } => {
-            send!(client.untag_instance_profile().instance_profile_name(name).set_tag_keys(Some(keys.iter().cloned().collect())))
+            send!(
+                client
+                    .untag_instance_profile()
+                    .instance_profile_name(name)
+                    .set_tag_keys(Some(keys.iter().cloned().collect()))
+            )
         }
-        Step::AddRoleToInstanceProfile { name, role } => send!(client.add_role_to_instance_profile().instance_profile_name(name).role_name(role)),
+        Step::AddRoleToInstanceProfile { name, role } => {
+            send!(client.add_role_to_instance_profile().instance_profile_name(name).role_name(role))
+        }
         Step::RemoveRoleFromInstanceProfile { name, role } => {
             send!(client.remove_role_from_instance_profile().instance_profile_name(name).role_name(role))
         }
         Step::DeleteInstanceProfile { name } => send!(client.delete_instance_profile().instance_profile_name(name)),
-        Step::CreateTags { .. } | Step::DeleteTags { .. } | Step::ConfirmTags { .. } | Step::EditAwsAuth { .. } => Ok(()),
+        Step::CreateTags { .. } | Step::DeleteTags { .. } | Step::ConfirmTags { .. } | Step::EditAwsAuth { .. } => {
+            Ok(())
+        }
     }
 }
 
@@ -79,10 +115,12 @@ async fn is_there(apply: &Apply<'_>, step: &Step) -> Result<bool, AwsError> {
     let marked = |tags: &Tags| marks(tags).any(|(mark, _)| apply.marks.contains(&mark));
     Ok(match step {
         Step::CreateRole { name, .. } => iam::role(client, name, None).await?.is_some_and(|role| marked(&role.tags)),
-        Step::CreateInstanceProfile { name, .. } => iam::instance_profile(client, name).await?.is_some_and(|profile| marked(&profile.tags)),
-        Step::AddRoleToInstanceProfile { name, role } => {
-            iam::instance_profile(client, name).await?.is_some_and(|profile| profile.roles.iter().any(|held| held.eq_ignore_ascii_case(role)))
+        Step::CreateInstanceProfile { name, .. } => {
+            iam::instance_profile(client, name).await?.is_some_and(|profile| marked(&profile.tags))
         }
+        Step::AddRoleToInstanceProfile { name, role } => iam::instance_profile(client, name)
+            .await?
+            .is_some_and(|profile| profile.roles.iter().any(|held| held.eq_ignore_ascii_case(role))),
         _ => false,
     })
 }

@@ -74,7 +74,8 @@ impl Apply<'_> {
                 waiting.retain(|(id, step, needs)| {
                     let ready = running.len() < AT_ONCE && needs.iter().all(|need| done.contains(need));
                     if ready {
-                        let fresh = needs.iter().any(|need| steps.iter().any(|(id, step, _)| id == need && is_creation(step)));
+                        let fresh =
+                            needs.iter().any(|need| steps.iter().any(|(id, step, _)| id == need && is_creation(step)));
                         running.push(self.timed(step, fresh).map(|result| (*id, result)).boxed_local());
                     }
                     !ready

@@ -35,7 +35,11 @@ pub(super) async fn confirm(apply: &Apply<'_>, ids: &[String], tag: &DiscoveryTa
         Ok(found) | Err(Unsettled::Absent(found)) => found,
         Err(Unsettled::Failed(error)) => return Err(error),
     };
-    let lost: Vec<_> = ids.iter().filter(|id| found.get(*id).and_then(|tags| tags.get(&tag.key)) != Some(&tag.value)).cloned().collect();
+    let lost: Vec<_> = ids
+        .iter()
+        .filter(|id| found.get(*id).and_then(|tags| tags.get(&tag.key)) != Some(&tag.value))
+        .cloned()
+        .collect();
     if lost.is_empty() {
         return Ok(());
     }
@@ -49,7 +53,9 @@ enum Unsettled {
 }
 
 async fn read(apply: &Apply<'_>, ids: &[String]) -> Result<BTreeMap<String, Tags>, Error> {
-    let of_kind = |subnets: bool| -> BTreeSet<String> { ids.iter().filter(|id| matches!(Kind::of(id), Kind::Subnet) == subnets).cloned().collect() };
+    let of_kind = |subnets: bool| -> BTreeSet<String> {
+        ids.iter().filter(|id| matches!(Kind::of(id), Kind::Subnet) == subnets).cloned().collect()
+    };
     let (subnets, groups, none) = (of_kind(true), of_kind(false), BTreeSet::new());
     let (mut found, groups) = futures::try_join!(
         ec2::tagged(&apply.clients.ec2, Kind::Subnet, &subnets, &none),

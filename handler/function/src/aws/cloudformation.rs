@@ -12,7 +12,10 @@ use karpenter_prereqs_core::overtaken::Shown;
 pub(crate) async fn shown(client: &Client, envelope: &Envelope, operation: &Operation) -> Result<Shown, AwsError> {
     let (resource, stack) = futures::try_join!(
         async {
-            let call = client.describe_stack_resource().stack_name(&envelope.stack_id).logical_resource_id(&envelope.logical_resource_id);
+            let call = client
+                .describe_stack_resource()
+                .stack_name(&envelope.stack_id)
+                .logical_resource_id(&envelope.logical_resource_id);
             call.send().await.map_err(|error| AwsError::new("describe the stack resource", &error))
         },
         async {
@@ -24,7 +27,11 @@ pub(crate) async fn shown(client: &Client, envelope: &Envelope, operation: &Oper
     let mut shown = Shown {
         resource_status: detail.and_then(|detail| detail.resource_status()).map(|status| status.as_str().to_owned()),
         physical_resource_id: detail.and_then(|detail| detail.physical_resource_id()).map(str::to_owned),
-        stack_status: stack.stacks().first().and_then(|stack| stack.stack_status()).map(|status| status.as_str().to_owned()),
+        stack_status: stack
+            .stacks()
+            .first()
+            .and_then(|stack| stack.stack_status())
+            .map(|status| status.as_str().to_owned()),
         stack_status_since: None,
     };
     if shown.needs_since(operation) {
@@ -34,12 +41,17 @@ pub(crate) async fn shown(client: &Client, envelope: &Envelope, operation: &Oper
 }
 
 /// When the stack came to that status, in seconds since 1970: the newest event of the stack itself that says so.
-async fn stack_status_since(client: &Client, envelope: &Envelope, status: Option<&str>) -> Result<Option<i64>, AwsError> {
+async fn stack_status_since(
+    client: &Client,
+    envelope: &Envelope,
+    status: Option<&str>,
+) -> Result<Option<i64>, AwsError> {
     let mut pages = client.describe_stack_events().stack_name(&envelope.stack_id).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| AwsError::new("describe the stack's events", &error))?;
-        let of_stack = page.stack_events().iter().filter(|event| event.physical_resource_id() == Some(&envelope.stack_id));
-        let mut says_so = of_stack.filter(|event| event.resource_status().map(|found| found.as_str()) == status);
+        let of_stack =
+            page.stack_events().iter().filter(|event| event.physical_resource_id() == Some(&envelope.stack_id));
+        let mut says_so = of_stack.filter(|event| event.resource_status().map(aws_sdk_cloudformation::types::ResourceStatus::as_str) == status);
         if let Some(event) = says_so.next() {
             return Ok(event.timestamp().map(aws_smithy_types::DateTime::secs));
         }

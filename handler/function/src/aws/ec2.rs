@@ -29,25 +29,38 @@ pub(crate) enum Kind {
 
 /// The tags of the resources with these ids, and of all that carry one of these marks; an id that is not there is
 /// not in the answer.
-pub(crate) async fn tagged(client: &Client, kind: Kind, ids: &BTreeSet<String>, marks: &BTreeSet<Mark>) -> Result<BTreeMap<String, Tags>, AwsError> {
+pub(crate) async fn tagged(
+    client: &Client,
+    kind: Kind,
+    ids: &BTreeSet<String>,
+    marks: &BTreeSet<Mark>,
+) -> Result<BTreeMap<String, Tags>, AwsError> {
     let ids: Vec<_> = ids.iter().cloned().collect();
     let mut filters: Vec<_> = ids.chunks(FILTER_VALUES_MAX).map(|ids| filter(kind.id_filter(), ids.to_vec())).collect();
     let keys = marks.iter().flat_map(|mark| [mark.key().to_owned(), mark.former_key()]).collect::<Vec<_>>();
     if !keys.is_empty() {
         filters.push(filter("tag-key", keys));
     }
-    let found = futures::future::try_join_all(filters.into_iter().map(|filter| described(client, kind, filter))).await?;
+    let found =
+        futures::future::try_join_all(filters.into_iter().map(|filter| described(client, kind, filter))).await?;
     Ok(found.into_iter().flatten().collect())
 }
 
 /// The security groups that a version of a launch template names; none when it names none.
-pub(crate) async fn launch_template_groups(client: &Client, id: &str, version: &str) -> Result<BTreeSet<String>, AwsError> {
+pub(crate) async fn launch_template_groups(
+    client: &Client,
+    id: &str,
+    version: &str,
+) -> Result<BTreeSet<String>, AwsError> {
     let call = client.describe_launch_template_versions().launch_template_id(id).versions(version);
-    let found = call.send().await.map_err(|error| AwsError::new(format!("describe version {version} of launch template {id}"), &error))?;
+    let found = call
+        .send()
+        .await
+        .map_err(|error| AwsError::new(format!("describe version {version} of launch template {id}"), &error))?;
     let data = found.launch_template_versions().iter().filter_map(|version| version.launch_template_data());
     Ok(data
         .flat_map(|data| {
-            let of_interfaces = data.network_interfaces().iter().flat_map(|interface| interface.groups());
+            let of_interfaces = data.network_interfaces().iter().flat_map(types::LaunchTemplateInstanceNetworkInterfaceSpecification::groups);
             data.security_group_ids().iter().chain(of_interfaces)
         })
         .cloned()
@@ -102,14 +115,24 @@ async fn described(client: &Client, kind: Kind, filter: types::Filter) -> Result
             let mut pages = client.describe_subnets().filters(filter).into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| AwsError::new("describe subnets", &error))?;
-                found.extend(page.subnets.unwrap_or_default().into_iter().filter_map(|subnet| Some((subnet.subnet_id?, read(subnet.tags)))));
+                found.extend(
+                    page.subnets
+                        .unwrap_or_default()
+                        .into_iter()
+                        .filter_map(|subnet| Some((subnet.subnet_id?, read(subnet.tags)))),
+                );
             }
         }
         Kind::SecurityGroup => {
             let mut pages = client.describe_security_groups().filters(filter).into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| AwsError::new("describe security groups", &error))?;
-                found.extend(page.security_groups.unwrap_or_default().into_iter().filter_map(|group| Some((group.group_id?, read(group.tags)))));
+                found.extend(
+                    page.security_groups
+                        .unwrap_or_default()
+                        .into_iter()
+                        .filter_map(|group| Some((group.group_id?, read(group.tags)))),
+                );
             }
         }
     }

@@ -33,7 +33,10 @@ pub(crate) async fn node_group_names(client: &Client, cluster: &str) -> Result<V
     while let Some(page) = pages.next().await {
         match page {
             Ok(page) => names.extend(page.nodegroups.unwrap_or_default()),
-            Err(error) => return none_if_not_found(AwsError::new(format!("list the node groups of cluster `{cluster}`"), &error)).map(Option::unwrap_or_default),
+            Err(error) => {
+                return none_if_not_found(AwsError::new(format!("list the node groups of cluster `{cluster}`"), &error))
+                    .map(Option::unwrap_or_default);
+            }
         }
     }
     Ok(names)
@@ -50,12 +53,18 @@ pub(crate) async fn node_group(client: &Client, cluster: &str, name: &str) -> Re
     Ok(staying.map(|group| NodeGroup {
         name: name.to_owned(),
         subnets: group.subnets.unwrap_or_default(),
-        launch_template: group.launch_template.and_then(|template| Some((template.id?, template.version.unwrap_or_else(|| "$Default".to_owned())))),
+        launch_template: group
+            .launch_template
+            .and_then(|template| Some((template.id?, template.version.unwrap_or_else(|| "$Default".to_owned())))),
     }))
 }
 
 /// The type of the cluster's access entry for a principal; `None` when there is no entry.
-pub(crate) async fn access_entry_type(client: &Client, cluster: &str, principal_arn: &str) -> Result<Option<String>, AwsError> {
+pub(crate) async fn access_entry_type(
+    client: &Client,
+    cluster: &str,
+    principal_arn: &str,
+) -> Result<Option<String>, AwsError> {
     let what = || format!("describe the access entry of {principal_arn} in cluster `{cluster}`");
     match client.describe_access_entry().cluster_name(cluster).principal_arn(principal_arn).send().await {
         Ok(found) => Ok(found.access_entry.and_then(|entry| entry.r#type)),
@@ -73,7 +82,11 @@ fn read_cluster(cluster: types::Cluster) -> Cluster {
     Cluster {
         status: cluster.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
         endpoint: cluster.endpoint.unwrap_or_default(),
-        certificate_authority: STANDARD.decode(authority).ok().and_then(|pem| String::from_utf8(pem).ok()).unwrap_or_default(),
+        certificate_authority: STANDARD
+            .decode(authority)
+            .ok()
+            .and_then(|pem| String::from_utf8(pem).ok())
+            .unwrap_or_default(),
         issuer: cluster.identity.and_then(|identity| identity.oidc).and_then(|oidc| oidc.issuer),
         authentication_mode: match mode {
             Some(types::AuthenticationMode::Api) => AuthenticationMode::Api,

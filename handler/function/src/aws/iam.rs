@@ -51,7 +51,9 @@ pub(crate) async fn role(client: &Client, name: &str, document_of: Option<&str>)
 /// The instance profile of that name; `None` when there is none.
 pub(crate) async fn instance_profile(client: &Client, name: &str) -> Result<Option<InstanceProfile>, AwsError> {
     let result = client.get_instance_profile().instance_profile_name(name).send().await;
-    let profile = found(result.map(|found| found.instance_profile), |error| AwsError::new(format!("get instance profile `{name}`"), &error))?;
+    let profile = found(result.map(|found| found.instance_profile), |error| {
+        AwsError::new(format!("get instance profile `{name}`"), &error)
+    })?;
     Ok(profile.flatten().map(|profile| InstanceProfile {
         roles: profile.roles().iter().map(|role| role.role_name().to_owned()).collect(),
         tags: read(profile.tags()),
@@ -66,16 +68,25 @@ pub(crate) async fn profiles_of_role(client: &Client, role: &str) -> Result<Vec<
     let mut pages = client.list_instance_profiles_for_role().role_name(role).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = found(page, |error| AwsError::new(format!("list the instance profiles of role `{role}`"), &error))?;
-        names.extend(page.into_iter().flat_map(|page| page.instance_profiles).map(|profile| profile.instance_profile_name));
+        names.extend(
+            page.into_iter().flat_map(|page| page.instance_profiles).map(|profile| profile.instance_profile_name),
+        );
     }
     Ok(names)
+}
+
+/// Whether there is a managed policy of that ARN.
+pub(crate) async fn has_policy(client: &Client, arn: &str) -> Result<bool, AwsError> {
+    let result = client.get_policy().policy_arn(arn).send().await;
+    Ok(found(result, |error| AwsError::new(format!("get policy {arn}"), &error))?.is_some())
 }
 
 /// The OIDC provider of that ARN; `None` when there is none.
 pub(crate) async fn oidc_provider(client: &Client, arn: &str) -> Result<Option<OidcProvider>, AwsError> {
     let result = client.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send().await;
     let provider = found(result, |error| AwsError::new(format!("get OIDC provider {arn}"), &error))?;
-    Ok(provider.map(|provider| OidcProvider { arn: arn.to_owned(), client_ids: provider.client_id_list.unwrap_or_default() }))
+    Ok(provider
+        .map(|provider| OidcProvider { arn: arn.to_owned(), client_ids: provider.client_id_list.unwrap_or_default() }))
 }
 
 /// Tags as the service takes them.
@@ -109,7 +120,8 @@ async fn inline(client: &Client, role: &str) -> Result<Vec<String>, AwsError> {
 
 async fn inline_document(client: &Client, role: &str, policy: &str) -> Result<Option<Value>, AwsError> {
     let result = client.get_role_policy().role_name(role).policy_name(policy).send().await;
-    let policy = found(result, |error| AwsError::new(format!("get inline policy `{policy}` of role `{role}`"), &error))?;
+    let policy =
+        found(result, |error| AwsError::new(format!("get inline policy `{policy}` of role `{role}`"), &error))?;
     Ok(policy.map(|policy| decoded(&policy.policy_document)))
 }
 

@@ -7,6 +7,7 @@ use crate::cluster::Kubernetes;
 use crate::error::Error;
 use crate::observe::{Aim, Look, World, observe};
 use backon::{ExponentialBuilder, Retryable as _};
+use futures::FutureExt as _;
 use karpenter_prereqs_core::answer::Attributes;
 use karpenter_prereqs_core::event::{Operation, RawProperties, Request};
 use karpenter_prereqs_core::overtaken;
@@ -24,7 +25,9 @@ impl Run<'_> {
     pub(super) async fn serve(&self, request: &Request) -> Result<Served, Error> {
         match &request.operation {
             Operation::Create => self.create(&request.properties).await,
-            Operation::Update { physical_resource_id, old_properties } => self.update(&request.properties, physical_resource_id, old_properties).await,
+            Operation::Update { physical_resource_id, old_properties } => {
+                self.update(&request.properties, physical_resource_id, old_properties).await
+            }
             Operation::Delete { physical_resource_id } => self.delete(&request.properties, physical_resource_id).await,
         }
     }
@@ -33,14 +36,21 @@ impl Run<'_> {
         let spec = Spec::new(properties, &self.envelope.scope).map_err(Error::Properties)?;
         let generation = self.generation(&spec);
         let made = self.guarded(self.budget.work, self.converge(&spec, None, &generation)).await?;
-        if made.changed && let Some(why) = self.overtaken().await {
+        if made.changed
+            && let Some(why) = self.overtaken().await
+        {
             self.release(&spec, &[generation.mark()].into()).await?;
             return Err(Error::Overtaken { did: "what had been made was taken back", why });
         }
         Ok((generation.physical_resource_id().to_owned(), Some(made.attributes)))
     }
 
-    async fn update(&self, properties: &RawProperties, id: &str, old_properties: &RawProperties) -> Result<Served, Error> {
+    async fn update(
+        &self,
+        properties: &RawProperties,
+        id: &str,
+        old_properties: &RawProperties,
+    ) -> Result<Served, Error> {
         let spec = Spec::new(properties, &self.envelope.scope).map_err(Error::Properties)?;
         let old = Spec::lenient(old_properties, &self.envelope.scope);
         let generation = self.generation(&spec);
@@ -51,14 +61,18 @@ impl Run<'_> {
             // CloudFormation never deletes the id of a replacement that failed.
             Err(failure) if replacing && may_have_written(&failure) => {
                 tracing::warn!(failure = failure.reason(), "the replacement failed: what it made is taken back");
-                return Err(match self.guarded(self.budget.undo, self.release(&spec, &[generation.mark()].into())).await {
-                    Ok(()) => failure,
-                    Err(source) => Error::NotTakenBack { failure: failure.reason(), source: Box::new(source) },
-                });
+                return Err(
+                    match self.guarded(self.budget.undo, self.release(&spec, &[generation.mark()].into())).await {
+                        Ok(()) => failure,
+                        Err(source) => Error::NotTakenBack { failure: failure.reason(), source: Box::new(source) },
+                    },
+                );
             }
             Err(failure) => return Err(failure),
         };
-        if made.changed && let Some(why) = self.overtaken().await {
+        if made.changed
+            && let Some(why) = self.overtaken().await
+        {
             if let Some((old, formerly)) = &before {
                 self.converge_unasked(old, Some(&spec), formerly).await?;
             }
@@ -69,7 +83,9 @@ impl Run<'_> {
         }
         // A rollback's Update comes with the old id and properties, and with the properties that failed as old ones:
         // their generation is nobody's any more.
-        if let Some((old, formerly)) = before.filter(|(_, formerly)| formerly.physical_resource_id() != id && *formerly != generation) {
+        if let Some((old, formerly)) =
+            before.filter(|(_, formerly)| formerly.physical_resource_id() != id && *formerly != generation)
+        {
             self.release(old, &[formerly.mark()].into()).await?;
         }
         Ok((generation.physical_resource_id().to_owned(), Some(made.attributes)))
@@ -81,7 +97,11 @@ impl Run<'_> {
             if let Some(why) = self.overtaken().await {
                 return Err(Error::Overtaken { did: "nothing was changed", why });
             }
-            let marks = [Some(self.generation(&spec)), Generation::from_id(id)].into_iter().flatten().map(|generation| generation.mark()).collect();
+            let marks = [Some(self.generation(&spec)), Generation::from_id(id)]
+                .into_iter()
+                .flatten()
+                .map(|generation| generation.mark())
+                .collect();
             self.release(&spec, &marks).await?;
         }
         Ok((id.to_owned(), None))
@@ -103,11 +123,17 @@ impl Run<'_> {
     /// Brings the world to what the spec wants without asking anybody: to put the old properties back.
     async fn converge_unasked(&self, spec: &Spec, old: Option<&Spec>, generation: &Generation) -> Result<Made, Error> {
         let marks = [generation.mark()].into();
-        let world = observe(self.clients, Look { spec, old, marks: &marks, aim: Aim::Converge }).await?;
+        let world = observe(self.clients, Look { spec, old, marks: &marks, aim: Aim::Converge }).boxed_local().await?;
         self.make_so(spec, old, generation, &world).await
     }
 
-    async fn make_so(&self, spec: &Spec, old: Option<&Spec>, generation: &Generation, world: &World) -> Result<Made, Error> {
+    async fn make_so(
+        &self,
+        spec: &Spec,
+        old: Option<&Spec>,
+        generation: &Generation,
+        world: &World,
+    ) -> Result<Made, Error> {
         let aim = plan::Aim { spec, old, owner: self.owner, generation };
         let converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
         for warning in &converged.warnings {
@@ -120,7 +146,7 @@ impl Run<'_> {
     /// Takes the generations of these marks away.
     async fn release(&self, spec: &Spec, marks: &BTreeSet<Mark>) -> Result<(), Error> {
         self.progress.set("reading what is to go");
-        let world = observe(self.clients, Look { spec, old: None, marks, aim: Aim::Release }).await?;
+        let world = observe(self.clients, Look { spec, old: None, marks, aim: Aim::Release }).boxed_local().await?;
         let released = plan::release(spec, marks, &world.observed).map_err(Error::Refused)?;
         for note in &released.notes {
             tracing::warn!(note, "going too");
@@ -128,7 +154,12 @@ impl Run<'_> {
         self.carry_out(&released.plan, marks, world.kubernetes.as_ref()).await
     }
 
-    async fn carry_out(&self, plan: &Plan, marks: &BTreeSet<Mark>, kubernetes: Option<&Kubernetes>) -> Result<(), Error> {
+    async fn carry_out(
+        &self,
+        plan: &Plan,
+        marks: &BTreeSet<Mark>,
+        kubernetes: Option<&Kubernetes>,
+    ) -> Result<(), Error> {
         let steps: Vec<_> = plan.steps().map(|(_, step, _)| step.to_string()).collect();
         tracing::info!(steps = plan.len(), plan = ?steps, "plan");
         if let Some(kubernetes) = kubernetes {
@@ -146,19 +177,29 @@ impl Run<'_> {
     async fn observe(&self, look: Look<'_>) -> Result<World, Error> {
         let patience = if *self.operation == Operation::Create { self.budget.patience } else { Duration::ZERO };
         let begun = Instant::now();
-        let backoff = ExponentialBuilder::new().with_min_delay(patience / 60).with_max_delay(patience / 6).without_max_times().with_jitter();
+        let backoff = ExponentialBuilder::new()
+            .with_min_delay(patience / 60)
+            .with_max_delay(patience / 6)
+            .without_max_times()
+            .with_jitter();
         let observe = || observe(self.clients, look);
         observe
             .retry(backoff)
             .when(|error: &Error| error.is_denied() && begun.elapsed() < patience)
-            .notify(|error, after| tracing::info!(error = error.reason(), after_ms = after.as_millis(), "permissions may still be on their way: tried again"))
+            .notify(|error, after| {
+                tracing::info!(
+                    error = error.reason(),
+                    after_ms = after.as_millis(),
+                    "permissions may still be on their way: tried again"
+                )
+            })
             .await
     }
 
     /// Why CloudFormation no longer wants this. When it cannot be asked, that is logged, and the event's date decides
     /// alone.
     async fn overtaken(&self) -> Option<String> {
-        match cloudformation::shown(&self.clients.cloudformation, self.envelope, self.operation).await {
+        match cloudformation::shown(&self.clients.cloudformation, self.envelope, self.operation).boxed_local().await {
             Ok(shown) => overtaken::verdict(self.operation, &shown, self.envelope.response_url.issued_at()),
             Err(error) => {
                 tracing::warn!(%error, "CloudFormation cannot be asked whether this is still wanted: the event's date decides");

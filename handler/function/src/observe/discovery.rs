@@ -11,7 +11,11 @@ use std::collections::BTreeSet;
 const AT_ONCE: usize = 10;
 
 /// Reads what there is to tag, with its tags. A release looks for marks alone.
-pub(super) async fn discover(clients: &Clients, look: Look<'_>, cluster: Option<&Cluster>) -> Result<Discovery, AwsError> {
+pub(super) async fn discover(
+    clients: &Clients,
+    look: Look<'_>,
+    cluster: Option<&Cluster>,
+) -> Result<Discovery, AwsError> {
     let mut discovery = Discovery::default();
     let spec = look.spec;
     let named = spec.subnet_ids.is_some() && spec.security_group_ids.is_some();
@@ -35,7 +39,12 @@ pub(super) async fn discover(clients: &Clients, look: Look<'_>, cluster: Option<
 /// The union over all node groups: their subnets; and the security groups of their launch templates, or the
 /// cluster's where a node group has no template or its template names none
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html>).
-async fn node_groups(clients: &Clients, cluster_name: &str, cluster: &Cluster, discovery: &mut Discovery) -> Result<(), AwsError> {
+async fn node_groups(
+    clients: &Clients,
+    cluster_name: &str,
+    cluster: &Cluster,
+    discovery: &mut Discovery,
+) -> Result<(), AwsError> {
     let names = eks::node_group_names(&clients.eks, cluster_name).await?;
     let groups: Vec<_> = futures::stream::iter(&names)
         .map(|name| eks::node_group(&clients.eks, cluster_name, name))

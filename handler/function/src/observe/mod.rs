@@ -5,8 +5,9 @@ mod discovery;
 use crate::aws::{Clients, eks, iam};
 use crate::cluster::Kubernetes;
 use crate::error::Error;
+use futures::FutureExt as _;
 use karpenter_prereqs_core::names::issuer_without_scheme;
-use karpenter_prereqs_core::observed::{AwsAuth, Cluster, Discovery, Observed};
+use karpenter_prereqs_core::observed::{AwsAuth, Cluster, Discovery, InstanceProfile, Observed, OidcProvider, Role};
 use karpenter_prereqs_core::ownership::Mark;
 use karpenter_prereqs_core::spec::{NodeAccess, NodeRole, Spec};
 use std::collections::BTreeSet;
@@ -42,17 +43,18 @@ pub(crate) struct World {
 pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, Error> {
     let cluster = async {
         let cluster = eks::cluster(&clients.eks, &look.spec.cluster_name).await.map_err(Error::Aws)?;
-        of_cluster(clients, look, cluster).await
+        of_cluster(clients, look, cluster).boxed_local().await
     };
-    let roles = async { roles(clients, look).await };
-    let (found, (node_role, profiles_of_node_role, controller_role, instance_profile)) = futures::try_join!(cluster, roles)?;
+    // Boxed: the calls side by side are a future of 50 KB.
+    let (cluster, roles) = (cluster.boxed_local(), roles(clients, look).boxed_local());
+    let (found, roles) = futures::try_join!(cluster, roles)?;
     let observed = Observed {
         cluster: found.cluster,
         oidc_provider: found.oidc_provider,
-        node_role,
-        profiles_of_node_role,
-        controller_role,
-        instance_profile,
+        node_role: roles.node_role,
+        profiles_of_node_role: roles.profiles_of_node_role,
+        controller_role: roles.controller_role,
+        instance_profile: roles.instance_profile,
         discovery: found.discovery,
         aws_auth: found.aws_auth,
         access_entry_type: found.access_entry_type,
@@ -63,7 +65,7 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
 /// What can be read once the cluster is known.
 struct OfCluster {
     cluster: Option<Cluster>,
-    oidc_provider: Option<karpenter_prereqs_core::observed::OidcProvider>,
+    oidc_provider: Option<OidcProvider>,
     discovery: Discovery,
     aws_auth: AwsAuth,
     kubernetes: Option<Kubernetes>,
@@ -84,9 +86,13 @@ async fn of_cluster(clients: &Clients, look: Look<'_>, cluster: Option<Cluster>)
         }
     };
     let entry = async {
-        let relevant = serving.filter(|cluster| converging && cluster.authentication_mode.has_access_entries() && wants_aws_auth(look, cluster));
+        let relevant = serving.filter(|cluster| {
+            converging && cluster.authentication_mode.has_access_entries() && wants_aws_auth(look, cluster)
+        });
         match relevant {
-            Some(_) => eks::access_entry_type(&clients.eks, &look.spec.cluster_name, &look.spec.node_role_arn()).await.map_err(Error::Aws),
+            Some(_) => eks::access_entry_type(&clients.eks, &look.spec.cluster_name, &look.spec.node_role_arn())
+                .await
+                .map_err(Error::Aws),
             None => Ok(None),
         }
     };
@@ -102,30 +108,37 @@ async fn of_cluster(clients: &Clients, look: Look<'_>, cluster: Option<Cluster>)
         }
     };
     let discovery = async { discovery::discover(clients, look, serving).await.map_err(Error::Aws) };
-    let (oidc_provider, access_entry_type, (aws_auth, kubernetes), discovery) = futures::try_join!(provider, entry, config_map, discovery)?;
-    Ok(OfCluster { oidc_provider, discovery, aws_auth, kubernetes, access_entry_type, cluster })
+    let (oidc_provider, access_entry_type, (aws_auth, kubernetes), discovery) =
+        futures::try_join!(provider, entry, config_map, discovery)?;
+    Ok(OfCluster { cluster, oidc_provider, discovery, aws_auth, kubernetes, access_entry_type })
 }
 
-type Roles = (
-    Option<karpenter_prereqs_core::observed::Role>,
-    Vec<String>,
-    Option<karpenter_prereqs_core::observed::Role>,
-    Option<karpenter_prereqs_core::observed::InstanceProfile>,
-);
+/// What IAM holds under the spec's names.
+struct Roles {
+    node_role: Option<Role>,
+    profiles_of_node_role: Vec<String>,
+    controller_role: Option<Role>,
+    instance_profile: Option<InstanceProfile>,
+}
 
 async fn roles(clients: &Clients, look: Look<'_>) -> Result<Roles, Error> {
     let (iam, spec) = (&clients.iam, look.spec);
     let policy = spec.controller_policy_name();
     let made = matches!(spec.node_role, NodeRole::Made { .. });
-    let read = async {
-        futures::try_join!(
-            iam::role(iam, spec.node_role_name(), None),
-            async { if made && look.aim == Aim::Release { iam::profiles_of_role(iam, spec.node_role_name()).await } else { Ok(Vec::new()) } },
-            iam::role(iam, &spec.controller_role_name, Some(&policy)),
-            iam::instance_profile(iam, &spec.instance_profile_name),
-        )
+    let profiles = async {
+        match look.aim {
+            Aim::Release if made => iam::profiles_of_role(iam, spec.node_role_name()).await,
+            Aim::Release | Aim::Converge => Ok(Vec::new()),
+        }
     };
-    read.await.map_err(Error::Aws)
+    let (node_role, profiles_of_node_role, controller_role, instance_profile) = futures::try_join!(
+        iam::role(iam, spec.node_role_name(), None).boxed_local(),
+        profiles,
+        iam::role(iam, &spec.controller_role_name, Some(&policy)).boxed_local(),
+        iam::instance_profile(iam, &spec.instance_profile_name),
+    )
+    .map_err(Error::Aws)?;
+    Ok(Roles { node_role, profiles_of_node_role, controller_role, instance_profile })
 }
 
 /// A cluster whose API server is there; one that goes takes its ConfigMap along.

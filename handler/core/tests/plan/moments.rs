@@ -1,0 +1,86 @@
+//! What must be so at every moment of a run, not only at its end.
+
+use crate::life::{Resource, Run, passed};
+use crate::model::World;
+use crate::properties::{STACK, in_place, replacing, spec};
+use crate::worlds::worlds;
+use crate::{orders, prove};
+use karpenter_prereqs_core::names::without_path;
+use karpenter_prereqs_core::spec::{NODE_POLICIES, NodeRole, Spec};
+use std::collections::BTreeSet;
+
+/// What a generation lives by, as far as it stands.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Support {
+    Tag { id: String },
+    Entry,
+    NodeRole { policy: String },
+    Profile,
+    PassRole,
+}
+
+/// What stands of a generation: `tags` may be those of more than one spec, of which one is enough.
+fn support(world: &World, spec: &Spec, tags: &[&Spec]) -> BTreeSet<Support> {
+    let mut support = BTreeSet::new();
+    for (id, found) in &world.resources {
+        let leads_here = |spec: &&&Spec| found.get(&spec.discovery_tag.key) == Some(&spec.discovery_tag.value);
+        if tags.iter().any(|spec| leads_here(&spec)) {
+            support.insert(Support::Tag { id: id.clone() });
+        }
+    }
+    let arn = spec.node_role_arn();
+    let map_roles = world.clusters.get(&spec.cluster_name).and_then(|eks| eks.aws_auth.as_ref()?.map_roles.as_ref());
+    if map_roles.is_some_and(|text| text.contains(&without_path(&arn))) {
+        support.insert(Support::Entry);
+    }
+    if let (NodeRole::Made { .. }, Some(role)) = (&spec.node_role, world.role(spec.node_role_name())) {
+        let own = role.attached.iter().filter(|arn| NODE_POLICIES.iter().any(|policy| arn.ends_with(policy)));
+        support.extend(own.map(|policy| Support::NodeRole { policy: policy.clone() }));
+    }
+    let profile = world.profiles.get(&spec.instance_profile_name.to_lowercase());
+    if profile.is_some_and(|profile| profile.roles.iter().any(|role| role == spec.node_role_name())) {
+        support.insert(Support::Profile);
+    }
+    let controller = world.role(&spec.controller_role_name);
+    let policy = controller.and_then(|role| role.inline.get(&spec.controller_policy_name())?.as_ref());
+    if policy.is_some_and(|policy| passed(policy).contains(&arn)) {
+        support.insert(Support::PassRole);
+    }
+    support
+}
+
+fn all_of(needed: &BTreeSet<Support>, there: &BTreeSet<Support>) -> Result<(), String> {
+    let missing: Vec<_> = needed.difference(there).collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("{missing:?} is gone")) }
+}
+
+/// What both the old and the new properties want is never gone, and a discovery tag never missing between the two.
+#[test]
+fn an_update_in_place_cuts_nobody_off() {
+    prove(&(in_place(), worlds(), orders(), orders()), 25, |((old, new), world, one, other)| {
+        let (resource, old, new) = (Resource::of(STACK, "Prereqs"), spec(&old), spec(&new));
+        let Some(before) = resource.try_converge(&world, &old, None, Run::whole(&one))? else { return Ok(false) };
+        let Some(after) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else { return Ok(false) };
+        let needed: BTreeSet<_> = support(&before, &old, &[&old]).into_iter().filter(|it| support(&after, &new, &[&new]).contains(it)).collect();
+        let always = |world: &World| all_of(&needed, &support(world, &new, &[&old, &new]));
+        resource.converge(&before, &new, Some(&old), Run::whole(&other).always(&always))?;
+        Ok(true)
+    });
+}
+
+/// One generation comes beside the other and goes again, or stays when the other goes.
+#[test]
+fn one_generation_never_takes_what_the_other_lives_by() {
+    prove(&(replacing(), worlds(), orders(), orders()), 15, |((old, new), world, one, other)| {
+        let (resource, old, new) = (Resource::of(STACK, "Prereqs"), spec(&old), spec(&new));
+        let Some(before) = resource.try_converge(&world, &old, None, Run::whole(&one))? else { return Ok(false) };
+        let Some(both) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else { return Ok(false) };
+        let (of_old, of_new) = (support(&before, &old, &[&old]), support(&both, &new, &[&new]));
+        let old_stands = |world: &World| all_of(&of_old, &support(world, &old, &[&old]));
+        let new_stands = |world: &World| all_of(&of_new, &support(world, &new, &[&new]));
+        resource.converge(&before, &new, Some(&old), Run::whole(&other).always(&old_stands))?;
+        resource.release(&both, &old, Run::whole(&one).always(&new_stands))?;
+        resource.release(&both, &new, Run::whole(&one).always(&old_stands))?;
+        Ok(true)
+    });
+}

@@ -1,0 +1,222 @@
+//! The stack that users deploy: the function runs in Lambda, with the template's execution role and no more, and
+//! what comes of it is judged by the real API server, by STS and by what stands in the account.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::types::Tag;
+use local_cloud::{
+    Cloud, CloudOptions, Cluster, ClusterOptions, Deployment, Error, gateway::Call, scenario::AWS_AUTH, world::World,
+};
+use serde_json::Value;
+
+const STACK: &str = "karpenter-demo";
+const MORE_POLICY: &str = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
+
+/// A cloud with a cluster, and the stack that is to make it ready for Karpenter.
+struct Setting {
+    deployment: Deployment,
+    cluster: Cluster,
+    cloud: Cloud,
+}
+
+impl Setting {
+    async fn start(options: ClusterOptions) -> Self {
+        let cloud = Cloud::start(CloudOptions::default()).await.unwrap();
+        let cluster = cloud.create_cluster("demo", options).await.unwrap();
+        cluster.control_plane().set_aws_auth(AWS_AUTH).await.unwrap();
+        let deployment = Deployment::prepare(&cloud, &cluster, STACK).await.unwrap();
+        Self { deployment, cluster, cloud }
+    }
+
+    async fn world(&self) -> World {
+        World::read(&self.cloud, Some(&self.cluster)).await.unwrap()
+    }
+
+    /// Updates the stack; gives the writes that the function made meanwhile.
+    async fn update(&self) -> Vec<Call> {
+        let mark = self.cloud.gateway().journal().mark();
+        self.deployment.update().await.unwrap();
+        self.cloud.gateway().journal().since(mark).into_iter().filter(Call::is_write).collect()
+    }
+}
+
+/// One stack, and nodes join; its outputs say what an EC2NodeClass and Karpenter's chart need. Without the stack
+/// nodes stay outside again, and account and ConfigMap are as they were, byte for byte.
+#[tokio::test]
+async fn nodes_join_as_long_as_the_stack_stands() {
+    let Setting { deployment, cluster, cloud } = Setting::start(ClusterOptions::default()).await;
+    let before = World::read(&cloud, Some(&cluster)).await.unwrap();
+    deployment.create().await.unwrap();
+    assert_eq!(deployment.stack().status().await.unwrap().as_deref(), Some("CREATE_COMPLETE"));
+
+    let outputs = deployment.stack().outputs().await.unwrap();
+    let role = |name: &str| format!("arn:aws:iam::111122223333:role/{name}");
+    for (output, value) in [
+        ("ClusterName", "demo"),
+        ("ClusterEndpoint", cluster.rewrite().endpoint.as_deref().unwrap()),
+        ("NodeRoleName", "KarpenterNodeRole-demo"),
+        ("NodeRoleArn", &role("KarpenterNodeRole-demo")),
+        ("InstanceProfileName", "KarpenterNodeInstanceProfile-demo"),
+        ("InstanceProfileArn", "arn:aws:iam::111122223333:instance-profile/KarpenterNodeInstanceProfile-demo"),
+        ("ControllerRoleName", "KarpenterControllerRole-demo"),
+        ("ControllerRoleArn", &role("KarpenterControllerRole-demo")),
+        ("OidcProviderArn", cluster.oidc_provider_arn.as_deref().unwrap()),
+        ("Namespace", "karpenter"),
+        ("ServiceAccount", "karpenter"),
+        ("NodeAccess", "AwsAuth"),
+    ] {
+        assert_eq!(outputs[output], value, "{output}");
+    }
+    let ids = |output: &str| outputs[output].split(',').map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(ids("SubnetIds"), cluster.subnet_ids.iter().cloned().collect());
+    let groups = cluster.node_groups.iter().flat_map(|group| group.security_group_ids.clone()).collect();
+    assert_eq!(ids("SecurityGroupIds"), groups);
+    let helm: Value = yaml_serde::from_str(&outputs["HelmValues"]).unwrap();
+    assert_eq!(
+        helm["serviceAccount"]["annotations"]["eks.amazonaws.com/role-arn"],
+        outputs["ControllerRoleArn"].as_str()
+    );
+    assert!(outputs["Warnings"].contains("KarpenterVersion"), "{}", outputs["Warnings"]);
+
+    let node = cluster.run_node(&outputs["InstanceProfileName"]).await.unwrap();
+    let identity = cluster.wait_admitted(&node.credentials).await.unwrap();
+    assert_eq!(identity.username, format!("system:node:{}", node.private_dns_name));
+    assert!(node.private_dns_name.starts_with("ip-"), "{}", node.private_dns_name);
+    assert_eq!(identity.groups, ["system:authenticated", "system:bootstrappers", "system:nodes"]);
+
+    deployment.delete().await.unwrap();
+    cluster.wait_refused(&node.credentials).await.unwrap();
+    let after = World::read(&cloud, Some(&cluster)).await.unwrap();
+    before.assert_same(&after, "after the stack's deletion");
+    assert_eq!(after.get("aws-auth/mapRoles"), Some(AWS_AUTH));
+}
+
+/// Karpenter's service account gets the controller role from its token alone, and nobody else does: not another
+/// service account, not its namesake of another namespace, not its token for another audience.
+#[tokio::test]
+async fn only_karpenters_service_account_assumes_the_controller_role() {
+    let oidc_audiences = ["sts.amazonaws.com", "another.example.com"].map(str::to_owned).into();
+    let setting = Setting::start(ClusterOptions { oidc_audiences, ..ClusterOptions::default() }).await;
+    setting.deployment.create().await.unwrap();
+    let outputs = setting.deployment.stack().outputs().await.unwrap();
+    let session = async |namespace: &str, name: &str, audience: &str| {
+        let token = setting.cluster.control_plane().service_account_token(namespace, name, audience).await.unwrap();
+        setting.cluster.assume_role_with_web_identity(&outputs["ControllerRoleArn"], &token).await
+    };
+
+    let karpenter = session("karpenter", "karpenter", "sts.amazonaws.com").await.unwrap();
+    let karpenter = setting.cloud.sdk_config(karpenter);
+    let identity = aws_sdk_sts::Client::new(&karpenter).get_caller_identity().send().await.unwrap();
+    let arn = "arn:aws:sts::111122223333:assumed-role/KarpenterControllerRole-demo/web-identity";
+    assert_eq!(identity.arn(), Some(arn));
+    // What the role's policy grants, and nothing beside it.
+    aws_sdk_eks::Client::new(&karpenter).describe_cluster().name("demo").send().await.unwrap();
+    let roles = aws_sdk_iam::Client::new(&karpenter).list_roles().send().await;
+    assert_eq!(Error::aws("ListRoles")(roles.unwrap_err()).code(), Some("AccessDenied"));
+
+    for (namespace, name, audience) in [
+        ("karpenter", "another", "sts.amazonaws.com"),
+        ("kube-system", "karpenter", "sts.amazonaws.com"),
+        ("karpenter", "karpenter", "another.example.com"),
+    ] {
+        let error = session(namespace, name, audience).await.unwrap_err();
+        assert_eq!(error.code(), Some("AccessDenied"), "{namespace}/{name} for {audience}: {error:?}");
+    }
+}
+
+/// Updating the stack changes what was asked for; with nothing but a new Revision, nothing at all. Another name for
+/// the controller role replaces the resource, and nothing of the old one stays. Through all of it, and the deletion,
+/// the function calls what the template's execution role grants, and nothing is denied.
+#[tokio::test]
+async fn updates_change_what_is_asked_with_the_permissions_of_the_template() {
+    let mut setting = Setting::start(ClusterOptions::default()).await;
+    let before = setting.world().await;
+    setting.deployment.create().await.unwrap();
+    let created = setting.world().await;
+    let granted = granted(&created);
+
+    setting.deployment.set_tags(&BTreeMap::from([("team", "platform")])).unwrap();
+    setting.deployment.set("NodePolicyArns", MORE_POLICY);
+    assert!(!setting.update().await.is_empty());
+    let updated = setting.world().await;
+    let mut expected = json(&created, "role/KarpenterNodeRole-demo");
+    expected["tags"]["team"] = "platform".into();
+    let mut policies: Vec<_> = expected["attached"].as_array().unwrap().clone();
+    policies.insert(3, MORE_POLICY.into());
+    policies.sort_by_key(ToString::to_string);
+    expected["attached"] = policies.into();
+    assert_eq!(json(&updated, "role/KarpenterNodeRole-demo"), expected);
+    for name in ["role/KarpenterControllerRole-demo", "instance-profile/KarpenterNodeInstanceProfile-demo"] {
+        assert_eq!(json(&updated, name)["tags"]["team"], "platform", "{name}");
+    }
+
+    setting.deployment.set("Revision", "2");
+    let mark = setting.cloud.gateway().journal().mark();
+    let writes = setting.update().await;
+    assert!(writes.is_empty(), "{writes:?}");
+    assert!(!setting.cloud.gateway().journal().since(mark).is_empty(), "the function did not run");
+    updated.assert_same(&setting.world().await, "after a new Revision");
+
+    setting.deployment.set("ControllerRoleName", "another-controller");
+    setting.update().await;
+    let replaced = setting.world().await;
+    assert_eq!(replaced.get("role/KarpenterControllerRole-demo"), None);
+    assert!(replaced.get("role/another-controller").is_some());
+    assert_eq!(
+        setting.deployment.stack().outputs().await.unwrap()["ControllerRoleArn"],
+        "arn:aws:iam::111122223333:role/another-controller"
+    );
+    let node = setting.cluster.run_node("KarpenterNodeInstanceProfile-demo").await.unwrap();
+    setting.cluster.wait_admitted(&node.credentials).await.unwrap();
+
+    setting.deployment.delete().await.unwrap();
+    before.assert_same(&setting.world().await, "after the stack's deletion");
+
+    for call in setting.cloud.gateway().journal().calls().iter().filter(|call| call.service != "kubernetes") {
+        let action = format!("{}:{}", call.service, call.operation);
+        assert!(granted.contains(&action), "the template does not grant {action}: {call}");
+        assert_ne!(call.status, Some(403), "{call}");
+        assert!(!call.error_code.as_deref().is_some_and(|code| code.contains("Denied")), "{call}");
+    }
+}
+
+/// A Create that cannot succeed changes nothing: the stack's events say why and what to do, and its rollback leaves
+/// nothing to clean up.
+#[tokio::test]
+async fn a_create_that_is_refused_leaves_nothing_but_its_reason() {
+    let setting = Setting::start(ClusterOptions::default()).await;
+    let subnet = &setting.cluster.subnet_ids[1];
+    let tag = Tag::builder().key("karpenter.sh/discovery").value("another-cluster").build();
+    let ec2 = aws_sdk_ec2::Client::new(&setting.cloud.admin());
+    ec2.create_tags().resources(subnet).tags(tag).send().await.unwrap();
+    let before = setting.world().await;
+
+    let error = setting.deployment.create().await.unwrap_err();
+    let Error::Stack { status, reasons, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(status, "ROLLBACK_COMPLETE");
+    let reason = reasons.iter().find(|reason| reason.starts_with("KarpenterPrereqs: ")).unwrap();
+    for part in [subnet.as_str(), "another-cluster", "TagConflict"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    let writes = setting.cloud.gateway().journal().writes();
+    assert!(writes.is_empty(), "{writes:?}");
+    before.assert_same(&setting.world().await, "after the rollback");
+    setting.deployment.delete().await.unwrap();
+    before.assert_same(&setting.world().await, "after the deletion");
+}
+
+fn json(world: &World, name: &str) -> Value {
+    serde_json::from_str(world.get(name).unwrap_or_else(|| panic!("{name} is missing"))).unwrap()
+}
+
+/// The actions that the execution role's policy grants, as the template wrote it into the account.
+fn granted(world: &World) -> BTreeSet<String> {
+    let role = world.names().find(|name| name.contains("ExecutionRole")).unwrap();
+    let policies = json(world, role)["inline"].as_object().unwrap().clone();
+    let statements = policies.values().flat_map(|policy| policy["Statement"].as_array().unwrap().clone());
+    let actions = statements.flat_map(|statement| match &statement["Action"] {
+        Value::String(action) => vec![action.clone()],
+        actions => actions.as_array().unwrap().iter().map(|action| action.as_str().unwrap().to_owned()).collect(),
+    });
+    actions.collect()
+}
