@@ -145,6 +145,11 @@ impl Cloud {
         self.folder.path()
     }
 
+    /// Leaves the folder of logs where it is when the cloud goes: something went wrong, and it tells what.
+    pub fn keep_logs(&self) {
+        self.folder.keep();
+    }
+
     pub(crate) fn run_folder(&self) -> &Arc<RunFolder> {
         &self.folder
     }

@@ -1,7 +1,7 @@
 //! The stack that users deploy, `infra/template.yaml`, with the function that Cargo built.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -100,6 +100,30 @@ impl Deployment {
     fn parameters(&self) -> Vec<(&str, &str)> {
         self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
+}
+
+/// What the outputs must be of a stack whose parameters are those of [`Deployment::prepare`]: all but HelmValues and
+/// Warnings, which are texts.
+pub fn expected_outputs(cloud: &Cloud, cluster: &Cluster) -> BTreeMap<&'static str, String> {
+    let name = &cluster.name;
+    let arn = |kind: &str, of: &str| format!("arn:aws:iam::{}:{kind}/{of}-{name}", cloud.account());
+    let joined = |ids: BTreeSet<&String>| ids.into_iter().cloned().collect::<Vec<_>>().join(",");
+    BTreeMap::from([
+        ("ClusterName", name.clone()),
+        ("ClusterEndpoint", cluster.rewrite().endpoint.unwrap_or_default()),
+        ("NodeRoleName", format!("KarpenterNodeRole-{name}")),
+        ("NodeRoleArn", arn("role", "KarpenterNodeRole")),
+        ("InstanceProfileName", format!("KarpenterNodeInstanceProfile-{name}")),
+        ("InstanceProfileArn", arn("instance-profile", "KarpenterNodeInstanceProfile")),
+        ("ControllerRoleName", format!("KarpenterControllerRole-{name}")),
+        ("ControllerRoleArn", arn("role", "KarpenterControllerRole")),
+        ("OidcProviderArn", cluster.oidc_provider_arn.clone().unwrap_or_default()),
+        ("Namespace", "karpenter".to_owned()),
+        ("ServiceAccount", "karpenter".to_owned()),
+        ("NodeAccess", "AwsAuth".to_owned()),
+        ("SubnetIds", joined(cluster.node_groups.iter().flat_map(|group| &group.subnet_ids).collect())),
+        ("SecurityGroupIds", joined(cluster.node_groups.iter().flat_map(|group| &group.security_group_ids).collect())),
+    ])
 }
 
 const BUCKET: &str = "karpenter-prereqs-code";

@@ -7,8 +7,9 @@ use serde_json::Value;
 use crate::cloud::{Cloud, CloudOptions};
 use crate::cluster::{Cluster, ClusterOptions};
 use crate::error::Error;
-use crate::gateway::Call;
+use crate::gateway::{Answer as ServiceAnswer, Call, Effect, Hold, Installed, When};
 use crate::lambda::{Answer, Answers, Behaviour, Event, Function, FunctionOptions, Invocation, Resource};
+use crate::node::assume_role;
 use crate::tools;
 use crate::world::World;
 
@@ -34,6 +35,18 @@ pub const AWS_AUTH: &str = "\
 
 /// How long one invocation may take before it is killed: what the template gives the function is longer.
 const LIMIT: Duration = Duration::from_mins(2);
+
+/// How long AWS may take to end what a killed function had asked for.
+const SETTLE: Duration = Duration::from_secs(20);
+
+/// Where a run is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Before the service sees the call.
+    Before,
+    /// When the service has carried the call out, and before the function knows.
+    After,
+}
 
 /// A function that acts in a cloud with one cluster, driven event by event.
 pub struct Scenario {
@@ -83,24 +96,20 @@ impl Scenario {
         allow_everything(&cloud, &format!("{CLUSTER}-creator")).await?;
         let server = if tls { Some(cloud.pki().server("answers", &["localhost"])?.server_config()?) } else { None };
         let answers = Answers::start(server).await.map_err(Error::file("bind", "the port for answers"))?;
-        let creator = cluster.creator().await?;
-        let folder = cloud.folder().join("function");
-        std::fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
-        let function = Function::start(FunctionOptions {
-            account: cloud.account().to_owned(),
-            region: cloud.region().to_owned(),
-            credentials: (
-                creator.access_key_id().to_owned(),
-                creator.secret_access_key().to_owned(),
-                creator.session_token().map(str::to_owned),
-            ),
-            endpoint_url: Some(cloud.gateway().url().to_owned()),
-            ca_file: Some(cloud.pki().ca_path()),
-            ..FunctionOptions::new(tools::bootstrap()?, folder)
-        })
-        .await?;
+        let function = Function::start(options(&cloud, &cluster.creator_role_arn).await?).await?;
         let resource = Resource::new(cloud.account(), cloud.region(), "platform", "Prereqs").service_timeout(600);
         Ok(Self { cloud, cluster, answers, function, resource })
+    }
+
+    /// Another process takes the function's place: with the session of this role, and options changed so.
+    ///
+    /// # Errors
+    /// When there is no session, or the process does not come up.
+    pub async fn restart(&mut self, role_arn: &str, change: impl FnOnce(&mut FunctionOptions)) -> Result<(), Error> {
+        let mut options = options(&self.cloud, role_arn).await?;
+        change(&mut options);
+        self.function = Function::start(options).await?;
+        Ok(())
     }
 
     /// Sends an event and waits for its answer.
@@ -115,7 +124,11 @@ impl Scenario {
     ///
     /// # Errors
     /// When there is no answer.
-    pub async fn send_scripted(&mut self, event: &Event, script: impl IntoIterator<Item = Behaviour>) -> Result<Delivered, Error> {
+    pub async fn send_scripted(
+        &mut self,
+        event: &Event,
+        script: impl IntoIterator<Item = Behaviour>,
+    ) -> Result<Delivered, Error> {
         let url = self.answers.expect(event.ids());
         self.answers.script(&url, script);
         self.send_raw(&event.answered_at(&url), &url).await
@@ -135,6 +148,65 @@ impl Scenario {
         Ok(Delivered { answer, invocation, calls })
     }
 
+    /// Sends an event and cuts the function's power at a call, then waits until AWS has ended what was asked of it.
+    /// Whether it came to that: false when the run was over before.
+    ///
+    /// # Errors
+    /// When the function cannot be started, or a call does not end.
+    pub async fn send_cut(&mut self, event: &Event, at: When, cut: Cut) -> Result<bool, Error> {
+        let url = self.answers.expect(event.ids());
+        let hold = Hold::new();
+        let effect = match cut {
+            Cut::Before => Effect::HoldBefore(hold.clone()),
+            Cut::After => Effect::HoldAfter(hold.clone()),
+        };
+        let rule = self.cloud.gateway().rules().add(at, effect);
+        let event = event.answered_at(&url);
+        let ended = tokio::select! {
+            invocation = self.function.invoke(&event, LIMIT) => invocation.map(|_| false),
+            () = hold.reached() => Ok(true),
+        };
+        let settled = self.cloud.gateway().journal().settled(SETTLE).await;
+        rule.remove();
+        if settled {
+            ended
+        } else {
+            Err(Error::Unusable(format!("a call is still under way {SETTLE:?} after the cut")))
+        }
+    }
+
+    /// Lets CloudFormation show this of the resource and of its stack, until the rules are removed. The scenario's
+    /// events come of no real stack, so that it shows nothing otherwise.
+    pub fn cloudformation_shows(
+        &self,
+        physical_resource_id: &str,
+        resource_status: &str,
+        stack_status: &str,
+    ) -> [Installed; 2] {
+        let detail = format!(
+            "<DescribeStackResourceResponse><DescribeStackResourceResult><StackResourceDetail>\
+             <LogicalResourceId>{}</LogicalResourceId><PhysicalResourceId>{physical_resource_id}</PhysicalResourceId>\
+             <ResourceType>Custom::KarpenterPrereqs</ResourceType><ResourceStatus>{resource_status}</ResourceStatus>\
+             <LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp>\
+             </StackResourceDetail></DescribeStackResourceResult></DescribeStackResourceResponse>",
+            self.resource.logical_resource_id()
+        );
+        let stacks = format!(
+            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>platform</StackName>\
+             <StackId>{}</StackId><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{stack_status}</StackStatus>\
+             </member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
+            self.resource.stack_id()
+        );
+        let shows = |operation: &str, body: String| {
+            let rewrite = move |_: &Call, answer: &mut ServiceAnswer| {
+                answer.status = hyper::StatusCode::OK;
+                answer.body = body.clone().into();
+            };
+            self.cloud.gateway().rules().add(When::call("cloudformation", operation), Effect::rewrite(rewrite))
+        };
+        [shows("DescribeStackResource", detail), shows("DescribeStacks", stacks)]
+    }
+
     /// The world as it stands.
     ///
     /// # Errors
@@ -148,6 +220,12 @@ impl Delivered {
     /// The calls that could change something.
     pub fn writes(&self) -> Vec<&Call> {
         self.calls.iter().filter(|call| call.is_write()).collect()
+    }
+
+    /// The writes of ConfigMaps, in order: the verb, and the object of a create or update, the options of a delete.
+    pub fn config_map_writes(&self) -> Vec<(&str, Value)> {
+        let written = self.calls.iter().filter(|call| call.is_write() && call.service == "kubernetes");
+        written.map(|call| (call.operation.as_str(), serde_json::from_slice(&call.body).unwrap_or_default())).collect()
     }
 
     /// The answer of a success.
@@ -182,6 +260,25 @@ impl Delivered {
         assert!(writes.is_empty(), "{} writes:\n{}", writes.len(), writes.join("\n"));
         self
     }
+}
+
+/// What a function is started with that has a role's session, and calls AWS through the cloud's gateway.
+async fn options(cloud: &Cloud, role_arn: &str) -> Result<FunctionOptions, Error> {
+    let session = assume_role(&cloud.admin(), role_arn, "function").await?;
+    let folder = tempfile::Builder::new().prefix("function-").tempdir_in(cloud.folder());
+    let folder = folder.map_err(Error::file("make a folder in", cloud.folder()))?.keep();
+    Ok(FunctionOptions {
+        account: cloud.account().to_owned(),
+        region: cloud.region().to_owned(),
+        credentials: (
+            session.access_key_id().to_owned(),
+            session.secret_access_key().to_owned(),
+            session.session_token().map(str::to_owned),
+        ),
+        endpoint_url: Some(cloud.gateway().url().to_owned()),
+        ca_file: Some(cloud.pki().ca_path()),
+        ..FunctionOptions::new(tools::bootstrap()?, folder)
+    })
 }
 
 /// Lets a role do everything in its account.

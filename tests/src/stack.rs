@@ -110,6 +110,15 @@ impl Stack {
         Ok(stack.and_then(|stack| stack.stack_status).map(|status| status.as_str().to_owned()))
     }
 
+    /// The stack's id, or `None` if there is no stack of this name. Unlike the name it also finds the
+    /// events of a stack that is deleted.
+    ///
+    /// # Errors
+    /// [`Error::Aws`].
+    pub async fn id(&self) -> Result<Option<String>, Error> {
+        Ok(self.describe(&self.name).await?.and_then(|stack| stack.stack_id))
+    }
+
     /// The stack's outputs; none for a stack that does not exist.
     ///
     /// # Errors
@@ -129,6 +138,17 @@ impl Stack {
     /// [`Error::Aws`].
     pub async fn events(&self) -> Result<Vec<StackEvent>, Error> {
         self.events_of(&self.name).await
+    }
+
+    /// The events of the stack of this name or id, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Aws`].
+    pub async fn events_of(&self, stack: &str) -> Result<Vec<StackEvent>, Error> {
+        let events = self.client.describe_stack_events().stack_name(stack).into_paginator().items().send();
+        let mut events: Vec<_> = events.try_collect().await.map_err(Error::aws("DescribeStackEvents"))?;
+        events.reverse();
+        Ok(events)
     }
 
     /// The stack's resources.
@@ -179,13 +199,6 @@ impl Stack {
                 if error.code() == Some("ValidationError") { Ok(None) } else { Err(error) }
             }
         }
-    }
-
-    async fn events_of(&self, name: &str) -> Result<Vec<StackEvent>, Error> {
-        let events = self.client.describe_stack_events().stack_name(name).into_paginator().items().send();
-        let mut events: Vec<_> = events.try_collect().await.map_err(Error::aws("DescribeStackEvents"))?;
-        events.reverse();
-        Ok(events)
     }
 }
 

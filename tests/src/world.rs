@@ -1,7 +1,7 @@
 //! What stands in an account and a cluster, as text to compare and to show: all that the function may touch, and
 //! all that it must not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aws_config::SdkConfig;
@@ -16,6 +16,17 @@ use crate::error::Error;
 /// A snapshot: each thing's name, and all that is to be known of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct World(BTreeMap<String, String>);
+
+/// One thing that is not the same in two worlds.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// The thing's name.
+    pub name: &'a str,
+    /// All that was to be known of it; `None` when it was not there.
+    pub before: Option<&'a str>,
+    /// All that is to be known of it; `None` when it is there no more.
+    pub after: Option<&'a str>,
+}
 
 impl World {
     /// Reads roles, instance profiles, OIDC providers, and the tags of subnets and security groups of the account;
@@ -42,6 +53,41 @@ impl World {
     /// All that is to be known of one thing; `None` when it is not there.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// One thing as JSON: a role, a profile, tags.
+    ///
+    /// # Panics
+    /// When it is not there, or is a text of aws-auth.
+    #[track_caller]
+    pub fn json(&self, name: &str) -> Value {
+        let found = self.get(name).unwrap_or_else(|| panic!("there is no {name}"));
+        serde_json::from_str(found).unwrap_or_else(|error| panic!("{name} is no JSON: {error}"))
+    }
+
+    /// The same without the things whose names begin so.
+    #[must_use]
+    pub fn without(&self, prefix: &str) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|(name, _)| !name.starts_with(prefix))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        )
+    }
+
+    /// What is not the same in another world, thing by thing.
+    pub fn changes<'a>(&'a self, other: &'a Self) -> Vec<Change<'a>> {
+        let names: BTreeSet<_> = self.names().chain(other.names()).collect();
+        let changes = names.into_iter().map(|name| Change { name, before: self.get(name), after: other.get(name) });
+        changes.filter(|change| change.before != change.after).collect()
+    }
+
+    /// The same with one text in the place of another, wherever it stands.
+    #[must_use]
+    pub fn with_text(&self, text: &str, instead_of: &str) -> Self {
+        Self(self.0.iter().map(|(name, value)| (name.clone(), value.replace(instead_of, text))).collect())
     }
 
     /// The lines that differ, `-` before those of this world alone and `+` before those of the other; empty when
@@ -80,13 +126,19 @@ impl World {
         let mut profiles = iam.list_instance_profiles().into_paginator().items().send();
         while let Some(profile) = profiles.next().await {
             let name = profile.map_err(Error::aws("ListInstanceProfiles"))?.instance_profile_name;
-            let found = iam.get_instance_profile().instance_profile_name(&name).send().await.map_err(Error::aws("GetInstanceProfile"))?;
+            let found = iam
+                .get_instance_profile()
+                .instance_profile_name(&name)
+                .send()
+                .await
+                .map_err(Error::aws("GetInstanceProfile"))?;
             let Some(profile) = found.instance_profile else { continue };
             let roles: Vec<_> = profile.roles().iter().map(aws_sdk_iam::types::Role::role_name).collect();
             let value = json!({"path": profile.path(), "roles": roles, "tags": iam_tags(profile.tags())});
             self.insert(format!("instance-profile/{name}"), &value);
         }
-        let providers = iam.list_open_id_connect_providers().send().await.map_err(Error::aws("ListOpenIDConnectProviders"))?;
+        let providers =
+            iam.list_open_id_connect_providers().send().await.map_err(Error::aws("ListOpenIDConnectProviders"))?;
         for arn in providers.open_id_connect_provider_list().iter().filter_map(|provider| provider.arn()) {
             let call = iam.get_open_id_connect_provider().open_id_connect_provider_arn(arn);
             let provider = call.send().await.map_err(Error::aws("GetOpenIDConnectProvider"))?;
@@ -118,7 +170,8 @@ impl World {
             let metadata = json!({"annotations": map.metadata.annotations, "labels": map.metadata.labels});
             self.insert("aws-auth/metadata".to_owned(), &metadata);
             // Raw: each byte counts, and a person reads it line by line.
-            self.0.extend(map.data.unwrap_or_default().into_iter().map(|(key, text)| (format!("aws-auth/{key}"), text)));
+            self.0
+                .extend(map.data.unwrap_or_default().into_iter().map(|(key, text)| (format!("aws-auth/{key}"), text)));
         }
         Ok(())
     }
@@ -134,13 +187,25 @@ impl fmt::Display for World {
 async fn role_of(iam: &aws_sdk_iam::Client, name: &str) -> Result<Value, Error> {
     let found = iam.get_role().role_name(name).send().await.map_err(Error::aws("GetRole"))?;
     let role = found.role.ok_or(Error::Incomplete { operation: "GetRole", field: "Role" })?;
-    let attached = iam.list_attached_role_policies().role_name(name).send().await.map_err(Error::aws("ListAttachedRolePolicies"))?;
-    let mut attached: Vec<_> = attached.attached_policies().iter().filter_map(|policy| policy.policy_arn().map(str::to_owned)).collect();
+    let attached = iam
+        .list_attached_role_policies()
+        .role_name(name)
+        .send()
+        .await
+        .map_err(Error::aws("ListAttachedRolePolicies"))?;
+    let mut attached: Vec<_> =
+        attached.attached_policies().iter().filter_map(|policy| policy.policy_arn().map(str::to_owned)).collect();
     attached.sort();
     let mut inline = BTreeMap::new();
     let names = iam.list_role_policies().role_name(name).send().await.map_err(Error::aws("ListRolePolicies"))?;
     for policy in names.policy_names() {
-        let found = iam.get_role_policy().role_name(name).policy_name(policy).send().await.map_err(Error::aws("GetRolePolicy"))?;
+        let found = iam
+            .get_role_policy()
+            .role_name(name)
+            .policy_name(policy)
+            .send()
+            .await
+            .map_err(Error::aws("GetRolePolicy"))?;
         inline.insert(policy.clone(), decoded(found.policy_document()));
     }
     Ok(json!({

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::Tag;
 use local_cloud::{
-    Cloud, CloudOptions, Cluster, ClusterOptions, Deployment, Error, gateway::Call, scenario::AWS_AUTH, world::World,
+    Cloud, CloudOptions, Cluster, ClusterOptions, Deployment, Error, deployment::expected_outputs, gateway::Call,
+    scenario::AWS_AUTH, world::World,
 };
 use serde_json::Value;
 
@@ -50,33 +51,15 @@ async fn nodes_join_as_long_as_the_stack_stands() {
     assert_eq!(deployment.stack().status().await.unwrap().as_deref(), Some("CREATE_COMPLETE"));
 
     let outputs = deployment.stack().outputs().await.unwrap();
-    let role = |name: &str| format!("arn:aws:iam::111122223333:role/{name}");
-    for (output, value) in [
-        ("ClusterName", "demo"),
-        ("ClusterEndpoint", cluster.rewrite().endpoint.as_deref().unwrap()),
-        ("NodeRoleName", "KarpenterNodeRole-demo"),
-        ("NodeRoleArn", &role("KarpenterNodeRole-demo")),
-        ("InstanceProfileName", "KarpenterNodeInstanceProfile-demo"),
-        ("InstanceProfileArn", "arn:aws:iam::111122223333:instance-profile/KarpenterNodeInstanceProfile-demo"),
-        ("ControllerRoleName", "KarpenterControllerRole-demo"),
-        ("ControllerRoleArn", &role("KarpenterControllerRole-demo")),
-        ("OidcProviderArn", cluster.oidc_provider_arn.as_deref().unwrap()),
-        ("Namespace", "karpenter"),
-        ("ServiceAccount", "karpenter"),
-        ("NodeAccess", "AwsAuth"),
-    ] {
+    for (output, value) in expected_outputs(&cloud, &cluster) {
         assert_eq!(outputs[output], value, "{output}");
     }
-    let ids = |output: &str| outputs[output].split(',').map(str::to_owned).collect::<BTreeSet<_>>();
-    assert_eq!(ids("SubnetIds"), cluster.subnet_ids.iter().cloned().collect());
-    let groups = cluster.node_groups.iter().flat_map(|group| group.security_group_ids.clone()).collect();
-    assert_eq!(ids("SecurityGroupIds"), groups);
     let helm: Value = yaml_serde::from_str(&outputs["HelmValues"]).unwrap();
     assert_eq!(
         helm["serviceAccount"]["annotations"]["eks.amazonaws.com/role-arn"],
         outputs["ControllerRoleArn"].as_str()
     );
-    assert!(outputs["Warnings"].contains("KarpenterVersion"), "{}", outputs["Warnings"]);
+    assert!(outputs["Warnings"].contains("ec2:TerminateInstances"), "{}", outputs["Warnings"]);
 
     let node = cluster.run_node(&outputs["InstanceProfileName"]).await.unwrap();
     let identity = cluster.wait_admitted(&node.credentials).await.unwrap();
@@ -139,15 +122,15 @@ async fn updates_change_what_is_asked_with_the_permissions_of_the_template() {
     setting.deployment.set("NodePolicyArns", MORE_POLICY);
     assert!(!setting.update().await.is_empty());
     let updated = setting.world().await;
-    let mut expected = json(&created, "role/KarpenterNodeRole-demo");
+    let mut expected = created.json("role/KarpenterNodeRole-demo");
     expected["tags"]["team"] = "platform".into();
     let mut policies: Vec<_> = expected["attached"].as_array().unwrap().clone();
     policies.insert(3, MORE_POLICY.into());
     policies.sort_by_key(ToString::to_string);
     expected["attached"] = policies.into();
-    assert_eq!(json(&updated, "role/KarpenterNodeRole-demo"), expected);
+    assert_eq!(updated.json("role/KarpenterNodeRole-demo"), expected);
     for name in ["role/KarpenterControllerRole-demo", "instance-profile/KarpenterNodeInstanceProfile-demo"] {
-        assert_eq!(json(&updated, name)["tags"]["team"], "platform", "{name}");
+        assert_eq!(updated.json(name)["tags"]["team"], "platform", "{name}");
     }
 
     setting.deployment.set("Revision", "2");
@@ -205,14 +188,10 @@ async fn a_create_that_is_refused_leaves_nothing_but_its_reason() {
     before.assert_same(&setting.world().await, "after the deletion");
 }
 
-fn json(world: &World, name: &str) -> Value {
-    serde_json::from_str(world.get(name).unwrap_or_else(|| panic!("{name} is missing"))).unwrap()
-}
-
 /// The actions that the execution role's policy grants, as the template wrote it into the account.
 fn granted(world: &World) -> BTreeSet<String> {
     let role = world.names().find(|name| name.contains("ExecutionRole")).unwrap();
-    let policies = json(world, role)["inline"].as_object().unwrap().clone();
+    let policies = world.json(role)["inline"].as_object().unwrap().clone();
     let statements = policies.values().flat_map(|policy| policy["Statement"].as_array().unwrap().clone());
     let actions = statements.flat_map(|statement| match &statement["Action"] {
         Value::String(action) => vec![action.clone()],

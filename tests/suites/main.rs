@@ -4,5 +4,6 @@
 
 mod end_to_end;
 mod gateway;
+mod generations;
 mod lifecycle;
 mod local_cloud;

@@ -1,8 +1,8 @@
 //! The ConfigMap around [`aws_auth`](crate::aws_auth)'s text: who put the entry there, and what stood there before.
 //!
 //! Each generation annotates the ConfigMap with its mark, the value being the role's ARN. The entry goes with the
-//! last mark that names it. Where the list was empty before the first entry, one more annotation keeps what stood
-//! there, so that the last entry to go leaves it as it was.
+//! last mark that names it. Where the first entry takes the place of an empty value that its removal would not bring
+//! back, one more annotation keeps what stood there, so that the last entry to go leaves it as it was.
 
 use crate::aws_auth::{self, AwsAuthError, NodeEntry, Presence};
 use crate::observed::ConfigMap;
@@ -47,12 +47,14 @@ pub enum Edit {
     Delete,
 }
 
-/// What stood in `mapRoles` before the first entry of ours, where that was an empty list.
+/// What stood in `mapRoles` before the first entry of ours, where that was an empty value.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Before {
     config_map: bool,
     map_roles: Option<String>,
+    /// What the last removal leaves if nobody else has written there; what differs from it is theirs, and stays.
+    emptied: String,
 }
 
 /// What the change asks to write, given what is there (`None`: no ConfigMap).
@@ -80,12 +82,15 @@ fn admit(current: Option<&ConfigMap>, mark: &Mark, entry: &NodeEntry, own: bool)
         Presence::Equal if !own && !noted => return Ok(Edit::None),
         Presence::Equal => {}
         Presence::Absent => {
+            let edited = aws_auth::insert(map.map_roles.as_deref(), entry)?;
             if aws_auth::is_empty_list(map.map_roles.as_deref())? && !map.annotations.contains_key(BEFORE_KEY) {
-                let before = Before { config_map: current.is_some(), map_roles: map.map_roles.clone() };
-                let text = serde_json::to_string(&before).unwrap_or_default();
-                map.annotations.insert(BEFORE_KEY.to_owned(), text);
+                let emptied = aws_auth::remove(&edited, entry)?;
+                if map.map_roles.as_ref() != Some(&emptied) {
+                    let before = Before { config_map: current.is_some(), map_roles: map.map_roles.clone(), emptied };
+                    map.annotations.insert(BEFORE_KEY.to_owned(), serde_json::to_string(&before).unwrap_or_default());
+                }
             }
-            map.map_roles = Some(aws_auth::insert(map.map_roles.as_deref(), entry)?);
+            map.map_roles = Some(edited);
         }
     }
     map.annotations.insert(mark.key().to_owned(), entry.rolearn().to_owned());
@@ -111,25 +116,14 @@ fn expel(current: &ConfigMap, ours: &BTreeSet<Mark>, own: Option<&NodeEntry>) ->
     }
     let last_out = marks(&map.annotations).next().is_none();
     map.map_roles = text;
-    if last_out
-        && let Some(note) = map.annotations.remove(BEFORE_KEY)
-        && let Some(edit) = restore(&mut map, &note)?
-    {
-        return Ok(edit);
+    if last_out && let Some(note) = map.annotations.remove(BEFORE_KEY) {
+        let before = serde_json::from_str::<Before>(&note).ok();
+        if let Some(before) = before.filter(|before| map.map_roles.as_ref() == Some(&before.emptied)) {
+            if !before.config_map && !map.has_more && map.annotations.is_empty() {
+                return Ok(Edit::Delete);
+            }
+            map.map_roles = before.map_roles;
+        }
     }
     Ok(if map == *current { Edit::None } else { Edit::Replace(map) })
-}
-
-/// Puts back what stood there, if nobody has added an entry since.
-fn restore(map: &mut ConfigMap, note: &str) -> Result<Option<Edit>, AwsAuthError> {
-    let Ok(before) = serde_json::from_str::<Before>(note) else { return Ok(None) };
-    if !aws_auth::is_empty_list(map.map_roles.as_deref())? {
-        return Ok(None);
-    }
-    let untouched = !map.has_more && map.annotations.is_empty();
-    if !before.config_map && untouched {
-        return Ok(Some(Edit::Delete));
-    }
-    map.map_roles = before.map_roles;
-    Ok(None)
 }

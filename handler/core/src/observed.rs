@@ -1,6 +1,6 @@
 //! What was read, as data: the world as far as a plan depends on it.
 
-use crate::ownership::{Mark, Tags};
+use crate::ownership::Tags;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,20 +27,6 @@ pub struct Observed {
     pub access_entry_type: Option<String>,
     /// The managed policies that the properties name, no role carries yet, and IAM does not know.
     pub unknown_policies: BTreeSet<String>,
-}
-
-impl Observed {
-    /// Whether a role, the profile, a subnet or a security group carries one of these marks.
-    ///
-    /// An entry of ours in aws-auth is written after the first of them and removed before the last, so where this
-    /// is false there is none.
-    pub fn carries_any(&self, marks: &BTreeSet<Mark>) -> bool {
-        let roles = [&self.node_role, &self.controller_role].into_iter().flatten().map(|role| &role.tags);
-        let profile = self.instance_profile.iter().map(|profile| &profile.tags);
-        let tagged = self.discovery.subnets.values().chain(self.discovery.security_groups.values());
-        let carries = |tags: &Tags| marks.iter().any(|mark| tags.contains_key(mark.key()) || tags.contains_key(&mark.former_key()));
-        roles.chain(profile).chain(tagged).any(carries)
-    }
 }
 
 /// An EKS cluster.

@@ -11,6 +11,10 @@ const ANSWER_MOST: Duration = Duration::from_secs(15);
 /// The most that is kept back for taking a failed replacement back.
 const UNDO_MOST: Duration = Duration::from_secs(90);
 
+/// The longest wait for CloudFormation's word on whether an operation is still wanted: without a way to it, as in a
+/// VPC that has no endpoint for it, the event's date decides.
+const QUESTION_MOST: Duration = Duration::from_secs(15);
+
 /// The longest wait for what heals with time: fresh IAM objects and permissions.
 const PATIENCE_MOST: Duration = Duration::from_mins(1);
 
@@ -25,11 +29,13 @@ pub(crate) struct Budget {
     pub(crate) answer: Instant,
     /// How long to wait for what heals with time.
     pub(crate) patience: Duration,
+    /// How long to wait for CloudFormation's word.
+    pub(crate) question: Duration,
 }
 
 impl Budget {
-    /// Divides the time until the earlier of Lambda's deadline and the moment CloudFormation gives up. A moment that
-    /// has passed leaves the answer a second all the same: late, it harms nobody.
+    /// Divides the time until the earlier of Lambda's deadline and the moment CloudFormation gives up. When it has
+    /// given up already, only a Delete is still carried out, and nothing but Lambda's deadline ends that.
     pub(crate) fn new(lambda_deadline: SystemTime, envelope: &Envelope) -> Self {
         const LEAST: Duration = Duration::from_secs(1);
         let now = SystemTime::now();
@@ -37,13 +43,14 @@ impl Budget {
         let until_given_up = envelope
             .given_up_at()
             .map(|at| UNIX_EPOCH + Duration::from_secs(u64::try_from(at).unwrap_or_default()))
-            .map(|at| at.duration_since(now).unwrap_or(LEAST));
+            .and_then(|at| at.duration_since(now).ok());
         let whole = until_given_up.map_or(until_lambda, |other| other.min(until_lambda)).max(LEAST);
         // Lambda's clock stops the process; a last sliver is for the way back to it.
         let answer = Instant::now() + whole.mul_f64(0.98);
         let undo = answer - (whole / 6).min(ANSWER_MOST);
         let work = undo - (whole / 5).min(UNDO_MOST);
-        Self { work, undo, answer, patience: (whole / 5).min(PATIENCE_MOST) }
+        let (patience, question) = ((whole / 5).min(PATIENCE_MOST), (whole / 10).min(QUESTION_MOST));
+        Self { work, undo, answer, patience, question }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::apply::Progress;
 use crate::aws::Clients;
 use crate::budget::{Budget, unix_now};
 use crate::error::{Error, chain};
+use crate::log::millis;
 use crate::reply::{self, Undelivered};
 use aws_config::SdkConfig;
 use futures::FutureExt as _;
@@ -72,7 +73,7 @@ pub async fn handle(event: LambdaEvent<Value>, function: &Function) -> Result<()
     let body = answer::body(&envelope, &id, &outcome);
     let status = if failed.is_some() { "FAILED" } else { "SUCCESS" };
     let delivered = reply::put(&function.http, &envelope.response_url, &body, budget.answer).await;
-    let ms = begun.elapsed().as_millis();
+    let ms = millis(begun.elapsed());
     tracing::info!(status, reason = failed, physical_resource_id = id, delivered = delivered.is_ok(), ms, "outcome");
     delivered.map_err(Unanswered::Undelivered).inspect_err(logged)
 }

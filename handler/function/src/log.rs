@@ -1,5 +1,6 @@
 //! JSON lines to standard output, and nothing in them that is secret.
 
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 /// The crates whose lines follow the level that is asked for. Others may print requests whole, with tokens and
@@ -19,4 +20,9 @@ pub fn install(level: Option<&str>) {
         .with_env_filter(filter)
         .with_target(false)
         .init();
+}
+
+/// Milliseconds, as a number that a log's readers can sum up.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

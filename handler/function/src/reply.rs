@@ -6,6 +6,13 @@ use reqwest::{Client, StatusCode, header, redirect};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The longest wait for one PUT: S3 takes these few bytes at once, or not at all.
+const ATTEMPT_MOST: Duration = Duration::from_secs(10);
+
+/// The longest waits after the first PUT that failed, and between any two: CloudFormation waits, and so do people.
+const FIRST_DELAY_MOST: Duration = Duration::from_millis(500);
+const DELAY_MOST: Duration = Duration::from_secs(10);
+
 /// Why the answer did not arrive.
 #[derive(Debug, thiserror::Error)]
 pub enum Undelivered {
@@ -38,7 +45,7 @@ pub(crate) fn client() -> Result<Client, reqwest::Error> {
 pub(crate) async fn put(client: &Client, url: &ResponseUrl, body: &str, until: Instant) -> Result<(), Undelivered> {
     let left = until.saturating_duration_since(Instant::now());
     // A PUT that hangs leaves time for others.
-    let attempt = (left / 4).max(Duration::from_millis(200));
+    let attempt = (left / 4).clamp(Duration::from_millis(200), ATTEMPT_MOST);
     let put = || async {
         // In the older form of the URL the content type is part of what was signed, and it was signed empty.
         let request = client.put(url.expose()).header(header::CONTENT_TYPE, "").timeout(attempt).body(body.to_owned());
@@ -46,12 +53,12 @@ pub(crate) async fn put(client: &Client, url: &ResponseUrl, body: &str, until: I
         if response.status().is_success() { Ok(()) } else { Err(Undelivered::Status(response.status())) }
     };
     let backoff = ExponentialBuilder::new()
-        .with_min_delay(left / 200)
-        .with_max_delay(left / 10)
+        .with_min_delay((left / 200).min(FIRST_DELAY_MOST))
+        .with_max_delay((left / 10).min(DELAY_MOST))
         .without_max_times()
         .with_jitter();
     let retried = put.retry(backoff).notify(|error, after| {
-        tracing::warn!(error = crate::error::chain(error), after_ms = after.as_millis(), "the answer is sent again");
+        tracing::warn!(error = crate::error::chain(error), after_ms = crate::log::millis(after), "the answer is sent again");
     });
     tokio::time::timeout_at(until, retried).await.unwrap_or(Err(Undelivered::OutOfTime))
 }

@@ -221,7 +221,7 @@ fn namespace(service: &str) -> &'static str {
 const XML: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
 
 /// Recognisable in a message or a log as one that the gateway gave.
-const REQUEST_ID: &str = "00000000-0000-4000-8000-9a7e3a900000";
+pub(crate) const REQUEST_ID: &str = "00000000-0000-4000-8000-9a7e3a900000";
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,12 @@
 //! What AWS refuses on sight: names that are too long, tags that are too many or reserved, managed
-//! policies that do not exist.
+//! policies that do not exist; and the managed policies that do.
 
-use super::{answer::Refusal, call::Call};
+use hyper::StatusCode;
+
+use super::{
+    answer::{Answer, REQUEST_ID, Refusal},
+    call::Call,
+};
 
 /// What can be refused on sight.
 pub(crate) fn by_itself(call: &Call) -> Option<Refusal> {
@@ -38,7 +43,7 @@ fn too_long(call: &Call) -> Option<Refusal> {
 
 fn unknown_managed_policy(call: &Call) -> Option<Refusal> {
     let arn = match call.operation.as_str() {
-        "AttachRolePolicy" => call.param("PolicyArn"),
+        "AttachRolePolicy" | "GetPolicy" => call.param("PolicyArn"),
         "CreateRole" | "PutRolePermissionsBoundary" => call.param("PermissionsBoundary"),
         _ => None,
     }?;
@@ -47,6 +52,24 @@ fn unknown_managed_policy(call: &Call) -> Option<Refusal> {
         let message = format!("Policy {arn} does not exist or is not attachable.");
         Refusal::new(404, "NoSuchEntity", message)
     })
+}
+
+/// `GetPolicy` of a managed policy that AWS has and `MiniStack` does not: it is told to be there.
+pub(crate) fn complete(call: &Call, answer: &mut Answer) {
+    if !call.is("iam", "GetPolicy") || answer.status != StatusCode::NOT_FOUND {
+        return;
+    }
+    let Some((arn, name)) = call.param("PolicyArn").and_then(|arn| Some((arn, arn.split_once(":iam::aws:policy/")?.1))) else {
+        return;
+    };
+    answer.status = StatusCode::OK;
+    answer.body = format!(
+        "<GetPolicyResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetPolicyResult><Policy>\
+         <PolicyName>{}</PolicyName><Arn>{arn}</Arn><IsAttachable>true</IsAttachable></Policy></GetPolicyResult>\
+         <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></GetPolicyResponse>",
+        name.rsplit('/').next().unwrap_or(name),
+    )
+    .into();
 }
 
 pub(crate) fn too_many_tags(quota: &str) -> Refusal {

@@ -111,6 +111,7 @@ impl Gateway {
             strict: Some(Strict::default()),
             rewrite: Some(Arc::new(move |call: &Call, answer: &mut Answer| {
                 rewritten.rewrite(call, answer);
+                limits::complete(call, answer);
             })),
         });
         let url = bound.url(tls.is_some());

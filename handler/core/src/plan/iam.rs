@@ -18,7 +18,7 @@ const POLICIES_MAX: usize = 10;
 /// The steps that others may need.
 #[derive(Debug, Default)]
 pub(super) struct Roles {
-    /// The creation of the node role, if it is planned.
+    /// What makes the node role this generation's, if it is planned.
     pub(super) node_role_ready: Option<StepId>,
 }
 
@@ -108,7 +108,8 @@ fn controller_role(aim: Aim<'_>, found: Option<&Role>, issuer: &str, plan: &mut 
     }
 }
 
-/// Plans one role; gives its creation, if that is planned.
+/// Plans one role; gives the step that makes it this generation's, if one is needed: its creation, or its mark. A
+/// release knows by the mark what to take back, so whatever is done to the role comes after it.
 fn role(aim: Aim<'_>, wanted: &Wanted<'_>, found: Option<&Role>, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Option<StepId> {
     let name = wanted.name.to_owned();
     let ready = match found {
@@ -126,17 +127,15 @@ fn role(aim: Aim<'_>, wanted: &Wanted<'_>, found: Option<&Role>, plan: &mut Plan
                 refusals.push(refusal);
                 return None;
             }
-            if !policy::same(&found.trust, &wanted.trust) {
-                plan.add(Step::UpdateAssumeRolePolicy { name: name.clone(), trust: wanted.trust.clone() }, None);
-            }
             let (add, remove) = tag_changes(aim, &wanted.tags, &found.tags);
             refusals.extend(too_many_tags("role", &name, &found.tags, &add, &remove));
             // A full object takes a tag only when another has gone.
             let untagged = (!remove.is_empty()).then(|| plan.add(Step::UntagRole { name: name.clone(), keys: remove }, None));
-            if !add.is_empty() {
-                plan.add(Step::TagRole { name, tags: add }, untagged);
+            let tagged = (!add.is_empty()).then(|| plan.add(Step::TagRole { name: name.clone(), tags: add }, untagged));
+            if !policy::same(&found.trust, &wanted.trust) {
+                plan.add(Step::UpdateAssumeRolePolicy { name, trust: wanted.trust.clone() }, tagged);
             }
-            None
+            tagged
         }
     };
     attachments(wanted, found, ready, plan, refusals);

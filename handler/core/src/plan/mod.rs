@@ -60,6 +60,10 @@ pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused>
     let mut plan = Plan::default();
     let mut warnings = vec![baseline::WARNING.to_owned()];
     let issuer = sound_issuer(aim.spec, observed, &mut refusals);
+    if !observed.cluster.as_ref().is_some_and(is_usable) {
+        // What else could be said would only follow from that.
+        return Err(Refused(refusals));
+    }
     let roles = iam::converge(aim, observed, issuer, &mut plan, &mut refusals);
     refusals.extend(unknown_policies(aim.spec, observed));
     let tags = tags::converge(aim, &observed.discovery, &mut plan, &mut refusals, &mut warnings);

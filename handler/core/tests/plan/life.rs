@@ -67,23 +67,24 @@ impl Resource {
         match self.plan(world, spec, old) {
             Err(refused) if refused.0.is_empty() => Err(fault("a refusal says nothing", world)),
             Err(_) => Ok(None),
-            Ok(converged) => {
-                let after = carried_out(&converged.plan, world, spec, run)?;
-                if run.cut.is_none() {
-                    let again = self.plan(&after, spec, old).map_err(|refused| fault(&format!("what was made is refused: {refused}"), &after))?;
-                    nothing_left(&again.plan, &after)?;
-                }
-                Ok(Some(after))
-            }
+            Ok(converged) => self.converged(&converged.plan, world, spec, old, run).map(Some),
         }
     }
 
     /// Converges where nothing may stand in the way.
     pub(crate) fn converge(&self, world: &World, spec: &Spec, old: Option<&Spec>, run: Run<'_>) -> Result<World, TestCaseError> {
-        if let Err(refused) = self.plan(world, spec, old) {
-            return Err(fault(&format!("refused: {refused}"), world));
+        let converged = self.plan(world, spec, old).map_err(|refused| fault(&format!("refused: {refused}"), world))?;
+        self.converged(&converged.plan, world, spec, old, run)
+    }
+
+    /// Carries out, and looks whether a second run would do anything.
+    fn converged(&self, plan: &Plan, world: &World, spec: &Spec, old: Option<&Spec>, run: Run<'_>) -> Result<World, TestCaseError> {
+        let after = carried_out(plan, world, spec, run)?;
+        if run.cut.is_none() {
+            let again = self.plan(&after, spec, old).map_err(|refused| fault(&format!("what was made is refused: {refused}"), &after))?;
+            nothing_left(&again.plan, &after)?;
         }
-        self.try_converge(world, spec, old, run).map(Option::unwrap_or_default)
+        Ok(after)
     }
 
     /// Takes the generation of that spec away; nothing may stand in the way.

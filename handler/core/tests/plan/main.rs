@@ -4,6 +4,7 @@
 mod aws;
 mod cut;
 mod life;
+mod meanwhile;
 mod model;
 mod moments;
 mod properties;

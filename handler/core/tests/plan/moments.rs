@@ -6,7 +6,7 @@ use crate::properties::{STACK, in_place, replacing, spec};
 use crate::worlds::worlds;
 use crate::{orders, prove};
 use karpenter_prereqs_core::names::without_path;
-use karpenter_prereqs_core::spec::{NODE_POLICIES, NodeRole, Spec};
+use karpenter_prereqs_core::spec::{NODE_POLICIES, NodeAccess, NodeRole, Spec};
 use std::collections::BTreeSet;
 
 /// What a generation lives by, as far as it stands.
@@ -19,18 +19,17 @@ enum Support {
     PassRole,
 }
 
-/// What stands of a generation: `tags` may be those of more than one spec, of which one is enough.
-fn support(world: &World, spec: &Spec, tags: &[&Spec]) -> BTreeSet<Support> {
+/// What stands of a generation. Of these resources each counts that has the tag of one of `tags`.
+fn support(world: &World, spec: &Spec, ids: &BTreeSet<String>, tags: &[&Spec]) -> BTreeSet<Support> {
     let mut support = BTreeSet::new();
-    for (id, found) in &world.resources {
-        let leads_here = |spec: &&&Spec| found.get(&spec.discovery_tag.key) == Some(&spec.discovery_tag.value);
-        if tags.iter().any(|spec| leads_here(&spec)) {
+    for (id, found) in world.resources.iter().filter(|(id, _)| ids.contains(*id)) {
+        if tags.iter().any(|spec| found.get(&spec.discovery_tag.key) == Some(&spec.discovery_tag.value)) {
             support.insert(Support::Tag { id: id.clone() });
         }
     }
     let arn = spec.node_role_arn();
     let map_roles = world.clusters.get(&spec.cluster_name).and_then(|eks| eks.aws_auth.as_ref()?.map_roles.as_ref());
-    if map_roles.is_some_and(|text| text.contains(&without_path(&arn))) {
+    if spec.node_access != NodeAccess::None && map_roles.is_some_and(|text| text.contains(&without_path(&arn))) {
         support.insert(Support::Entry);
     }
     if let (NodeRole::Made { .. }, Some(role)) = (&spec.node_role, world.role(spec.node_role_name())) {
@@ -54,6 +53,13 @@ fn all_of(needed: &BTreeSet<Support>, there: &BTreeSet<Support>) -> Result<(), S
     if missing.is_empty() { Ok(()) } else { Err(format!("{missing:?} is gone")) }
 }
 
+/// The subnets and security groups that carry the tag of a generation that stands.
+fn carrying(resource: &Resource, world: &World, spec: &Spec) -> BTreeSet<String> {
+    let stands = resource.plan(world, spec, None).map(|converged| (converged.subnet_ids, converged.security_group_ids));
+    let (subnet_ids, security_group_ids) = stands.unwrap_or_default();
+    subnet_ids.into_iter().chain(security_group_ids).collect()
+}
+
 /// What both the old and the new properties want is never gone, and a discovery tag never missing between the two.
 #[test]
 fn an_update_in_place_cuts_nobody_off() {
@@ -61,8 +67,10 @@ fn an_update_in_place_cuts_nobody_off() {
         let (resource, old, new) = (Resource::of(STACK, "Prereqs"), spec(&old), spec(&new));
         let Some(before) = resource.try_converge(&world, &old, None, Run::whole(&one))? else { return Ok(false) };
         let Some(after) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else { return Ok(false) };
-        let needed: BTreeSet<_> = support(&before, &old, &[&old]).into_iter().filter(|it| support(&after, &new, &[&new]).contains(it)).collect();
-        let always = |world: &World| all_of(&needed, &support(world, &new, &[&old, &new]));
+        let ids = carrying(&resource, &after, &new);
+        let wanted = support(&after, &new, &ids, &[&new]);
+        let needed: BTreeSet<_> = support(&before, &old, &ids, &[&old]).into_iter().filter(|it| wanted.contains(it)).collect();
+        let always = |world: &World| all_of(&needed, &support(world, &new, &ids, &[&old, &new]));
         resource.converge(&before, &new, Some(&old), Run::whole(&other).always(&always))?;
         Ok(true)
     });
@@ -75,9 +83,10 @@ fn one_generation_never_takes_what_the_other_lives_by() {
         let (resource, old, new) = (Resource::of(STACK, "Prereqs"), spec(&old), spec(&new));
         let Some(before) = resource.try_converge(&world, &old, None, Run::whole(&one))? else { return Ok(false) };
         let Some(both) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else { return Ok(false) };
-        let (of_old, of_new) = (support(&before, &old, &[&old]), support(&both, &new, &[&new]));
-        let old_stands = |world: &World| all_of(&of_old, &support(world, &old, &[&old]));
-        let new_stands = |world: &World| all_of(&of_new, &support(world, &new, &[&new]));
+        let (ids_of_old, ids_of_new) = (carrying(&resource, &before, &old), carrying(&resource, &both, &new));
+        let (of_old, of_new) = (support(&before, &old, &ids_of_old, &[&old]), support(&both, &new, &ids_of_new, &[&new]));
+        let old_stands = |world: &World| all_of(&of_old, &support(world, &old, &ids_of_old, &[&old]));
+        let new_stands = |world: &World| all_of(&of_new, &support(world, &new, &ids_of_new, &[&new]));
         resource.converge(&before, &new, Some(&old), Run::whole(&other).always(&old_stands))?;
         resource.release(&both, &old, Run::whole(&one).always(&new_stands))?;
         resource.release(&both, &new, Run::whole(&one).always(&old_stands))?;

@@ -8,7 +8,7 @@ use karpenter_prereqs_core::config_map::{self, Change, Edit};
 use std::time::Duration;
 
 /// Carries the change out. Others write the ConfigMap too (EKS does whenever a node group comes or goes), so every
-/// write is bound to what was read.
+/// write is bound to what was read. An answer that was lost is found out by the next read.
 pub(super) async fn edit(apply: &Apply<'_>, change: &Change) -> Result<(), Error> {
     let Some(kubernetes) = apply.kubernetes else { return Ok(()) };
     let attempt = || attempt(kubernetes, change);
@@ -20,8 +20,8 @@ pub(super) async fn edit(apply: &Apply<'_>, change: &Change) -> Result<(), Error
         .with_jitter();
     attempt
         .retry(backoff)
-        .when(|error| matches!(error, Error::Cluster(ClusterError::Contended)))
-        .notify(|_, _| tracing::info!("kube-system/aws-auth was changed by somebody else meanwhile: it is read again"))
+        .when(|error| matches!(error, Error::Cluster(ClusterError::Contended | ClusterError::Unreachable { .. })))
+        .notify(|error, _| tracing::info!(error = error.reason(), "kube-system/aws-auth is read again"))
         .await
 }
 

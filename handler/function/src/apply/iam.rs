@@ -3,6 +3,7 @@
 use super::Apply;
 use crate::aws::iam;
 use crate::error::{AwsError, Error};
+use crate::log::millis;
 use backon::{ExponentialBuilder, Retryable as _};
 use karpenter_prereqs_core::ownership::{Tags, marks};
 use karpenter_prereqs_core::plan::Step;
@@ -21,7 +22,7 @@ pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<
         .with_total_delay(Some(apply.budget.patience))
         .with_jitter();
     let notify = |error: &AwsError, after: Duration| {
-        tracing::info!(step = %step, %error, after_ms = after.as_millis(), "not settled yet: tried again");
+        tracing::info!(step = %step, %error, after_ms = millis(after), "not settled yet: tried again");
     };
     let result = call.retry(backoff).when(heals).notify(notify).await;
     match result {

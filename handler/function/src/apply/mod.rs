@@ -8,11 +8,12 @@ use crate::aws::Clients;
 use crate::budget::Budget;
 use crate::cluster::Kubernetes;
 use crate::error::Error;
+use crate::log::millis;
 use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use karpenter_prereqs_core::ownership::Mark;
 use karpenter_prereqs_core::plan::{Plan, Step, StepId};
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// How many steps run at once: IAM's throttles allow some twenty writes in a burst.
@@ -29,30 +30,52 @@ pub(crate) struct Apply<'a> {
     pub(crate) progress: &'a Progress,
 }
 
-/// What is going on, for the message when time runs out.
+/// What is going on, for the message when time runs out; and what a failure may take back.
 #[derive(Debug, Default)]
-pub(crate) struct Progress(Mutex<Vec<String>>);
+pub(crate) struct Progress(Mutex<Going>);
+
+#[derive(Debug, Default)]
+struct Going {
+    on: Vec<String>,
+    begun: bool,
+    stood: bool,
+}
 
 impl Progress {
     /// One thing is going on, instead of all before.
     pub(crate) fn set(&self, what: &str) {
-        *self.lock() = vec![what.to_owned()];
+        self.lock().on = vec![what.to_owned()];
     }
 
     /// What is going on, in words.
     pub(crate) fn shown(&self) -> String {
-        self.lock().join(", ")
+        self.lock().on.join(", ")
+    }
+
+    /// The generation that the run is for stood before it: by an earlier event, or an earlier run of this one.
+    pub(crate) fn set_stood(&self, stood: bool) {
+        self.lock().stood = stood;
+    }
+
+    /// Whether what stands of the generation by now is this run's own work, and goes again when it fails. One that
+    /// stood before may be the very one that a rollback goes back to.
+    pub(crate) fn is_own_work(&self) -> bool {
+        let going = self.lock();
+        going.begun && !going.stood
     }
 
     fn begin(&self, step: &Step) {
-        self.lock().push(step.to_string());
+        let mut going = self.lock();
+        going.begun = true;
+        going.on.push(step.to_string());
     }
 
     fn end(&self, step: &Step) {
-        self.lock().retain(|going| *going != step.to_string());
+        let step = step.to_string();
+        self.lock().on.retain(|on| *on != step);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+    fn lock(&self) -> MutexGuard<'_, Going> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -98,7 +121,7 @@ impl Apply<'_> {
         self.progress.begin(step);
         let result = self.step(step, fresh).await;
         self.progress.end(step);
-        let ms = begun.elapsed().as_millis();
+        let ms = millis(begun.elapsed());
         match &result {
             Ok(()) => tracing::info!(step = %step, ms, "done"),
             Err(error) => tracing::error!(step = %step, ms, error = error.reason(), "failed"),

@@ -5,6 +5,7 @@ use crate::apply::Apply;
 use crate::aws::cloudformation;
 use crate::cluster::Kubernetes;
 use crate::error::Error;
+use crate::log::millis;
 use crate::observe::{Aim, Look, World, observe};
 use backon::{ExponentialBuilder, Retryable as _};
 use futures::FutureExt as _;
@@ -59,7 +60,7 @@ impl Run<'_> {
         let made = match self.guarded(self.budget.work, self.converge(&spec, old.as_ref(), &generation)).await {
             Ok(made) => made,
             // CloudFormation never deletes the id of a replacement that failed.
-            Err(failure) if replacing && may_have_written(&failure) => {
+            Err(failure) if replacing && self.progress.is_own_work() => {
                 tracing::warn!(failure = failure.reason(), "the replacement failed: what it made is taken back");
                 return Err(
                     match self.guarded(self.budget.undo, self.release(&spec, &[generation.mark()].into())).await {
@@ -117,7 +118,9 @@ impl Run<'_> {
         if let Some(why) = overtaken {
             return Err(Error::Overtaken { did: "nothing was changed", why });
         }
-        self.make_so(spec, old, generation, &world?).await
+        let world = world?;
+        self.progress.set_stood(world.stands);
+        self.make_so(spec, old, generation, &world).await
     }
 
     /// Brings the world to what the spec wants without asking anybody: to put the old properties back.
@@ -189,7 +192,7 @@ impl Run<'_> {
             .notify(|error, after| {
                 tracing::info!(
                     error = error.reason(),
-                    after_ms = after.as_millis(),
+                    after_ms = millis(after),
                     "permissions may still be on their way: tried again"
                 )
             })
@@ -199,13 +202,17 @@ impl Run<'_> {
     /// Why CloudFormation no longer wants this. When it cannot be asked, that is logged, and the event's date decides
     /// alone.
     async fn overtaken(&self) -> Option<String> {
-        match cloudformation::shown(&self.clients.cloudformation, self.envelope, self.operation).boxed_local().await {
-            Ok(shown) => overtaken::verdict(self.operation, &shown, self.envelope.response_url.issued_at()),
-            Err(error) => {
-                tracing::warn!(%error, "CloudFormation cannot be asked whether this is still wanted: the event's date decides");
-                None
-            }
-        }
+        let shown = cloudformation::shown(&self.clients.cloudformation, self.envelope, self.operation).boxed_local();
+        let unknown = match tokio::time::timeout(self.budget.question, shown).await {
+            Ok(Ok(shown)) => return overtaken::verdict(self.operation, &shown, self.envelope.response_url.issued_at()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {:?}", self.budget.question),
+        };
+        tracing::warn!(
+            error = unknown,
+            "CloudFormation cannot be asked whether this is still wanted: the event's date decides"
+        );
+        None
     }
 }
 
@@ -219,9 +226,4 @@ impl Made {
     fn new(spec: &Spec, world: &World, converged: &Converged) -> Self {
         Self { attributes: Attributes::new(spec, &world.observed, converged), changed: !converged.plan.is_empty() }
     }
-}
-
-/// Whether a failed run may have written anything: what was refused before the first write has not.
-fn may_have_written(failure: &Error) -> bool {
-    !matches!(failure, Error::Refused(_) | Error::Properties(_) | Error::Stale { .. } | Error::Overtaken { .. })
 }

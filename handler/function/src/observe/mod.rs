@@ -3,12 +3,12 @@
 mod discovery;
 
 use crate::aws::{Clients, eks, iam};
-use crate::cluster::Kubernetes;
-use crate::error::Error;
+use crate::cluster::{ClusterError, Kubernetes};
+use crate::error::{AwsError, Error, chain};
 use futures::FutureExt as _;
 use karpenter_prereqs_core::names::issuer_without_scheme;
 use karpenter_prereqs_core::observed::{AwsAuth, Cluster, Discovery, InstanceProfile, Observed, OidcProvider, Role};
-use karpenter_prereqs_core::ownership::Mark;
+use karpenter_prereqs_core::ownership::{self, Mark};
 use karpenter_prereqs_core::spec::{NodeAccess, NodeRole, Spec};
 use std::collections::BTreeSet;
 
@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) observed: Observed,
     /// Absent when nothing depends on the ConfigMap.
     pub(crate) kubernetes: Option<Kubernetes>,
+    /// Whether a role or the profile carries a mark of the generations that are looked for.
+    pub(crate) stands: bool,
 }
 
 /// Reads everything that the plan depends on.
@@ -48,6 +50,17 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     // Boxed: the calls side by side are a future of 50 KB.
     let (cluster, roles) = (cluster.boxed_local(), roles(clients, look).boxed_local());
     let (found, roles) = futures::try_join!(cluster, roles)?;
+    let (aws_auth, kubernetes) = match found.config_map {
+        Ok(read) => read,
+        // A Create that failed before its first write left nothing; its Delete must not fail for the same reason. The
+        // entry is written after the roles are marked and goes before they do, so without a mark there is none.
+        Err(error) if look.aim == Aim::Release && !roles.is_marked(look.marks) => {
+            tracing::warn!(error = chain(&error), "aws-auth is left unread: nothing that is to go stands");
+            (AwsAuth::NotRead, None)
+        }
+        Err(error) => return Err(Error::Cluster(error)),
+    };
+    let stands = roles.is_marked(look.marks);
     let observed = Observed {
         cluster: found.cluster,
         oidc_provider: found.oidc_provider,
@@ -56,10 +69,11 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
         controller_role: roles.controller_role,
         instance_profile: roles.instance_profile,
         discovery: found.discovery,
-        aws_auth: found.aws_auth,
+        aws_auth,
         access_entry_type: found.access_entry_type,
+        unknown_policies: roles.unknown_policies,
     };
-    Ok(World { observed, kubernetes: found.kubernetes })
+    Ok(World { observed, kubernetes, stands })
 }
 
 /// What can be read once the cluster is known.
@@ -67,8 +81,8 @@ struct OfCluster {
     cluster: Option<Cluster>,
     oidc_provider: Option<OidcProvider>,
     discovery: Discovery,
-    aws_auth: AwsAuth,
-    kubernetes: Option<Kubernetes>,
+    /// Kept as it came: whether a failure matters is seen when the roles are known.
+    config_map: Result<(AwsAuth, Option<Kubernetes>), ClusterError>,
     access_entry_type: Option<String>,
 }
 
@@ -96,21 +110,26 @@ async fn of_cluster(clients: &Clients, look: Look<'_>, cluster: Option<Cluster>)
             None => Ok(None),
         }
     };
-    let config_map = async {
-        match serving.filter(|cluster| wants_aws_auth(look, cluster)) {
-            Some(cluster) => {
-                let kubernetes = Kubernetes::connect(clients, look.spec, cluster).await.map_err(Error::Cluster)?;
-                let read = kubernetes.get().await.map_err(Error::Cluster)?;
-                let aws_auth = read.map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
-                Ok((aws_auth, Some(kubernetes)))
-            }
-            None => Ok((AwsAuth::NotRead, None)),
-        }
-    };
+    let config_map = async { Ok(config_map(clients, look, serving).await) };
     let discovery = async { discovery::discover(clients, look, serving).await.map_err(Error::Aws) };
-    let (oidc_provider, access_entry_type, (aws_auth, kubernetes), discovery) =
+    let (oidc_provider, access_entry_type, config_map, discovery) =
         futures::try_join!(provider, entry, config_map, discovery)?;
-    Ok(OfCluster { cluster, oidc_provider, discovery, aws_auth, kubernetes, access_entry_type })
+    Ok(OfCluster { cluster, oidc_provider, discovery, config_map, access_entry_type })
+}
+
+/// Reads the ConfigMap, if anything depends on it.
+async fn config_map(
+    clients: &Clients,
+    look: Look<'_>,
+    serving: Option<&Cluster>,
+) -> Result<(AwsAuth, Option<Kubernetes>), ClusterError> {
+    let Some(cluster) = serving.filter(|cluster| wants_aws_auth(look, cluster)) else {
+        return Ok((AwsAuth::NotRead, None));
+    };
+    let kubernetes = Kubernetes::connect(clients, look.spec, cluster).await?;
+    let read = kubernetes.get().await?;
+    let aws_auth = read.map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
+    Ok((aws_auth, Some(kubernetes)))
 }
 
 /// What IAM holds under the spec's names.
@@ -119,6 +138,7 @@ struct Roles {
     profiles_of_node_role: Vec<String>,
     controller_role: Option<Role>,
     instance_profile: Option<InstanceProfile>,
+    unknown_policies: BTreeSet<String>,
 }
 
 async fn roles(clients: &Clients, look: Look<'_>) -> Result<Roles, Error> {
@@ -131,14 +151,43 @@ async fn roles(clients: &Clients, look: Look<'_>) -> Result<Roles, Error> {
             Aim::Release | Aim::Converge => Ok(Vec::new()),
         }
     };
-    let (node_role, profiles_of_node_role, controller_role, instance_profile) = futures::try_join!(
-        iam::role(iam, spec.node_role_name(), None).boxed_local(),
+    let asked = |arns| if look.aim == Aim::Converge { arns } else { Vec::new() };
+    let (of_nodes, of_controller) = (asked(spec.further_node_policy_arns()), asked(spec.controller_policy_arns.clone()));
+    let ((node_role, unknown), profiles_of_node_role, (controller_role, unknown_too), instance_profile) = futures::try_join!(
+        role(iam, spec.node_role_name(), None, of_nodes).boxed_local(),
         profiles,
-        iam::role(iam, &spec.controller_role_name, Some(&policy)).boxed_local(),
+        role(iam, &spec.controller_role_name, Some(&policy), of_controller).boxed_local(),
         iam::instance_profile(iam, &spec.instance_profile_name),
     )
     .map_err(Error::Aws)?;
-    Ok(Roles { node_role, profiles_of_node_role, controller_role, instance_profile })
+    let unknown_policies = unknown.into_iter().chain(unknown_too).collect();
+    Ok(Roles { node_role, profiles_of_node_role, controller_role, instance_profile, unknown_policies })
+}
+
+/// A role, and which of the policies that it is to carry and does not yet are none.
+async fn role(
+    iam: &aws_sdk_iam::Client,
+    name: &str,
+    document_of: Option<&str>,
+    asked: Vec<String>,
+) -> Result<(Option<Role>, Vec<String>), AwsError> {
+    let role = iam::role(iam, name, document_of).await?;
+    let attached = |arn: &String| role.as_ref().is_some_and(|role| role.attached.contains(arn));
+    let unknown = asked.into_iter().filter(|arn| !attached(arn)).map(async |arn| {
+        let known = iam::has_policy(iam, &arn).await?;
+        Ok((!known).then_some(arn))
+    });
+    let unknown = futures::future::try_join_all(unknown).await?;
+    Ok((role, unknown.into_iter().flatten().collect()))
+}
+
+impl Roles {
+    /// Whether any of these marks is on a role or the profile.
+    fn is_marked(&self, marks: &BTreeSet<Mark>) -> bool {
+        let roles = self.node_role.iter().chain(&self.controller_role).map(|role| &role.tags);
+        let mut tags = roles.chain(self.instance_profile.iter().map(|profile| &profile.tags));
+        tags.any(|tags| ownership::marks(tags).any(|(mark, _)| marks.contains(&mark)))
+    }
 }
 
 /// A cluster whose API server is there; one that goes takes its ConfigMap along.

@@ -1,0 +1,174 @@
+//! A property that cannot change in place: a new generation beside the old one, which goes with its own Delete.
+
+use std::collections::BTreeSet;
+
+use local_cloud::{Cluster, ClusterOptions, scenario::Scenario, world::World};
+use serde_json::{Value, json};
+
+use super::{create, delete, make_existing_nodes, passed, properties, role_arn, world_of};
+
+/// Whatever of a resource's names changes, the new objects come beside the old ones, which stay as they were and let
+/// in until CloudFormation deletes the old id; then only the new ones are left, as if they had always been alone.
+#[tokio::test]
+async fn both_generations_stand_until_the_old_one_is_deleted() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let given = json!({"NodeRoleArn": make_existing_nodes(&scenario).await, "InstanceProfileName": "existing-nodes"});
+    let before = scenario.world().await.unwrap();
+    let base = json!({});
+    let replacements = [
+        (&base, json!({"ControllerRoleName": "controllers"})),
+        (&base, json!({"NodeRoleName": "workers"})),
+        (&base, json!({"InstanceProfileName": "workers"})),
+        (&base, json!({"NodeRoleName": "workers", "ControllerRoleName": "controllers", "InstanceProfileName": "both"})),
+        (&base, given.clone()),
+        (&given, base.clone()),
+    ];
+    for (old, new) in replacements {
+        let (old, new) = (properties(old), properties(&new));
+        let what = format!("{old} → {new}");
+        let world_of_new = world_of(&mut scenario, &new).await;
+        let old_id = create(&mut scenario, &old).await;
+        let world_of_old = scenario.world().await.unwrap();
+
+        let updated = scenario.send(&scenario.resource.update(&old_id, &new, &old)).await.unwrap();
+        let answer = updated.succeeded().clone();
+        let new_id = answer.physical_resource_id.clone();
+        assert_ne!(new_id, old_id, "{what}");
+        let beside = scenario.world().await.unwrap();
+        for name in world_of_old.names().chain(world_of_new.names()) {
+            assert!(beside.get(name).is_some(), "{name} of {what}");
+        }
+        for name in world_of_old.names().filter(|name| world_of_new.get(name).is_none()) {
+            assert_eq!(beside.get(name), world_of_old.get(name), "{name} of {what}");
+        }
+        for name in world_of_new.names().filter(|name| world_of_old.get(name).is_none()) {
+            assert_eq!(beside.get(name), world_of_new.get(name), "{name} of {what}");
+        }
+        // One controller may still start nodes of both; two controllers each their own.
+        let node_roles = [&old, &new].map(node_role);
+        let controllers = [&old, &new].map(|properties| {
+            properties["ControllerRoleName"].as_str().unwrap_or("KarpenterControllerRole-demo").to_owned()
+        });
+        if controllers[0] == controllers[1] {
+            assert_eq!(passed(&beside, &controllers[0]), node_roles.iter().cloned().collect(), "{what}");
+        } else {
+            for (controller, node_role) in controllers.iter().zip(&node_roles) {
+                assert_eq!(passed(&beside, controller), BTreeSet::from([node_role.clone()]), "{what}");
+            }
+        }
+        // No moment without the way in: each text that was ever written has the old role's entry.
+        let written = updated.config_map_writes();
+        assert!(!written.is_empty(), "{what}");
+        for (verb, object) in written {
+            let map_roles = object["data"]["mapRoles"].as_str().unwrap_or_default();
+            assert!(map_roles.contains(&node_roles[0]), "{what}: {verb} {map_roles}");
+        }
+        let again = scenario.send(&scenario.resource.update(&old_id, &new, &old)).await.unwrap();
+        assert_eq!(again.wrote_nothing().succeeded().data, answer.data, "{what}");
+
+        delete(&mut scenario, &old_id, &old).await;
+        world_of_new.assert_same(&scenario.world().await.unwrap(), &format!("after the clean-up of {what}"));
+        delete(&mut scenario, &new_id, &new).await;
+        before.assert_same(&scenario.world().await.unwrap(), &format!("after the end of {what}"));
+    }
+}
+
+/// Nodes that run on through a change of NodeRoleName stay in the cluster until the clean-up, beside the new ones.
+#[tokio::test]
+async fn nodes_of_both_generations_are_let_in_until_the_clean_up() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let (old, new) = (properties(&json!({})), properties(&json!({"NodeRoleName": "workers"})));
+    let old_id = create(&mut scenario, &old).await;
+    let old_node = scenario.cluster.run_node("KarpenterNodeInstanceProfile-demo").await.unwrap();
+    scenario.cluster.wait_admitted(&old_node.credentials).await.unwrap();
+
+    let updated = scenario.send(&scenario.resource.update(&old_id, &new, &old)).await.unwrap();
+    let new_id = updated.succeeded().physical_resource_id.clone();
+    let new_node = scenario.cluster.run_node("workers").await.unwrap();
+    let identity = scenario.cluster.wait_admitted(&new_node.credentials).await.unwrap();
+    assert_eq!(identity.username, format!("system:node:{}", new_node.private_dns_name));
+    assert!(scenario.cluster.identity(&old_node.credentials).await.unwrap().is_some());
+
+    delete(&mut scenario, &old_id, &old).await;
+    scenario.cluster.wait_refused(&old_node.credentials).await.unwrap();
+    assert!(scenario.cluster.identity(&new_node.credentials).await.unwrap().is_some());
+    delete(&mut scenario, &new_id, &new).await;
+    scenario.cluster.wait_refused(&new_node.credentials).await.unwrap();
+}
+
+/// Where two generations cannot stand side by side, nothing is touched, and the message has the name to change.
+#[tokio::test]
+async fn what_cannot_stand_beside_the_old_generation_is_refused_before_any_change() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let given = make_existing_nodes(&scenario).await;
+    let impossible = [
+        // The profile's name follows NodeRoleName only where it is not given itself.
+        (json!({"InstanceProfileName": "nodes"}), json!({"InstanceProfileName": "nodes", "NodeRoleName": "workers"})),
+        (json!({}), json!({"NodeRoleArn": given})),
+    ];
+    for (old, new) in impossible {
+        let (old, new) = (properties(&old), properties(&new));
+        let id = create(&mut scenario, &old).await;
+        let before = scenario.world().await.unwrap();
+        let refused = scenario.send(&scenario.resource.update(&id, &new, &old)).await.unwrap();
+        let reason = refused.wrote_nothing().failed();
+        assert!(reason.contains("InstanceProfileName"), "{reason}");
+        assert!(reason.contains("KarpenterNodeRole-demo"), "{reason}");
+        assert_eq!(refused.answer.physical_resource_id, id);
+        before.assert_same(&scenario.world().await.unwrap(), "after a refusal");
+        // The rollback of such an Update finds nothing to do.
+        let back = scenario.send(&scenario.resource.update(&id, &old, &new)).await.unwrap();
+        assert_eq!(back.wrote_nothing().succeeded().physical_resource_id, id);
+        delete(&mut scenario, &id, &old).await;
+    }
+}
+
+/// A resource moves from one cluster to another: a new generation on the new cluster, by the role that is let in
+/// there; the old cluster is as before once the old id is deleted. One controller role cannot serve both.
+#[tokio::test]
+async fn a_resource_moves_to_another_cluster() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let other = scenario.cloud.create_cluster("other", ClusterOptions::default()).await.unwrap();
+    let before = worlds(&scenario, &other).await;
+    let old = properties(&json!({}));
+    let old_id = create(&mut scenario, &old).await;
+    let standing = worlds(&scenario, &other).await;
+
+    let same_controller = json!({
+        "ClusterName": "other",
+        "ControllerRoleName": "KarpenterControllerRole-demo",
+        "KubernetesRoleArn": other.creator_role_arn,
+    });
+    let refused = scenario.send(&scenario.resource.update(&old_id, &same_controller, &old)).await.unwrap();
+    let reason = refused.wrote_nothing().failed();
+    assert!(reason.contains("ControllerRoleName"), "{reason}");
+
+    let new = json!({"ClusterName": "other", "KubernetesRoleArn": other.creator_role_arn});
+    let moved = scenario.send(&scenario.resource.update(&old_id, &new, &old)).await.unwrap();
+    let new_id = moved.succeeded().physical_resource_id.clone();
+    let [demo, _] = worlds(&scenario, &other).await;
+    for name in standing[0].names().filter(|name| standing[0].get(name) != before[0].get(name)) {
+        assert_eq!(demo.get(name), standing[0].get(name), "{name}");
+    }
+    let node = other.run_node("KarpenterNodeInstanceProfile-other").await.unwrap();
+    other.wait_admitted(&node.credentials).await.unwrap();
+
+    delete(&mut scenario, &old_id, &old).await;
+    other.wait_admitted(&node.credentials).await.unwrap();
+    delete(&mut scenario, &new_id, &new).await;
+    for (before, after) in before.iter().zip(worlds(&scenario, &other).await) {
+        before.assert_same(&after, "after the move and its end");
+    }
+}
+
+/// The account's world with the one cluster's aws-auth, and with the other's.
+async fn worlds(scenario: &Scenario, other: &Cluster) -> [World; 2] {
+    [scenario.world().await.unwrap(), World::read(&scenario.cloud, Some(other)).await.unwrap()]
+}
+
+fn node_role(properties: &Value) -> String {
+    match properties["NodeRoleArn"].as_str() {
+        Some(arn) => arn.to_owned(),
+        None => role_arn(properties["NodeRoleName"].as_str().unwrap_or("KarpenterNodeRole-demo")),
+    }
+}

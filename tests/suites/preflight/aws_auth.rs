@@ -1,0 +1,40 @@
+//! An aws-auth that must not be edited.
+
+use local_cloud::scenario::Scenario;
+use serde_json::json;
+
+use super::{refuses, with};
+
+const ARN: &str = "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo";
+
+/// A map that cannot be edited without harm is left alone: the answer names the line, or quotes what is there.
+#[tokio::test]
+async fn an_aws_auth_that_cannot_be_edited_without_harm_is_left_alone() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let cases = [
+        (
+            "- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: admin\n  groups: [system:masters\n- x\n".to_owned(),
+            vec!["cannot read mapRoles of ConfigMap kube-system/aws-auth, line ", "it was left as it is, correct it"],
+        ),
+        ("- a\n- b: 1\n  b: 2\n".to_owned(), vec!["mapRoles of ConfigMap kube-system/aws-auth, line 3: "]),
+        (
+            "# by role\nrolearn: arn:aws:iam::111122223333:role/Admins\n".to_owned(),
+            vec!["must be a list, but starts with `rolearn: arn:aws:iam::111122223333:role/Admins`"],
+        ),
+        (
+            format!("- rolearn: {ARN}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups: [system:masters]\n"),
+            vec!["the last entry of a role wins", "system:masters", "remove it, or use another role"],
+        ),
+        (
+            format!(
+                "- rolearn: {}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups: [system:bootstrappers, system:nodes]\n",
+                ARN.to_lowercase()
+            ),
+            vec!["the last entry of a role wins", "role/karpenternoderole-demo", "remove it, or use another role"],
+        ),
+    ];
+    for (map_roles, words) in cases {
+        scenario.cluster.control_plane().set_aws_auth(&map_roles).await.unwrap();
+        refuses(&mut scenario, &with(json!({})), &words).await;
+    }
+}

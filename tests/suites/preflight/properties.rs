@@ -1,0 +1,66 @@
+//! Properties that are wrong by themselves.
+
+use local_cloud::scenario::{CLUSTER, Scenario};
+use serde_json::json;
+
+use super::{refused, refuses, with};
+
+const ROLE: &str = "arn:aws:iam::111122223333:role/nodes";
+
+/// A slip in a template is named, with what was probably meant and what a good value is; all slips at once.
+#[tokio::test]
+async fn slips_in_properties_are_named_with_what_is_meant() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let required = "`ClusterName` is required: set it to the name of an EKS cluster";
+    let too_long = "r".repeat(65);
+    let cases = [
+        (json!({}), vec![required]),
+        (json!({"ClusterName": ""}), vec![required]),
+        (json!({"Cluster": CLUSTER}), vec!["unknown property `Cluster`: is `ClusterName` meant?", required]),
+        (with(json!({"NodeRolName": "nodes"})), vec!["unknown property `NodeRolName`: is `NodeRoleName` meant?"]),
+        (with(json!({"Karpenter": "1"})), vec!["unknown property `Karpenter`"]),
+        (
+            with(json!({"NodeAccess": "Sometimes"})),
+            vec!["`NodeAccess` must be `Auto`, `AwsAuth` or `None`; it is \"Sometimes\""],
+        ),
+        (with(json!({"NodeRoleName": too_long})), vec!["`NodeRoleName` must be a role name: 1 to 64"]),
+        (with(json!({"Namespace": "Karpenter"})), vec!["`Namespace` must be a Kubernetes namespace", "\"Karpenter\""]),
+        (with(json!({"Tags": {"aws:owner": "me"}})), vec!["`Tags` must be at most 48 tags", "no key beginning with `aws:`"]),
+        (with(json!({"Tags": "team=platform"})), vec!["`Tags` must be", "a list of `Key` and `Value`"]),
+        (with(json!({"SubnetIds": ["vpc-0123456789abcdef0"]})), vec!["`SubnetIds` must be a list of subnet ids"]),
+        (with(json!({"SecurityGroupIds": "default"})), vec!["`SecurityGroupIds` must be a list of security group ids"]),
+        (with(json!({"NodePolicyArns": "ReadOnlyAccess"})), vec!["`NodePolicyArns` must be a list of managed policies' ARNs"]),
+        (with(json!({"KubernetesRoleArn": "admin"})), vec!["`KubernetesRoleArn` must be the ARN of a role"]),
+        (with(json!({"DiscoveryTagKey": "a=b"})), vec!["`DiscoveryTagKey` must be a tag key"]),
+        (with(json!({"TagConflict": "Overwrite"})), vec!["`TagConflict` must be `Fail` or `Skip`"]),
+        (
+            with(json!({"NodeRoleArn": ROLE, "NodeRoleName": "nodes"})),
+            vec!["`NodeRoleArn` and `NodeRoleName` exclude each other"],
+        ),
+        (
+            with(json!({"NodeRoleArn": ROLE, "NodePolicyArns": "arn:aws:iam::aws:policy/ReadOnlyAccess"})),
+            vec!["`NodeRoleArn` and `NodePolicyArns` exclude each other"],
+        ),
+        (
+            json!({"NodeRolName": "nodes", "NodeAccess": "auto", "TagConflict": "skip"}),
+            vec!["`NodeRolName`", required, "`NodeAccess` must be", "`TagConflict` must be"],
+        ),
+    ];
+    for (properties, words) in cases {
+        let reason = refuses(&mut scenario, &properties, &words).await;
+        assert!(reason.starts_with("nothing was changed: "), "{reason}");
+    }
+}
+
+/// An Update to properties that are wrong leaves the resource as it is, under its id.
+#[tokio::test]
+async fn an_update_to_bad_properties_leaves_the_resource_as_it_is() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let good = with(json!({}));
+    let created = scenario.send(&scenario.resource.create(&good)).await.unwrap();
+    let id = created.succeeded().physical_resource_id.clone();
+    let update = scenario.resource.update(&id, &with(json!({"NodeRolName": "nodes"})), &good);
+    refused(&mut scenario, &update, &["`NodeRolName`"]).await;
+    let again = scenario.send(&update).await.unwrap();
+    assert_eq!(again.answer.physical_resource_id, id, "another id would have CloudFormation delete the resource");
+}

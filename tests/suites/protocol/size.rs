@@ -1,0 +1,65 @@
+//! The answer's 4,096 bytes.
+
+use aws_sdk_ec2::Client;
+use local_cloud::{
+    CloudOptions, ClusterOptions,
+    cluster::{LaunchTemplate, NodeGroupOptions},
+    scenario::{AWS_AUTH, CLUSTER, Scenario},
+};
+use serde_json::json;
+
+/// A Reason that says too much is cut at its end: the cause stands first.
+#[tokio::test]
+async fn a_reason_that_is_too_long_keeps_its_beginning() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let groups: Vec<_> = (0..400).map(|n| format!("sg-{n:017x}")).collect();
+    let properties = json!({"ClusterName": CLUSTER, "SecurityGroupIds": groups});
+    let delivered = scenario.send(&scenario.resource.create(&properties)).await.unwrap();
+    let reason = delivered.wrote_nothing().failed();
+    assert!(reason.starts_with("nothing was changed: security groups sg-00000000000000000, "), "{reason}");
+    assert!(reason.ends_with('…'), "{reason}");
+    assert!((4000..=4096).contains(&delivered.answer.raw.len()), "{} bytes", delivered.answer.raw.len());
+}
+
+/// What does not fit into a success becomes empty, whole: first the security groups, then the subnets. It is told,
+/// and everything else stays; and all of the subnets are tagged for all that.
+#[tokio::test]
+async fn a_success_that_is_too_large_leaves_out_what_is_listed_first() {
+    let plain = NodeGroupOptions { name: "plain".to_owned(), subnets: 0..240, launch_template: LaunchTemplate::None };
+    let options = ClusterOptions { subnets: 240, node_groups: vec![plain], ..ClusterOptions::default() };
+    let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
+    scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await.unwrap();
+    let before = scenario.world().await.unwrap();
+    let old = json!({"ClusterName": CLUSTER});
+    let created = scenario.send(&scenario.resource.create(&old)).await.unwrap();
+    let answer = created.succeeded();
+    let left_out = |name| format!("{name} is empty, since it does not fit");
+    for name in ["SecurityGroupIds", "SubnetIds"] {
+        assert_eq!(answer.data[name], "");
+        assert!(answer.data["Warnings"].contains(&left_out(name)), "{answer:?}");
+    }
+    assert!(answer.data["HelmValues"].contains(CLUSTER) && answer.data["Warnings"].contains("v1alpha5"), "{answer:?}");
+    let world = scenario.world().await.unwrap();
+    let tagged = |id: &String| world.get(id).unwrap().contains("karpenter.sh/discovery");
+    assert!(scenario.cluster.subnet_ids.iter().all(tagged));
+
+    // With few subnets and many groups, leaving out the groups is enough.
+    let ec2 = Client::new(&scenario.cloud.admin());
+    let mut groups = Vec::new();
+    for n in 0..150 {
+        let call = ec2.create_security_group().vpc_id(&scenario.cluster.vpc_id).group_name(format!("g{n}"));
+        groups.push(call.description("one of many").send().await.unwrap().group_id.unwrap());
+    }
+    let new = json!({"ClusterName": CLUSTER, "SubnetIds": scenario.cluster.subnet_ids[..2], "SecurityGroupIds": groups});
+    let id = answer.physical_resource_id.clone();
+    let updated = scenario.send(&scenario.resource.update(&id, &new, &old)).await.unwrap();
+    let answer = updated.succeeded();
+    assert_eq!((answer.data["SecurityGroupIds"].as_str(), answer.data["SubnetIds"].split(',').count()), ("", 2));
+    assert!(!answer.data["Warnings"].contains(&left_out("SubnetIds")), "{answer:?}");
+
+    scenario.send(&scenario.resource.delete(&id, &new)).await.unwrap().succeeded();
+    for group in groups {
+        ec2.delete_security_group().group_id(group).send().await.unwrap();
+    }
+    before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
+}
