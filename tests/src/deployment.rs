@@ -29,7 +29,7 @@ impl Deployment {
     /// As [`upload_function`].
     pub async fn prepare(cloud: &Cloud, cluster: &Cluster, name: &str) -> Result<Self, Error> {
         let admin = cloud.admin();
-        let key = upload_function(&admin, BUCKET).await?;
+        let key = Box::pin(upload_function(&admin, BUCKET)).await?;
         let ca = cloud.pki().ca_path();
         let parameters = [
             ("ClusterName", cluster.name.as_str()),
@@ -78,7 +78,7 @@ impl Deployment {
     /// # Errors
     /// As [`Stack::create`].
     pub async fn create(&self) -> Result<(), Error> {
-        self.stack.create(&self.template, &self.parameters()).await
+        Box::pin(self.stack.create(&self.template, &self.parameters())).await
     }
 
     /// Updates the stack to the parameters and tags as they are set, and waits until it is complete.
@@ -86,7 +86,7 @@ impl Deployment {
     /// # Errors
     /// As [`Stack::update`].
     pub async fn update(&self) -> Result<(), Error> {
-        self.stack.update(&self.template, &self.parameters()).await
+        Box::pin(self.stack.update(&self.template, &self.parameters())).await
     }
 
     /// Deletes the stack, and waits until it is gone.
@@ -94,7 +94,7 @@ impl Deployment {
     /// # Errors
     /// As [`Stack::delete`].
     pub async fn delete(&self) -> Result<(), Error> {
-        self.stack.delete().await
+        Box::pin(self.stack.delete()).await
     }
 
     fn parameters(&self) -> Vec<(&str, &str)> {
@@ -102,8 +102,8 @@ impl Deployment {
     }
 }
 
-/// What the outputs must be of a stack whose parameters are those of [`Deployment::prepare`]: all but HelmValues and
-/// Warnings, which are texts.
+/// What the outputs must be of a stack whose parameters are those of [`Deployment::prepare`]: all but the texts
+/// `HelmValues` and `Warnings`.
 pub fn expected_outputs(cloud: &Cloud, cluster: &Cluster) -> BTreeMap<&'static str, String> {
     let name = &cluster.name;
     let arn = |kind: &str, of: &str| format!("arn:aws:iam::{}:{kind}/{of}-{name}", cloud.account());

@@ -56,12 +56,25 @@ impl Hold {
     /// Waits until somebody asks for the end, by [`down`] or by a signal.
     pub(crate) async fn asked(&mut self) -> Asked {
         tokio::select! {
-            asked = self.listener.accept() => Asked { _by: asked.ok().map(|(stream, _)| stream) },
+            by = asked_on(&self.listener) => Asked { _by: Some(by) },
             _ = self.terminate.recv() => Asked { _by: None },
             _ = self.interrupt.recv() => Asked { _by: None },
         }
     }
 }
+
+/// Waits for one that says [`DOWN`]. One that says nothing only looks whether somebody is here.
+async fn asked_on(listener: &UnixListener) -> UnixStream {
+    loop {
+        let Ok((mut stream, _)) = listener.accept().await else { continue };
+        if stream.read_u8().await.is_ok_and(|word| word == DOWN) {
+            return stream;
+        }
+    }
+}
+
+/// What [`down`] says.
+const DOWN: u8 = b'!';
 
 impl Drop for Hold {
     fn drop(&mut self) {
@@ -77,8 +90,8 @@ pub(crate) async fn down() -> Result<bool, Error> {
     let path = socket();
     let Ok(mut stream) = UnixStream::connect(&path).await else { return Ok(false) };
     let failed = || Error::file("use", &path);
-    stream.shutdown().await.map_err(failed())?;
-    // Nothing is ever sent: the other side's end is the answer.
+    stream.write_u8(DOWN).await.map_err(failed())?;
+    // Nothing is ever sent back: the other side's end is the answer.
     stream.read_to_end(&mut Vec::new()).await.map_err(failed())?;
     Ok(true)
 }
@@ -88,6 +101,8 @@ pub(crate) fn environment(cloud: &Cloud, cluster: &Cluster) -> String {
     let mut lines = String::new();
     for (name, value) in [
         ("AWS_ENDPOINT_URL", cloud.gateway().url()),
+        // The CLI's first version and Python know the one, the SDKs of today the other.
+        ("AWS_DEFAULT_REGION", cloud.region()),
         ("AWS_REGION", cloud.region()),
         ("AWS_ACCESS_KEY_ID", cloud.account()),
         ("AWS_SECRET_ACCESS_KEY", "test"),
@@ -101,4 +116,23 @@ pub(crate) fn environment(cloud: &Cloud, cluster: &Cluster) -> String {
 
 fn socket() -> PathBuf {
     Path::new(&RunFolder::parent()).join("up.sock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_only_looks_whether_a_cloud_is_up_does_not_end_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("up.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        drop(UnixStream::connect(&path).await.unwrap());
+        let mut down = UnixStream::connect(&path).await.unwrap();
+        down.write_u8(DOWN).await.unwrap();
+        let mut asked = asked_on(&listener).await;
+        // It is the second that waits: what is said to it arrives.
+        asked.write_u8(1).await.unwrap();
+        assert_eq!(down.read_u8().await.unwrap(), 1);
+    }
 }

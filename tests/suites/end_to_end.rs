@@ -125,7 +125,7 @@ async fn updates_change_what_is_asked_with_the_permissions_of_the_template() {
     let mut expected = created.json("role/KarpenterNodeRole-demo");
     expected["tags"]["team"] = "platform".into();
     let mut policies: Vec<_> = expected["attached"].as_array().unwrap().clone();
-    policies.insert(3, MORE_POLICY.into());
+    policies.push(MORE_POLICY.into());
     policies.sort_by_key(ToString::to_string);
     expected["attached"] = policies.into();
     assert_eq!(updated.json("role/KarpenterNodeRole-demo"), expected);

@@ -50,7 +50,8 @@ async fn create_and_delete_work_over_tls_alone() {
 #[tokio::test]
 async fn an_authority_that_is_not_trusted_is_told_nothing() {
     let mut scenario = scenario().await;
-    let other = Pki::new(scenario.cloud.folder().join("other-pki")).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let other = Pki::new(other.path()).unwrap();
     let creator = scenario.cluster.creator_role_arn.clone();
     scenario.restart(&creator, |options| options.ca_file = Some(other.ca_path())).await.unwrap();
     let mark = scenario.cloud.gateway().journal().mark();

@@ -52,7 +52,7 @@ pub(crate) async fn node(page: &mut Page, stage: &Stage) -> Result<(), Failure> 
     let node = page
         .step(
             "an instance starts with the instance profile",
-            stage.node.get_or_try_init(|| stage.cluster.run_node("KarpenterNodeInstanceProfile-demo")),
+            stage.node.get_or_try_init(|| Box::pin(stage.cluster.run_node("KarpenterNodeInstanceProfile-demo"))),
         )
         .await?;
     let admitted = stage.cluster.wait_admitted(&node.credentials);

@@ -47,6 +47,7 @@ pub(crate) fn start() -> Result<ExitCode, Failure> {
     drop(player.stdin.take());
     player.wait().map_err(Error::file("wait for", program()))?;
     eprint!("{}", std::fs::read_to_string(&log).map_err(Error::file("read", &log))?);
+    std::fs::remove_file(&log).map_err(Error::file("remove", &log))?;
     Ok(ExitCode::FAILURE)
 }
 
@@ -60,7 +61,11 @@ pub(crate) async fn hold() -> Result<(), Failure> {
     let stage = tokio::select! {
         stage = play(&mut page, true) => stage?,
         _ = hold.asked() => return Err(Failure::Interrupted),
-        _ = end_of_stdin() => return Err(Failure::Interrupted),
+        () = end_of_stdin() => {
+            // Nobody is left to read it.
+            let _ = std::fs::remove_file(log());
+            return Err(Failure::Interrupted);
+        }
     };
     page.heading("The cloud stays up, with the stack; make down ends it")?;
     page.note("for this or another shell:")?;
@@ -77,6 +82,7 @@ pub(crate) async fn hold() -> Result<(), Failure> {
     let asked = hold.asked().await;
     drop(stage);
     drop(hold);
+    let _ = std::fs::remove_file(log());
     drop(asked);
     Ok(())
 }

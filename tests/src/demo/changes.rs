@@ -38,22 +38,23 @@ pub(crate) fn none(page: &mut Page, before: &World, after: &World, claim: &str) 
     page.claim(before == after, claim, || before.difference(after))
 }
 
-/// Shows how much was compared, and the digests of aws-auth.
-pub(crate) fn same_bytes(page: &mut Page, before: &World, after: &World) -> Result<(), Failure> {
-    let of = |prefix: &str| before.names().filter(|name| name.starts_with(prefix)).count();
+/// Shows how much is the same, and the digest of aws-auth.
+pub(crate) fn compared(page: &mut Page, world: &World) -> Result<(), Failure> {
+    let of = |prefix: &str| world.names().filter(|name| name.starts_with(prefix)).count();
     page.note(format_args!(
-        "  compared: {} roles with their documents and tags, {} instance profiles, {} OIDC provider,",
+        "  {} roles, {} instance profiles, {} OIDC provider, tags of {} subnets and {} security groups, aws-auth;",
         of("role/"),
         of("instance-profile/"),
         of("oidc-provider/"),
+        of("subnet-"),
+        of("sg-"),
     ))?;
-    page.note(format_args!("  the tags of {} subnets and {} security groups, aws-auth", of("subnet-"), of("sg-")))?;
-    for (when, world) in [("before", before), ("after", after)] {
-        let text = world.get("aws-auth/mapRoles").unwrap_or_default();
-        let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
-        page.note(format_args!("  mapRoles {when:<6}  {} bytes, SHA-256 {digest}", text.len()))?;
-    }
-    Ok(())
+    let text = world.get("aws-auth/mapRoles").unwrap_or_default();
+    page.note(format_args!("  mapRoles: {} bytes, SHA-256 {}", text.len(), hex(&Sha256::digest(text))))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// The lines that differ, each with its sign.

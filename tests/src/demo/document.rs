@@ -21,34 +21,44 @@ pub(crate) fn many(value: &Value) -> Vec<&Value> {
 
 fn statement_lines(statement: &Value, width: usize) -> Vec<String> {
     let effect = statement["Effect"].as_str().unwrap_or_default();
-    let mut lines = vec![match statement["Sid"].as_str() {
+    let head = match statement["Sid"].as_str() {
         Some(sid) => format!("{effect} ({sid})"),
         None => effect.to_owned(),
-    }];
+    };
     let actions = many(&statement["Action"]);
     let actions = wrapped(actions.iter().filter_map(|action| action.as_str()), " ", width.saturating_sub(2));
-    match actions.as_slice() {
-        [one] => lines[0] = format!("{} {one}", lines[0]),
-        more => lines.extend(more.iter().map(|line| format!("  {line}"))),
+    let mut lines = vec![head];
+    for action in actions {
+        add(&mut lines, &action, width);
     }
     for (kind, principals) in statement["Principal"].as_object().into_iter().flatten() {
-        lines.push(format!("  to {kind} {}", joined(principals)));
+        add(&mut lines, &format!("to {kind} {}", joined(principals)), width);
     }
     if !statement["Resource"].is_null() {
-        lines.push(format!("  on {}", joined(&statement["Resource"])));
+        add(&mut lines, &format!("on {}", joined(&statement["Resource"])), width);
     }
     for (operator, keys) in statement["Condition"].as_object().into_iter().flatten() {
-        let keys = keys.as_object().into_iter().flatten();
-        for (key, values) in keys {
-            let (condition, values) = (format!("  if {operator} {key}"), format!("= {}", joined(values)));
-            if condition.chars().count() + 1 + values.chars().count() <= width {
-                lines.push(format!("{condition} {values}"));
-            } else {
-                lines.extend([condition, format!("    {values}")]);
-            }
+        for (key, values) in keys.as_object().into_iter().flatten() {
+            lines.push(format!("  if {operator} {key}"));
+            add(&mut lines, &format!("= {}", joined(values)), width);
         }
     }
     lines
+}
+
+/// Puts a clause on the last line, or where it does not fit there on the next, a bit further in than a statement's
+/// first line.
+fn add(lines: &mut Vec<String>, clause: &str, width: usize) {
+    match lines.last_mut() {
+        Some(line) if line.chars().count() + 1 + clause.chars().count() <= width => {
+            line.push(' ');
+            line.push_str(clause);
+        }
+        last => {
+            let deeper = last.is_some_and(|line| line.starts_with("  if "));
+            lines.push(format!("{}{clause}", if deeper { "    " } else { "  " }));
+        }
+    }
 }
 
 fn joined(values: &Value) -> String {
@@ -71,7 +81,14 @@ mod tests {
             },
         ]});
         let expected = [
-            "Allow sts:AssumeRole",
+            "Allow sts:AssumeRole to Service ec2.amazonaws.com",
+            "Deny (Two) a:One a:Two on x, y",
+            "  if StringLike k = v, w",
+        ];
+        assert_eq!(lines(&document, 80), expected);
+        let narrow = [
+            "Allow",
+            "  sts:AssumeRole",
             "  to Service ec2.amazonaws.com",
             "Deny (Two)",
             "  a:One",
@@ -80,7 +97,7 @@ mod tests {
             "  if StringLike k",
             "    = v, w",
         ];
-        assert_eq!(lines(&document, 8), expected);
+        assert_eq!(lines(&document, 10), narrow);
         assert!(lines(&Value::Null, 80).is_empty());
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_cloudformation::types::StackEvent;
+use aws_sdk_cloudformation::types::{ResourceStatus, StackEvent};
 use local_cloud::{Error, gateway::Call};
 
 use super::{
@@ -30,10 +30,10 @@ impl Operation {
         let stack = stage.deployment.stack();
         let journal = stage.cloud.gateway().journal();
         let (begun, mark) = (Instant::now(), journal.mark());
-        let mut id = stack.id().await?;
+        let mut id = Box::pin(stack.id()).await?;
         // Those of the operations before.
         let mut shown = match &id {
-            Some(id) => stack.events_of(id).await?.len(),
+            Some(id) => Box::pin(stack.events_of(id)).await?.len(),
             None => 0,
         };
         let mut work = pin!(work);
@@ -44,10 +44,10 @@ impl Operation {
                 () = tokio::time::sleep(GLANCE) => {}
             }
             if id.is_none() {
-                id = stack.id().await?;
+                id = Box::pin(stack.id()).await?;
             }
             let Some(id) = &id else { continue };
-            let events = stack.events_of(id).await?;
+            let events = Box::pin(stack.events_of(id)).await?;
             for event in events.iter().skip(shown).filter(|event| is_news(event)) {
                 page.line(event_line(page, event, begun.elapsed()))?;
             }
@@ -72,11 +72,17 @@ impl Operation {
         Ok(())
     }
 
-    /// That there is none.
+    /// That it ran, and made no write.
     pub(crate) fn wrote_nothing(&self, page: &mut Page) -> Result<(), Failure> {
-        page.claim(!self.calls.is_empty(), "the function ran", || "the gateway saw no call of it".to_owned())?;
         let writes: Vec<_> = self.writes().map(call_line).collect();
-        page.claim(writes.is_empty(), "it made 0 writes", || writes.join("\n"))
+        let claim = format!("the function made {} reads and 0 writes", self.calls.len() - writes.len());
+        let ran = !self.calls.is_empty();
+        page.gap()?;
+        page.claim(
+            ran && writes.is_empty(),
+            claim,
+            || if ran { writes.join("\n") } else { "it did not run".to_owned() },
+        )
     }
 
     fn writes(&self) -> impl Iterator<Item = &Call> {
@@ -110,7 +116,7 @@ fn event_line(page: &Page, event: &StackEvent, after: Duration) -> String {
 }
 
 fn status(event: &StackEvent) -> &str {
-    event.resource_status().map(|status| status.as_str()).unwrap_or_default()
+    event.resource_status().map(ResourceStatus::as_str).unwrap_or_default()
 }
 
 /// `iam:AttachRolePolicy RoleName=… PolicyArn=…`: the parameters that say what it is about.

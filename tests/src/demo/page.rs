@@ -12,7 +12,7 @@ use local_cloud::Error;
 use super::Failure;
 
 /// How wide lines may be that can be broken.
-pub(crate) const WIDTH: usize = 100;
+pub(crate) const WIDTH: usize = 110;
 
 /// The page that the demo is written on.
 pub(crate) struct Page {

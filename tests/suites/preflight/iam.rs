@@ -79,8 +79,8 @@ async fn policies_that_do_not_exist_are_told_with_their_property() {
     refuses(&mut scenario, &wrong, &[&words[0], &words[1]]).await;
 
     let iam = Client::new(&scenario.cloud.admin());
-    let document = json!({"Version": "2012-10-17", "Statement": []}).to_string();
-    let own = iam.create_policy().policy_name("own").policy_document(document).send().await.unwrap();
+    let document = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]});
+    let own = iam.create_policy().policy_name("own").policy_document(document.to_string()).send().await.unwrap();
     let own = own.policy().unwrap().arn().unwrap().to_owned();
     let right = with(json!({"NodePolicyArns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"], "ControllerPolicyArns": [own]}));
     let created = scenario.send(&scenario.resource.create(&right)).await.unwrap();

@@ -11,6 +11,7 @@ use local_cloud::{
     cluster::{account_trust, create_role, service_trust},
     gateway::{ClusterRewrite, Effect, When},
     node::assume_role,
+    pki::Pki,
     ports,
     scenario::{AWS_AUTH, Scenario, allow_everything},
 };
@@ -37,7 +38,7 @@ async fn an_api_server_out_of_reach_is_told_within_a_bound() {
         }
     });
     let other = tempfile::tempdir().unwrap();
-    let other = local_cloud::pki::Pki::new(other.path().to_owned()).unwrap();
+    let other = Pki::new(other.path()).unwrap();
     let at = |port: u16| Some(format!("https://127.0.0.1:{port}"));
     let normal = scenario.cluster.rewrite();
     let cases = [

@@ -38,8 +38,7 @@ async fn work_that_hangs_is_answered_in_time_with_what_was_going_on() {
     let impatient = patient.clone().service_timeout(u32::try_from(SHORT.as_secs()).unwrap());
     let cases = [
         ("eks", "DescribeCluster", SHORT, &patient, "ran out of time while reading the cluster, IAM and EC2"),
-        ("iam", "CreateInstanceProfile", SHORT, &patient, "create instance profile `KarpenterNodeInstanceProfile-demo`"),
-        ("iam", "CreateRole", minutes, &impatient, "create role `KarpenterNodeRole-demo`"),
+        ("iam", "CreateRole", SHORT, &patient, "create role `KarpenterNodeRole-demo`"),
         ("kubernetes", "update", minutes, &impatient, "to mapRoles of kube-system/aws-auth"),
     ];
     let mut ids = Vec::new();

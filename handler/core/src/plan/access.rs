@@ -25,12 +25,19 @@ pub(super) fn entry(spec: &Spec) -> NodeEntry {
 }
 
 /// Plans the entry; gives how nodes join.
-pub(super) fn converge(aim: Aim<'_>, observed: &Observed, node_role_ready: Option<StepId>, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> &'static str {
+pub(super) fn converge(
+    aim: Aim<'_>,
+    observed: &Observed,
+    node_role_ready: Option<StepId>,
+    plan: &mut Plan,
+    refusals: &mut Vec<Refusal>,
+) -> &'static str {
     let Some(cluster) = &observed.cluster else { return "None" };
     let node_role_arn = aim.spec.node_role_arn();
     match aim.spec.node_access {
         NodeAccess::None => {
-            let change = Change::Expel { marks: [aim.generation.mark()].into(), own: own_entry(aim.spec, &observed.aws_auth) };
+            let change =
+                Change::Expel { marks: [aim.generation.mark()].into(), own: own_entry(aim.spec, &observed.aws_auth) };
             plan_edit(&observed.aws_auth, change, plan, &[], refusals);
             "None"
         }
@@ -53,7 +60,14 @@ pub(super) fn converge(aim: Aim<'_>, observed: &Observed, node_role_ready: Optio
 }
 
 /// Plans that these generations' entries go; gives the step, if there is one.
-pub(super) fn release(spec: &Spec, observed: &Observed, ours: &BTreeSet<Mark>, role_goes: bool, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Option<StepId> {
+pub(super) fn release(
+    spec: &Spec,
+    observed: &Observed,
+    ours: &BTreeSet<Mark>,
+    role_goes: bool,
+    plan: &mut Plan,
+    refusals: &mut Vec<Refusal>,
+) -> Option<StepId> {
     let own = if role_goes { own_entry(spec, &observed.aws_auth) } else { None };
     plan_edit(&observed.aws_auth, Change::Expel { marks: ours.clone(), own }, plan, &[], refusals)
 }
@@ -64,7 +78,13 @@ fn own_entry(spec: &Spec, aws_auth: &AwsAuth) -> Option<NodeEntry> {
     (made && aws_auth.config_map().is_some()).then(|| entry(spec))
 }
 
-fn plan_edit(aws_auth: &AwsAuth, change: Change, plan: &mut Plan, needs: &[StepId], refusals: &mut Vec<Refusal>) -> Option<StepId> {
+fn plan_edit(
+    aws_auth: &AwsAuth,
+    change: Change,
+    plan: &mut Plan,
+    needs: &[StepId],
+    refusals: &mut Vec<Refusal>,
+) -> Option<StepId> {
     if *aws_auth == AwsAuth::NotRead {
         return None;
     }

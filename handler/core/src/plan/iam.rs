@@ -1,7 +1,7 @@
-//! The two roles and the instance profile.
+//! The two roles.
 
-use super::{Aim, Plan, Refusal, RoleKind, Step, StepId, made_with};
-use crate::observed::{InstanceProfile, Observed, Role};
+use super::{Aim, Plan, Refusal, RoleKind, Step, StepId, made_with, profile};
+use crate::observed::{Observed, Role};
 use crate::ownership::{OWNER_KEY, Tags, marked_by_others, marks};
 use crate::policy::{self, baseline, trust};
 use crate::spec::{CONTROLLER_POLICY_PREFIX, NodeRole, Spec};
@@ -36,12 +36,18 @@ struct Wanted<'a> {
 }
 
 /// Plans roles and profile. `issuer` is `None` when IRSA was refused already: the controller role is then left out.
-pub(super) fn converge(aim: Aim<'_>, observed: &Observed, issuer: Option<&str>, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Roles {
+pub(super) fn converge(
+    aim: Aim<'_>,
+    observed: &Observed,
+    issuer: Option<&str>,
+    plan: &mut Plan,
+    refusals: &mut Vec<Refusal>,
+) -> Roles {
     if aim.spec.node_role_name().eq_ignore_ascii_case(&aim.spec.controller_role_name) {
         refusals.push(Refusal::OneRoleForBoth { name: aim.spec.controller_role_name.clone() });
     }
     let node_role_ready = node_role(aim, observed.node_role.as_ref(), plan, refusals);
-    instance_profile(aim, observed.instance_profile.as_ref(), node_role_ready, plan, refusals);
+    profile::converge(aim, observed.instance_profile.as_ref(), node_role_ready, plan, refusals);
     if let Some(issuer) = issuer {
         controller_role(aim, observed.controller_role.as_ref(), issuer, plan, refusals);
     }
@@ -93,13 +99,15 @@ fn controller_role(aim: Aim<'_>, found: Option<&Role>, issuer: &str, plan: &mut 
     };
     let policy_name = spec.controller_policy_name();
     if let Some(found) = found.filter(|found| marked_by_others(&found.tags, &[aim.generation.mark()].into())) {
-        let foreign = found.inline.keys().find(|name| name.starts_with(CONTROLLER_POLICY_PREFIX) && **name != policy_name);
+        let foreign =
+            found.inline.keys().find(|name| name.starts_with(CONTROLLER_POLICY_PREFIX) && **name != policy_name);
         if let Some(foreign) = foreign {
             refusals.push(Refusal::ControllerServesOther { name: found.name.clone(), policy: foreign.clone() });
         }
     }
     let ready = role(aim, &wanted, found, plan, refusals);
-    let mut passable: BTreeSet<String> = found.map(|found| marks(&found.tags).map(|(_, arn)| arn.to_owned()).collect()).unwrap_or_default();
+    let mut passable: BTreeSet<String> =
+        found.map(|found| marks(&found.tags).map(|(_, arn)| arn.to_owned()).collect()).unwrap_or_default();
     passable.insert(spec.node_role_arn());
     let document = baseline::document(&spec.scope, &spec.cluster_name, &passable);
     let there = found.and_then(|found| found.inline.get(&policy_name)).and_then(Option::as_ref);
@@ -110,11 +118,23 @@ fn controller_role(aim: Aim<'_>, found: Option<&Role>, issuer: &str, plan: &mut 
 
 /// Plans one role; gives the step that makes it this generation's, if one is needed: its creation, or its mark. A
 /// release knows by the mark what to take back, so whatever is done to the role comes after it.
-fn role(aim: Aim<'_>, wanted: &Wanted<'_>, found: Option<&Role>, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Option<StepId> {
+fn role(
+    aim: Aim<'_>,
+    wanted: &Wanted<'_>,
+    found: Option<&Role>,
+    plan: &mut Plan,
+    refusals: &mut Vec<Refusal>,
+) -> Option<StepId> {
     let name = wanted.name.to_owned();
     let ready = match found {
         None => Some(plan.add(
-            Step::CreateRole { kind: wanted.kind, name, path: aim.spec.path.clone(), trust: wanted.trust.clone(), tags: wanted.tags.clone() },
+            Step::CreateRole {
+                kind: wanted.kind,
+                name,
+                path: aim.spec.path.clone(),
+                trust: wanted.trust.clone(),
+                tags: wanted.tags.clone(),
+            },
             None,
         )),
         Some(found) => {
@@ -123,14 +143,17 @@ fn role(aim: Aim<'_>, wanted: &Wanted<'_>, found: Option<&Role>, plan: &mut Plan
                 refusals.push(Refusal::RoleTaken { name: found.name.clone(), owner, property, alternative });
                 return None;
             }
-            if let Some(refusal) = elsewhere("role", (&found.path, &found.name), (&aim.spec.path, wanted.name), wanted.property) {
+            if let Some(refusal) =
+                elsewhere("role", (&found.path, &found.name), (&aim.spec.path, wanted.name), wanted.property)
+            {
                 refusals.push(refusal);
                 return None;
             }
             let (add, remove) = tag_changes(aim, &wanted.tags, &found.tags);
             refusals.extend(too_many_tags("role", &name, &found.tags, &add, &remove));
             // A full object takes a tag only when another has gone.
-            let untagged = (!remove.is_empty()).then(|| plan.add(Step::UntagRole { name: name.clone(), keys: remove }, None));
+            let untagged =
+                (!remove.is_empty()).then(|| plan.add(Step::UntagRole { name: name.clone(), keys: remove }, None));
             let tagged = (!add.is_empty()).then(|| plan.add(Step::TagRole { name: name.clone(), tags: add }, untagged));
             if !policy::same(&found.trust, &wanted.trust) {
                 plan.add(Step::UpdateAssumeRolePolicy { name, trust: wanted.trust.clone() }, tagged);
@@ -144,95 +167,87 @@ fn role(aim: Aim<'_>, wanted: &Wanted<'_>, found: Option<&Role>, plan: &mut Plan
 
 /// Plans the managed policies: those that are wanted, then without those that were and are not any more. Others'
 /// stay.
-fn attachments(wanted: &Wanted<'_>, found: Option<&Role>, ready: Option<StepId>, plan: &mut Plan, refusals: &mut Vec<Refusal>) {
+fn attachments(
+    wanted: &Wanted<'_>,
+    found: Option<&Role>,
+    ready: Option<StepId>,
+    plan: &mut Plan,
+    refusals: &mut Vec<Refusal>,
+) {
     let name = || wanted.name.to_owned();
     let attached = |arn: &&String| found.is_some_and(|found| found.attached.contains(*arn));
     let missing: Vec<_> = wanted.policy_arns.iter().filter(|arn| !attached(arn)).collect();
-    let leaving: Vec<_> = wanted.formerly.iter().filter(|arn| !wanted.policy_arns.contains(arn) && attached(arn)).collect();
+    let leaving: Vec<_> =
+        wanted.formerly.iter().filter(|arn| !wanted.policy_arns.contains(arn) && attached(arn)).collect();
     let both = found.map_or(0, |found| found.attached.len()) + missing.len();
     if !missing.is_empty() && POLICIES_MAX + leaving.len() < both {
         let (count, property) = (both - leaving.len(), wanted.policies_property);
         refusals.push(Refusal::TooManyPolicies { name: name(), count, property });
     }
     let attach = |needs: &[StepId], plan: &mut Plan| -> Vec<StepId> {
-        let attach = |arn: &&String| plan.add(Step::AttachRolePolicy { name: name(), policy_arn: (*arn).clone() }, needs.iter().copied());
+        let attach = |arn: &&String| {
+            plan.add(Step::AttachRolePolicy { name: name(), policy_arn: (*arn).clone() }, needs.iter().copied())
+        };
         missing.iter().map(attach).collect()
     };
     let detach = |needs: &[StepId], plan: &mut Plan| -> Vec<StepId> {
-        let detach = |arn: &&String| plan.add(Step::DetachRolePolicy { name: name(), policy_arn: (*arn).clone() }, needs.iter().copied());
+        let detach = |arn: &&String| {
+            plan.add(Step::DetachRolePolicy { name: name(), policy_arn: (*arn).clone() }, needs.iter().copied())
+        };
         leaving.iter().map(detach).collect()
     };
+    let first = |step: &[StepId]| ready.iter().chain(step).copied().collect::<Vec<_>>();
     if both <= POLICIES_MAX {
-        let attached = attach(ready.as_slice(), plan);
-        detach(&attached, plan);
+        let attached = attach(&first(&[]), plan);
+        detach(&first(&attached), plan);
     } else {
-        let detached = detach(&[], plan);
-        attach(&detached, plan);
-    }
-}
-
-fn instance_profile(aim: Aim<'_>, found: Option<&InstanceProfile>, node_role_ready: Option<StepId>, plan: &mut Plan, refusals: &mut Vec<Refusal>) {
-    let (name, role) = (aim.spec.instance_profile_name.clone(), aim.spec.node_role_name().to_owned());
-    let tags = made_with(aim, aim.generation.physical_resource_id());
-    let Some(found) = found else {
-        let made = plan.add(Step::CreateInstanceProfile { name: name.clone(), path: aim.spec.path.clone(), tags }, None);
-        plan.add(Step::AddRoleToInstanceProfile { name, role }, [made].into_iter().chain(node_role_ready));
-        return;
-    };
-    if !aim.owner.is_same_stack(&found.tags) {
-        refusals.push(Refusal::InstanceProfileTaken { name: found.name.clone(), owner: owner_of(&found.tags) });
-        return;
-    }
-    if let Some(refusal) = elsewhere("instance profile", (&found.path, &found.name), (&aim.spec.path, &name), "InstanceProfileName") {
-        refusals.push(refusal);
-        return;
-    }
-    let mut needs: Vec<_> = node_role_ready.into_iter().collect();
-    let holds = found.roles.iter().any(|held| held.eq_ignore_ascii_case(&role));
-    if !holds {
-        for held in &found.roles {
-            if marked_by_others(&found.tags, &[aim.generation.mark()].into()) {
-                refusals.push(Refusal::ProfileServesOther { name: found.name.clone(), role: held.clone() });
-                return;
-            }
-            needs.push(plan.add(Step::RemoveRoleFromInstanceProfile { name: name.clone(), role: held.clone() }, None));
-        }
-        plan.add(Step::AddRoleToInstanceProfile { name: name.clone(), role }, needs);
-    }
-    let (add, remove) = tag_changes(aim, &tags, &found.tags);
-    refusals.extend(too_many_tags("instance profile", &name, &found.tags, &add, &remove));
-    let untagged = (!remove.is_empty()).then(|| plan.add(Step::UntagInstanceProfile { name: name.clone(), keys: remove }, None));
-    if !add.is_empty() {
-        plan.add(Step::TagInstanceProfile { name, tags: add }, untagged);
+        let detached = detach(&first(&[]), plan);
+        attach(&first(&detached), plan);
     }
 }
 
 /// What to add to an object's tags, and which keys to take away: those that the old properties asked for.
 ///
 /// The owner tag stays its maker's: another resource of the stack uses the object beside it.
-fn tag_changes(aim: Aim<'_>, wanted: &Tags, found: &Tags) -> (Tags, BTreeSet<String>) {
+pub(super) fn tag_changes(aim: Aim<'_>, wanted: &Tags, found: &Tags) -> (Tags, BTreeSet<String>) {
     let add = wanted.iter().filter(|(key, value)| key.as_str() != OWNER_KEY && found.get(*key) != Some(value));
     let asked_before = aim.old.map(|old| &old.tags).into_iter().flatten();
     let remove = asked_before.filter(|(key, value)| !wanted.contains_key(*key) && found.get(*key) == Some(value));
     (add.map(|(key, value)| (key.clone(), value.clone())).collect(), remove.map(|(key, _)| key.clone()).collect())
 }
 
-fn too_many_tags(kind: &'static str, name: &str, found: &Tags, add: &Tags, remove: &BTreeSet<String>) -> Option<Refusal> {
+pub(super) fn too_many_tags(
+    kind: &'static str,
+    name: &str,
+    found: &Tags,
+    add: &Tags,
+    remove: &BTreeSet<String>,
+) -> Option<Refusal> {
     let count = found.keys().chain(add.keys()).collect::<BTreeSet<_>>().len() - remove.len();
     (!add.is_empty() && TAGS_MAX < count).then(|| Refusal::TooManyIamTags { kind, name: name.to_owned(), count })
 }
 
 /// Why an object of ours, found by a name that IAM holds equal to the wanted one, is not the one that is wanted.
-fn elsewhere(kind: &'static str, (path, name): (&str, &str), wanted: (&str, &str), property: &'static str) -> Option<Refusal> {
+pub(super) fn elsewhere(
+    kind: &'static str,
+    (path, name): (&str, &str),
+    wanted: (&str, &str),
+    property: &'static str,
+) -> Option<Refusal> {
     if path != wanted.0 {
         let (name, found, wanted) = (name.to_owned(), path.to_owned(), wanted.0.to_owned());
         return Some(Refusal::OtherPath { kind, name, found, wanted, property });
     }
-    (name != wanted.1).then(|| Refusal::OtherSpelling { kind, found: name.to_owned(), wanted: wanted.1.to_owned(), property })
+    (name != wanted.1).then(|| Refusal::OtherSpelling {
+        kind,
+        found: name.to_owned(),
+        wanted: wanted.1.to_owned(),
+        property,
+    })
 }
 
 /// Whose an object is, in words.
-fn owner_of(tags: &Tags) -> String {
+pub(super) fn owner_of(tags: &Tags) -> String {
     match (tags.get(OWNER_KEY), tags.get("aws:cloudformation:stack-name")) {
         (Some(owner), _) => format!("the resource {owner}'s"),
         (None, Some(stack)) => format!("the stack `{stack}`'s"),

@@ -7,6 +7,7 @@
 
 mod access;
 mod iam;
+mod profile;
 mod refusal;
 mod release;
 mod step;
@@ -88,7 +89,11 @@ fn made_with(aim: Aim<'_>, mark_value: &str) -> Tags {
 fn sound_issuer<'a>(spec: &Spec, observed: &'a Observed, refusals: &mut Vec<Refusal>) -> Option<&'a str> {
     let cluster_name = || spec.cluster_name.clone();
     let Some(cluster) = &observed.cluster else {
-        refusals.push(Refusal::NoCluster { cluster: cluster_name(), region: spec.scope.region.clone(), account: spec.scope.account.clone() });
+        refusals.push(Refusal::NoCluster {
+            cluster: cluster_name(),
+            region: spec.scope.region.clone(),
+            account: spec.scope.account.clone(),
+        });
         return None;
     };
     if !is_usable(cluster) {

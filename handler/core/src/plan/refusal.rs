@@ -25,52 +25,86 @@ impl fmt::Display for Refused {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "each variant's message says what its fields are")]
 pub enum Refusal {
-    #[error("EKS has no cluster `{cluster}` in {region} of account {account}: check ClusterName, and that the stack is in the cluster's region")]
+    #[error(
+        "EKS has no cluster `{cluster}` in {region} of account {account}: check ClusterName, and that the stack is in the cluster's region"
+    )]
     NoCluster { cluster: String, region: String, account: String },
     #[error("cluster `{cluster}` is {status}: wait until it is ACTIVE, then retry")]
     ClusterNotReady { cluster: String, status: String },
     #[error("cluster `{cluster}` has no OIDC issuer: wait until it is ACTIVE, then retry")]
     NoIssuer { cluster: String },
-    #[error("IAM has no OIDC provider for cluster `{cluster}`'s issuer {issuer}: make one, for instance with `eksctl utils associate-iam-oidc-provider --cluster {cluster} --approve`")]
+    #[error(
+        "IAM has no OIDC provider for cluster `{cluster}`'s issuer {issuer}: make one, for instance with `eksctl utils associate-iam-oidc-provider --cluster {cluster} --approve`"
+    )]
     NoOidcProvider { cluster: String, issuer: String },
-    #[error("the OIDC provider {provider} lacks the audience `sts.amazonaws.com`: add it with `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {provider} --client-id sts.amazonaws.com`")]
+    #[error(
+        "the OIDC provider {provider} lacks the audience `sts.amazonaws.com`: add it with `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {provider} --client-id sts.amazonaws.com`"
+    )]
     NoAudience { provider: String },
     #[error("role `{name}` exists and is {owner}: set {property} to another name{alternative}, or delete the role")]
     RoleTaken { name: String, owner: String, property: &'static str, alternative: &'static str },
-    #[error("instance profile `{name}` exists and is {owner}: set InstanceProfileName to another name, or delete the profile")]
+    #[error(
+        "instance profile `{name}` exists and is {owner}: set InstanceProfileName to another name, or delete the profile"
+    )]
     InstanceProfileTaken { name: String, owner: String },
-    #[error("{kind} `{name}` stands under the path `{found}` and is wanted under `{wanted}`: IAM cannot move it, so give it another name with {property}")]
+    #[error(
+        "{kind} `{name}` stands under the path `{found}` and is wanted under `{wanted}`: IAM cannot move it, so give it another name with {property}"
+    )]
     OtherPath { kind: &'static str, name: String, found: String, wanted: String, property: &'static str },
-    #[error("{kind} `{found}` exists, and IAM holds names equal in any letter case, so there cannot be `{wanted}` beside it: spell {property} as it is spelled, or choose another name")]
+    #[error(
+        "{kind} `{found}` exists, and IAM holds names equal in any letter case, so there cannot be `{wanted}` beside it: spell {property} as it is spelled, or choose another name"
+    )]
     OtherSpelling { kind: &'static str, found: String, wanted: String, property: &'static str },
-    #[error("`{name}` is to be both the node role and the controller role (IAM holds names equal in any letter case): give one of them another name with NodeRoleName or ControllerRoleName")]
+    #[error(
+        "`{name}` is to be both the node role and the controller role (IAM holds names equal in any letter case): give one of them another name with NodeRoleName or ControllerRoleName"
+    )]
     OneRoleForBoth { name: String },
-    #[error("instance profile `{name}` still serves role `{role}` for the resource's earlier generation, and a profile holds one role: give the new one another name with InstanceProfileName")]
+    #[error(
+        "instance profile `{name}` still serves role `{role}` for the resource's earlier generation, and a profile holds one role: give the new one another name with InstanceProfileName"
+    )]
     ProfileServesOther { name: String, role: String },
-    #[error("controller role `{name}` still serves another cluster (inline policy `{policy}`), and a role trusts one cluster: give the new one another name with ControllerRoleName")]
+    #[error(
+        "controller role `{name}` still serves another cluster (inline policy `{policy}`), and a role trusts one cluster: give the new one another name with ControllerRoleName"
+    )]
     ControllerServesOther { name: String, policy: String },
-    #[error("the role {arn} of NodeRoleArn does not exist: check the ARN (account, path and letter case too), or leave NodeRoleArn out to have a role made")]
+    #[error(
+        "the role {arn} of NodeRoleArn does not exist: check the ARN (account, path and letter case too), or leave NodeRoleArn out to have a role made"
+    )]
     NoNodeRole { arn: String },
-    #[error("IAM has no managed policy {arn} ({property}): check the ARN, and that the policy is this account's or AWS's own")]
+    #[error(
+        "IAM has no managed policy {arn} ({property}): check the ARN, and that the policy is this account's or AWS's own"
+    )]
     UnknownPolicy { arn: String, property: &'static str },
     #[error("{kind} `{name}` would carry {count} tags, and IAM allows 50: take some away")]
     TooManyIamTags { kind: &'static str, name: String, count: usize },
-    #[error("role `{name}` would carry {count} managed policies, and IAM's default quota is 10: take some out of {property}, or detach others")]
+    #[error(
+        "role `{name}` would carry {count} managed policies, and IAM's default quota is 10: take some out of {property}, or detach others"
+    )]
     TooManyPolicies { name: String, count: usize, property: &'static str },
     #[error("cluster `{cluster}` has no managed node group to learn {what} from: set {property}")]
     NothingToDiscover { cluster: String, what: &'static str, property: &'static str },
     #[error("{what} {ids} of {property} {does_not} exist in {region}: check the ids")]
     NoSuchResource { what: &'static str, ids: String, property: &'static str, does_not: &'static str, region: String },
-    #[error("{id} already has the tag `{key}` = `{found}`, which another cluster's Karpenter may rely on, so it is not changed to `{wanted}`: set TagConflict to Skip to leave it out, or choose another DiscoveryTagKey or other {property}")]
+    #[error(
+        "{id} already has the tag `{key}` = `{found}`, which another cluster's Karpenter may rely on, so it is not changed to `{wanted}`: set TagConflict to Skip to leave it out, or choose another DiscoveryTagKey or other {property}"
+    )]
     TagConflict { id: String, key: String, found: String, wanted: String, property: &'static str },
-    #[error("{id} has {count} tags, and EC2 allows 50: the discovery tag and its mark need {needed} more; take some away, or set {property} without it")]
+    #[error(
+        "{id} has {count} tags, and EC2 allows 50: the discovery tag and its mark need {needed} more; take some away, or set {property} without it"
+    )]
     TooManyTags { id: String, count: usize, needed: usize, property: &'static str },
-    #[error("cluster `{cluster}` uses access entries alone (authenticationMode API), so aws-auth would have no effect: set NodeAccess to None and create an EC2_LINUX access entry for the node role with `aws eks create-access-entry --cluster-name {cluster} --type EC2_LINUX --principal-arn {node_role_arn}`")]
+    #[error(
+        "cluster `{cluster}` uses access entries alone (authenticationMode API), so aws-auth would have no effect: set NodeAccess to None and create an EC2_LINUX access entry for the node role with `aws eks create-access-entry --cluster-name {cluster} --type EC2_LINUX --principal-arn {node_role_arn}`"
+    )]
     NoAwsAuth { cluster: String, node_role_arn: String },
-    #[error("cluster `{cluster}` has an access entry of type {found} for the node role {node_role_arn}, which overrides aws-auth: delete it with `aws eks delete-access-entry --cluster-name {cluster} --principal-arn {node_role_arn}`")]
+    #[error(
+        "cluster `{cluster}` has an access entry of type {found} for the node role {node_role_arn}, which overrides aws-auth: delete it with `aws eks delete-access-entry --cluster-name {cluster} --principal-arn {node_role_arn}`"
+    )]
     OtherAccessEntry { cluster: String, found: String, node_role_arn: String },
     #[error("aws-auth: {0}")]
     AwsAuth(String),
-    #[error("role `{role}` is still in instance profiles that this resource did not make: {profiles}; delete Karpenter's EC2NodeClasses first, while the controller runs, or remove the role from them, then delete again")]
+    #[error(
+        "role `{role}` is still in instance profiles that this resource did not make: {profiles}; delete Karpenter's EC2NodeClasses first, while the controller runs, or remove the role from them, then delete again"
+    )]
     OtherProfiles { role: String, profiles: String },
 }

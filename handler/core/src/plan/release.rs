@@ -66,7 +66,12 @@ fn our_keys(tags: &Tags, ours: &BTreeSet<Mark>) -> BTreeSet<String> {
 }
 
 /// Plans the profile's end, or its mark's; gives the steps that free its role.
-fn instance_profile(profile: &InstanceProfile, ours: &BTreeSet<Mark>, plan: &mut Plan, needs: &[StepId]) -> Vec<StepId> {
+fn instance_profile(
+    profile: &InstanceProfile,
+    ours: &BTreeSet<Mark>,
+    plan: &mut Plan,
+    needs: &[StepId],
+) -> Vec<StepId> {
     let (name, keys) = (profile.name.clone(), our_keys(&profile.tags, ours));
     if keys.is_empty() {
         return Vec::new();
@@ -78,7 +83,12 @@ fn instance_profile(profile: &InstanceProfile, ours: &BTreeSet<Mark>, plan: &mut
     let freed: Vec<_> = profile
         .roles
         .iter()
-        .map(|role| plan.add(Step::RemoveRoleFromInstanceProfile { name: name.clone(), role: role.clone() }, needs.iter().copied()))
+        .map(|role| {
+            plan.add(
+                Step::RemoveRoleFromInstanceProfile { name: name.clone(), role: role.clone() },
+                needs.iter().copied(),
+            )
+        })
         .collect();
     let after = needs.iter().chain(&freed).copied().collect::<Vec<_>>();
     plan.add(Step::DeleteInstanceProfile { name }, after);
@@ -86,7 +96,14 @@ fn instance_profile(profile: &InstanceProfile, ours: &BTreeSet<Mark>, plan: &mut
 }
 
 /// Plans the role's end, or its mark's.
-fn role(role: &Role, ours: &BTreeSet<Mark>, expected: &BTreeSet<String>, needs: &[StepId], own_inline: &[String], released: &mut Released) {
+fn role(
+    role: &Role,
+    ours: &BTreeSet<Mark>,
+    expected: &BTreeSet<String>,
+    needs: &[StepId],
+    own_inline: &[String],
+    released: &mut Released,
+) {
     let (name, keys) = (role.name.clone(), our_keys(&role.tags, ours));
     if keys.is_empty() {
         return;
@@ -98,14 +115,18 @@ fn role(role: &Role, ours: &BTreeSet<Mark>, expected: &BTreeSet<String>, needs: 
     let mut emptied = needs.to_vec();
     for policy_arn in &role.attached {
         if !expected.contains(policy_arn) {
-            released.notes.push(format!("policy `{policy_arn}`, attached to role `{name}` by somebody else, is detached with it"));
+            released.notes.push(format!(
+                "policy `{policy_arn}`, attached to role `{name}` by somebody else, is detached with it"
+            ));
         }
         let step = Step::DetachRolePolicy { name: name.clone(), policy_arn: policy_arn.clone() };
         emptied.push(released.plan.add(step, needs.iter().copied()));
     }
     for policy_name in role.inline.keys() {
         if !own_inline.contains(policy_name) {
-            released.notes.push(format!("inline policy `{policy_name}`, put on role `{name}` by somebody else, is deleted with it"));
+            released.notes.push(format!(
+                "inline policy `{policy_name}`, put on role `{name}` by somebody else, is deleted with it"
+            ));
         }
         let step = Step::DeleteRolePolicy { name: name.clone(), policy_name: policy_name.clone() };
         emptied.push(released.plan.add(step, needs.iter().copied()));
@@ -114,7 +135,13 @@ fn role(role: &Role, ours: &BTreeSet<Mark>, expected: &BTreeSet<String>, needs: 
 }
 
 /// Takes the node roles of the generations that go out of the controller's PassRole, before their marks go.
-fn narrowed_policy(spec: &Spec, role: &Role, ours: &BTreeSet<Mark>, plan: &mut Plan, needs: &[StepId]) -> Option<StepId> {
+fn narrowed_policy(
+    spec: &Spec,
+    role: &Role,
+    ours: &BTreeSet<Mark>,
+    plan: &mut Plan,
+    needs: &[StepId],
+) -> Option<StepId> {
     if our_keys(&role.tags, ours).is_empty() || goes(&role.tags, ours) {
         return None;
     }
@@ -122,15 +149,20 @@ fn narrowed_policy(spec: &Spec, role: &Role, ours: &BTreeSet<Mark>, plan: &mut P
     let there = role.inline.get(&policy_name)?.as_ref()?;
     let passable = marks(&role.tags).filter(|(mark, _)| !ours.contains(mark)).map(|(_, arn)| arn.to_owned()).collect();
     let document = baseline::document(&spec.scope, &spec.cluster_name, &passable);
-    (!policy::same(there, &document))
-        .then(|| plan.add(Step::PutRolePolicy { name: role.name.clone(), policy_name, document }, needs.iter().copied()))
+    (!policy::same(there, &document)).then(|| {
+        plan.add(Step::PutRolePolicy { name: role.name.clone(), policy_name, document }, needs.iter().copied())
+    })
 }
 
 /// Profiles that hold the role and are not this generation's: IAM deletes no role that a profile holds.
 fn other_profiles(role: &Role, observed: &Observed, ours: &BTreeSet<Mark>) -> Option<Refusal> {
     let goes_too = |name: &str| {
-        observed.instance_profile.as_ref().is_some_and(|profile| profile.name.eq_ignore_ascii_case(name) && goes(&profile.tags, ours))
+        observed
+            .instance_profile
+            .as_ref()
+            .is_some_and(|profile| profile.name.eq_ignore_ascii_case(name) && goes(&profile.tags, ours))
     };
-    let others: Vec<_> = observed.profiles_of_node_role.iter().filter(|name| !goes_too(name)).map(|name| format!("`{name}`")).collect();
+    let others: Vec<_> =
+        observed.profiles_of_node_role.iter().filter(|name| !goes_too(name)).map(|name| format!("`{name}`")).collect();
     (!others.is_empty()).then(|| Refusal::OtherProfiles { role: role.name.clone(), profiles: others.join(", ") })
 }

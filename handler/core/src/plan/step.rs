@@ -52,27 +52,88 @@ impl Verb {
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields are the call's parameters, named as the service names them")]
 pub enum Step {
-    CreateRole { kind: RoleKind, name: String, path: String, trust: Value, tags: Tags },
-    TagRole { name: String, tags: Tags },
-    UntagRole { name: String, keys: BTreeSet<String> },
-    UpdateAssumeRolePolicy { name: String, trust: Value },
-    AttachRolePolicy { name: String, policy_arn: String },
-    DetachRolePolicy { name: String, policy_arn: String },
-    PutRolePolicy { name: String, policy_name: String, document: Value },
-    DeleteRolePolicy { name: String, policy_name: String },
-    DeleteRole { name: String },
-    CreateInstanceProfile { name: String, path: String, tags: Tags },
-    TagInstanceProfile { name: String, tags: Tags },
-    UntagInstanceProfile { name: String, keys: BTreeSet<String> },
-    AddRoleToInstanceProfile { name: String, role: String },
-    RemoveRoleFromInstanceProfile { name: String, role: String },
-    DeleteInstanceProfile { name: String },
-    CreateTags { ids: Vec<String>, tags: Tags },
+    CreateRole {
+        kind: RoleKind,
+        name: String,
+        path: String,
+        trust: Value,
+        tags: Tags,
+    },
+    TagRole {
+        name: String,
+        tags: Tags,
+    },
+    UntagRole {
+        name: String,
+        keys: BTreeSet<String>,
+    },
+    UpdateAssumeRolePolicy {
+        name: String,
+        trust: Value,
+    },
+    AttachRolePolicy {
+        name: String,
+        policy_arn: String,
+    },
+    DetachRolePolicy {
+        name: String,
+        policy_arn: String,
+    },
+    PutRolePolicy {
+        name: String,
+        policy_name: String,
+        document: Value,
+    },
+    DeleteRolePolicy {
+        name: String,
+        policy_name: String,
+    },
+    DeleteRole {
+        name: String,
+    },
+    CreateInstanceProfile {
+        name: String,
+        path: String,
+        tags: Tags,
+    },
+    TagInstanceProfile {
+        name: String,
+        tags: Tags,
+    },
+    UntagInstanceProfile {
+        name: String,
+        keys: BTreeSet<String>,
+    },
+    AddRoleToInstanceProfile {
+        name: String,
+        role: String,
+    },
+    RemoveRoleFromInstanceProfile {
+        name: String,
+        role: String,
+    },
+    DeleteInstanceProfile {
+        name: String,
+    },
+    CreateTags {
+        ids: Vec<String>,
+        tags: Tags,
+    },
     /// Each tag with its value: a key alone would take whatever value stands there by now.
-    DeleteTags { ids: Vec<String>, tags: Tags },
+    DeleteTags {
+        ids: Vec<String>,
+        tags: Tags,
+    },
     /// Reads the tags again after [`Step::CreateTags`]: who lost a race takes its mark off and fails.
-    ConfirmTags { ids: Vec<String>, tag: DiscoveryTag, mark: Mark },
-    EditAwsAuth { change: config_map::Change, verb: Verb },
+    ConfirmTags {
+        ids: Vec<String>,
+        tag: DiscoveryTag,
+        mark: Mark,
+    },
+    EditAwsAuth {
+        change: config_map::Change,
+        verb: Verb,
+    },
 }
 
 impl Plan {
@@ -117,14 +178,26 @@ impl fmt::Display for Step {
             Self::UpdateAssumeRolePolicy { name, .. } => write!(f, "update the trust policy of role `{name}`"),
             Self::AttachRolePolicy { name, policy_arn } => write!(f, "attach policy `{policy_arn}` to role `{name}`"),
             Self::DetachRolePolicy { name, policy_arn } => write!(f, "detach policy `{policy_arn}` from role `{name}`"),
-            Self::PutRolePolicy { name, policy_name, .. } => write!(f, "put inline policy `{policy_name}` on role `{name}`"),
-            Self::DeleteRolePolicy { name, policy_name } => write!(f, "delete inline policy `{policy_name}` of role `{name}`"),
+            Self::PutRolePolicy { name, policy_name, .. } => {
+                write!(f, "put inline policy `{policy_name}` on role `{name}`")
+            }
+            Self::DeleteRolePolicy { name, policy_name } => {
+                write!(f, "delete inline policy `{policy_name}` of role `{name}`")
+            }
             Self::DeleteRole { name } => write!(f, "delete role `{name}`"),
             Self::CreateInstanceProfile { name, .. } => write!(f, "create instance profile `{name}`"),
-            Self::TagInstanceProfile { name, tags } => write!(f, "tag instance profile `{name}` with {}", shown(tags.keys())),
-            Self::UntagInstanceProfile { name, keys } => write!(f, "untag instance profile `{name}` of {}", shown(keys)),
-            Self::AddRoleToInstanceProfile { name, role } => write!(f, "add role `{role}` to instance profile `{name}`"),
-            Self::RemoveRoleFromInstanceProfile { name, role } => write!(f, "remove role `{role}` from instance profile `{name}`"),
+            Self::TagInstanceProfile { name, tags } => {
+                write!(f, "tag instance profile `{name}` with {}", shown(tags.keys()))
+            }
+            Self::UntagInstanceProfile { name, keys } => {
+                write!(f, "untag instance profile `{name}` of {}", shown(keys))
+            }
+            Self::AddRoleToInstanceProfile { name, role } => {
+                write!(f, "add role `{role}` to instance profile `{name}`")
+            }
+            Self::RemoveRoleFromInstanceProfile { name, role } => {
+                write!(f, "remove role `{role}` from instance profile `{name}`")
+            }
             Self::DeleteInstanceProfile { name } => write!(f, "delete instance profile `{name}`"),
             Self::CreateTags { ids, tags } => write!(f, "tag {} with {}", shown(ids), shown(tags.keys())),
             Self::DeleteTags { ids, tags } => write!(f, "remove the tags {} from {}", shown(tags.keys()), shown(ids)),

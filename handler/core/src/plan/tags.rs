@@ -29,6 +29,15 @@ struct Family<'a> {
     there: &'a BTreeMap<String, Tags>,
 }
 
+/// What is being planned.
+struct Tagging<'a> {
+    aim: Aim<'a>,
+    mark: Mark,
+    calls: Calls,
+    refusals: &'a mut Vec<Refusal>,
+    warnings: &'a mut Vec<String>,
+}
+
 /// Tags to write, grouped: the same tags on many resources are one call.
 #[derive(Default)]
 struct Calls {
@@ -61,16 +70,21 @@ pub(super) fn converge(
         discovered: &discovery.security_group_ids,
         there: &discovery.security_groups,
     };
-    let mut calls = Calls::default();
-    let subnet_ids = family(aim, subnets, &mut calls, refusals, warnings);
-    let security_group_ids = family(aim, security_groups, &mut calls, refusals, warnings);
+    let mut tagging = Tagging { aim, mark: aim.generation.mark(), calls: Calls::default(), refusals, warnings };
+    let subnet_ids = tagging.family(subnets);
+    let security_group_ids = tagging.family(security_groups);
+    tagging.calls.into_steps(aim, plan);
     warnings.extend(two_cluster_groups(aim.spec, &security_group_ids, &discovery.security_groups));
-    calls.into_steps(aim, plan);
     (subnet_ids, security_group_ids)
 }
 
 /// Groups what goes by what it is, and plans the calls.
-pub(super) fn release<'a>(resources: impl Iterator<Item = (&'a String, &'a Tags)>, ours: &BTreeSet<Mark>, plan: &mut Plan, needs: &[StepId]) {
+pub(super) fn release<'a>(
+    resources: impl Iterator<Item = (&'a String, &'a Tags)>,
+    ours: &BTreeSet<Mark>,
+    plan: &mut Plan,
+    needs: &[StepId],
+) {
     let mut delete: BTreeMap<Tags, Vec<String>> = BTreeMap::new();
     for (id, tags) in resources {
         let leaving = leavings(tags, ours);
@@ -81,74 +95,91 @@ pub(super) fn release<'a>(resources: impl Iterator<Item = (&'a String, &'a Tags)
     delete_steps(delete, plan, needs);
 }
 
-fn family(aim: Aim<'_>, family: Family<'_>, calls: &mut Calls, refusals: &mut Vec<Refusal>, warnings: &mut Vec<String>) -> BTreeSet<String> {
-    let mark = aim.generation.mark();
-    let marked = |tags: &Tags| tags.contains_key(mark.key()) || tags.contains_key(&mark.former_key());
-    let wanted: BTreeSet<String> = match family.explicit {
-        Some(ids) => ids.iter().cloned().collect(),
-        None => family.discovered.clone(),
-    };
-    let mut carrying = BTreeSet::new();
-    for (id, tags) in family.there.iter().filter(|(id, tags)| !wanted.contains(*id) && marked(tags)) {
-        // Explicit lists are exact, the old one too; what was discovered stays though its node group goes.
-        if family.explicit.is_some() || family.formerly_explicit.is_some_and(|ids| ids.contains(id)) {
-            calls.add(id, Change { delete_last: leavings(tags, &[mark.clone()].into()), ..Change::default() });
-        } else {
-            carry(aim, family, id, tags, calls, refusals, warnings, &mut carrying);
-        }
-    }
-    if wanted.is_empty() && carrying.is_empty() {
-        refusals.push(Refusal::NothingToDiscover { cluster: aim.spec.cluster_name.clone(), what: family.what, property: family.property });
-    }
-    let missing: Vec<_> = wanted.iter().filter(|id| !family.there.contains_key(*id)).map(String::as_str).collect();
-    if !missing.is_empty() {
-        refusals.push(Refusal::NoSuchResource {
-            what: family.what,
-            ids: missing.join(", "),
-            property: family.property,
-            does_not: if missing.len() == 1 { "does not" } else { "do not" },
-            region: aim.spec.scope.region.clone(),
-        });
-    }
-    for (id, tags) in wanted.iter().filter_map(|id| family.there.get_key_value(id)) {
-        carry(aim, family, id, tags, calls, refusals, warnings, &mut carrying);
-    }
-    carrying
-}
-
-/// Sees to it that one resource carries the tag.
-#[allow(clippy::too_many_arguments, reason = "each is another output of one decision")]
-fn carry(
-    aim: Aim<'_>,
-    family: Family<'_>,
-    id: &str,
-    tags: &Tags,
-    calls: &mut Calls,
-    refusals: &mut Vec<Refusal>,
-    warnings: &mut Vec<String>,
-    carrying: &mut BTreeSet<String>,
-) {
-    let tag = &aim.spec.discovery_tag;
-    match (tagged::fate(tags, tag, &aim.generation.mark()), aim.spec.tag_conflict) {
-        (Fate::Carries(change), _) => {
-            let kept = tags.keys().filter(|key| !key.starts_with("aws:") && !change.delete_first.contains_key(*key)).count();
-            let needed = change.create.keys().filter(|key| change.delete_first.contains_key(*key) || !tags.contains_key(*key)).count();
-            if TAGS_MAX < kept + needed {
-                refusals.push(Refusal::TooManyTags { id: id.to_owned(), count: kept, needed, property: family.property });
+impl Tagging<'_> {
+    /// Gives those that carry the tag afterwards.
+    fn family(&mut self, family: Family<'_>) -> BTreeSet<String> {
+        let spec = self.aim.spec;
+        let former_key = self.mark.former_key();
+        let wanted: BTreeSet<&String> = match family.explicit {
+            Some(ids) => ids.iter().collect(),
+            None => family.discovered.iter().collect(),
+        };
+        let mut carrying = BTreeSet::new();
+        for (id, tags) in family.there {
+            // Explicit lists are exact, the old one too; what was discovered stays though its node group goes.
+            let listed = family.explicit.is_some() || family.formerly_explicit.is_some_and(|ids| ids.contains(id));
+            let marked = tags.contains_key(self.mark.key()) || tags.contains_key(&former_key);
+            if wanted.contains(id) || marked && !listed {
+                if self.carry(family, id, tags) {
+                    carrying.insert(id.clone());
+                }
+            } else if marked {
+                let leaving = leavings(tags, &[self.mark.clone()].into());
+                self.calls.add(id, Change { delete_last: leaving, ..Change::default() });
             }
-            calls.add(id, change);
-            carrying.insert(id.to_owned());
         }
-        (Fate::Conflict { found, .. }, TagConflict::Fail) => refusals.push(Refusal::TagConflict {
-            id: id.to_owned(),
-            key: tag.key.clone(),
-            found,
-            wanted: tag.value.clone(),
-            property: family.property,
-        }),
-        (Fate::Conflict { found, leaving }, TagConflict::Skip) => {
-            warnings.push(format!("{id} keeps its tag `{}` = `{found}` and is left out (TagConflict: Skip)", tag.key));
-            calls.add(id, Change { delete_last: leaving, ..Change::default() });
+        if wanted.is_empty() && carrying.is_empty() {
+            let (cluster, what, property) = (spec.cluster_name.clone(), family.what, family.property);
+            self.refusals.push(Refusal::NothingToDiscover { cluster, what, property });
+        }
+        let missing: Vec<_> =
+            wanted.into_iter().filter(|id| !family.there.contains_key(*id)).map(String::as_str).collect();
+        if !missing.is_empty() {
+            self.refusals.push(Refusal::NoSuchResource {
+                what: family.what,
+                ids: missing.join(", "),
+                property: family.property,
+                does_not: if missing.len() == 1 { "does not" } else { "do not" },
+                region: spec.scope.region.clone(),
+            });
+        }
+        carrying
+    }
+
+    /// Sees to it that one resource carries the tag; gives whether it will.
+    fn carry(&mut self, family: Family<'_>, id: &str, tags: &Tags) -> bool {
+        let tag = &self.aim.spec.discovery_tag;
+        match tagged::fate(tags, tag, &self.mark) {
+            Fate::Carries(change) => {
+                let kept = tags
+                    .keys()
+                    .filter(|key| !key.starts_with("aws:") && !change.delete_first.contains_key(*key))
+                    .count();
+                let needed = change
+                    .create
+                    .keys()
+                    .filter(|key| change.delete_first.contains_key(*key) || !tags.contains_key(*key))
+                    .count();
+                if TAGS_MAX < kept + needed {
+                    self.refusals.push(Refusal::TooManyTags {
+                        id: id.to_owned(),
+                        count: kept,
+                        needed,
+                        property: family.property,
+                    });
+                }
+                self.calls.add(id, change);
+                true
+            }
+            Fate::Conflict { found, leaving } => {
+                match self.aim.spec.tag_conflict {
+                    TagConflict::Fail => self.refusals.push(Refusal::TagConflict {
+                        id: id.to_owned(),
+                        key: tag.key.clone(),
+                        found,
+                        wanted: tag.value.clone(),
+                        property: family.property,
+                    }),
+                    TagConflict::Skip => {
+                        self.warnings.push(format!(
+                            "{id} keeps its tag `{}` = `{found}` and is left out (TagConflict: Skip)",
+                            tag.key
+                        ));
+                        self.calls.add(id, Change { delete_last: leaving, ..Change::default() });
+                    }
+                }
+                false
+            }
         }
     }
 }
@@ -156,7 +187,9 @@ fn carry(
 impl Calls {
     fn add(&mut self, id: &str, change: Change) {
         let Change { delete_first, create, delete_last } = change;
-        for (calls, tags) in [(&mut self.delete_first, delete_first), (&mut self.create, create), (&mut self.delete_last, delete_last)] {
+        for (calls, tags) in
+            [(&mut self.delete_first, delete_first), (&mut self.create, create), (&mut self.delete_last, delete_last)]
+        {
             if !tags.is_empty() {
                 calls.entry(tags).or_default().push(id.to_owned());
             }
@@ -168,8 +201,13 @@ impl Calls {
         let mut confirmed = Vec::new();
         for (tags, ids) in self.create {
             for ids in ids.chunks(IDS_MAX) {
-                let created = plan.add(Step::CreateTags { ids: ids.to_vec(), tags: tags.clone() }, first.iter().copied());
-                let confirm = Step::ConfirmTags { ids: ids.to_vec(), tag: aim.spec.discovery_tag.clone(), mark: aim.generation.mark() };
+                let created =
+                    plan.add(Step::CreateTags { ids: ids.to_vec(), tags: tags.clone() }, first.iter().copied());
+                let confirm = Step::ConfirmTags {
+                    ids: ids.to_vec(),
+                    tag: aim.spec.discovery_tag.clone(),
+                    mark: aim.generation.mark(),
+                };
                 confirmed.push(plan.add(confirm, [created]));
             }
         }
@@ -191,7 +229,11 @@ fn delete_steps(calls: BTreeMap<Tags, Vec<String>>, plan: &mut Plan, needs: &[St
 /// (<https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/1897>).
 fn two_cluster_groups(spec: &Spec, ids: &BTreeSet<String>, there: &BTreeMap<String, Tags>) -> Option<String> {
     let key = format!("kubernetes.io/cluster/{}", spec.cluster_name);
-    let tagged: Vec<_> = ids.iter().filter(|id| there.get(*id).is_some_and(|tags| tags.contains_key(&key))).map(String::as_str).collect();
+    let tagged: Vec<_> = ids
+        .iter()
+        .filter(|id| there.get(*id).is_some_and(|tags| tags.contains_key(&key)))
+        .map(String::as_str)
+        .collect();
     (1 < tagged.len()).then(|| {
         format!("{} all carry the tag `{key}`: Karpenter gives a node every group that it finds, and load balancer controllers take only one of them; set SecurityGroupIds", tagged.join(", "))
     })

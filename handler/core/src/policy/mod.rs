@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// Whether two policy documents say the same: IAM keeps a document as it was written, but a person who edits
 /// one may write a single value as a list, and lists in any order.
 pub fn same(one: &Value, other: &Value) -> bool {
-    normal(one) == normal(other)
+    one == other || normal(one) == normal(other)
 }
 
 fn normal(value: &Value) -> Value {
@@ -19,7 +19,9 @@ fn normal(value: &Value) -> Value {
             items.sort_by_cached_key(Value::to_string);
             Value::Array(items)
         }
-        Value::Object(map) => Value::Object(map.iter().map(|(key, value)| (key.clone(), normal(value))).collect::<Map<_, _>>()),
+        Value::Object(map) => {
+            Value::Object(map.iter().map(|(key, value)| (key.clone(), normal(value))).collect::<Map<_, _>>())
+        }
         other => other.clone(),
     }
 }

@@ -46,7 +46,8 @@ mod tests {
     #[test]
     fn the_issuer_stands_in_the_keys_without_its_scheme() {
         let scope = Scope::of_stack("arn:aws:cloudformation:us-east-1:111122223333:stack/s/0a").unwrap();
-        let document = service_account(&scope, "https://oidc.eks.us-east-1.amazonaws.com/id/0A", "karpenter", "karpenter");
+        let document =
+            service_account(&scope, "https://oidc.eks.us-east-1.amazonaws.com/id/0A", "karpenter", "karpenter");
         let expected = json!({
             "Version": "2012-10-17",
             "Statement": [{

@@ -26,7 +26,8 @@ impl World {
             Step::CreateTags { ids, tags } => self.create_tags(ids, tags),
             Step::DeleteTags { ids, tags } => self.delete_tags(ids, tags),
             Step::ConfirmTags { ids, tag, mark } => {
-                let stands = |tags: &Tags| tags.get(&tag.key) == Some(&tag.value) && tags.get(mark.key()) == Some(&tag.noted());
+                let stands =
+                    |tags: &Tags| tags.get(&tag.key) == Some(&tag.value) && tags.get(mark.key()) == Some(&tag.noted());
                 let all = ids.iter().all(|id| self.resources.get(id).is_some_and(stands));
                 if all { Ok(()) } else { Err("the tags that were made are not there".to_owned()) }
             }
@@ -57,7 +58,10 @@ impl World {
                 return if before.is_none() { Ok(()) } else { Err("EntityAlreadyExists".to_owned()) };
             }
             Step::DeleteRole { name } => {
-                let held = self.profiles.values().any(|profile| profile.roles.iter().any(|role| role.eq_ignore_ascii_case(name)));
+                let held = self
+                    .profiles
+                    .values()
+                    .any(|profile| profile.roles.iter().any(|role| role.eq_ignore_ascii_case(name)));
                 let role = self.roles.remove(&name.to_lowercase()).ok_or("NoSuchEntity")?;
                 let empty = role.attached.is_empty() && role.inline.is_empty() && !held;
                 return if empty { Ok(()) } else { Err("DeleteConflict".to_owned()) };
@@ -88,7 +92,9 @@ impl World {
                     return Err("LimitExceeded".to_owned());
                 }
             }
-            Step::DetachRolePolicy { policy_arn, .. } if !role.attached.remove(policy_arn) => return Err("NoSuchEntity".to_owned()),
+            Step::DetachRolePolicy { policy_arn, .. } if !role.attached.remove(policy_arn) => {
+                return Err("NoSuchEntity".to_owned());
+            }
             Step::PutRolePolicy { policy_name, document, .. } => {
                 role.inline.insert(policy_name.clone(), Some(document.clone()));
             }
@@ -103,7 +109,8 @@ impl World {
     fn on_profile(&mut self, step: &Step) -> Result<(), String> {
         if let Step::CreateInstanceProfile { name, path, tags } = step {
             limited(tags)?;
-            let profile = InstanceProfile { name: name.clone(), path: path.clone(), roles: Vec::new(), tags: tags.clone() };
+            let profile =
+                InstanceProfile { name: name.clone(), path: path.clone(), roles: Vec::new(), tags: tags.clone() };
             let before = self.profiles.insert(name.to_lowercase(), profile);
             return if before.is_none() { Ok(()) } else { Err("EntityAlreadyExists".to_owned()) };
         }

@@ -15,7 +15,14 @@ fn cuts() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Converges so often, and is cut off so often.
-fn cut_off(resource: &Resource, world: &World, spec: &Spec, old: Option<&Spec>, order: &[u8], cuts: &[u8]) -> Result<World, TestCaseError> {
+fn cut_off(
+    resource: &Resource,
+    world: &World,
+    spec: &Spec,
+    old: Option<&Spec>,
+    order: &[u8],
+    cuts: &[u8],
+) -> Result<World, TestCaseError> {
     cuts.iter().try_fold(world.clone(), |world, at| resource.converge(&world, spec, old, Run::cut(order, *at)))
 }
 
@@ -50,26 +57,34 @@ fn a_delete_that_is_cut_off_is_finished_or_made_good() {
 /// The discovery tag of before and that of now are both noted while they change places.
 #[test]
 fn an_update_that_is_cut_off_is_finished_or_rolled_back_or_deleted() {
-    prove(&(in_place(), worlds(), orders(), orders(), cuts(), cuts()), 25, |((old, new), world, one, other, cuts, again)| {
-        let (resource, old, new) = (Resource::of(STACK, "Prereqs"), spec(&old), spec(&new));
-        let Some(before) = resource.try_converge(&world, &old, None, Run::whole(&one))? else { return Ok(false) };
-        let Some(expected) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else { return Ok(false) };
-        let cut = cut_off(&resource, &before, &new, Some(&old), &one, &cuts)?;
-        same(&resource.converge(&cut, &new, Some(&old), Run::whole(&other))?, &expected, "once finished")?;
-        same(&resource.converge(&cut, &old, Some(&new), Run::whole(&one))?, &before, "once rolled back")?;
-        // The rollback is cut off too, and the Update comes again.
-        let torn = cut_off(&resource, &cut, &old, Some(&new), &other, &again)?;
-        same(&resource.converge(&torn, &old, Some(&new), Run::whole(&one))?, &before, "once rolled back again")?;
-        same(&resource.converge(&torn, &new, Some(&old), Run::whole(&one))?, &expected, "once updated again")?;
-        for spec in [&old, &new] {
-            let reads = |world: &World| world.clusters.values().any(|eks| spec.node_access.wants_aws_auth(eks.cluster.authentication_mode));
-            // A Delete whose properties have no use for aws-auth does not read it.
-            if reads(&torn) {
-                same(&resource.release(&torn, spec, Run::whole(&other))?, &world, "once deleted")?;
+    prove(
+        &(in_place(), worlds(), orders(), orders(), cuts(), cuts()),
+        25,
+        |((old, new), world, one, other, cuts, again)| {
+            let (resource, old, new) = (Resource::of(STACK, "Prereqs"), spec(&old), spec(&new));
+            let Some(before) = resource.try_converge(&world, &old, None, Run::whole(&one))? else { return Ok(false) };
+            let Some(expected) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else {
+                return Ok(false);
+            };
+            let cut = cut_off(&resource, &before, &new, Some(&old), &one, &cuts)?;
+            same(&resource.converge(&cut, &new, Some(&old), Run::whole(&other))?, &expected, "once finished")?;
+            same(&resource.converge(&cut, &old, Some(&new), Run::whole(&one))?, &before, "once rolled back")?;
+            // The rollback is cut off too, and the Update comes again.
+            let torn = cut_off(&resource, &cut, &old, Some(&new), &other, &again)?;
+            same(&resource.converge(&torn, &old, Some(&new), Run::whole(&one))?, &before, "once rolled back again")?;
+            same(&resource.converge(&torn, &new, Some(&old), Run::whole(&one))?, &expected, "once updated again")?;
+            for spec in [&old, &new] {
+                let reads = |world: &World| {
+                    world.clusters.values().any(|eks| spec.node_access.wants_aws_auth(eks.cluster.authentication_mode))
+                };
+                // A Delete whose properties have no use for aws-auth does not read it.
+                if reads(&torn) {
+                    same(&resource.release(&torn, spec, Run::whole(&other))?, &world, "once deleted")?;
+                }
             }
-        }
-        Ok(true)
-    });
+            Ok(true)
+        },
+    );
 }
 
 #[test]
@@ -77,7 +92,9 @@ fn a_replacement_that_is_cut_off_is_finished_or_taken_back() {
     prove(&(replacing(), worlds(), orders(), orders(), cuts()), 15, |((old, new), world, one, other, cuts)| {
         let (resource, old, new) = (Resource::of(STACK, "Prereqs"), spec(&old), spec(&new));
         let Some(before) = resource.try_converge(&world, &old, None, Run::whole(&one))? else { return Ok(false) };
-        let Some(both) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else { return Ok(false) };
+        let Some(both) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else {
+            return Ok(false);
+        };
         let cut = cut_off(&resource, &before, &new, Some(&old), &one, &cuts)?;
         same(&resource.converge(&cut, &new, Some(&old), Run::whole(&other))?, &both, "once finished")?;
         // It fails, takes back what it made, and CloudFormation rolls back.

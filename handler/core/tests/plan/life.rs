@@ -2,7 +2,7 @@
 
 use crate::model::{Look, World};
 use karpenter_prereqs_core::config_map::BEFORE_KEY;
-use karpenter_prereqs_core::ownership::{Generation, Owner, marks};
+use karpenter_prereqs_core::ownership::{Generation, Mark, Owner, PREFIX, marks};
 use karpenter_prereqs_core::plan::{self, Aim, Converged, Plan, Refused, Released, Step};
 use karpenter_prereqs_core::spec::{CONTROLLER_POLICY_PREFIX, Spec};
 use proptest::test_runner::TestCaseError;
@@ -25,8 +25,11 @@ pub(crate) struct Run<'a> {
     /// The power is cut after so many steps, modulo the steps there are and one more.
     pub(crate) cut: Option<u8>,
     /// What must be so after every step.
-    pub(crate) always: Option<&'a dyn Fn(&World) -> Result<(), String>>,
+    pub(crate) always: Option<&'a Condition<'a>>,
 }
+
+/// Something that must be so, and why it is not.
+type Condition<'a> = dyn Fn(&World) -> Result<(), String> + 'a;
 
 impl<'a> Run<'a> {
     pub(crate) fn whole(order: &'a [u8]) -> Self {
@@ -37,7 +40,7 @@ impl<'a> Run<'a> {
         Self { order, cut: Some(at), always: None }
     }
 
-    pub(crate) fn always(self, always: &'a dyn Fn(&World) -> Result<(), String>) -> Self {
+    pub(crate) fn always(self, always: &'a Condition<'a>) -> Self {
         Self { always: Some(always), ..self }
     }
 }
@@ -63,7 +66,13 @@ impl Resource {
     }
 
     /// Converges; `None` when that is refused.
-    pub(crate) fn try_converge(&self, world: &World, spec: &Spec, old: Option<&Spec>, run: Run<'_>) -> Result<Option<World>, TestCaseError> {
+    pub(crate) fn try_converge(
+        &self,
+        world: &World,
+        spec: &Spec,
+        old: Option<&Spec>,
+        run: Run<'_>,
+    ) -> Result<Option<World>, TestCaseError> {
         match self.plan(world, spec, old) {
             Err(refused) if refused.0.is_empty() => Err(fault("a refusal says nothing", world)),
             Err(_) => Ok(None),
@@ -72,16 +81,31 @@ impl Resource {
     }
 
     /// Converges where nothing may stand in the way.
-    pub(crate) fn converge(&self, world: &World, spec: &Spec, old: Option<&Spec>, run: Run<'_>) -> Result<World, TestCaseError> {
+    pub(crate) fn converge(
+        &self,
+        world: &World,
+        spec: &Spec,
+        old: Option<&Spec>,
+        run: Run<'_>,
+    ) -> Result<World, TestCaseError> {
         let converged = self.plan(world, spec, old).map_err(|refused| fault(&format!("refused: {refused}"), world))?;
         self.converged(&converged.plan, world, spec, old, run)
     }
 
     /// Carries out, and looks whether a second run would do anything.
-    fn converged(&self, plan: &Plan, world: &World, spec: &Spec, old: Option<&Spec>, run: Run<'_>) -> Result<World, TestCaseError> {
+    fn converged(
+        &self,
+        plan: &Plan,
+        world: &World,
+        spec: &Spec,
+        old: Option<&Spec>,
+        run: Run<'_>,
+    ) -> Result<World, TestCaseError> {
         let after = carried_out(plan, world, spec, run)?;
         if run.cut.is_none() {
-            let again = self.plan(&after, spec, old).map_err(|refused| fault(&format!("what was made is refused: {refused}"), &after))?;
+            let again = self
+                .plan(&after, spec, old)
+                .map_err(|refused| fault(&format!("what was made is refused: {refused}"), &after))?;
             nothing_left(&again.plan, &after)?;
         }
         Ok(after)
@@ -89,10 +113,14 @@ impl Resource {
 
     /// Takes the generation of that spec away; nothing may stand in the way.
     pub(crate) fn release(&self, world: &World, spec: &Spec, run: Run<'_>) -> Result<World, TestCaseError> {
-        let released = self.plan_release(world, spec).map_err(|refused| fault(&format!("the release is refused: {refused}"), world))?;
+        let released = self
+            .plan_release(world, spec)
+            .map_err(|refused| fault(&format!("the release is refused: {refused}"), world))?;
         let after = carried_out(&released.plan, world, spec, run)?;
         if run.cut.is_none() {
-            let again = self.plan_release(&after, spec).map_err(|refused| fault(&format!("a second release is refused: {refused}"), &after))?;
+            let again = self
+                .plan_release(&after, spec)
+                .map_err(|refused| fault(&format!("a second release is refused: {refused}"), &after))?;
             nothing_left(&again.plan, &after)?;
         }
         Ok(after)
@@ -108,8 +136,10 @@ fn carried_out(plan: &Plan, world: &World, spec: &Spec, run: Run<'_>) -> Result<
     let turn = |index: usize| run.order.get(index % run.order.len().max(1)).copied();
     let places: Vec<_> = waiting.iter().map(|(id, _, _)| *id).collect();
     while until < waiting.len() {
-        let ready = waiting.iter().enumerate().filter(|(_, (_, _, needs))| needs.iter().all(|need| done.contains(need)));
-        let next = ready.min_by_key(|(_, (id, _, _))| turn(places.iter().position(|place| place == id).unwrap_or_default()));
+        let ready =
+            waiting.iter().enumerate().filter(|(_, (_, _, needs))| needs.iter().all(|need| done.contains(need)));
+        let next =
+            ready.min_by_key(|(_, (id, _, _))| turn(places.iter().position(|place| place == id).unwrap_or_default()));
         let Some((at, _)) = next else { return Err(fault("the steps wait for each other", &world)) };
         let (id, step, needs) = waiting.remove(at);
         if needs.iter().any(|need| id <= *need) {
@@ -138,7 +168,10 @@ fn sound(world: &World) -> Result<(), String> {
         for (name, document) in role.inline.iter().filter(|(name, _)| name.starts_with(CONTROLLER_POLICY_PREFIX)) {
             let listed = document.as_ref().map(passed).unwrap_or_default();
             if listed != passable {
-                return Err(format!("`{name}` of `{}` passes {listed:?}, and its marks are for {passable:?}", role.name));
+                return Err(format!(
+                    "`{name}` of `{}` passes {listed:?}, and its marks are for {passable:?}",
+                    role.name
+                ));
             }
         }
     }
@@ -147,13 +180,17 @@ fn sound(world: &World) -> Result<(), String> {
         if let Some((mark, note)) = marks(tags).find(|(_, note)| !has(note)) {
             return Err(format!("{mark} on {id} stands for `{note}`, which is not there"));
         }
-        if let Some(key) = tags.keys().find(|key| key.ends_with(".was")) {
+        let is_of_ours = |key: &&String| key.starts_with(PREFIX) && Mark::from_key(key).is_none();
+        if let Some(key) = tags.keys().find(is_of_ours) {
             return Err(format!("{key} on {id} was left behind"));
         }
     }
     for eks in world.clusters.values() {
         let annotations = eks.aws_auth.iter().map(|map| &map.annotations);
-        if annotations.clone().any(|annotations| annotations.contains_key(BEFORE_KEY) && marks(annotations).next().is_none()) {
+        if annotations
+            .clone()
+            .any(|annotations| annotations.contains_key(BEFORE_KEY) && marks(annotations).next().is_none())
+        {
             return Err("what stood in aws-auth before is noted, and nobody is there to put it back".to_owned());
         }
     }

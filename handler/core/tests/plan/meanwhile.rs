@@ -3,11 +3,9 @@
 use crate::life::{Resource, Run, same};
 use crate::model::{Eks, World};
 use crate::properties::{STACK, properties, spec};
-use crate::worlds::{SECURITY_GROUPS, SUBNETS, role, worlds};
+use crate::worlds::{SECURITY_GROUPS, SUBNETS, profile, role, worlds};
 use crate::{orders, prove};
-use karpenter_prereqs_core::observed::{ConfigMap, InstanceProfile};
-use karpenter_prereqs_core::ownership::Tags;
-use proptest::prelude::*;
+use karpenter_prereqs_core::observed::ConfigMap;
 use proptest::sample::subsequence;
 use std::collections::BTreeSet;
 
@@ -23,7 +21,8 @@ enum Deed {
     MakeRole,
 }
 
-const DEEDS: [Deed; 6] = [Deed::AddEntry, Deed::AddComment, Deed::AddToConfigMap, Deed::Annotate, Deed::TagResources, Deed::MakeRole];
+const DEEDS: [Deed; 6] =
+    [Deed::AddEntry, Deed::AddComment, Deed::AddToConfigMap, Deed::Annotate, Deed::TagResources, Deed::MakeRole];
 
 impl Deed {
     /// `lists`: the clusters where a block list stood before, to which one may append.
@@ -41,8 +40,7 @@ impl Deed {
             }
             Self::MakeRole => {
                 world.roles.insert("late".to_owned(), role("Late", "/"));
-                let profile = InstanceProfile { name: "Late".to_owned(), path: "/".to_owned(), roles: vec!["Late".to_owned()], tags: Tags::new() };
-                world.profiles.insert("late".to_owned(), profile);
+                world.profiles.insert("late".to_owned(), profile("Late", &["Late"]));
             }
             _ => {}
         }
@@ -52,7 +50,10 @@ impl Deed {
     fn edit(self, map: &mut ConfigMap, is_list: bool) {
         let text = map.map_roles.clone().unwrap_or_default();
         match self {
-            Self::AddEntry if is_list => map.map_roles = Some(text + "- rolearn: arn:aws:iam::111122223333:role/late\n  username: late\n  groups: []\n"),
+            Self::AddEntry if is_list => {
+                map.map_roles =
+                    Some(text + "- rolearn: arn:aws:iam::111122223333:role/late\n  username: late\n  groups: []\n");
+            }
             Self::AddComment if is_list => map.map_roles = Some(text + "# late\n"),
             Self::AddToConfigMap => map.has_more = true,
             Self::Annotate => {
@@ -73,7 +74,12 @@ fn what_others_do_meanwhile_is_there_when_it_has_gone() {
         for eks in world.clusters.values_mut() {
             eks.aws_auth.get_or_insert_with(ConfigMap::default);
         }
-        let is_list = |eks: &Eks| eks.aws_auth.as_ref().and_then(|map| map.map_roles.as_ref()).is_some_and(|text| text.starts_with(['-', '#']) && text.ends_with('\n'));
+        let is_list = |eks: &Eks| {
+            eks.aws_auth
+                .as_ref()
+                .and_then(|map| map.map_roles.as_ref())
+                .is_some_and(|text| text.starts_with(['-', '#']) && text.ends_with('\n'))
+        };
         let lists = world.clusters.iter().filter(|(_, eks)| is_list(eks)).map(|(name, _)| name.clone()).collect();
         let all = |world: World| deeds.iter().fold(world, |world, deed| deed.done(world, &lists));
         let Some(made) = resource.try_converge(&world, &spec, None, Run::whole(&order))? else { return Ok(false) };

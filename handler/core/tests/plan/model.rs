@@ -1,7 +1,9 @@
 //! The world of these tests: what stands in IAM, EC2, EKS and the ConfigMaps, and what the function would read of it.
 
 use karpenter_prereqs_core::names::issuer_without_scheme;
-use karpenter_prereqs_core::observed::{AwsAuth, Cluster, ConfigMap, Discovery, InstanceProfile, Observed, OidcProvider, Role};
+use karpenter_prereqs_core::observed::{
+    AwsAuth, Cluster, ConfigMap, Discovery, InstanceProfile, Observed, OidcProvider, Role,
+};
 use karpenter_prereqs_core::ownership::{Mark, Tags};
 use karpenter_prereqs_core::spec::{NodeRole, Spec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,8 +61,14 @@ impl World {
             cluster: eks.map(|eks| eks.cluster.clone()),
             oidc_provider: serving.filter(|_| converging).and_then(|eks| self.oidc_provider(spec, eks)),
             node_role: self.role(spec.node_role_name()).map(|role| as_read(role, None)),
-            profiles_of_node_role: if made && !converging { self.profiles_of(spec.node_role_name()) } else { Vec::new() },
-            controller_role: self.role(&spec.controller_role_name).map(|role| as_read(role, Some(&spec.controller_policy_name()))),
+            profiles_of_node_role: if made && !converging {
+                self.profiles_of(spec.node_role_name())
+            } else {
+                Vec::new()
+            },
+            controller_role: self
+                .role(&spec.controller_role_name)
+                .map(|role| as_read(role, Some(&spec.controller_policy_name()))),
             instance_profile: self.profiles.get(&spec.instance_profile_name.to_lowercase()).cloned(),
             discovery: self.discovery(spec, marks, serving.filter(|_| converging), converging),
             aws_auth: match reachable.map(|eks| eks.aws_auth.clone()) {
@@ -75,6 +83,11 @@ impl World {
         }
     }
 
+    /// The cluster `demo`, which the examples are about.
+    pub(crate) fn demo(&mut self) -> &mut Eks {
+        self.clusters.get_mut("demo").unwrap()
+    }
+
     /// The role of that name, in any letter case.
     pub(crate) fn role(&self, name: &str) -> Option<&Role> {
         self.roles.get(&name.to_lowercase())
@@ -87,7 +100,9 @@ impl World {
 
     fn oidc_provider(&self, spec: &Spec, eks: &Eks) -> Option<OidcProvider> {
         let arn = spec.scope.oidc_provider_arn(issuer_without_scheme(eks.cluster.issuer.as_deref()?));
-        self.oidc_providers.get(&arn).map(|client_ids| OidcProvider { arn: arn.clone(), client_ids: client_ids.clone() })
+        self.oidc_providers
+            .get(&arn)
+            .map(|client_ids| OidcProvider { arn: arn.clone(), client_ids: client_ids.clone() })
     }
 
     fn discovery(&self, spec: &Spec, marks: &BTreeSet<Mark>, eks: Option<&Eks>, converging: bool) -> Discovery {
@@ -104,7 +119,9 @@ impl World {
             None => found.clone(),
         };
         let tagged = |wanted: &BTreeSet<String>, prefix: &str| -> BTreeMap<String, Tags> {
-            let marked = |tags: &Tags| marks.iter().any(|mark| tags.contains_key(mark.key()) || tags.contains_key(&mark.former_key()));
+            let marked = |tags: &Tags| {
+                marks.iter().any(|mark| tags.contains_key(mark.key()) || tags.contains_key(&mark.former_key()))
+            };
             let of_kind = self.resources.iter().filter(|(id, _)| id.starts_with(prefix));
             let seen = of_kind.filter(|(id, tags)| wanted.contains(*id) || marked(tags));
             seen.map(|(id, tags)| (id.clone(), tags.clone())).collect()

@@ -66,10 +66,13 @@ fn an_update_in_place_cuts_nobody_off() {
     prove(&(in_place(), worlds(), orders(), orders()), 25, |((old, new), world, one, other)| {
         let (resource, old, new) = (Resource::of(STACK, "Prereqs"), spec(&old), spec(&new));
         let Some(before) = resource.try_converge(&world, &old, None, Run::whole(&one))? else { return Ok(false) };
-        let Some(after) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else { return Ok(false) };
+        let Some(after) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else {
+            return Ok(false);
+        };
         let ids = carrying(&resource, &after, &new);
         let wanted = support(&after, &new, &ids, &[&new]);
-        let needed: BTreeSet<_> = support(&before, &old, &ids, &[&old]).into_iter().filter(|it| wanted.contains(it)).collect();
+        let needed: BTreeSet<_> =
+            support(&before, &old, &ids, &[&old]).into_iter().filter(|it| wanted.contains(it)).collect();
         let always = |world: &World| all_of(&needed, &support(world, &new, &ids, &[&old, &new]));
         resource.converge(&before, &new, Some(&old), Run::whole(&other).always(&always))?;
         Ok(true)
@@ -82,9 +85,12 @@ fn one_generation_never_takes_what_the_other_lives_by() {
     prove(&(replacing(), worlds(), orders(), orders()), 15, |((old, new), world, one, other)| {
         let (resource, old, new) = (Resource::of(STACK, "Prereqs"), spec(&old), spec(&new));
         let Some(before) = resource.try_converge(&world, &old, None, Run::whole(&one))? else { return Ok(false) };
-        let Some(both) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else { return Ok(false) };
+        let Some(both) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else {
+            return Ok(false);
+        };
         let (ids_of_old, ids_of_new) = (carrying(&resource, &before, &old), carrying(&resource, &both, &new));
-        let (of_old, of_new) = (support(&before, &old, &ids_of_old, &[&old]), support(&both, &new, &ids_of_new, &[&new]));
+        let (of_old, of_new) =
+            (support(&before, &old, &ids_of_old, &[&old]), support(&both, &new, &ids_of_new, &[&new]));
         let old_stands = |world: &World| all_of(&of_old, &support(world, &old, &ids_of_old, &[&old]));
         let new_stands = |world: &World| all_of(&of_new, &support(world, &new, &ids_of_new, &[&new]));
         resource.converge(&before, &new, Some(&old), Run::whole(&other).always(&old_stands))?;

@@ -62,6 +62,33 @@ pub(crate) fn replacing() -> impl Strategy<Value = (RawProperties, RawProperties
     pair.prop_filter("the identity is the same", |(one, other)| spec(one).identity() != spec(other).identity())
 }
 
+/// Properties one after the other, each with some of those before. `TagConflict: Skip` is left out as in
+/// [`replacing`].
+pub(crate) fn history(length: usize) -> impl Strategy<Value = Vec<RawProperties>> {
+    proptest::collection::vec((properties(), any::<u32>()), 2..=length).prop_map(|steps| {
+        let mut history: Vec<RawProperties> = Vec::new();
+        for (mut raw, kept) in steps {
+            if let Some(before) = history.last() {
+                raw = mixed(before, &raw, |_, at| kept >> at & 1 == 1);
+            }
+            raw.remove("TagConflict");
+            history.push(raw);
+        }
+        history
+    })
+}
+
+/// The properties of two resources of one stack, which differ in what each has for itself.
+pub(crate) fn of_one_stack() -> impl Strategy<Value = (RawProperties, RawProperties)> {
+    const OWN: [&str; 6] =
+        ["NodeRoleName", "NodeRoleArn", "InstanceProfileName", "SubnetIds", "SecurityGroupIds", "NodeAccess"];
+    (properties(), properties()).prop_map(|(mut one, other)| {
+        one.remove("TagConflict");
+        let other = mixed(&one, &other, |name, _| !OWN.contains(&name));
+        (one, other)
+    })
+}
+
 /// The properties of two stacks: the second makes its objects under other names. `TagConflict: Skip` is left out here
 /// too.
 pub(crate) fn of_two_stacks() -> impl Strategy<Value = (RawProperties, RawProperties)> {
@@ -88,7 +115,11 @@ fn names() -> impl Strategy<Value = Vec<(String, Value)>> {
     let controller = rarely(Just(json!("controller")));
     let profile = rarely(select(&["profile", "workers"][..]).prop_map(Value::from));
     (cluster, node_role, controller, profile).prop_map(|(cluster, node_role, controller, profile)| {
-        let names = [("ClusterName", Some(json!(cluster))), ("ControllerRoleName", controller), ("InstanceProfileName", profile)];
+        let names = [
+            ("ClusterName", Some(json!(cluster))),
+            ("ControllerRoleName", controller),
+            ("InstanceProfileName", profile),
+        ];
         let given = names.into_iter().filter_map(|(name, value)| Some((name, value?)));
         given.chain(node_role).map(|(name, value)| (name.to_owned(), value)).collect()
     })
@@ -97,7 +128,12 @@ fn names() -> impl Strategy<Value = Vec<(String, Value)>> {
 fn choices() -> impl Strategy<Value = Vec<(String, Value)>> {
     let some = |all: &'static [&'static str]| subsequence(all, 1..=all.len()).prop_map(Value::from);
     let word = |words: &'static [&'static str]| select(words).prop_map(Value::from);
-    let tags = select(vec![json!({"team": "a"}), json!({"team": "b"}), json!({"cost": "1", "team": "a"}), json!({"cost": "2"})]);
+    let tags = select(vec![
+        json!({"team": "a"}),
+        json!({"team": "b"}),
+        json!({"cost": "1", "team": "a"}),
+        json!({"cost": "2"}),
+    ]);
     let access = (rarely(word(&["AwsAuth", "None"])), rarely(word(&["kube-system"])), rarely(word(&["controller"])));
     let policies = (rarely(some(&POLICIES)), rarely(some(&POLICIES)), rarely(tags));
     let discovery = (

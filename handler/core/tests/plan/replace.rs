@@ -12,7 +12,9 @@ fn a_replacement_leads_where_a_create_would() {
         let (resource, old, new) = (Resource::of(STACK, "Prereqs"), spec(&old), spec(&new));
         let Some(before) = resource.try_converge(&world, &old, None, Run::whole(&one))? else { return Ok(false) };
         let Some(expected) = resource.try_converge(&world, &new, None, Run::whole(&one))? else { return Ok(false) };
-        let Some(both) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else { return Ok(false) };
+        let Some(both) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else {
+            return Ok(false);
+        };
         let after = resource.release(&both, &old, Run::whole(&one))?;
         same(&after, &expected, "after the replacement")?;
         let gone = resource.release(&after, &new, Run::whole(&other))?;
@@ -27,7 +29,9 @@ fn a_replacement_that_is_rolled_back_leaves_the_world_as_it_was() {
     prove(&(replacing(), worlds(), orders(), orders()), 15, |((old, new), world, one, other)| {
         let (resource, old, new) = (Resource::of(STACK, "Prereqs"), spec(&old), spec(&new));
         let Some(before) = resource.try_converge(&world, &old, None, Run::whole(&one))? else { return Ok(false) };
-        let Some(both) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else { return Ok(false) };
+        let Some(both) = resource.try_converge(&before, &new, Some(&old), Run::whole(&other))? else {
+            return Ok(false);
+        };
         let back = resource.converge(&both, &old, Some(&new), Run::whole(&one))?;
         let back = resource.release(&back, &new, Run::whole(&other))?;
         same(&back, &before, "after Update and Delete")?;

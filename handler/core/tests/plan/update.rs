@@ -21,6 +21,8 @@ fn an_update_leads_where_a_create_would() {
             return if crowded { Ok(false) } else { Err(fault(&refused.to_string(), &made)) };
         };
         same(&updated, &expected, "after the update")?;
+        // A Create that comes late finds nothing to do either.
+        same(&resource.converge(&updated, &new, None, run)?, &updated, "after another Create")?;
         Ok(true)
     });
 }
@@ -31,7 +33,9 @@ fn an_update_and_its_rollback_leave_the_world_as_it_was() {
     prove(&(in_place(), worlds(), orders(), orders()), 30, |((old, new), world, one, other)| {
         let (resource, old, new) = (Resource::of(STACK, "Prereqs"), spec(&old), spec(&new));
         let Some(made) = resource.try_converge(&world, &old, None, Run::whole(&one))? else { return Ok(false) };
-        let Some(updated) = resource.try_converge(&made, &new, Some(&old), Run::whole(&other))? else { return Ok(false) };
+        let Some(updated) = resource.try_converge(&made, &new, Some(&old), Run::whole(&other))? else {
+            return Ok(false);
+        };
         let back = resource.converge(&updated, &old, Some(&new), Run::whole(&one))?;
         same(&back, &made, "after the rollback")?;
         let gone = resource.release(&updated, &new, Run::whole(&one))?;

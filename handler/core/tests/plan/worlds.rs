@@ -3,7 +3,7 @@
 use crate::model::{Eks, World};
 use crate::properties::OTHER_STACK;
 use karpenter_prereqs_core::observed::{AuthenticationMode, Cluster, ConfigMap, InstanceProfile, Role};
-use karpenter_prereqs_core::ownership::{Generation, Mark, OWNER_KEY, Tags};
+use karpenter_prereqs_core::ownership::{Generation, Identity, Mark, OWNER_KEY, Owner, Tags};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::json;
@@ -36,8 +36,8 @@ pub(crate) fn worlds() -> BoxedStrategy<World> {
     let subnets = SUBNETS.map(|_| tags());
     let security_groups = SECURITY_GROUPS.map(|_| tags());
     let squatters = subsequence(SQUATTERS.to_vec(), 0..=1);
-    (clusters, subnets, security_groups, prop_oneof![9 => Just(Vec::new()), 1 => squatters], often()).prop_map(
-        |(clusters, subnets, security_groups, squatters, given)| {
+    (clusters, subnets, security_groups, prop_oneof![9 => Just(Vec::new()), 1 => squatters], often())
+        .prop_map(|(clusters, subnets, security_groups, squatters, given)| {
             let mut world = empty();
             world.clusters = CLUSTERS.iter().map(|name| (*name).to_owned()).zip([clusters.0, clusters.1]).collect();
             let ids = SUBNETS.iter().chain(&SECURITY_GROUPS).map(|id| (*id).to_owned());
@@ -47,16 +47,14 @@ pub(crate) fn worlds() -> BoxedStrategy<World> {
             }
             for (name, profile) in squatters {
                 if profile {
-                    let profile = InstanceProfile { name: name.to_owned(), path: "/".to_owned(), roles: Vec::new(), tags: Tags::new() };
-                    world.profiles.insert(name.to_lowercase(), profile);
+                    world.profiles.insert(name.to_lowercase(), self::profile(name, &[]));
                 } else {
                     world.roles.insert(name.to_lowercase(), role(name, "/"));
                 }
             }
             world
-        },
-    )
-    .boxed()
+        })
+        .boxed()
 }
 
 /// Names that somebody else has taken already, and whether by a profile.
@@ -128,9 +126,15 @@ pub(crate) fn role(name: &str, path: &str) -> Role {
     }
 }
 
+/// An instance profile of nobody's.
+pub(crate) fn profile(name: &str, roles: &[&str]) -> InstanceProfile {
+    let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+    InstanceProfile { name: name.to_owned(), path: "/".to_owned(), roles, tags: Tags::new() }
+}
+
 /// A generation of a stack that is not under test.
 pub(crate) fn stranger(number: u8) -> Mark {
-    let identity = karpenter_prereqs_core::ownership::Identity {
+    let identity = Identity {
         cluster_name: CLUSTERS[0].to_owned(),
         node_role_arn: GIVEN_ROLE.to_owned(),
         controller_role_name: format!("stranger-{number}"),
@@ -150,17 +154,18 @@ fn eks(name: &'static str) -> BoxedStrategy<Eks> {
     let groups = prop_oneof![1 => Just(vec![]), 9 => subsequence(&SECURITY_GROUPS[..], 1..=SECURITY_GROUPS.len())];
     let entry = proptest::option::weighted(0.2, prop_oneof![4 => Just("EC2_LINUX"), 1 => Just("STANDARD")]);
     let status = prop_oneof![19 => Just("ACTIVE"), 9 => Just("UPDATING"), 1 => Just("CREATING")];
-    (mode, subnets, groups, aws_auth(), entry, status).prop_map(move |(mode, subnets, groups, aws_auth, entry, status)| {
-        let mut eks = cluster(name);
-        eks.cluster.authentication_mode = mode;
-        eks.cluster.status = status.to_owned();
-        eks.subnet_ids = subnets.into_iter().map(str::to_owned).collect();
-        eks.security_group_ids = groups.into_iter().map(str::to_owned).collect();
-        eks.aws_auth = aws_auth;
-        eks.access_entries = entry.map(|kind| (GIVEN_ROLE.to_owned(), kind.to_owned())).into_iter().collect();
-        eks
-    })
-    .boxed()
+    (mode, subnets, groups, aws_auth(), entry, status)
+        .prop_map(move |(mode, subnets, groups, aws_auth, entry, status)| {
+            let mut eks = cluster(name);
+            eks.cluster.authentication_mode = mode;
+            status.clone_into(&mut eks.cluster.status);
+            eks.subnet_ids = subnets.into_iter().map(str::to_owned).collect();
+            eks.security_group_ids = groups.into_iter().map(str::to_owned).collect();
+            eks.aws_auth = aws_auth;
+            eks.access_entries = entry.map(|kind| (GIVEN_ROLE.to_owned(), kind.to_owned())).into_iter().collect();
+            eks
+        })
+        .boxed()
 }
 
 fn aws_auth() -> impl Strategy<Value = Option<ConfigMap>> {
@@ -173,7 +178,8 @@ fn aws_auth() -> impl Strategy<Value = Option<ConfigMap>> {
             map.annotations.insert("team".to_owned(), "platform".to_owned());
         }
         if given != 0 {
-            map.map_roles = Some(if given == 3 { ENTRY.replace("system:nodes", "system:others") } else { ENTRY.to_owned() });
+            map.map_roles =
+                Some(if given == 3 { ENTRY.replace("system:nodes", "system:others") } else { ENTRY.to_owned() });
         }
         if given == 2 {
             map.annotations.insert(stranger(0).key().to_owned(), GIVEN_ROLE_IN_AWS_AUTH.to_owned());
@@ -187,15 +193,16 @@ fn aws_auth() -> impl Strategy<Value = Option<ConfigMap>> {
 fn tags() -> BoxedStrategy<Tags> {
     let named = proptest::option::of(Just("Name"));
     let filler = prop_oneof![60 => Just(0_u8), 1 => 44..=50_u8];
-    (named, discovered("karpenter.sh/discovery"), discovered("team/discovery"), filler).prop_map(|(named, one, other, filler)| {
-        let mut tags: Tags = named.map(|key| (key.to_owned(), "eks".to_owned())).into_iter().collect();
-        tags.insert("aws:cloudformation:stack-name".to_owned(), "network".to_owned());
-        tags.extend(one);
-        tags.extend(other);
-        tags.extend((0..filler).map(|number| (format!("filler-{number}"), String::new())));
-        tags
-    })
-    .boxed()
+    (named, discovered("karpenter.sh/discovery"), discovered("team/discovery"), filler)
+        .prop_map(|(named, one, other, filler)| {
+            let mut tags: Tags = named.map(|key| (key.to_owned(), "eks".to_owned())).into_iter().collect();
+            tags.insert("aws:cloudformation:stack-name".to_owned(), "network".to_owned());
+            tags.extend(one);
+            tags.extend(other);
+            tags.extend((0..filler).map(|number| (format!("filler-{number}"), String::new())));
+            tags
+        })
+        .boxed()
 }
 
 /// A discovery tag: none, the user's own, that of one stranger or two, or another cluster's.
@@ -205,7 +212,8 @@ fn discovered(key: &'static str) -> impl Strategy<Value = Tags> {
         let value = if whose == 4 { "foreign" } else { value };
         // A stranger has one mark on a resource, so each key has its own.
         let first = if key.starts_with("team") { 2 } else { 0 };
-        let strangers = (0..whose.saturating_sub(1).min(2)).map(|number| (stranger(first + number).key().to_owned(), format!("{key}={value}")));
+        let strangers = (0..whose.saturating_sub(1).min(2))
+            .map(|number| (stranger(first + number).key().to_owned(), format!("{key}={value}")));
         let mut tags: Tags = strangers.collect();
         if whose != 0 {
             tags.insert(key.to_owned(), value.to_owned());
@@ -218,7 +226,8 @@ fn often() -> impl Strategy<Value = bool> {
     prop::bool::weighted(0.95)
 }
 
-/// The owner tag of another resource.
-pub(crate) fn owned_by(owner: &karpenter_prereqs_core::ownership::Owner) -> Tags {
+/// The owner tag of that resource.
+pub(crate) fn made_by(stack_id: &str, logical_resource_id: &str) -> Tags {
+    let owner = Owner { stack_id: stack_id.to_owned(), logical_resource_id: logical_resource_id.to_owned() };
     Tags::from([(OWNER_KEY.to_owned(), owner.tag_value())])
 }

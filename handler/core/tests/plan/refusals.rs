@@ -1,0 +1,292 @@
+//! Every refusal, by an example that meets it alone, and the cure that its message names.
+
+use crate::life::Resource;
+use crate::model::World;
+use crate::properties::{OTHER_STACK, STACK, spec_of};
+use crate::worlds::{GIVEN_ROLE, SUBNETS, made_by, oidc_provider_arn, plain, profile, role};
+use karpenter_prereqs_core::observed::{AuthenticationMode, ConfigMap};
+use karpenter_prereqs_core::ownership::Tags;
+use karpenter_prereqs_core::plan::{Refusal, Refused};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// What a refusal is called: a new one is missed here until it has its example.
+fn name(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoCluster { .. } => "NoCluster",
+        Refusal::ClusterNotReady { .. } => "ClusterNotReady",
+        Refusal::NoIssuer { .. } => "NoIssuer",
+        Refusal::NoOidcProvider { .. } => "NoOidcProvider",
+        Refusal::NoAudience { .. } => "NoAudience",
+        Refusal::RoleTaken { .. } => "RoleTaken",
+        Refusal::InstanceProfileTaken { .. } => "InstanceProfileTaken",
+        Refusal::OtherPath { .. } => "OtherPath",
+        Refusal::OtherSpelling { .. } => "OtherSpelling",
+        Refusal::OneRoleForBoth { .. } => "OneRoleForBoth",
+        Refusal::ProfileServesOther { .. } => "ProfileServesOther",
+        Refusal::ControllerServesOther { .. } => "ControllerServesOther",
+        Refusal::NoNodeRole { .. } => "NoNodeRole",
+        Refusal::UnknownPolicy { .. } => "UnknownPolicy",
+        Refusal::TooManyIamTags { .. } => "TooManyIamTags",
+        Refusal::TooManyPolicies { .. } => "TooManyPolicies",
+        Refusal::NothingToDiscover { .. } => "NothingToDiscover",
+        Refusal::NoSuchResource { .. } => "NoSuchResource",
+        Refusal::TagConflict { .. } => "TagConflict",
+        Refusal::TooManyTags { .. } => "TooManyTags",
+        Refusal::NoAwsAuth { .. } => "NoAwsAuth",
+        Refusal::OtherAccessEntry { .. } => "OtherAccessEntry",
+        Refusal::AwsAuth(_) => "AwsAuth",
+        Refusal::OtherProfiles { .. } => "OtherProfiles",
+    }
+}
+
+const VARIANTS: usize = 24;
+
+/// The refusal's name, what the message must say, the properties, and the world, made from a plain one.
+type Example = (&'static str, &'static [&'static str], Value, fn(&mut World));
+
+fn examples() -> Vec<Example> {
+    let none = || json!({});
+    vec![
+        ("NoCluster", &["check ClusterName", "eu-west-1"], none(), |world| world.clusters.clear()),
+        ("ClusterNotReady", &["CREATING", "wait until it is ACTIVE"], none(), |world| {
+            world.demo().cluster.status = "CREATING".into();
+        }),
+        ("NoIssuer", &["wait until it is ACTIVE"], none(), |world| world.demo().cluster.issuer = None),
+        ("NoOidcProvider", &["associate-iam-oidc-provider --cluster demo"], none(), |world| {
+            world.oidc_providers.clear();
+        }),
+        (
+            "NoAudience",
+            &["add-client-id-to-open-id-connect-provider", "--client-id sts.amazonaws.com"],
+            none(),
+            |world| {
+                world.oidc_providers.insert(oidc_provider_arn("demo"), vec!["sigstore".into()]);
+            },
+        ),
+        ("RoleTaken", &["the stack `network`'s", "set NodeRoleName", "or NodeRoleArn to use it"], none(), |world| {
+            world.roles.insert("karpenternoderole-demo".into(), role("karpenternoderole-DEMO", "/"));
+        }),
+        (
+            "RoleTaken",
+            &[
+                "the resource arn:aws:cloudformation:eu-west-1:111122223333:stack/two/0b/More's",
+                "set ControllerRoleName",
+            ],
+            none(),
+            |world| {
+                let mut taken = role("KarpenterControllerRole-demo", "/");
+                taken.tags = made_by(OTHER_STACK, "More");
+                world.roles.insert("karpentercontrollerrole-demo".into(), taken);
+            },
+        ),
+        ("InstanceProfileTaken", &["nobody's that its tags name", "set InstanceProfileName"], none(), |world| {
+            world
+                .profiles
+                .insert("karpenternodeinstanceprofile-demo".into(), profile("KarpenterNodeInstanceProfile-demo", &[]));
+        }),
+        ("OtherPath", &["`/old/`", "another name with NodeRoleName"], none(), |world| {
+            let mut moved = role("KarpenterNodeRole-demo", "/old/");
+            moved.tags = made_by(STACK, "Prereqs");
+            world.roles.insert("karpenternoderole-demo".into(), moved);
+        }),
+        (
+            "OtherSpelling",
+            &["`Nodes` exists", "spell NodeRoleName as it is spelled"],
+            json!({"NodeRoleName": "nodes", "InstanceProfileName": "p"}),
+            |world| {
+                let mut spelled = role("Nodes", "/");
+                spelled.tags = made_by(STACK, "Prereqs");
+                world.roles.insert("nodes".into(), spelled);
+            },
+        ),
+        (
+            "OneRoleForBoth",
+            &["another name with NodeRoleName or ControllerRoleName"],
+            json!({"NodeRoleName": "karpenter", "ControllerRoleName": "Karpenter"}),
+            |_| {},
+        ),
+        ("ProfileServesOther", &["serves role `existing`", "another name with InstanceProfileName"], none(), |world| {
+            let name = "KarpenterNodeInstanceProfile-demo";
+            let mut held = profile(name, &["existing"]);
+            held.tags = made_by(STACK, "Prereqs");
+            held.tags.insert(crate::worlds::stranger(0).key().into(), String::new());
+            world.profiles.insert(name.to_lowercase(), held);
+        }),
+        (
+            "ControllerServesOther",
+            &["`KarpenterControllerPolicy-other`", "another name with ControllerRoleName"],
+            none(),
+            |world| {
+                let mut busy = role("KarpenterControllerRole-demo", "/");
+                busy.tags = made_by(STACK, "Prereqs");
+                busy.tags.insert(crate::worlds::stranger(0).key().into(), GIVEN_ROLE.into());
+                busy.inline.insert("KarpenterControllerPolicy-other".into(), Some(json!({})));
+                world.roles.insert("karpentercontrollerrole-demo".into(), busy);
+            },
+        ),
+        (
+            "NoNodeRole",
+            &["check the ARN", "leave NodeRoleArn out"],
+            json!({"NodeRoleArn": "arn:aws:iam::111122223333:role/none"}),
+            |_| {},
+        ),
+        (
+            "NoNodeRole",
+            &["path and letter case"],
+            json!({"NodeRoleArn": "arn:aws:iam::111122223333:role/existing"}),
+            |_| {},
+        ),
+        ("NoNodeRole", &["account"], json!({"NodeRoleArn": "arn:aws:iam::999999999999:role/team/existing"}), |_| {}),
+        ("TooManyIamTags", &["51 tags", "take some away"], json!({"Tags": filler(20)}), |world| {
+            let mut full = role("KarpenterNodeRole-demo", "/");
+            full.tags = made_by(STACK, "More");
+            full.tags.extend((0..29).map(|number| (format!("theirs-{number}"), String::new())));
+            world.roles.insert("karpenternoderole-demo".into(), full);
+        }),
+        (
+            "TooManyPolicies",
+            &["11 managed policies", "take some out of NodePolicyArns"],
+            json!({"NodePolicyArns": policies(7)}),
+            |_| {},
+        ),
+        (
+            "TooManyPolicies",
+            &["12 managed policies", "ControllerPolicyArns", "detach others"],
+            json!({"ControllerPolicyArns": policies(3)}),
+            |world| {
+                let mut full = role("KarpenterControllerRole-demo", "/");
+                full.tags = made_by(STACK, "Prereqs");
+                full.attached.extend((0..9).map(|number| format!("arn:aws:iam::aws:policy/Theirs{number}")));
+                world.roles.insert("karpentercontrollerrole-demo".into(), full);
+            },
+        ),
+        ("NothingToDiscover", &["no managed node group to learn subnets from", "set SubnetIds"], none(), |world| {
+            world.demo().subnet_ids.clear();
+        }),
+        ("NothingToDiscover", &["security groups", "set SecurityGroupIds"], none(), |world| {
+            world.demo().security_group_ids.clear();
+        }),
+        (
+            "NoSuchResource",
+            &["subnets subnet-0000000f of SubnetIds does not exist", "check the ids"],
+            json!({"SubnetIds": [SUBNETS[0], "subnet-0000000f"]}),
+            |_| {},
+        ),
+        (
+            "TagConflict",
+            &["`karpenter.sh/discovery` = `theirs`", "set TagConflict to Skip", "other SubnetIds"],
+            none(),
+            |world| {
+                world.resources.get_mut(SUBNETS[0]).unwrap().insert("karpenter.sh/discovery".into(), "theirs".into());
+            },
+        ),
+        ("TooManyTags", &["has 49 tags", "need 2 more", "set SubnetIds without it"], none(), |world| {
+            world
+                .resources
+                .get_mut(SUBNETS[0])
+                .unwrap()
+                .extend((0..48).map(|number| (format!("theirs-{number}"), String::new())));
+        }),
+        (
+            "NoAwsAuth",
+            &["set NodeAccess to None", "aws eks create-access-entry --cluster-name demo --type EC2_LINUX"],
+            none(),
+            |world| {
+                world.demo().cluster.authentication_mode = AuthenticationMode::Api;
+            },
+        ),
+        (
+            "OtherAccessEntry",
+            &["type STANDARD", "aws eks delete-access-entry --cluster-name demo --principal-arn"],
+            none(),
+            |world| {
+                let demo = world.demo();
+                demo.cluster.authentication_mode = AuthenticationMode::ApiAndConfigMap;
+                demo.access_entries
+                    .insert("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo".into(), "STANDARD".into());
+            },
+        ),
+        ("AwsAuth", &["line 2", "correct it and try again"], none(), |world| {
+            world.demo().aws_auth = listing("- rolearn: a\n  x: [\n");
+        }),
+        ("AwsAuth", &["it must be a list"], none(), |world| world.demo().aws_auth = listing("rolearn: a\n")),
+        ("AwsAuth", &["system:masters", "remove it, or use another role"], none(), |world| {
+            world.demo().aws_auth = listing(
+                "- rolearn: arn:aws:iam::111122223333:role/KarpenterNodeRole-demo\n  username: n\n  groups: [system:masters]\n",
+            );
+        }),
+    ]
+}
+
+#[test]
+fn every_refusal_names_its_cure() {
+    let mut met = BTreeSet::new();
+    for (expected, cures, raw, edit) in examples() {
+        let mut world = plain();
+        edit(&mut world);
+        let refused = Resource::of(STACK, "Prereqs").plan(&world, &spec_of(raw), None).unwrap_err();
+        met.insert(judged(&refused, expected, cures));
+    }
+    met.insert(judged(&unknown_policy(), "UnknownPolicy", &["check the ARN", "ControllerPolicyArns"]));
+    met.insert(judged(&other_profiles(), "OtherProfiles", &["`eks-123`", "delete Karpenter's EC2NodeClasses first"]));
+    assert_eq!(met.len(), VARIANTS, "not met: all but {met:?}");
+}
+
+/// All that is wrong is told at once.
+#[test]
+fn refusals_are_told_together() {
+    let mut world = plain();
+    world.oidc_providers.clear();
+    world.demo().aws_auth = listing("rolearn: a\n");
+    let refused = Resource::of(STACK, "Prereqs")
+        .plan(&world, &spec_of(json!({"SubnetIds": "subnet-0000000f"})), None)
+        .unwrap_err();
+    let names: Vec<_> = refused.0.iter().map(name).collect();
+    assert_eq!(names, ["NoOidcProvider", "NoSuchResource", "AwsAuth"]);
+    assert_eq!(refused.to_string().matches("; also: ").count(), 2);
+}
+
+fn judged(refused: &Refused, expected: &str, cures: &[&str]) -> &'static str {
+    let [refusal] = refused.0.as_slice() else { panic!("{expected} is not alone: {refused}") };
+    assert_eq!(name(refusal), expected, "{refused}");
+    let message = refused.to_string();
+    assert!(message.starts_with("nothing was changed: "), "{message}");
+    for cure in cures {
+        assert!(message.contains(cure), "`{cure}` is not in: {message}");
+    }
+    name(refusal)
+}
+
+/// IAM's policies are not in the model: this is what the function would have read.
+fn unknown_policy() -> Refused {
+    use karpenter_prereqs_core::plan::{Aim, converge};
+    let (resource, spec) = (Resource::of(STACK, "Prereqs"), spec_of(json!({"ControllerPolicyArns": policies(1)})));
+    let generation = resource.generation(&spec);
+    let mut observed = plain().observed(&spec, &[generation.mark()].into(), crate::model::Look::Converge(None));
+    observed.unknown_policies = spec.controller_policy_arns.iter().cloned().collect();
+    converge(Aim { spec: &spec, old: None, owner: &resource.0, generation: &generation }, &observed).unwrap_err()
+}
+
+/// Karpenter makes profiles of its own for the role in an EC2NodeClass.
+fn other_profiles() -> Refused {
+    use crate::life::Run;
+    let (resource, spec) = (Resource::of(STACK, "Prereqs"), spec_of(json!({})));
+    let mut world = resource.converge(&plain(), &spec, None, Run::whole(&[])).unwrap();
+    world.profiles.insert("eks-123".into(), profile("eks-123", &["KarpenterNodeRole-demo"]));
+    resource.plan_release(&world, &spec).unwrap_err()
+}
+
+fn listing(text: &str) -> Option<ConfigMap> {
+    let mut map = plain().demo().aws_auth.take()?;
+    map.map_roles = Some(text.to_owned());
+    Some(map)
+}
+
+fn filler(count: usize) -> Tags {
+    (0..count).map(|number| (format!("ours-{number}"), String::new())).collect()
+}
+
+fn policies(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("arn:aws:iam::aws:policy/Ours{number}")).collect()
+}

@@ -1,0 +1,111 @@
+//! `kube-system/aws-auth` on a real API server and a real authenticator: the one entry comes and goes, and every
+//! other byte of the ConfigMap stays, whoever else writes it.
+
+mod contended;
+mod owned;
+mod texts;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{
+    Api, Client,
+    api::{DeleteParams, ObjectMeta, PostParams},
+};
+use local_cloud::scenario::{CLUSTER, Delivered, Scenario};
+use serde_json::{Value, json};
+
+const NODE_ROLE: &str = "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo";
+
+/// An entry of somebody else's.
+const ADMINS: &str =
+    "- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: admin\n  groups: [system:masters]\n";
+
+fn properties() -> Value {
+    json!({"ClusterName": CLUSTER})
+}
+
+/// The ConfigMap as an administrator deals with it, past the gateway.
+#[derive(Clone)]
+struct AwsAuth(Api<ConfigMap>);
+
+impl AwsAuth {
+    fn of(scenario: &Scenario) -> Self {
+        Self::through(scenario.cluster.control_plane().client())
+    }
+
+    fn through(client: Client) -> Self {
+        Self(Api::namespaced(client, "kube-system"))
+    }
+
+    /// Puts this ConfigMap in the place of whatever is there; `None`: there is to be none.
+    async fn set(&self, map: Option<ConfigMap>) {
+        match self.0.delete("aws-auth", &DeleteParams::default()).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            other => drop(other.unwrap()),
+        }
+        if let Some(map) = map {
+            self.0.create(&PostParams::default(), &map).await.unwrap();
+        }
+    }
+
+    /// Changes the ConfigMap that is there.
+    async fn change(&self, change: impl FnOnce(&mut ConfigMap)) {
+        let mut map = self.0.get("aws-auth").await.unwrap();
+        change(&mut map);
+        self.0.replace("aws-auth", &PostParams::default(), &map).await.unwrap();
+    }
+
+    /// Adds text at the end of `mapRoles`.
+    async fn append(&self, text: &str) {
+        self.change(|map| map.data.get_or_insert_default().entry("mapRoles".to_owned()).or_default().push_str(text))
+            .await;
+    }
+
+    /// The text of `mapRoles`.
+    async fn map_roles(&self) -> String {
+        self.0.get("aws-auth").await.unwrap().data.unwrap_or_default().remove("mapRoles").unwrap_or_default()
+    }
+}
+
+/// A ConfigMap with this data.
+fn config_map<const N: usize>(data: [(&str, &str); N]) -> ConfigMap {
+    let data: BTreeMap<_, _> = data.map(|(key, text)| (key.to_owned(), text.to_owned())).into();
+    ConfigMap {
+        metadata: ObjectMeta { name: Some("aws-auth".to_owned()), ..ObjectMeta::default() },
+        data: (!data.is_empty()).then_some(data),
+        ..ConfigMap::default()
+    }
+}
+
+/// Creates the scenario's resource: what that came to, and its id.
+async fn create(scenario: &mut Scenario, properties: &Value) -> (Delivered, String) {
+    let created = scenario.send(&scenario.resource.create(properties)).await.unwrap();
+    let id = created.succeeded().physical_resource_id.clone();
+    assert_bound(&created);
+    (created, id)
+}
+
+/// Deletes it.
+async fn delete(scenario: &mut Scenario, id: &str, properties: &Value) -> Delivered {
+    let deleted = scenario.send(&scenario.resource.delete(id, properties)).await.unwrap();
+    deleted.succeeded();
+    assert_bound(&deleted);
+    deleted
+}
+
+/// That every write is bound to what was read before it, so that it cannot go over anybody else's.
+fn assert_bound(delivered: &Delivered) {
+    let given = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+    for (verb, body) in delivered.config_map_writes() {
+        match verb {
+            "create" => {}
+            "update" => assert!(given(&body["metadata"]["resourceVersion"]), "{body}"),
+            "delete" => {
+                let preconditions = &body["preconditions"];
+                assert!(given(&preconditions["resourceVersion"]) && given(&preconditions["uid"]), "{body}");
+            }
+            other => panic!("{other} of aws-auth"),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Texts of `mapRoles` as people and tools write them.
+
+use local_cloud::scenario::{AWS_AUTH, Scenario};
+use serde_json::{Value, json};
+
+use super::{AwsAuth, NODE_ROLE, config_map, create, delete, properties};
+
+/// Whatever the text looks like, a node gets in after the Create, nobody else's entry means anything else, and after
+/// the Delete the node is out and every byte is as it was.
+#[tokio::test]
+async fn every_text_lets_nodes_in_and_comes_back_byte_for_byte() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let aws_auth = AwsAuth::of(&scenario);
+    for (name, text) in TEXTS {
+        aws_auth
+            .set(Some(config_map([("mapRoles", text), ("mapUsers", "- userarn: arn:aws:iam::111122223333:user/ci\n")])))
+            .await;
+        let before = scenario.world().await.unwrap();
+        let (_, id) = create(&mut scenario, &properties()).await;
+        let mut expected = entries(text);
+        expected.push(json!({
+            "rolearn": NODE_ROLE,
+            "username": "system:node:{{EC2PrivateDNSName}}",
+            "groups": ["system:bootstrappers", "system:nodes"],
+        }));
+        assert_eq!(entries(&aws_auth.map_roles().await), expected, "{name}");
+        let node = scenario.cluster.run_node("KarpenterNodeInstanceProfile-demo").await.unwrap();
+        let identity = scenario.cluster.wait_admitted(&node.credentials).await.unwrap();
+        assert_eq!(identity.username, format!("system:node:{}", node.private_dns_name), "{name}");
+
+        delete(&mut scenario, &id, &properties()).await;
+        scenario.cluster.wait_refused(&node.credentials).await.unwrap();
+        before.assert_same(&scenario.world().await.unwrap(), &format!("after {name}"));
+    }
+}
+
+/// A ConfigMap that is not there is made, and goes again; one that is there without `mapRoles`, or without any
+/// data, is left so in the end, with its labels, annotations and other keys.
+#[tokio::test]
+async fn a_missing_map_and_missing_keys_are_missing_again() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let aws_auth = AwsAuth::of(&scenario);
+    let mut labelled = config_map([("mapAccounts", "[]")]);
+    labelled.metadata.labels = Some([("team".to_owned(), "platform".to_owned())].into());
+    labelled.metadata.annotations = Some([("example.com/note".to_owned(), "ask before".to_owned())].into());
+    let maps = [
+        ("no ConfigMap", None),
+        ("no data", Some(config_map([]))),
+        ("mapUsers alone", Some(config_map([("mapUsers", "- userarn: arn:aws:iam::111122223333:user/ci\n")]))),
+        ("labels", Some(labelled)),
+    ];
+    for (name, map) in maps {
+        let missing = map.is_none();
+        aws_auth.set(map).await;
+        let before = scenario.world().await.unwrap();
+        let (created, id) = create(&mut scenario, &properties()).await;
+        let node = scenario.cluster.run_node("KarpenterNodeInstanceProfile-demo").await.unwrap();
+        scenario.cluster.wait_admitted(&node.credentials).await.unwrap();
+        let deleted = delete(&mut scenario, &id, &properties()).await;
+        before.assert_same(&scenario.world().await.unwrap(), &format!("after {name}"));
+        let verbs = [created, deleted].map(|delivered| delivered.config_map_writes()[0].0.to_owned());
+        assert_eq!(verbs, if missing { ["create", "delete"] } else { ["update", "update"] }, "{name}");
+    }
+}
+
+/// The list as another parser than the edit's reads it, keys in lower case as the authenticator takes them.
+fn entries(text: &str) -> Vec<Value> {
+    if ["", "``"].contains(&text.trim()) {
+        return Vec::new();
+    }
+    let list: Option<Vec<Value>> = yaml_serde::from_str(text).unwrap_or_else(|error| panic!("{error}: {text:?}"));
+    let lower = |entry: Value| match entry {
+        Value::Object(entry) => entry.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect(),
+        other => other,
+    };
+    list.unwrap_or_default().into_iter().map(lower).collect()
+}
+
+const TEXTS: [(&str, &str); 24] = [
+    ("what a team keeps by hand", AWS_AUTH),
+    ("an empty text", ""),
+    ("blanks", "  \n\n"),
+    ("an empty list", "[]"),
+    ("an empty list with a newline", "[]\n"),
+    ("a null", "null\n"),
+    ("quotes", "``"),
+    ("comments alone", "# nobody yet\n# ask the platform team\n"),
+    (
+        "JSON, as the CDK writes it",
+        r#"[{"rolearn":"arn:aws:iam::111122223333:role/Admins","username":"admin","groups":["system:masters"]}]"#,
+    ),
+    (
+        "JSON over several lines",
+        "[\n  {\n    \"rolearn\": \"arn:aws:iam::111122223333:role/Admins\",\n    \"username\": \"admin\",\n    \"groups\": [\"system:masters\"]\n  }\n]\n",
+    ),
+    (
+        "flow style",
+        "[{rolearn: 'arn:aws:iam::111122223333:role/Admins', username: admin, groups: [system:masters]}, ]\n",
+    ),
+    (
+        "a list of flow maps",
+        "- {rolearn: 'arn:aws:iam::111122223333:role/Admins', username: admin, groups: [system:masters]}\n",
+    ),
+    (
+        "as Terraform's yamlencode writes it",
+        "- \"groups\":\n  - \"system:masters\"\n  \"rolearn\": \"arn:aws:iam::111122223333:role/Admins\"\n  \"username\": \"admin\"\n",
+    ),
+    (
+        "lines that end in CRLF",
+        "- rolearn: arn:aws:iam::111122223333:role/Admins\r\n  username: admin\r\n  groups:\r\n    - system:masters\r\n",
+    ),
+    (
+        "no final newline",
+        "- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: admin\n  groups: [system:masters]",
+    ),
+    (
+        "several final newlines",
+        "- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: admin\n  groups: []\n\n\n",
+    ),
+    (
+        "an indented list",
+        "  - rolearn: arn:aws:iam::111122223333:role/Admins\n    username: admin\n    groups:\n      - system:masters\n",
+    ),
+    (
+        "a document's start",
+        "---\n- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: admin\n  groups: [system:masters]\n",
+    ),
+    (
+        "tabs before comments",
+        "- rolearn: arn:aws:iam::111122223333:role/Admins\t# break glass\n  username: admin\n  groups: []\t\n",
+    ),
+    (
+        "a comment at the end",
+        "- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: admin\n  groups: [system:masters]\n# - rolearn: gone\n",
+    ),
+    (
+        "anchors and aliases",
+        "- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: admin\n  groups: &all [system:masters]\n- rolearn: arn:aws:iam::111122223333:role/Ops\n  username: ops\n  groups: *all\n",
+    ),
+    (
+        "keys in other letter case, unknown keys, and an entry that is none",
+        "- RoleArn: arn:aws:iam::111122223333:role/Admins\n  USERNAME: admin\n  Groups: [system:masters]\n  owner: ops\n- not an entry\n",
+    ),
+    (
+        "the same role twice",
+        "- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: one\n- rolearn: arn:aws:iam::111122223333:role/admins\n  username: two\n",
+    ),
+    (
+        "letters of other scripts",
+        "# für 運用\n- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: \"jürgen 🐙\"\n  groups: []\n",
+    ),
+];

@@ -1,0 +1,170 @@
+//! What is tried: properties as templates have them, few enough in kind that they meet each other often, and what
+//! they meet in the account.
+
+use local_cloud::scenario::{CLUSTER, Cut, Scenario};
+use proptest::{
+    option::weighted,
+    prelude::*,
+    sample::{select, subsequence},
+};
+use serde_json::{Map, Value, json};
+
+use super::plant::{AWS_AUTHS, Drift, EXISTING_ROLE, Foreign};
+
+/// Subnets and security groups of the scenario's cluster.
+pub(super) const TAGGED: usize = 7;
+
+/// One seed.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    /// Tags that others have put on the subnets and groups.
+    pub(super) tags: Vec<Foreign>,
+    /// What stands in aws-auth, by its place among [`AWS_AUTHS`].
+    pub(super) aws_auth: usize,
+    /// Another stack's resource on the same cluster.
+    pub(super) neighbour: Option<Wanted>,
+    /// What was created before, for an Update.
+    pub(super) old: Option<Wanted>,
+    /// What is wanted.
+    pub(super) wanted: Wanted,
+    /// Where an earlier run of the event was cut off: at which write.
+    pub(super) cut: Option<(usize, Cut)>,
+    /// What somebody changes by hand then.
+    pub(super) drift: Vec<Drift>,
+    /// Which generation is deleted first, if there are two.
+    pub(super) oldest_first: bool,
+}
+
+/// Properties; lists of subnets and groups by their places.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    further: Map<String, Value>,
+}
+
+impl Wanted {
+    /// The properties, with the cluster's real ids.
+    pub(super) fn properties(&self, scenario: &Scenario) -> Value {
+        let ids = tagged(scenario);
+        let (subnets, groups) = ids.split_at(scenario.cluster.subnet_ids.len());
+        let mut properties = self.further.clone();
+        properties.insert("ClusterName".to_owned(), json!(CLUSTER));
+        for (name, ids) in [("SubnetIds", subnets), ("SecurityGroupIds", groups)] {
+            if let Some(Value::Array(places)) = properties.get_mut(name) {
+                *places = places
+                    .iter()
+                    .filter_map(|place| Some(json!(ids.get(usize::try_from(place.as_u64()?).ok()?)?)))
+                    .collect();
+            }
+        }
+        Value::Object(properties)
+    }
+
+    /// Whether the node role is made.
+    pub(super) fn makes_node_role(&self) -> bool {
+        !self.further.contains_key("NodeRoleArn")
+    }
+
+    /// The name of a role, or of the profile.
+    pub(super) fn name(&self, property: &str, default: &str) -> String {
+        self.further.get(property).and_then(Value::as_str).unwrap_or(default).to_owned()
+    }
+}
+
+/// The subnets and security groups that discovery finds, subnets first.
+pub(super) fn tagged(scenario: &Scenario) -> Vec<String> {
+    let mut groups: Vec<_> =
+        scenario.cluster.node_groups.iter().flat_map(|group| group.security_group_ids.clone()).collect();
+    groups.sort();
+    groups.dedup();
+    scenario.cluster.subnet_ids.iter().cloned().chain(groups).collect()
+}
+
+/// All seeds' cases.
+pub(super) fn cases() -> impl Strategy<Value = Case> {
+    let tags = prop::collection::vec(foreign(), TAGGED);
+    let neighbour = weighted(0.2, select(vec![json!({}), json!({"DiscoveryTagKey": "team/discovery"})]));
+    let cut = (1..16_usize, select(&[Cut::Before, Cut::After][..]));
+    let drift = prop::collection::vec(select(Drift::ALL), 0..4);
+    let old = weighted(0.5, (wanted(), any::<u32>(), any::<bool>()));
+    (tags, 0..AWS_AUTHS.len(), neighbour, old, wanted(), weighted(0.5, cut), drift, any::<bool>()).prop_map(
+        |(tags, aws_auth, neighbour, old, wanted, cut, drift, oldest_first)| {
+            let neighbour = neighbour.map(|mut further| {
+                further["NodeRoleName"] = json!("neighbours-nodes");
+                further["ControllerRoleName"] = json!("neighbours-controller");
+                Wanted { further: further.as_object().cloned().unwrap_or_default() }
+            });
+            let old = old.map(|(old, kept, in_place)| mixed(&wanted, &old, kept, in_place));
+            Case { tags, aws_auth, neighbour, old, wanted, cut, drift, oldest_first }
+        },
+    )
+}
+
+fn foreign() -> impl Strategy<Value = Foreign> {
+    prop_oneof![
+        12 => Just(Foreign::None),
+        3 => Just(Foreign::SameDiscovery),
+        2 => Just(Foreign::OtherTags),
+        1 => Just(Foreign::OtherCluster),
+    ]
+}
+
+fn wanted() -> impl Strategy<Value = Wanted> {
+    let some = |all: &'static [&'static str]| subsequence(all, 1..=all.len()).prop_map(Value::from).boxed();
+    let word = |words: &'static [&'static str]| select(words).prop_map(Value::from).boxed();
+    let places = |count: usize| subsequence((0..count).collect::<Vec<_>>(), 1..=count).prop_map(Value::from).boxed();
+    let tags = select(vec![json!({"team": "a"}), json!({"team": "b"}), json!({"cost": "1", "team": "a"})]).boxed();
+    let existing = Just(json!(format!("arn:aws:iam::111122223333:role/{EXISTING_ROLE}"))).boxed();
+    let all = [
+        ("NodeRoleArn", 0.2, existing),
+        ("NodeRoleName", 0.25, word(&["nodes", "workers"])),
+        ("ControllerRoleName", 0.25, word(&["controller", "karpenter"])),
+        ("InstanceProfileName", 0.25, word(&["profile", "workers"])),
+        ("NodePolicyArns", 0.3, some(&POLICIES)),
+        ("ControllerPolicyArns", 0.3, some(&POLICIES)),
+        ("Tags", 0.4, tags),
+        ("NodeAccess", 0.3, word(&["Auto", "AwsAuth", "None"])),
+        ("Namespace", 0.2, word(&["kube-system"])),
+        ("ServiceAccount", 0.2, word(&["controller"])),
+        ("DiscoveryTagKey", 0.25, word(&["team/discovery", "zone"])),
+        ("DiscoveryTagValue", 0.25, word(&["shared"])),
+        ("SubnetIds", 0.25, places(4)),
+        ("SecurityGroupIds", 0.25, places(3)),
+        ("TagConflict", 0.5, word(&["Skip", "Fail"])),
+        ("Revision", 0.2, word(&["1", "2"])),
+    ];
+    let values: Vec<_> =
+        all.map(|(name, weight, value)| weighted(weight, value).prop_map(move |value| (name, value))).into();
+    values.prop_map(|values| {
+        let given = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Wanted { further: sensible(given.collect()) }
+    })
+}
+
+/// The other's properties, with those of `wanted` that are kept; with all that makes its identity, if `in_place`.
+fn mixed(wanted: &Wanted, other: &Wanted, kept: u32, in_place: bool) -> Wanted {
+    let names: std::collections::BTreeSet<_> = wanted.further.keys().chain(other.further.keys()).collect();
+    let value = |(at, name): (usize, &String)| {
+        let keep = if IDENTITY.contains(&name.as_str()) { in_place } else { kept >> at & 1 == 1 };
+        let from = if keep { wanted } else { other };
+        Some((name.clone(), from.further.get(name)?.clone()))
+    };
+    Wanted { further: sensible(names.into_iter().enumerate().filter_map(value).collect()) }
+}
+
+/// Without what excludes each other: a given role has neither name nor policies of ours.
+fn sensible(mut further: Map<String, Value>) -> Map<String, Value> {
+    if further.contains_key("NodeRoleArn") {
+        further.remove("NodeRoleName");
+        further.remove("NodePolicyArns");
+    }
+    further
+}
+
+/// What cannot change in place.
+const IDENTITY: [&str; 4] = ["NodeRoleArn", "NodeRoleName", "ControllerRoleName", "InstanceProfileName"];
+
+const POLICIES: [&str; 3] = [
+    "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
+    "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy",
+    "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
+];

@@ -1,0 +1,59 @@
+//! A Delete that comes late, when the resource stands again or still.
+
+use std::time::SystemTime;
+
+use local_cloud::scenario::Scenario;
+
+use super::{Shown, deliver, properties, questions};
+
+/// A Delete of the very id that rests in a stack that rests is a late duplicate: it takes nothing away.
+#[tokio::test]
+async fn a_late_duplicate_of_a_delete_takes_nothing_away() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let created = scenario.send(&scenario.resource.create(&properties())).await.unwrap();
+    let id = created.succeeded().physical_resource_id.clone();
+    let before = scenario.world().await.unwrap();
+    for (resource, stack) in [
+        ("CREATE_COMPLETE", "CREATE_COMPLETE"),
+        ("CREATE_COMPLETE", "UPDATE_COMPLETE"),
+        ("UPDATE_COMPLETE", "UPDATE_COMPLETE"),
+        ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"),
+    ] {
+        Shown::new(resource, stack).under(&id).tell(&scenario, |when| when);
+        let delete = scenario.resource.delete(&id, &properties());
+        let delivered = deliver(&mut scenario, &delete, SystemTime::now()).await;
+        let reason = delivered.wrote_nothing().failed();
+        assert!(reason.contains("nothing was changed") && reason.contains("a late duplicate"), "{reason}");
+        assert_eq!(questions(&delivered), 1);
+    }
+    before.assert_same(&scenario.world().await.unwrap(), "after late duplicates");
+}
+
+/// Whatever else CloudFormation shows, a Delete is carried out.
+#[tokio::test]
+async fn a_delete_is_carried_out_at_every_near_miss() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let before = scenario.world().await.unwrap();
+    for (resource, stack, of_this_id) in [
+        ("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", true),
+        ("DELETE_COMPLETE", "DELETE_COMPLETE", true),
+        ("DELETE_FAILED", "DELETE_FAILED", true),
+        ("CREATE_FAILED", "ROLLBACK_IN_PROGRESS", true),
+        ("DELETE_COMPLETE", "ROLLBACK_COMPLETE", true),
+        ("CREATE_COMPLETE", "DELETE_IN_PROGRESS", true),
+        ("CREATE_COMPLETE", "UPDATE_IN_PROGRESS", true),
+        // What a replacement left over: the resource goes by another id now.
+        ("UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", false),
+        ("UPDATE_COMPLETE", "UPDATE_COMPLETE", false),
+        ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", false),
+    ] {
+        let created = scenario.send(&scenario.resource.create(&properties())).await.unwrap();
+        let id = created.succeeded().physical_resource_id.clone();
+        Shown::new(resource, stack).under(if of_this_id { &id } else { "another" }).tell(&scenario, |when| when);
+        let delete = scenario.resource.delete(&id, &properties());
+        let delivered = deliver(&mut scenario, &delete, SystemTime::now()).await;
+        delivered.succeeded();
+        assert_eq!(questions(&delivered), 1);
+        before.assert_same(&scenario.world().await.unwrap(), &format!("after a Delete at {resource} {stack}"));
+    }
+}

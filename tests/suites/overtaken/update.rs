@@ -1,0 +1,120 @@
+//! An Update whose stack has gone back since.
+
+use std::time::SystemTime;
+
+use local_cloud::{
+    gateway::{Effect, When},
+    scenario::{CLUSTER, Scenario},
+};
+use serde_json::{Value, json};
+
+use super::{Shown, deliver, properties, questions, seconds};
+
+const NOES: [&str; 4] =
+    ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "DELETE_IN_PROGRESS"];
+
+/// An Update in place, and one that replaces.
+fn changes() -> [Value; 2] {
+    [
+        json!({"ClusterName": CLUSTER, "Tags": {"team": "platform"}, "Namespace": "kube-system"}),
+        json!({"ClusterName": CLUSTER, "ControllerRoleName": "another", "InstanceProfileName": "another"}),
+    ]
+}
+
+fn in_progress() -> Shown {
+    Shown::new("UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
+}
+
+/// A scenario with the resource made, and its id.
+async fn made() -> (Scenario, String) {
+    let mut scenario = Scenario::start().await.unwrap();
+    let created = scenario.send(&scenario.resource.create(&properties())).await.unwrap();
+    let id = created.succeeded().physical_resource_id.clone();
+    (scenario, id)
+}
+
+/// An Update whose stack went back before it began changes nothing.
+#[tokio::test]
+async fn an_update_that_is_rolled_back_before_it_begins_changes_nothing() {
+    let (mut scenario, id) = made().await;
+    let before = scenario.world().await.unwrap();
+    for stack in NOES {
+        for change in changes() {
+            let issued = SystemTime::now();
+            Shown::new("UPDATE_IN_PROGRESS", stack).since(issued + seconds(6)).tell(&scenario, |when| when);
+            let update = scenario.resource.update(&id, &change, &properties());
+            let delivered = deliver(&mut scenario, &update, issued).await;
+            let reason = delivered.wrote_nothing().failed();
+            assert!(reason.contains("nothing was changed") && reason.contains(stack), "{reason}");
+            assert_eq!(delivered.answer.physical_resource_id, id);
+        }
+    }
+    before.assert_same(&scenario.world().await.unwrap(), "after Updates that nobody wants");
+}
+
+/// An Update whose stack goes back while it works puts the old properties back, under the old id.
+#[tokio::test]
+async fn an_update_that_is_rolled_back_while_it_works_goes_back() {
+    let (mut scenario, id) = made().await;
+    let before = scenario.world().await.unwrap();
+    for stack in NOES {
+        for change in changes() {
+            let issued = SystemTime::now();
+            in_progress().tell_then(&scenario, &Shown::new("UPDATE_IN_PROGRESS", stack).since(issued + seconds(6)));
+            let update = scenario.resource.update(&id, &change, &properties());
+            let delivered = deliver(&mut scenario, &update, issued).await;
+            let reason = delivered.failed();
+            assert!(reason.contains("the old properties were put back") && reason.contains(stack), "{reason}");
+            assert_eq!(delivered.answer.physical_resource_id, id);
+            assert!(!delivered.writes().is_empty());
+            assert_eq!(questions(&delivered), 2);
+            before.assert_same(&scenario.world().await.unwrap(), &format!("after {change} and {stack}"));
+        }
+    }
+}
+
+/// The rollback's own Update goes on: the stack is going back since before it was sent, or in the seconds in which it
+/// was. So does an Update in a stack that goes on.
+#[tokio::test]
+async fn an_update_goes_on_at_every_near_miss() {
+    let (mut scenario, id) = made().await;
+    let before = scenario.world().await.unwrap();
+    let [change, _] = changes();
+    let issued = SystemTime::now();
+    // The event's date has whole seconds, so five seconds after it may be up to six after its sending.
+    let whole = SystemTime::UNIX_EPOCH + seconds(issued.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
+    let near_misses = [
+        Shown::new("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS").since(whole + seconds(5)),
+        Shown::new("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS").since(whole - seconds(60)),
+        Shown::new("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE").since(whole - seconds(600)),
+        Shown::new("DELETE_IN_PROGRESS", "UPDATE_IN_PROGRESS").since(whole + seconds(60)),
+        Shown::new("UPDATE_FAILED", "UPDATE_IN_PROGRESS").since(whole + seconds(60)),
+        Shown::new("UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS").since(whole + seconds(60)),
+        Shown::new("CREATE_COMPLETE", "ROLLBACK_IN_PROGRESS").since(whole + seconds(60)),
+    ];
+    for shown in near_misses {
+        shown.tell(&scenario, |when| when);
+        let update = scenario.resource.update(&id, &change, &properties());
+        let delivered = deliver(&mut scenario, &update, issued).await;
+        assert_eq!(delivered.succeeded().physical_resource_id, id);
+        assert_eq!(questions(&delivered), 2, "{shown:?}");
+        let back = scenario.resource.update(&id, &properties(), &change);
+        scenario.send(&back).await.unwrap().succeeded();
+        before.assert_same(&scenario.world().await.unwrap(), &format!("after {shown:?} and back"));
+    }
+}
+
+/// When the stack goes back and its events cannot be read, nobody knows since when: the Update goes on.
+#[tokio::test]
+async fn an_update_goes_on_when_the_stacks_events_cannot_be_read() {
+    let (mut scenario, id) = made().await;
+    let [change, _] = changes();
+    let issued = SystemTime::now();
+    let denied = Effect::refuse(403, "AccessDenied", "not authorized to perform: cloudformation:DescribeStackEvents");
+    scenario.cloud.gateway().rules().add(When::call("cloudformation", "DescribeStackEvents"), denied);
+    Shown::new("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS").since(issued + seconds(60)).tell(&scenario, |when| when);
+    let update = scenario.resource.update(&id, &change, &properties());
+    let delivered = deliver(&mut scenario, &update, issued).await;
+    delivered.succeeded();
+    assert!(delivered.invocation.log_text().contains("cannot be asked"), "{}", delivered.invocation.log_text());
+}
