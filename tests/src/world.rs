@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aws_config::SdkConfig;
+use aws_sdk_iam::types::{AttachedPolicy, EntityType, RoleDetail};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use similar::TextDiff;
@@ -117,11 +118,14 @@ impl World {
 
     async fn read_iam(&mut self, admin: &SdkConfig) -> Result<(), Error> {
         let iam = aws_sdk_iam::Client::new(admin);
-        let mut roles = iam.list_roles().into_paginator().items().send();
-        while let Some(role) = roles.next().await {
-            let name = role.map_err(Error::aws("ListRoles"))?.role_name;
-            let role = role_of(&iam, &name).await?;
-            self.insert(format!("role/{name}"), &role);
+        // One call tells all of every role, where one a role would be the better part of a suite's time.
+        let details = iam.get_account_authorization_details().filter(EntityType::Role);
+        let mut pages = details.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(Error::aws("GetAccountAuthorizationDetails"))?;
+            for role in page.role_detail_list() {
+                self.insert(format!("role/{}", role.role_name().unwrap_or_default()), &role_of(role));
+            }
         }
         let mut profiles = iam.list_instance_profiles().into_paginator().items().send();
         while let Some(profile) = profiles.next().await {
@@ -184,37 +188,19 @@ impl fmt::Display for World {
 }
 
 /// All that hangs on one role.
-async fn role_of(iam: &aws_sdk_iam::Client, name: &str) -> Result<Value, Error> {
-    let found = iam.get_role().role_name(name).send().await.map_err(Error::aws("GetRole"))?;
-    let role = found.role.ok_or(Error::Incomplete { operation: "GetRole", field: "Role" })?;
-    let attached = iam
-        .list_attached_role_policies()
-        .role_name(name)
-        .send()
-        .await
-        .map_err(Error::aws("ListAttachedRolePolicies"))?;
-    let mut attached: Vec<_> =
-        attached.attached_policies().iter().filter_map(|policy| policy.policy_arn().map(str::to_owned)).collect();
-    attached.sort();
-    let mut inline = BTreeMap::new();
-    let names = iam.list_role_policies().role_name(name).send().await.map_err(Error::aws("ListRolePolicies"))?;
-    for policy in names.policy_names() {
-        let found = iam
-            .get_role_policy()
-            .role_name(name)
-            .policy_name(policy)
-            .send()
-            .await
-            .map_err(Error::aws("GetRolePolicy"))?;
-        inline.insert(policy.clone(), decoded(found.policy_document()));
-    }
-    Ok(json!({
+fn role_of(role: &RoleDetail) -> Value {
+    let attached = role.attached_managed_policies().iter().filter_map(AttachedPolicy::policy_arn);
+    let inline = role
+        .role_policy_list()
+        .iter()
+        .filter_map(|policy| Some((policy.policy_name()?.to_owned(), policy.policy_document().map(decoded))));
+    json!({
         "path": role.path(),
         "trust": role.assume_role_policy_document().map(decoded),
         "tags": iam_tags(role.tags()),
-        "attached": attached,
-        "inline": inline,
-    }))
+        "attached": attached.collect::<BTreeSet<_>>(),
+        "inline": inline.collect::<BTreeMap<_, _>>(),
+    })
 }
 
 fn decoded(document: &str) -> Value {

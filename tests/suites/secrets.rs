@@ -126,10 +126,11 @@ async fn no_path_at_any_log_level_tells_a_secret() {
     let delete = resource.delete(id, &properties);
     assert!(matches!(watch.send(&mut scenario, &delete, long, &[]).await, Outcome::Returned(_)));
 
-    assert!(0 < assumed.hits() && 8 < watch.secrets.lock().unwrap().len(), "the secrets of every kind were looked for");
+    let secrets = watch.secrets.lock().unwrap().clone();
+    assert!(0 < assumed.hits() && 8 < secrets.len(), "the secrets of every kind were looked for");
     assert!(50 < watch.lines, "{} lines", watch.lines);
     // The judge sees a leak where there is one.
-    for secret in watch.secrets.lock().unwrap().clone() {
+    for secret in secrets {
         assert!(watch.leak(&format!("GET /?a={secret}&b")).is_some());
     }
 }

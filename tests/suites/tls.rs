@@ -132,7 +132,10 @@ async fn an_answer_goes_to_no_host_but_s3() {
     let port = listener.port;
     let (mut function, _folder) = alone(None).await;
     for (url, words) in [
-        (format!("https://127.0.0.1:{port}/key?X-Amz-Signature=0"), "`127.0.0.1`, which is no S3 host under `amazonaws.com`"),
+        (
+            format!("https://127.0.0.1:{port}/key?X-Amz-Signature=0"),
+            "`127.0.0.1`, which is no S3 host under `amazonaws.com`",
+        ),
         (format!("https://localhost:{port}/b.s3.us-east-1.amazonaws.com/key"), "`localhost`, which is no S3 host"),
         (format!("https://b.s3.us-east-1.amazonaws.com@127.0.0.1:{port}/key"), "`127.0.0.1`, which is no S3 host"),
         (format!("https://127.0.0.1:{port}\\@b.s3.us-east-1.amazonaws.com/key"), "`127.0.0.1`, which is no S3 host"),

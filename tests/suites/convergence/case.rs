@@ -83,10 +83,10 @@ pub(super) fn tagged(scenario: &Scenario) -> Vec<String> {
 pub(super) fn cases() -> impl Strategy<Value = Case> {
     let tags = prop::collection::vec(foreign(), TAGGED);
     let neighbour = weighted(0.2, select(vec![json!({}), json!({"DiscoveryTagKey": "team/discovery"})]));
-    let cut = (1..16_usize, select(&[Cut::Before, Cut::After][..]));
+    let cut = (1..13_usize, select(&[Cut::Before, Cut::After][..]));
     let drift = prop::collection::vec(select(Drift::ALL), 0..4);
     let old = weighted(0.5, (wanted(), any::<u32>(), any::<bool>()));
-    (tags, 0..AWS_AUTHS.len(), neighbour, old, wanted(), weighted(0.5, cut), drift, any::<bool>()).prop_map(
+    (tags, 0..AWS_AUTHS.len(), neighbour, old, wanted(), weighted(0.6, cut), drift, any::<bool>()).prop_map(
         |(tags, aws_auth, neighbour, old, wanted, cut, drift, oldest_first)| {
             let neighbour = neighbour.map(|mut further| {
                 further["NodeRoleName"] = json!("neighbours-nodes");
@@ -101,8 +101,8 @@ pub(super) fn cases() -> impl Strategy<Value = Case> {
 
 fn foreign() -> impl Strategy<Value = Foreign> {
     prop_oneof![
-        12 => Just(Foreign::None),
-        3 => Just(Foreign::SameDiscovery),
+        18 => Just(Foreign::None),
+        4 => Just(Foreign::SameDiscovery),
         2 => Just(Foreign::OtherTags),
         1 => Just(Foreign::OtherCluster),
     ]
@@ -129,7 +129,7 @@ fn wanted() -> impl Strategy<Value = Wanted> {
         ("DiscoveryTagValue", 0.25, word(&["shared"])),
         ("SubnetIds", 0.25, places(4)),
         ("SecurityGroupIds", 0.25, places(3)),
-        ("TagConflict", 0.5, word(&["Skip", "Fail"])),
+        ("TagConflict", 0.5, word(&["Skip", "Skip", "Fail"])),
         ("Revision", 0.2, word(&["1", "2"])),
     ];
     let values: Vec<_> =

@@ -20,13 +20,16 @@ async fn an_operation_goes_on_when_cloudformation_cannot_be_asked() {
     let denied = Effect::refuse(403, "AccessDenied", "not authorized to perform: cloudformation:DescribeStackResource");
     let unknown = Effect::refuse(400, "ValidationError", "Resource Prereqs does not exist for stack platform");
     // Where nothing refuses, it is MiniStack, which knows no such stack.
-    for trouble in [None, Some(denied), Some(unknown), Some(Effect::Error500), Some(Effect::Throttle), Some(Effect::Hang)] {
+    for trouble in
+        [None, Some(denied), Some(unknown), Some(Effect::Error500), Some(Effect::Throttle), Some(Effect::Hang)]
+    {
         let spoil = |scenario: &Scenario| {
             if let Some(effect) = &trouble {
                 scenario.cloud.gateway().rules().add(When::service("cloudformation"), effect.clone());
             }
         };
-        let resource = scenario.resource.clone();
+        // CloudFormation's word is waited for a tenth of the time that there is.
+        let resource = scenario.resource.clone().service_timeout(60);
         spoil(&scenario);
         let created = deliver(&mut scenario, &resource.create(&properties()), SystemTime::now()).await;
         let id = created.succeeded().physical_resource_id.clone();

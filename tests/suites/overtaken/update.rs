@@ -112,7 +112,9 @@ async fn an_update_goes_on_when_the_stacks_events_cannot_be_read() {
     let issued = SystemTime::now();
     let denied = Effect::refuse(403, "AccessDenied", "not authorized to perform: cloudformation:DescribeStackEvents");
     scenario.cloud.gateway().rules().add(When::call("cloudformation", "DescribeStackEvents"), denied);
-    Shown::new("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS").since(issued + seconds(60)).tell(&scenario, |when| when);
+    Shown::new("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS")
+        .since(issued + seconds(60))
+        .tell(&scenario, |when| when);
     let update = scenario.resource.update(&id, &change, &properties());
     let delivered = deliver(&mut scenario, &update, issued).await;
     delivered.succeeded();

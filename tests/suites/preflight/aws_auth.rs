@@ -13,7 +13,8 @@ async fn an_aws_auth_that_cannot_be_edited_without_harm_is_left_alone() {
     let mut scenario = Scenario::start().await.unwrap();
     let cases = [
         (
-            "- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: admin\n  groups: [system:masters\n- x\n".to_owned(),
+            "- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: admin\n  groups: [system:masters\n- x\n"
+                .to_owned(),
             vec!["cannot read mapRoles of ConfigMap kube-system/aws-auth, line ", "it was left as it is, correct it"],
         ),
         ("- a\n- b: 1\n  b: 2\n".to_owned(), vec!["mapRoles of ConfigMap kube-system/aws-auth, line 3: "]),
@@ -22,7 +23,9 @@ async fn an_aws_auth_that_cannot_be_edited_without_harm_is_left_alone() {
             vec!["must be a list, but starts with `rolearn: arn:aws:iam::111122223333:role/Admins`"],
         ),
         (
-            format!("- rolearn: {ARN}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups: [system:masters]\n"),
+            format!(
+                "- rolearn: {ARN}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups: [system:masters]\n"
+            ),
             vec!["the last entry of a role wins", "system:masters", "remove it, or use another role"],
         ),
         (

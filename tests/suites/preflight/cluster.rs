@@ -37,7 +37,8 @@ async fn an_oidc_provider_that_is_missing_or_incomplete_is_told_with_the_command
     let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
     scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await.unwrap();
     let issuer = scenario.cluster.issuer.clone();
-    let words = [&*issuer, "IAM has no OIDC provider", "`eksctl utils associate-iam-oidc-provider --cluster demo --approve`"];
+    let words =
+        [&*issuer, "IAM has no OIDC provider", "`eksctl utils associate-iam-oidc-provider --cluster demo --approve`"];
     refuses(&mut scenario, &with(json!({})), &words).await;
 
     let iam = aws_sdk_iam::Client::new(&scenario.cloud.admin());
@@ -77,12 +78,15 @@ async fn a_cluster_with_access_entries_alone_is_told_with_the_command_that_helps
 /// An access entry of another type for the node role would override aws-auth; one for nodes agrees with it.
 #[tokio::test]
 async fn an_access_entry_that_overrides_aws_auth_is_told() {
-    let options = ClusterOptions { authentication_mode: AuthenticationMode::ApiAndConfigMap, ..ClusterOptions::default() };
+    let options =
+        ClusterOptions { authentication_mode: AuthenticationMode::ApiAndConfigMap, ..ClusterOptions::default() };
     let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
     scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await.unwrap();
     let eks = aws_sdk_eks::Client::new(&scenario.cloud.admin());
     let principal = "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo";
-    let entry = |kind: &'static str| eks.create_access_entry().cluster_name("demo").principal_arn(principal).r#type(kind).send();
+    let entry = |kind: &'static str| {
+        eks.create_access_entry().cluster_name("demo").principal_arn(principal).r#type(kind).send()
+    };
     entry("STANDARD").await.unwrap();
     let command = format!("`aws eks delete-access-entry --cluster-name demo --principal-arn {principal}`");
     refuses(&mut scenario, &with(json!({})), &["access entry of type STANDARD", "overrides aws-auth", &command]).await;

@@ -38,7 +38,10 @@ async fn another_clusters_discovery_tag_is_never_overwritten() {
     let world = scenario.world().await.unwrap();
     for (id, attribute, rest) in [(&subnet, "SubnetIds", 3), (&group, "SecurityGroupIds", 2)] {
         assert_eq!(world.get(id), before.get(id), "it is not touched");
-        assert!(answer.data["Warnings"].contains(&format!("{id} keeps its tag `karpenter.sh/discovery` = `blue`")), "{answer:?}");
+        assert!(
+            answer.data["Warnings"].contains(&format!("{id} keeps its tag `karpenter.sh/discovery` = `blue`")),
+            "{answer:?}"
+        );
         let carrying: Vec<_> = answer.data[attribute].split(',').collect();
         assert!(carrying.len() == rest && !carrying.contains(&id.as_str()), "{carrying:?}");
     }

@@ -26,7 +26,10 @@ async fn a_role_of_a_wanted_name_that_is_not_this_stacks_is_left_alone() {
         (Some(("karpenter-prereqs/owner", other)), format!("the resource {other}'s")),
     ];
     for (name, cure) in [
-        ("KarpenterNodeRole-demo", "set NodeRoleName to another name, or NodeRoleArn to use it as it is, or delete the role"),
+        (
+            "KarpenterNodeRole-demo",
+            "set NodeRoleName to another name, or NodeRoleArn to use it as it is, or delete the role",
+        ),
         ("KarpenterControllerRole-demo", "set ControllerRoleName to another name, or delete the role"),
     ] {
         for (tag, owner) in &owners {
@@ -46,7 +49,12 @@ async fn an_instance_profile_that_is_not_this_stacks_is_left_alone() {
     let name = "KarpenterNodeInstanceProfile-demo";
     iam.create_instance_profile().instance_profile_name(name).send().await.unwrap();
     let told = format!("instance profile `{name}` exists and is nobody's");
-    refuses(&mut scenario, &with(json!({})), &[&told, "set InstanceProfileName to another name, or delete the profile"]).await;
+    refuses(
+        &mut scenario,
+        &with(json!({})),
+        &[&told, "set InstanceProfileName to another name, or delete the profile"],
+    )
+    .await;
     let renamed = with(json!({"InstanceProfileName": "another"}));
     assert_eq!(accepts(&mut scenario, &renamed, "InstanceProfileName").await, "another");
 }
@@ -79,10 +87,12 @@ async fn policies_that_do_not_exist_are_told_with_their_property() {
     refuses(&mut scenario, &wrong, &[&words[0], &words[1]]).await;
 
     let iam = Client::new(&scenario.cloud.admin());
-    let document = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]});
+    let document =
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]});
     let own = iam.create_policy().policy_name("own").policy_document(document.to_string()).send().await.unwrap();
     let own = own.policy().unwrap().arn().unwrap().to_owned();
-    let right = with(json!({"NodePolicyArns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"], "ControllerPolicyArns": [own]}));
+    let right =
+        with(json!({"NodePolicyArns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"], "ControllerPolicyArns": [own]}));
     let created = scenario.send(&scenario.resource.create(&right)).await.unwrap();
     let asked = created.calls.iter().filter(|call| call.is("iam", "GetPolicy")).count();
     assert_eq!(asked, 2, "each once");
@@ -97,8 +107,13 @@ async fn policies_that_do_not_exist_are_told_with_their_property() {
 async fn more_policies_than_a_role_carries_are_told() {
     let mut scenario = Scenario::start().await.unwrap();
     let names = [
-        "AWSXRayDaemonWriteAccess", "AdministratorAccess", "AmazonEKSClusterPolicy", "AmazonEKSServicePolicy",
-        "AmazonS3ReadOnlyAccess", "CloudWatchAgentServerPolicy", "IAMReadOnlyAccess",
+        "AWSXRayDaemonWriteAccess",
+        "AdministratorAccess",
+        "AmazonEKSClusterPolicy",
+        "AmazonEKSServicePolicy",
+        "AmazonS3ReadOnlyAccess",
+        "CloudWatchAgentServerPolicy",
+        "IAMReadOnlyAccess",
     ];
     let arns: Vec<_> = names.iter().map(|name| format!("arn:aws:iam::aws:policy/{name}")).collect();
     let words = ["role `KarpenterNodeRole-demo` would carry 11 managed policies", "10", "NodePolicyArns"];

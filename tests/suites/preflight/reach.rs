@@ -55,7 +55,8 @@ async fn an_api_server_out_of_reach_is_told_within_a_bound() {
         }
         let told = format!("reach the Kubernetes API at {endpoint}");
         let begun = std::time::Instant::now();
-        let words = [&*told, "give the function subnets and a security group of the cluster's VPC", "NodeAccess to None"];
+        let words =
+            [&*told, "give the function subnets and a security group of the cluster's VPC", "NodeAccess to None"];
         refuses(&mut scenario, &with(json!({})), &words).await;
         assert!(begun.elapsed() < BOUND, "{:?} for case {index}", begun.elapsed());
     }
@@ -66,7 +67,8 @@ async fn an_api_server_out_of_reach_is_told_within_a_bound() {
 #[tokio::test]
 async fn a_function_that_the_cluster_does_not_know_is_told_the_ways_in() {
     let mut scenario = Scenario::start().await.unwrap();
-    let stranger = create_role(&scenario.cloud.admin(), "stranger", &account_trust(scenario.cloud.account())).await.unwrap();
+    let stranger =
+        create_role(&scenario.cloud.admin(), "stranger", &account_trust(scenario.cloud.account())).await.unwrap();
     allow_everything(&scenario.cloud, "stranger").await.unwrap();
     scenario.restart(&stranger, |_| {}).await.unwrap();
     let words = [
@@ -136,8 +138,11 @@ async fn allow(scenario: &Scenario, verbs: &[&str]) {
         name: "deployer".to_owned(),
         ..Subject::default()
     };
-    let role_ref =
-        RoleRef { api_group: "rbac.authorization.k8s.io".to_owned(), kind: "Role".to_owned(), name: "deployer".to_owned() };
+    let role_ref = RoleRef {
+        api_group: "rbac.authorization.k8s.io".to_owned(),
+        kind: "Role".to_owned(),
+        name: "deployer".to_owned(),
+    };
     let binding = RoleBinding { metadata, role_ref, subjects: Some(vec![subject]) };
     let roles: Api<Role> = Api::namespaced(client.clone(), "kube-system");
     let bindings: Api<RoleBinding> = Api::namespaced(client, "kube-system");

@@ -33,7 +33,10 @@ async fn an_odd_event_is_answered_with_what_is_wrong_with_it() {
     let cases: [Case; 9] = [
         (|raw| raw["RequestType"] = json!("Upsert"), &["no Create, Update or Delete", "Upsert"]),
         (|raw| raw["RequestType"] = json!(7), &["no Create, Update or Delete"]),
-        (|raw| drop(raw.as_object_mut().unwrap().remove("RequestType")), &["no Create, Update or Delete", "RequestType"]),
+        (
+            |raw| drop(raw.as_object_mut().unwrap().remove("RequestType")),
+            &["no Create, Update or Delete", "RequestType"],
+        ),
         (|raw| drop(raw.as_object_mut().unwrap().remove("ResourceProperties")), &["`ClusterName` is required"]),
         (|raw| raw["ResourceProperties"] = Value::Null, &["`ClusterName` is required"]),
         (|raw| raw["ResourceProperties"] = json!("demo"), &["`ResourceProperties` in the event is not a map"]),

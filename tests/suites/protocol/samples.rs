@@ -108,7 +108,10 @@ async fn every_sample_event_does_what_its_page_says() {
     left_over["PhysicalResourceId"] = rollback["PhysicalResourceId"].clone();
     left_over["ResourceProperties"] = rollback["OldResourceProperties"].clone();
     send(&mut scenario, &left_over, now()).await.succeeded();
-    assert_eq!(scenario.world().await.unwrap().get("role/KarpenterControllerRole-demo"), made.get("role/KarpenterControllerRole-demo"));
+    assert_eq!(
+        scenario.world().await.unwrap().get("role/KarpenterControllerRole-demo"),
+        made.get("role/KarpenterControllerRole-demo")
+    );
 
     assert_eq!(created.physical_resource_id, delete["PhysicalResourceId"]);
     send(&mut scenario, &delete, now()).await.succeeded();

@@ -50,7 +50,8 @@ async fn a_success_that_is_too_large_leaves_out_what_is_listed_first() {
         let call = ec2.create_security_group().vpc_id(&scenario.cluster.vpc_id).group_name(format!("g{n}"));
         groups.push(call.description("one of many").send().await.unwrap().group_id.unwrap());
     }
-    let new = json!({"ClusterName": CLUSTER, "SubnetIds": scenario.cluster.subnet_ids[..2], "SecurityGroupIds": groups});
+    let new =
+        json!({"ClusterName": CLUSTER, "SubnetIds": scenario.cluster.subnet_ids[..2], "SecurityGroupIds": groups});
     let id = answer.physical_resource_id.clone();
     let updated = scenario.send(&scenario.resource.update(&id, &new, &old)).await.unwrap();
     let answer = updated.succeeded();

@@ -1,5 +1,6 @@
 //! How nodes join: the entry in aws-auth.
 
+use super::iam::Roles;
 use super::{Aim, Plan, Refusal, Step, StepId, Verb};
 use crate::aws_auth::NodeEntry;
 use crate::config_map::{self, Change, Edit};
@@ -28,7 +29,7 @@ pub(super) fn entry(spec: &Spec) -> NodeEntry {
 pub(super) fn converge(
     aim: Aim<'_>,
     observed: &Observed,
-    node_role_ready: Option<StepId>,
+    roles: Roles,
     plan: &mut Plan,
     refusals: &mut Vec<Refusal>,
 ) -> &'static str {
@@ -52,8 +53,10 @@ pub(super) fn converge(
             }
             let own = matches!(aim.spec.node_role, NodeRole::Made { .. });
             let change = Change::Admit { mark: aim.generation.mark(), entry: entry(aim.spec), own };
-            // A node that comes while its role is still being made finds no role, not a refusal.
-            plan_edit(&observed.aws_auth, change, plan, node_role_ready.as_slice(), refusals);
+            // A node that comes while its role is still being made finds no role, not a refusal. And a release that
+            // finds no mark on any role may take it that there is no entry: it need not reach the Kubernetes API.
+            let needs: Vec<_> = roles.node_role_ready.into_iter().chain(roles.controller_role_ready).collect();
+            plan_edit(&observed.aws_auth, change, plan, &needs, refusals);
             "AwsAuth"
         }
     }

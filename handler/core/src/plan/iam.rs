@@ -16,10 +16,12 @@ const TAGS_MAX: usize = 50;
 const POLICIES_MAX: usize = 10;
 
 /// The steps that others may need.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Roles {
     /// What makes the node role this generation's, if it is planned.
     pub(super) node_role_ready: Option<StepId>,
+    /// What makes the controller role this generation's, if it is planned.
+    pub(super) controller_role_ready: Option<StepId>,
 }
 
 /// A role as it should be.
@@ -48,10 +50,9 @@ pub(super) fn converge(
     }
     let node_role_ready = node_role(aim, observed.node_role.as_ref(), plan, refusals);
     profile::converge(aim, observed.instance_profile.as_ref(), node_role_ready, plan, refusals);
-    if let Some(issuer) = issuer {
-        controller_role(aim, observed.controller_role.as_ref(), issuer, plan, refusals);
-    }
-    Roles { node_role_ready }
+    let controller_role_ready =
+        issuer.and_then(|issuer| controller_role(aim, observed.controller_role.as_ref(), issuer, plan, refusals));
+    Roles { node_role_ready, controller_role_ready }
 }
 
 fn node_role(aim: Aim<'_>, found: Option<&Role>, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Option<StepId> {
@@ -84,7 +85,13 @@ fn node_role(aim: Aim<'_>, found: Option<&Role>, plan: &mut Plan, refusals: &mut
     }
 }
 
-fn controller_role(aim: Aim<'_>, found: Option<&Role>, issuer: &str, plan: &mut Plan, refusals: &mut Vec<Refusal>) {
+fn controller_role(
+    aim: Aim<'_>,
+    found: Option<&Role>,
+    issuer: &str,
+    plan: &mut Plan,
+    refusals: &mut Vec<Refusal>,
+) -> Option<StepId> {
     let spec = aim.spec;
     let wanted = Wanted {
         kind: RoleKind::Controller,
@@ -114,6 +121,7 @@ fn controller_role(aim: Aim<'_>, found: Option<&Role>, issuer: &str, plan: &mut 
     if there.is_none_or(|there| !policy::same(there, &document)) {
         plan.add(Step::PutRolePolicy { name: wanted.name.to_owned(), policy_name, document }, ready);
     }
+    ready
 }
 
 /// Plans one role; gives the step that makes it this generation's, if one is needed: its creation, or its mark. A

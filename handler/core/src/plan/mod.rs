@@ -68,7 +68,7 @@ pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused>
     let roles = iam::converge(aim, observed, issuer, &mut plan, &mut refusals);
     refusals.extend(unknown_policies(aim.spec, observed));
     let tags = tags::converge(aim, &observed.discovery, &mut plan, &mut refusals, &mut warnings);
-    let node_access = access::converge(aim, observed, roles.node_role_ready, &mut plan, &mut refusals);
+    let node_access = access::converge(aim, observed, roles, &mut plan, &mut refusals);
     if refusals.is_empty() {
         let (subnet_ids, security_group_ids) = tags;
         Ok(Converged { plan, subnet_ids, security_group_ids, node_access, warnings })
