@@ -162,7 +162,9 @@ impl Spec {
     pub fn further_node_policy_arns(&self) -> Vec<String> {
         let own: Vec<_> = NODE_POLICIES.iter().map(|name| self.scope.partition.managed_policy_arn(name)).collect();
         match &self.node_role {
-            NodeRole::Made { policy_arns, .. } => policy_arns.iter().filter(|arn| !own.contains(arn)).cloned().collect(),
+            NodeRole::Made { policy_arns, .. } => {
+                policy_arns.iter().filter(|arn| !own.contains(arn)).cloned().collect()
+            }
             NodeRole::Given { .. } => Vec::new(),
         }
     }

@@ -58,7 +58,11 @@ pub(crate) async fn put(client: &Client, url: &ResponseUrl, body: &str, until: I
         .without_max_times()
         .with_jitter();
     let retried = put.retry(backoff).notify(|error, after| {
-        tracing::warn!(error = crate::error::chain(error), after_ms = crate::log::millis(after), "the answer is sent again");
+        tracing::warn!(
+            error = crate::error::chain(error),
+            after_ms = crate::log::millis(after),
+            "the answer is sent again"
+        );
     });
     tokio::time::timeout_at(until, retried).await.unwrap_or(Err(Undelivered::OutOfTime))
 }

@@ -59,7 +59,8 @@ pub(crate) fn complete(call: &Call, answer: &mut Answer) {
     if !call.is("iam", "GetPolicy") || answer.status != StatusCode::NOT_FOUND {
         return;
     }
-    let Some((arn, name)) = call.param("PolicyArn").and_then(|arn| Some((arn, arn.split_once(":iam::aws:policy/")?.1))) else {
+    let Some((arn, name)) = call.param("PolicyArn").and_then(|arn| Some((arn, arn.split_once(":iam::aws:policy/")?.1)))
+    else {
         return;
     };
     answer.status = StatusCode::OK;

@@ -73,7 +73,7 @@ async fn both_generations_stand_until_the_old_one_is_deleted() {
     }
 }
 
-/// Nodes that run on through a change of NodeRoleName stay in the cluster until the clean-up, beside the new ones.
+/// Nodes that run on through a change of `NodeRoleName` stay in the cluster until the clean-up, beside the new ones.
 #[tokio::test]
 async fn nodes_of_both_generations_are_let_in_until_the_clean_up() {
     let mut scenario = Scenario::start().await.unwrap();

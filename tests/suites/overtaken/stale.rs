@@ -2,7 +2,10 @@
 
 use std::time::SystemTime;
 
-use local_cloud::scenario::{CLUSTER, Scenario};
+use local_cloud::{
+    gateway::{Effect, When},
+    scenario::{CLUSTER, Scenario},
+};
 use serde_json::json;
 
 use super::{deliver, properties, seconds};
@@ -43,6 +46,8 @@ async fn a_delete_is_carried_out_however_late_it_comes() {
     let before = scenario.world().await.unwrap();
     let created = scenario.send(&scenario.resource.create(&properties())).await.unwrap();
     let delete = scenario.resource.delete(&created.succeeded().physical_resource_id, &properties());
+    // It takes its time, as on AWS: that CloudFormation waits no more must not hurry it.
+    scenario.cloud.gateway().rules().add(When::call("iam", "DeleteRole"), Effect::Delay(seconds(2)));
     deliver(&mut scenario, &delete, SystemTime::now() - seconds(6 * 3600)).await.succeeded();
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }

@@ -101,7 +101,7 @@ impl Resource {
         old: Option<&Spec>,
         run: Run<'_>,
     ) -> Result<World, TestCaseError> {
-        let after = carried_out(plan, world, spec, run)?;
+        let after = self.carried_out(plan, world, spec, run)?;
         if run.cut.is_none() {
             let again = self
                 .plan(&after, spec, old)
@@ -116,7 +116,7 @@ impl Resource {
         let released = self
             .plan_release(world, spec)
             .map_err(|refused| fault(&format!("the release is refused: {refused}"), world))?;
-        let after = carried_out(&released.plan, world, spec, run)?;
+        let after = self.carried_out(&released.plan, world, spec, run)?;
         if run.cut.is_none() {
             let again = self
                 .plan_release(&after, spec)
@@ -125,40 +125,50 @@ impl Resource {
         }
         Ok(after)
     }
+
+    /// Carries a plan out in one of the orders that its needs allow. A step that is refused or changes nothing is a fault.
+    fn carried_out(&self, plan: &Plan, world: &World, spec: &Spec, run: Run<'_>) -> Result<World, TestCaseError> {
+        let (mut world, mark) = (world.clone(), self.generation(spec).mark());
+        let mut waiting: Vec<_> = plan.steps().collect();
+        let until = run.cut.map_or(0, |cut| waiting.len() - usize::from(cut) % (waiting.len() + 1));
+        let mut done = BTreeSet::new();
+        let turn = |index: usize| run.order.get(index % run.order.len().max(1)).copied();
+        let places: Vec<_> = waiting.iter().map(|(id, _, _)| *id).collect();
+        while until < waiting.len() {
+            let ready =
+                waiting.iter().enumerate().filter(|(_, (_, _, needs))| needs.iter().all(|need| done.contains(need)));
+            let next = ready
+                .min_by_key(|(_, (id, _, _))| turn(places.iter().position(|place| place == id).unwrap_or_default()));
+            let Some((at, _)) = next else { return Err(fault("the steps wait for each other", &world)) };
+            let (id, step, needs) = waiting.remove(at);
+            if needs.iter().any(|need| id <= *need) {
+                return Err(fault(&format!("`{step}` stands before what it needs"), &world));
+            }
+            let before = world.clone();
+            world.carry_out(step, &spec.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &before))?;
+            if world == before && !matches!(step, Step::ConfirmTags { .. }) {
+                return Err(fault(&format!("`{step}` changes nothing"), &world));
+            }
+            admitted_under_a_mark(&world, &mark).map_err(|why| fault(&format!("after `{step}`: {why}"), &before))?;
+            if let Some(always) = run.always {
+                always(&world).map_err(|why| fault(&format!("after `{step}`: {why}"), &before))?;
+            }
+            done.insert(id);
+        }
+        if waiting.is_empty() {
+            sound(&world).map_err(|why| fault(&why, &world))?;
+        }
+        Ok(world)
+    }
 }
 
-/// Carries a plan out in one of the orders that its needs allow. A step that is refused or changes nothing is a fault.
-fn carried_out(plan: &Plan, world: &World, spec: &Spec, run: Run<'_>) -> Result<World, TestCaseError> {
-    let mut world = world.clone();
-    let mut waiting: Vec<_> = plan.steps().collect();
-    let until = run.cut.map_or(0, |cut| waiting.len() - usize::from(cut) % (waiting.len() + 1));
-    let mut done = BTreeSet::new();
-    let turn = |index: usize| run.order.get(index % run.order.len().max(1)).copied();
-    let places: Vec<_> = waiting.iter().map(|(id, _, _)| *id).collect();
-    while until < waiting.len() {
-        let ready =
-            waiting.iter().enumerate().filter(|(_, (_, _, needs))| needs.iter().all(|need| done.contains(need)));
-        let next =
-            ready.min_by_key(|(_, (id, _, _))| turn(places.iter().position(|place| place == id).unwrap_or_default()));
-        let Some((at, _)) = next else { return Err(fault("the steps wait for each other", &world)) };
-        let (id, step, needs) = waiting.remove(at);
-        if needs.iter().any(|need| id <= *need) {
-            return Err(fault(&format!("`{step}` stands before what it needs"), &world));
-        }
-        let before = world.clone();
-        world.carry_out(step, &spec.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &before))?;
-        if world == before && !matches!(step, Step::ConfirmTags { .. }) {
-            return Err(fault(&format!("`{step}` changes nothing"), &world));
-        }
-        if let Some(always) = run.always {
-            always(&world).map_err(|why| fault(&format!("after `{step}`: {why}"), &before))?;
-        }
-        done.insert(id);
-    }
-    if waiting.is_empty() {
-        sound(&world).map_err(|why| fault(&why, &world))?;
-    }
-    Ok(world)
+/// A release that finds no mark on any role, and cannot reach the cluster, takes it that there is no entry.
+fn admitted_under_a_mark(world: &World, mark: &Mark) -> Result<(), String> {
+    let standing = world.clusters.values().filter(|eks| eks.cluster.status != "DELETING");
+    let mut maps = standing.filter_map(|eks| eks.aws_auth.as_ref());
+    let admitted = maps.any(|map| map.annotations.contains_key(mark.key()));
+    let marked = world.roles.values().any(|role| role.tags.contains_key(mark.key()));
+    if admitted && !marked { Err(format!("{mark} stands in aws-auth and on no role")) } else { Ok(()) }
 }
 
 /// What holds between two runs, whatever they were for.

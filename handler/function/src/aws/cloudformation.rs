@@ -51,7 +51,9 @@ async fn stack_status_since(
         let page = page.map_err(|error| AwsError::new("describe the stack's events", &error))?;
         let of_stack =
             page.stack_events().iter().filter(|event| event.physical_resource_id() == Some(&envelope.stack_id));
-        let mut says_so = of_stack.filter(|event| event.resource_status().map(aws_sdk_cloudformation::types::ResourceStatus::as_str) == status);
+        let mut says_so = of_stack.filter(|event| {
+            event.resource_status().map(aws_sdk_cloudformation::types::ResourceStatus::as_str) == status
+        });
         if let Some(event) = says_so.next() {
             return Ok(event.timestamp().map(aws_smithy_types::DateTime::secs));
         }

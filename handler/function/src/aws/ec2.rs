@@ -60,7 +60,10 @@ pub(crate) async fn launch_template_groups(
     let data = found.launch_template_versions().iter().filter_map(|version| version.launch_template_data());
     Ok(data
         .flat_map(|data| {
-            let of_interfaces = data.network_interfaces().iter().flat_map(types::LaunchTemplateInstanceNetworkInterfaceSpecification::groups);
+            let of_interfaces = data
+                .network_interfaces()
+                .iter()
+                .flat_map(types::LaunchTemplateInstanceNetworkInterfaceSpecification::groups);
             data.security_group_ids().iter().chain(of_interfaces)
         })
         .cloned()

@@ -34,8 +34,11 @@ pub(crate) async fn node_group_names(client: &Client, cluster: &str) -> Result<V
         match page {
             Ok(page) => names.extend(page.nodegroups.unwrap_or_default()),
             Err(error) => {
-                return none_if_not_found(AwsError::new(format!("list the node groups of cluster `{cluster}`"), &error))
-                    .map(Option::unwrap_or_default);
+                return none_if_not_found(AwsError::new(
+                    format!("list the node groups of cluster `{cluster}`"),
+                    &error,
+                ))
+                .map(Option::unwrap_or_default);
             }
         }
     }

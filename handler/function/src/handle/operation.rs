@@ -194,7 +194,7 @@ impl Run<'_> {
                     error = error.reason(),
                     after_ms = millis(after),
                     "permissions may still be on their way: tried again"
-                )
+                );
             })
             .await
     }

@@ -152,14 +152,16 @@ async fn roles(clients: &Clients, look: Look<'_>) -> Result<Roles, Error> {
         }
     };
     let asked = |arns| if look.aim == Aim::Converge { arns } else { Vec::new() };
-    let (of_nodes, of_controller) = (asked(spec.further_node_policy_arns()), asked(spec.controller_policy_arns.clone()));
-    let ((node_role, unknown), profiles_of_node_role, (controller_role, unknown_too), instance_profile) = futures::try_join!(
-        role(iam, spec.node_role_name(), None, of_nodes).boxed_local(),
-        profiles,
-        role(iam, &spec.controller_role_name, Some(&policy), of_controller).boxed_local(),
-        iam::instance_profile(iam, &spec.instance_profile_name),
-    )
-    .map_err(Error::Aws)?;
+    let (of_nodes, of_controller) =
+        (asked(spec.further_node_policy_arns()), asked(spec.controller_policy_arns.clone()));
+    let ((node_role, unknown), profiles_of_node_role, (controller_role, unknown_too), instance_profile) =
+        futures::try_join!(
+            role(iam, spec.node_role_name(), None, of_nodes).boxed_local(),
+            profiles,
+            role(iam, &spec.controller_role_name, Some(&policy), of_controller).boxed_local(),
+            iam::instance_profile(iam, &spec.instance_profile_name),
+        )
+        .map_err(Error::Aws)?;
     let unknown_policies = unknown.into_iter().chain(unknown_too).collect();
     Ok(Roles { node_role, profiles_of_node_role, controller_role, instance_profile, unknown_policies })
 }
