@@ -40,7 +40,8 @@ async fn a_create_makes_everything_and_a_delete_leaves_nothing() {
     assert_eq!(condition[format!("{issuer}:sub")], "system:serviceaccount:karpenter:karpenter");
     assert_eq!(condition[format!("{issuer}:aud")], "sts.amazonaws.com");
     let statements = &controller["inline"]["KarpenterControllerPolicy-demo"]["Statement"];
-    let sids: Vec<_> = statements.as_array().unwrap().iter().map(|statement| statement["Sid"].as_str().unwrap()).collect();
+    let sids: Vec<_> =
+        statements.as_array().unwrap().iter().map(|statement| statement["Sid"].as_str().unwrap()).collect();
     assert_eq!(sids, ["Karpenter", "ConditionalEC2Termination", "PassNodeIAMRole", "EKSClusterEndpointLookup"]);
 
     // The tags: every node group's subnets and groups, and no other.

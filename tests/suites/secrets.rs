@@ -8,7 +8,10 @@ use std::{
 use local_cloud::{
     cluster::{account_trust, create_role},
     gateway::{Effect, When},
-    lambda::{Behaviour, Event, Outcome},
+    lambda::{
+        Behaviour::{self, AcceptThenReset, Hang, Reset, Status},
+        Event, Outcome,
+    },
     scenario::{CLUSTER, Scenario, allow_everything},
 };
 use serde_json::json;
@@ -90,7 +93,7 @@ async fn no_path_at_any_log_level_tells_a_secret() {
 
     // What is refused, by each of the parties.
     for wrong in [
-        json!({"ClusterNam": CLUSTER}),
+        json!({"Clustername": CLUSTER}),
         json!({"ClusterName": "nowhere"}),
         json!({"ClusterName": CLUSTER}),
         json!({"ClusterName": CLUSTER, "KubernetesRoleArn": stranger}),
@@ -109,13 +112,12 @@ async fn no_path_at_any_log_level_tells_a_secret() {
         (When::call("sts", "AssumeRole"), Effect::CutBefore, short),
         (When::service("ec2"), Effect::CutAfter, short),
     ] {
-        let rule = rules.add(when, effect);
+        let fault = rules.add(when, effect);
         watch.send(&mut scenario, &create, limit, &[]).await;
-        assert!(0 < rule.hits(), "{rule:?}");
-        rule.remove();
+        assert!(0 < fault.hits(), "{fault:?}");
+        fault.remove();
     }
     // What succeeds, and answers that are not taken.
-    use Behaviour::{AcceptThenReset, Hang, Reset, Status};
     let script = [Status(403), Reset, AcceptThenReset];
     assert!(matches!(watch.send(&mut scenario, &create, long, &script).await, Outcome::Returned(_)));
     for never in [Status(503), Reset, Hang] {

@@ -108,7 +108,11 @@ pub enum EventError {
 /// The custom resource request in `event`: itself, or the one that Amazon SNS wrapped
 /// (a topic as `ServiceToken`: the request is text in `Records[0].Sns.Message`).
 pub fn unwrap_sns(event: Value) -> Value {
-    event.pointer("/Records/0/Sns/Message").and_then(Value::as_str).and_then(|message| serde_json::from_str(message).ok()).unwrap_or(event)
+    event
+        .pointer("/Records/0/Sns/Message")
+        .and_then(Value::as_str)
+        .and_then(|message| serde_json::from_str(message).ok())
+        .unwrap_or(event)
 }
 
 impl Envelope {

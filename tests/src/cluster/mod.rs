@@ -127,9 +127,9 @@ impl Cluster {
         )
         .await?;
         let kubernetes = serve_kubernetes(cloud, name, &control_plane).await?;
-        let launch_templates = node_groups.iter().filter_map(|group| {
-            Some((group.name.clone(), (group.launch_template_id.clone()?, "1".to_owned())))
-        });
+        let launch_templates = node_groups
+            .iter()
+            .filter_map(|group| Some((group.name.clone(), (group.launch_template_id.clone()?, "1".to_owned()))));
         let rewrite = ClusterRewrite {
             endpoint: Some(kubernetes.url().to_owned()),
             ca_pem: Some(cloud.pki().ca_pem()),

@@ -87,9 +87,13 @@ impl Hold {
     }
 
     /// Waits until a call stands at the door; each arrival is told once.
+    ///
+    /// # Panics
+    /// If none comes within a minute: what was to call has ended without it.
     pub async fn reached(&self) {
+        let arrival = tokio::time::timeout(Duration::from_mins(1), self.arrived.acquire()).await;
         // The semaphore is never closed.
-        if let Ok(permit) = self.arrived.acquire().await {
+        if let Ok(permit) = arrival.expect("a call reaches the door within a minute") {
             permit.forget();
         }
     }

@@ -146,6 +146,22 @@ mod tests {
     }
 
     #[test]
+    fn the_managed_policies_that_aws_has_are_there() {
+        let get = |arn| call("iam", "GetPolicy", &[("PolicyArn", arn)]);
+        let missing = || Refusal::new(404, "NoSuchEntity", "not found").answer(&get(""));
+        let (known, unknown) =
+            (get("arn:aws:iam::aws:policy/ReadOnlyAccess"), get("arn:aws:iam::aws:policy/ReadOnlyAcess"));
+        assert_eq!(code(&known), None);
+        assert_eq!(code(&unknown).as_deref(), Some("NoSuchEntity"));
+        let mut answer = missing();
+        complete(&known, &mut answer);
+        assert_eq!((answer.status, answer.error_code()), (StatusCode::OK, None));
+        let mut answer = missing();
+        complete(&get("arn:aws:iam::111122223333:policy/mine"), &mut answer);
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    }
+
+    #[test]
     fn tags_are_limited_in_number_and_name() {
         let tags = |count: usize| {
             let keys: Vec<_> = (1..=count).map(|n| (format!("Tags.member.{n}.Key"), format!("k{n}"))).collect();

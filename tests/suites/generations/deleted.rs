@@ -19,9 +19,12 @@ async fn a_delete_works_from_the_properties_or_from_the_id() {
     let before = scenario.world().await.unwrap();
     let good = properties(&json!({"NodeRoleName": "workers", "ControllerRoleName": "controllers"}));
     let mut bad = good.clone();
-    for (name, value) in
-        [("NodeAccess", "Sometimes"), ("Revison", "3"), ("TagConflict", "Overwrite"), ("Namespace", "Not A Name")]
-    {
+    for (name, value) in [
+        ("NodeAccess", "Sometimes"),
+        ("RevisionNumber", "3"),
+        ("TagConflict", "Overwrite"),
+        ("Namespace", "Not A Name"),
+    ] {
         bad[name] = json!(value);
     }
     let made_up = "platform-Prereqs-1TN5JDHRMUAIP".to_owned();

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{deliver, properties, seconds};
 
-/// A Create or Update that comes after its ServiceTimeout is answered and changes nothing: by then the stack may have
+/// A Create or Update that comes after its `ServiceTimeout` is answered and changes nothing: by then the stack may have
 /// gone back. One that comes late, and in time, is carried out.
 #[tokio::test]
 async fn a_create_or_update_older_than_its_service_timeout_changes_nothing() {

@@ -131,25 +131,25 @@ async fn allow(scenario: &Scenario, verbs: &[&str]) {
         verbs: verbs.iter().map(ToString::to_string).collect(),
         ..PolicyRule::default()
     };
-    let role = Role { metadata: metadata.clone(), rules: Some(vec![rule]) };
+    let rules = Role { metadata: metadata.clone(), rules: Some(vec![rule]) };
     let subject = Subject {
         api_group: Some("rbac.authorization.k8s.io".to_owned()),
         kind: "User".to_owned(),
         name: "deployer".to_owned(),
         ..Subject::default()
     };
-    let role_ref = RoleRef {
+    let granted = RoleRef {
         api_group: "rbac.authorization.k8s.io".to_owned(),
         kind: "Role".to_owned(),
         name: "deployer".to_owned(),
     };
-    let binding = RoleBinding { metadata, role_ref, subjects: Some(vec![subject]) };
-    let roles: Api<Role> = Api::namespaced(client.clone(), "kube-system");
+    let binding = RoleBinding { metadata, role_ref: granted, subjects: Some(vec![subject]) };
+    let api: Api<Role> = Api::namespaced(client.clone(), "kube-system");
     let bindings: Api<RoleBinding> = Api::namespaced(client, "kube-system");
-    if roles.get_opt("deployer").await.unwrap().is_some() {
-        roles.replace("deployer", &PostParams::default(), &role).await.unwrap();
+    if api.get_opt("deployer").await.unwrap().is_some() {
+        api.replace("deployer", &PostParams::default(), &rules).await.unwrap();
     } else {
-        roles.create(&PostParams::default(), &role).await.unwrap();
+        api.create(&PostParams::default(), &rules).await.unwrap();
         bindings.create(&PostParams::default(), &binding).await.unwrap();
     }
 }

@@ -35,7 +35,7 @@ impl Alone {
 
     /// An event that is answered without any call to AWS.
     pub(super) fn event(&self) -> Event {
-        self.resource.create(&json!({"ClusterNam": "demo"}))
+        self.resource.create(&json!({"Clustername": "demo"}))
     }
 
     async fn invoke(&mut self, event: &Event, url: &ResponseUrl, limit: Duration) -> Invocation {
@@ -70,7 +70,7 @@ async fn an_answer_that_is_not_taken_at_first_is_put_again() {
         let answer = alone.answers.take(&url, Duration::from_millis(100)).await.unwrap();
         // That each PUT has the first one's bytes is among what is judged.
         answer.assert_sound();
-        assert!(answer.reason.unwrap().contains("`ClusterNam`"));
+        assert!(answer.reason.unwrap().contains("`Clustername`"));
         assert_eq!(alone.answers.puts(&url).len(), script.len(), "{script:?}");
     }
 }

@@ -24,12 +24,14 @@ impl Alone {
     }
 }
 
+/// What is done to an event, and what the Reason must say.
+type Case = (fn(&mut Value), &'static [&'static str]);
+
 /// An event that CloudFormation would not send is answered, with the ids that it has, and says what is wrong with it.
 #[tokio::test]
 async fn an_odd_event_is_answered_with_what_is_wrong_with_it() {
     let mut alone = Alone::start().await;
     let event = alone.resource.create(&json!({"ClusterName": "demo"}));
-    type Case = (fn(&mut Value), &'static [&'static str]);
     let cases: [Case; 9] = [
         (|raw| raw["RequestType"] = json!("Upsert"), &["no Create, Update or Delete", "Upsert"]),
         (|raw| raw["RequestType"] = json!(7), &["no Create, Update or Delete"]),
@@ -59,7 +61,7 @@ async fn an_odd_event_is_answered_with_what_is_wrong_with_it() {
     }
 }
 
-/// A topic as ServiceToken: the request is text inside of Amazon SNS's own event, and is answered like any other.
+/// A topic as `ServiceToken`: the request is text inside of Amazon SNS's own event, and is answered like any other.
 #[tokio::test]
 async fn a_request_that_sns_wrapped_is_answered() {
     let mut alone = Alone::start().await;
