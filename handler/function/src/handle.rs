@@ -6,10 +6,10 @@ use crate::apply::Progress;
 use crate::aws::Clients;
 use crate::budget::{Budget, unix_now};
 use crate::error::{Error, chain};
+use crate::guard::guarded;
 use crate::log::millis;
 use crate::reply::{self, Undelivered};
 use aws_config::SdkConfig;
-use futures::FutureExt as _;
 use karpenter_prereqs_core::answer::{self, Outcome, id_without_identity};
 use karpenter_prereqs_core::event::{Envelope, EventError, Operation, Request, unwrap_sns};
 use karpenter_prereqs_core::ownership::{Generation, Owner};
@@ -17,7 +17,6 @@ use karpenter_prereqs_core::response_url::UrlRefused;
 use karpenter_prereqs_core::spec::Spec;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
-use std::panic::AssertUnwindSafe;
 use tokio::time::Instant;
 
 /// The clients of one process.
@@ -106,7 +105,7 @@ async fn serve(function: &Function, envelope: &Envelope, payload: Value, budget:
     };
     let failed_id = run.id_of_failure(&request);
     // The inner guards leave time to take things back; this one is for what they cannot see.
-    match run.guarded(budget.undo, run.serve(&request)).await {
+    match guarded(&progress, budget.undo, run.serve(&request)).await {
         Ok((id, attributes)) => (id, Outcome::Success(attributes)),
         Err(error) => (failed_id, Outcome::Failed(error.reason())),
     }
@@ -127,30 +126,6 @@ impl Run<'_> {
     /// The generation of what a spec wants.
     pub(crate) fn generation(&self, spec: &Spec) -> Generation {
         Generation::of(&self.envelope.stack_id, &self.envelope.logical_resource_id, &spec.identity())
-    }
-
-    /// The future's result, if it comes before the moment and without a panic.
-    pub(crate) async fn guarded<T>(
-        &self,
-        until: Instant,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        // Boxed: the state of a whole run is large, and its type is deeper than the compiler likes to look.
-        let work = AssertUnwindSafe(work.boxed_local()).catch_unwind();
-        match tokio::time::timeout_at(until, work).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => {
-                let message = panic
-                    .downcast_ref::<String>()
-                    .cloned()
-                    .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-                Err(Error::Panicked {
-                    during: self.progress.shown(),
-                    message: message.unwrap_or_else(|| "no message".to_owned()),
-                })
-            }
-            Err(_) => Err(Error::OutOfTime { during: self.progress.shown() }),
-        }
     }
 
     /// The id that a failure is answered with: what the resource has, or what this Create would have made, so that

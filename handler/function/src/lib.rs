@@ -25,6 +25,7 @@ mod aws;
 mod budget;
 mod cluster;
 mod error;
+mod guard;
 mod handle;
 pub mod log;
 mod observe;

@@ -5,6 +5,7 @@ use crate::apply::Apply;
 use crate::aws::cloudformation;
 use crate::cluster::Kubernetes;
 use crate::error::Error;
+use crate::guard::guarded;
 use crate::log::millis;
 use crate::observe::{Aim, Look, World, observe};
 use backon::{ExponentialBuilder, Retryable as _};
@@ -36,7 +37,7 @@ impl Run<'_> {
     async fn create(&self, properties: &RawProperties) -> Result<Served, Error> {
         let spec = Spec::new(properties, &self.envelope.scope).map_err(Error::Properties)?;
         let generation = self.generation(&spec);
-        let made = self.guarded(self.budget.work, self.converge(&spec, None, &generation)).await?;
+        let made = guarded(self.progress, self.budget.work, self.converge(&spec, None, &generation)).await?;
         if made.changed
             && let Some(why) = self.overtaken().await
         {
@@ -57,13 +58,16 @@ impl Run<'_> {
         let generation = self.generation(&spec);
         let before = old.as_ref().map(|old| (old, self.generation(old)));
         let replacing = generation.physical_resource_id() != id;
-        let made = match self.guarded(self.budget.work, self.converge(&spec, old.as_ref(), &generation)).await {
+        let made = match guarded(self.progress, self.budget.work, self.converge(&spec, old.as_ref(), &generation)).await
+        {
             Ok(made) => made,
             // CloudFormation never deletes the id of a replacement that failed.
             Err(failure) if replacing && self.progress.is_own_work() => {
                 tracing::warn!(failure = failure.reason(), "the replacement failed: what it made is taken back");
                 return Err(
-                    match self.guarded(self.budget.undo, self.release(&spec, &[generation.mark()].into())).await {
+                    match guarded(self.progress, self.budget.undo, self.release(&spec, &[generation.mark()].into()))
+                        .await
+                    {
                         Ok(()) => failure,
                         Err(source) => Error::NotTakenBack { failure: failure.reason(), source: Box::new(source) },
                     },
