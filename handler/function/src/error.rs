@@ -102,7 +102,7 @@ impl AwsError {
         R: fmt::Debug,
     {
         let metadata = error.as_service_error().map(aws_smithy_types::error::metadata::ProvideErrorMetadata::meta);
-        let message = metadata.and_then(|metadata| metadata.message()).map_or_else(|| sources(error), str::to_owned);
+        let message = metadata.and_then(|metadata| metadata.message()).map_or_else(|| root(error), str::to_owned);
         Self {
             what: what.to_string(),
             code: metadata.and_then(|metadata| metadata.code()).map(str::to_owned),
@@ -150,6 +150,12 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     if causes.is_empty() { error.to_string() } else { format!("{error}: {causes}") }
 }
 
+/// What is behind an error that only wraps its causes; itself, when it has none.
+fn root(error: &dyn std::error::Error) -> String {
+    let causes = sources(error);
+    if causes.is_empty() { error.to_string() } else { causes }
+}
+
 /// The causes of an error, leaving out what a cause repeats of the one before.
 fn sources(error: &dyn std::error::Error) -> String {
     let mut said: Vec<String> = Vec::new();
@@ -161,7 +167,7 @@ fn sources(error: &dyn std::error::Error) -> String {
         }
         next = cause.source();
     }
-    if said.is_empty() && error.source().is_none() { error.to_string() } else { said.join(": ") }
+    said.join(": ")
 }
 
 fn joined(errors: &[PropertyError]) -> String {
