@@ -1,13 +1,15 @@
 //! JSON → [`Request`]: the envelope first, the properties second.
 //!
 //! CloudFormation waits for an answer whatever it sent, so an event is read in two strokes: the
-//! [`Envelope`] has all that an answer needs, and only what lacks that cannot be answered. What is wrong beyond
-//! it (an unknown `RequestType`, properties that are no map) has an answer to go into.
+//! [`Envelope`] has all that an answer needs. What is wrong beyond it (an unknown `RequestType`, properties that are
+//! no map) has an answer to go into; and where the envelope itself is broken, what is left of it carries the answer
+//! that says so. Only an event without a `ResponseURL` has none.
 //!
 //! The fields are those of
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref-requests.html>.
 
-use crate::{names::Scope, response_url::ResponseUrl};
+use crate::names::{Partition, Scope};
+use crate::response_url::ResponseUrl;
 use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
 use serde_json::{Map, Value, json};
 
@@ -139,6 +141,29 @@ impl Envelope {
         })
     }
 
+    /// As much of an envelope as there is where [`Envelope::read`] fails, for an answer that says so; what is missing
+    /// is `unknown`. `None` without a `ResponseURL`: then there is nowhere to answer to.
+    pub fn salvaged(event: &Value) -> Option<Self> {
+        let given = |field: &str| event.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let text = |field: &str| given(field).unwrap_or("unknown").to_owned();
+        let response_url = ResponseUrl::new(given("ResponseURL")?);
+        let stack_id = text("StackId");
+        let scope = Scope::of_stack(&stack_id).unwrap_or_else(|| Scope {
+            partition: Partition::of_host(&response_url.host()),
+            region: String::new(),
+            account: String::new(),
+        });
+        Some(Self {
+            response_url,
+            stack_id,
+            scope,
+            request_id: text("RequestId"),
+            logical_resource_id: text("LogicalResourceId"),
+            physical_resource_id: given("PhysicalResourceId").map(str::to_owned),
+            service_timeout: service_timeout(event),
+        })
+    }
+
     /// When CloudFormation stops waiting, in seconds since 1970; `None` when the event has no date.
     pub fn given_up_at(&self) -> Option<i64> {
         self.response_url.issued_at()?.checked_add(i64::from(self.service_timeout))
@@ -245,6 +270,18 @@ mod tests {
                 assert!(error.to_string().contains(field), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn a_broken_envelope_with_a_url_still_carries_an_answer() {
+        for field in ["StackId", "RequestId", "LogicalResourceId"] {
+            let envelope = Envelope::salvaged(&event(&json!({field: null}))).unwrap();
+            let all = [&envelope.stack_id, &envelope.request_id, &envelope.logical_resource_id];
+            assert_eq!(all.iter().filter(|text| **text == "unknown").count(), 1, "{field}");
+        }
+        let china = json!({"StackId": "?", "ResponseURL": "https://b.s3.cn-north-1.amazonaws.com.cn/k"});
+        assert_eq!(Envelope::salvaged(&china).unwrap().scope.partition.name(), "aws-cn");
+        assert_eq!(Envelope::salvaged(&event(&json!({"ResponseURL": ""}))), None);
     }
 
     #[test]

@@ -13,6 +13,16 @@ pub const INSTANCE_PROFILE_NAME_MAX: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition(String);
 
+/// The partitions whose DNS suffix is not `amazonaws.com`.
+const OTHER_SUFFIXES: [(&str, &str); 6] = [
+    ("aws-cn", "amazonaws.com.cn"),
+    ("aws-iso", "c2s.ic.gov"),
+    ("aws-iso-b", "sc2s.sgov.gov"),
+    ("aws-iso-e", "cloud.adc-e.uk"),
+    ("aws-iso-f", "csp.hci.ic.gov"),
+    ("aws-eusc", "amazonaws.eu"),
+];
+
 impl Partition {
     /// The partition of that name, such as `aws`, `aws-cn` or `aws-us-gov`. Any name is taken.
     pub fn new(name: impl Into<String>) -> Self {
@@ -28,15 +38,14 @@ impl Partition {
     /// (<https://docs.aws.amazon.com/general/latest/gr/rande.html>; the isolated partitions as the SDK's
     /// `partitions.json` lists them).
     pub fn dns_suffix(&self) -> &'static str {
-        match self.0.as_str() {
-            "aws-cn" => "amazonaws.com.cn",
-            "aws-iso" => "c2s.ic.gov",
-            "aws-iso-b" => "sc2s.sgov.gov",
-            "aws-iso-e" => "cloud.adc-e.uk",
-            "aws-iso-f" => "csp.hci.ic.gov",
-            "aws-eusc" => "amazonaws.eu",
-            _ => "amazonaws.com",
-        }
+        OTHER_SUFFIXES.iter().find(|(name, _)| *name == self.0).map_or("amazonaws.com", |(_, suffix)| suffix)
+    }
+
+    /// The partition that a service's host is in, by its DNS suffix; `aws` for any other host.
+    pub fn of_host(host: &str) -> Self {
+        let other =
+            OTHER_SUFFIXES.iter().find(|(_, suffix)| host.strip_suffix(suffix).is_some_and(|head| head.ends_with('.')));
+        Self::new(other.map_or("aws", |(name, _)| name))
     }
 
     /// The service principal of EC2, which a node role trusts.

@@ -59,12 +59,21 @@ pub enum Unanswered {
 pub async fn handle(event: LambdaEvent<Value>, function: &Function) -> Result<(), Unanswered> {
     let begun = Instant::now();
     let payload = unwrap_sns(event.payload);
-    let envelope = Envelope::read(&payload).map_err(Unanswered::NoEnvelope).inspect_err(logged)?;
+    let (envelope, broken) = match Envelope::read(&payload) {
+        Ok(envelope) => (envelope, None),
+        Err(error) => match Envelope::salvaged(&payload) {
+            Some(envelope) => (envelope, Some(error)),
+            None => return Err(Unanswered::NoEnvelope(error)).inspect_err(logged),
+        },
+    };
     if !function.custom_endpoint {
         envelope.response_url.check(&envelope.scope.partition).map_err(Unanswered::Url).inspect_err(logged)?;
     }
     let budget = Budget::new(event.context.deadline(), &envelope);
-    let (id, outcome) = serve(function, &envelope, payload, budget).await;
+    let (id, outcome) = match broken {
+        Some(error) => (fallback_id(&envelope), Outcome::Failed(Error::Event(error).reason())),
+        None => serve(function, &envelope, payload, budget).await,
+    };
     let failed = match &outcome {
         Outcome::Success(_) => None,
         Outcome::Failed(reason) => Some(reason.as_str()),

@@ -74,6 +74,24 @@ async fn a_request_that_sns_wrapped_is_answered() {
     assert!(answer.reason.unwrap().contains("is `ClusterName` meant?"));
 }
 
+/// An envelope that lacks an id, or whose stack is none, is answered as far as it goes: the reason names the field.
+#[tokio::test]
+async fn a_broken_envelope_is_answered_as_far_as_it_goes() {
+    let mut alone = Alone::start().await;
+    for (field, value) in [("StackId", ""), ("StackId", "platform"), ("RequestId", ""), ("LogicalResourceId", "")] {
+        let event = alone.event();
+        let url = alone.answers.expect(event.ids());
+        let mut raw = event.answered_at(&url);
+        raw[field] = json!(value);
+        let invocation = alone.function.invoke(&raw, LIMIT).await.unwrap();
+        assert!(invocation.returned(), "{:?}", invocation.outcome);
+        let answer = alone.answers.take(&url, Duration::from_millis(100)).await.unwrap();
+        assert_eq!(answer.status, "FAILED");
+        assert!(answer.reason.as_deref().unwrap_or_default().contains(field), "{answer:?}");
+        assert!(!answer.physical_resource_id.is_empty());
+    }
+}
+
 /// What has no place to answer to is an error that says so, and the function serves on.
 #[tokio::test]
 async fn an_event_that_cannot_be_answered_is_an_error_that_says_why() {
