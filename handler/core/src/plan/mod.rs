@@ -7,6 +7,7 @@
 
 mod access;
 mod iam;
+mod object;
 mod profile;
 mod refusal;
 mod release;

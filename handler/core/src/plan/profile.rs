@@ -1,6 +1,6 @@
 //! The instance profile: made for one role, and kept to it.
 
-use super::iam::{elsewhere, owner_of, tag_changes, too_many_tags};
+use super::object::{elsewhere, owner_of, tag_changes, too_many_tags};
 use super::{Aim, Plan, Refusal, Step, StepId, made_with};
 use crate::observed::InstanceProfile;
 use crate::ownership::marked_by_others;
