@@ -73,6 +73,28 @@ async fn an_update_that_is_rolled_back_while_it_works_goes_back() {
     }
 }
 
+/// A rollback's Update goes back to a generation that stands; overtaken in its turn, it leaves that one standing.
+#[tokio::test]
+async fn an_overtaken_rollback_leaves_what_stood_before_it() {
+    let (mut scenario, id) = made().await;
+    let replaced = json!({"ClusterName": CLUSTER, "ControllerRoleName": "another-controller"});
+    let event = scenario.resource.update(&id, &replaced, &properties());
+    let new_id = scenario.send(&event).await.unwrap().succeeded().physical_resource_id.clone();
+    let both = scenario.world().await.unwrap();
+    // Drift, so that the rollback's Update has something to write.
+    let policy = "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy";
+    let iam = aws_sdk_iam::Client::new(&scenario.cloud.admin());
+    iam.detach_role_policy().role_name("KarpenterNodeRole-demo").policy_arn(policy).send().await.unwrap();
+
+    let issued = SystemTime::now();
+    let later = Shown::new("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE").since(issued + seconds(6));
+    in_progress().tell_then(&scenario, &later);
+    let back = scenario.resource.update(&new_id, &properties(), &replaced);
+    let delivered = deliver(&mut scenario, &back, issued).await;
+    assert!(delivered.failed().contains("UPDATE_ROLLBACK_COMPLETE"), "{}", delivered.failed());
+    both.assert_same(&scenario.world().await.unwrap(), "after a rollback's Update that was overtaken");
+}
+
 /// The rollback's own Update goes on: the stack is going back since before it was sent, or in the seconds in which it
 /// was. So does an Update in a stack that goes on.
 #[tokio::test]

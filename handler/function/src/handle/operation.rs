@@ -81,7 +81,7 @@ impl Run<'_> {
             if let Some((old, formerly)) = &before {
                 self.converge_unasked(old, Some(&spec), formerly).await?;
             }
-            if replacing {
+            if replacing && self.progress.is_own_work() {
                 self.release(&spec, &[generation.mark()].into()).await?;
             }
             return Err(Error::Overtaken { did: "the old properties were put back", why });
