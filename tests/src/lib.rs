@@ -14,12 +14,13 @@
 //! that tests run side by side. Whatever it starts ends with it, or with the test process, however
 //! that ends. Code map: [`cloud`] puts the parts together, [`cluster`] makes an EKS cluster with its
 //! control plane and node groups, [`node`] is a machine that joins it, [`stack`] drives
-//! `CloudFormation`, [`deployment`] the stack that users deploy; below them are [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each
+//! `MiniStack`'s CloudFormation, [`deployment`] the stack that users deploy; [`cloudformation`] is our own, strict one; below them are [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each
 //! one program or server; [`process`], [`pki`], [`folder`] and [`tools`] serve those.
 //!
 //! Nothing here uses the function's code: what it does is judged by other code than its own.
 
 pub mod cloud;
+pub mod cloudformation;
 pub mod cluster;
 pub mod control_plane;
 pub mod deployment;

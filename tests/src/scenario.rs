@@ -96,9 +96,17 @@ impl Scenario {
         allow_everything(&cloud, &format!("{CLUSTER}-creator")).await?;
         let server = if tls { Some(cloud.pki().server("answers", &["localhost"])?.server_config()?) } else { None };
         let answers = Answers::start(server).await.map_err(Error::file("bind", "the port for answers"))?;
-        let function = Function::start(options(&cloud, &cluster.creator_role_arn).await?).await?;
+        let function = Function::start(function_options(&cloud, &cluster.creator_role_arn).await?).await?;
         let resource = Resource::new(cloud.account(), cloud.region(), "platform", "Prereqs").service_timeout(600);
         Ok(Self { cloud, cluster, answers, function, resource })
+    }
+
+    /// What another process of the function is started with, beside this one.
+    ///
+    /// # Errors
+    /// When there is no session.
+    pub async fn function_options(&self) -> Result<FunctionOptions, Error> {
+        function_options(&self.cloud, &self.cluster.creator_role_arn).await
     }
 
     /// Another process takes the function's place: with the session of this role, and options changed so.
@@ -106,7 +114,7 @@ impl Scenario {
     /// # Errors
     /// When there is no session, or the process does not come up.
     pub async fn restart(&mut self, role_arn: &str, change: impl FnOnce(&mut FunctionOptions)) -> Result<(), Error> {
-        let mut options = options(&self.cloud, role_arn).await?;
+        let mut options = function_options(&self.cloud, role_arn).await?;
         change(&mut options);
         self.function = Function::start(options).await?;
         Ok(())
@@ -263,7 +271,7 @@ impl Delivered {
 }
 
 /// What a function is started with that has a role's session, and calls AWS through the cloud's gateway.
-async fn options(cloud: &Cloud, role_arn: &str) -> Result<FunctionOptions, Error> {
+pub(crate) async fn function_options(cloud: &Cloud, role_arn: &str) -> Result<FunctionOptions, Error> {
     let session = assume_role(&cloud.admin(), role_arn, "function").await?;
     let folder = tempfile::Builder::new().prefix("function-").tempdir_in(cloud.folder());
     let folder = folder.map_err(Error::file("make a folder in", cloud.folder()))?.keep();

@@ -125,10 +125,19 @@ impl Answers {
     /// # Errors
     /// None is stored within `bound`.
     pub async fn take(&self, url: &ResponseUrl, bound: Duration) -> Result<Answer, Unanswered> {
+        self.take_after(url, 0, bound).await
+    }
+
+    /// The same of what came after the first `earlier` PUTs: the answer to an event that was delivered again long
+    /// after it was answered.
+    ///
+    /// # Errors
+    /// As [`Answers::take`].
+    pub async fn take_after(&self, url: &ResponseUrl, earlier: usize, bound: Duration) -> Result<Answer, Unanswered> {
         let mut changed = self.shared.changed.subscribe();
         let answered = time::timeout(bound, async {
             loop {
-                if let Some(answer) = self.shared.answer(&url.signature) {
+                if let Some(answer) = self.shared.answer(&url.signature, earlier) {
                     return answer;
                 }
                 // Cannot fail: this value holds the sender.
@@ -232,10 +241,10 @@ impl Shared {
         Some(slot.script.pop_front().unwrap_or(Behaviour::Accept))
     }
 
-    fn answer(&self, signature: &str) -> Option<Answer> {
+    fn answer(&self, signature: &str, earlier: usize) -> Option<Answer> {
         let slots = self.slots();
         let slot = slots.get(signature)?;
-        answer::read(&slot.ids, &slot.puts, &slot.strays)
+        answer::read(&slot.ids, slot.puts.get(earlier..)?, &slot.strays)
     }
 
     fn keep(&self, signature: &str, put: Put) {

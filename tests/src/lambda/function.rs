@@ -1,7 +1,12 @@
 //! One execution environment of Lambda: a real `bootstrap` process that is started, given one event
 //! at a time, killed at its deadline and started anew for the next event.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs::File,
+    io::{self, Read as _, Seek as _, SeekFrom},
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -107,12 +112,11 @@ impl Function {
         } else {
             drop(instance);
         }
-        let text = std::fs::read(&log_path).map_err(Error::file("read", &log_path))?;
+        let written = read_from(&log_path, seen).map_err(Error::file("read", &log_path))?;
         if let Some(instance) = &mut self.instance {
-            instance.log_seen = text.len();
+            instance.log_seen = seen + written.len() as u64;
         }
-        let written = String::from_utf8_lossy(text.get(seen..).unwrap_or_default());
-        let log = written.lines().map(LogLine::new).collect();
+        let log = String::from_utf8_lossy(&written).lines().map(LogLine::new).collect();
         Ok(Invocation { request_id, outcome, duration, cold_start, log })
     }
 
@@ -171,7 +175,16 @@ struct Instance {
     running: Running,
     api: RuntimeApi,
     cold_start: Option<Duration>,
-    log_seen: usize,
+    log_seen: u64,
+}
+
+/// What a file holds from a byte on: one process's log grows with every event.
+fn read_from(path: &Path, from: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Waits until the process ends, and says how.
@@ -199,7 +212,7 @@ const SETTLE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::PermissionsExt as _, path::Path};
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 

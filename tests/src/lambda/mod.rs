@@ -12,6 +12,7 @@
 
 pub mod answer;
 pub mod answers;
+pub mod environments;
 pub mod event;
 pub mod function;
 mod judge;
@@ -21,6 +22,7 @@ mod runtime_api;
 pub use self::{
     answer::{Answer, Put},
     answers::{Answers, Behaviour, ResponseUrl, Unanswered},
+    environments::Environments,
     event::{Event, EventIds, Resource},
     function::{Function, Invocation, LogLine, Outcome},
     options::FunctionOptions,
@@ -29,7 +31,7 @@ pub use self::{
 use rustls::crypto::ring;
 
 /// Lowercase hex digits, `count` of them.
-fn random_hex(count: usize) -> String {
+pub(crate) fn random_hex(count: usize) -> String {
     let mut bytes = vec![0; count.div_ceil(2)];
     // It reads the kernel's generator, which does not fail on a running system; equal ids would
     // only be a test's own fault to bear.

@@ -1,0 +1,110 @@
+//! What CloudFormation shows of its stacks to whoever describes them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::SystemTime,
+};
+
+use hyper::StatusCode;
+use jiff::Timestamp;
+
+use super::stack::Stack;
+use crate::gateway::{Answer, Call, Effect, Rules, When};
+
+/// All stacks, by their ids.
+pub(super) type Stacks = Arc<Mutex<BTreeMap<String, Stack>>>;
+
+/// Has the gateway answer for these stacks, by their state at the moment of the call. Stacks that are not among them
+/// are the emulator's.
+pub(super) fn serve(rules: &Rules, stacks: &Stacks) {
+    for operation in ["DescribeStackResource", "DescribeStacks", "DescribeStackEvents"] {
+        let (known, shown) = (Arc::clone(stacks), Arc::clone(stacks));
+        let is_ours = move |call: &Call| {
+            let stack = call.param("StackName").unwrap_or_default();
+            known.lock().is_ok_and(|known| known.contains_key(stack))
+        };
+        let show = move |call: &Call, answer: &mut Answer| {
+            let stack = call.param("StackName").unwrap_or_default();
+            let Ok(stacks) = shown.lock() else { return };
+            let Some(stack) = stacks.get(stack) else { return };
+            let (status, body) = match result(stack, call) {
+                Some(result) => (StatusCode::OK, enveloped(&call.operation, &result)),
+                None => (StatusCode::BAD_REQUEST, UNKNOWN.to_owned()),
+            };
+            (answer.status, answer.body) = (status, body.into());
+        };
+        rules.add(When::call("cloudformation", operation).passing(is_ours), Effect::rewrite(show));
+    }
+}
+
+fn result(stack: &Stack, call: &Call) -> Option<String> {
+    match call.operation.as_str() {
+        "DescribeStackResource" => described(stack, call.param("LogicalResourceId")?),
+        "DescribeStacks" => Some(format!(
+            "<Stacks><member><StackId>{}</StackId><StackName>{}</StackName>\
+             <CreationTime>{}</CreationTime><StackStatus>{}</StackStatus></member></Stacks>",
+            stack.id,
+            stack.name,
+            stamp(stack.events.first().map_or_else(SystemTime::now, |event| event.at)),
+            stack.status
+        )),
+        _ => Some(events(stack)),
+    }
+}
+
+fn described(stack: &Stack, logical_id: &str) -> Option<String> {
+    let held = stack.resources.get(logical_id)?;
+    let physical_id = held.physical_id.as_ref();
+    let physical_id =
+        physical_id.map(|id| format!("<PhysicalResourceId>{}</PhysicalResourceId>", escaped(id))).unwrap_or_default();
+    // Its own time means nothing, and says so: it is always now.
+    Some(format!(
+        "<StackResourceDetail><LogicalResourceId>{logical_id}</LogicalResourceId>{physical_id}\
+         <ResourceType>Custom::KarpenterPrereqs</ResourceType><ResourceStatus>{}</ResourceStatus>\
+         <LastUpdatedTimestamp>{}</LastUpdatedTimestamp></StackResourceDetail>",
+        held.status,
+        stamp(SystemTime::now())
+    ))
+}
+
+/// Newest first, as CloudFormation lists them. A resource's own are among them and never count.
+fn events(stack: &Stack) -> String {
+    let member = |id: &str, kind: &str, status: &str, at: SystemTime| {
+        format!(
+            "<member><StackId>{}</StackId><EventId>{kind}-{status}</EventId><StackName>{}</StackName>\
+             <PhysicalResourceId>{}</PhysicalResourceId><ResourceType>{kind}</ResourceType>\
+             <Timestamp>{}</Timestamp><ResourceStatus>{status}</ResourceStatus></member>",
+            stack.id,
+            stack.name,
+            escaped(id),
+            stamp(at)
+        )
+    };
+    let resources = stack.resources.values().map(|held| {
+        let id = held.physical_id.as_deref().unwrap_or_default();
+        member(id, "Custom::KarpenterPrereqs", held.status, SystemTime::now())
+    });
+    let of_stack = stack.events.iter().rev();
+    let of_stack = of_stack.map(|event| member(&stack.id, "AWS::CloudFormation::Stack", event.status, event.at));
+    format!("<StackEvents>{}</StackEvents>", resources.chain(of_stack).collect::<String>())
+}
+
+fn enveloped(operation: &str, result: &str) -> String {
+    format!(
+        "<{operation}Response xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><{operation}Result>\
+         {result}</{operation}Result><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></{operation}Response>"
+    )
+}
+
+const UNKNOWN: &str = "<ErrorResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><Error>\
+     <Type>Sender</Type><Code>ValidationError</Code><Message>Resource does not exist for stack</Message></Error>\
+     <RequestId>0</RequestId></ErrorResponse>";
+
+fn stamp(at: SystemTime) -> String {
+    Timestamp::try_from(at).unwrap_or_default().to_string()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
