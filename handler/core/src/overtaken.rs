@@ -6,7 +6,7 @@
 
 use crate::event::Operation;
 
-/// How much younger than an Update's own date, in seconds, the stack's status must be to speak against it: an event's
+/// How much younger than an event's own date, in seconds, the stack's status must be to speak against it: an event's
 /// date has whole seconds, and the rollback's own Update is sent right after the rollback began.
 const MARGIN: i64 = 5;
 
@@ -21,39 +21,86 @@ pub struct Shown {
     pub stack_status: Option<String>,
     /// When the stack came to that status, in seconds since 1970, by its stack events.
     pub stack_status_since: Option<i64>,
+    /// When the stack's update began to be rolled back, or the stack to be deleted, if that is what its status is of.
+    /// A rollback's own Update is younger, and stays wanted when another delivery of it has brought the stack to rest.
+    pub undone_since: Option<i64>,
+}
+
+/// Whether an operation is still wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is, or nothing explicit says otherwise.
+    Wanted,
+    /// It was answered long ago, and this is a late duplicate: it is not begun. What another delivery of it has done
+    /// is what CloudFormation counts on. Says why.
+    Answered(String),
+    /// It was cancelled or rolled back: it is not begun, and what it did is undone. Says why.
+    Withdrawn(String),
 }
 
 impl Shown {
-    /// Whether the verdict on this operation depends on [`Shown::stack_status_since`]: it costs a call.
+    /// Learns the dates from what the stack came to, newest first: a status and its second. Gives whether older ones
+    /// may still tell something.
+    pub fn learn(&mut self, status: &str, at: Option<i64>) -> bool {
+        if self.stack_status_since.is_none() {
+            // Events that are newer than the status was when it was asked for say nothing.
+            if self.stack_status.as_deref() != Some(status) {
+                return true;
+            }
+            self.stack_status_since = at;
+        }
+        if !is_against_update(status) {
+            return false;
+        }
+        self.undone_since = at;
+        true
+    }
+
+    /// Whether the verdict on this operation depends on the dates: they cost a call.
     pub fn needs_since(&self, operation: &Operation) -> bool {
-        matches!(operation, Operation::Update { .. }) && self.stack_status.as_deref().is_some_and(is_against_update)
+        let stack = self.stack_status.as_deref().unwrap_or_default();
+        match operation {
+            Operation::Create => is_at_rest(stack),
+            Operation::Update { .. } => is_against_update(stack) || is_at_rest(stack),
+            Operation::Delete { .. } => false,
+        }
     }
 }
 
-/// Why the operation is no longer wanted; `None` when it is, or when nothing explicit says otherwise.
-///
-/// `issued_at` is the event's own date, in seconds since 1970.
-pub fn verdict(operation: &Operation, shown: &Shown, issued_at: Option<i64>) -> Option<String> {
+/// The verdict on an operation. `issued_at` is the event's own date, in seconds since 1970.
+pub fn verdict(operation: &Operation, shown: &Shown, issued_at: Option<i64>) -> Verdict {
     let resource = shown.resource_status.as_deref().unwrap_or_default();
     let stack = shown.stack_status.as_deref().unwrap_or_default();
-    match operation {
-        Operation::Create if resource == "CREATE_FAILED" || resource.starts_with("DELETE_") => {
-            Some(format!("CloudFormation shows the resource as {resource}"))
+    // A status from before the event says nothing of it: CloudFormation may show it for a moment longer.
+    let later_than_issued = |since: Option<i64>| {
+        let later = since.zip(issued_at).map(|(since, issued_at)| since - issued_at);
+        later.filter(|later| MARGIN < *later)
+    };
+    if let (Operation::Update { .. }, Some(later)) = (operation, later_than_issued(shown.undone_since)) {
+        return Verdict::Withdrawn(format!(
+            "CloudFormation shows the stack as {stack}, and began that {later} s after this Update was sent"
+        ));
+    }
+    match (operation, later_than_issued(shown.stack_status_since)) {
+        (Operation::Create, _) if resource == "CREATE_FAILED" || resource.starts_with("DELETE_") => {
+            Verdict::Withdrawn(format!("CloudFormation shows the resource as {resource}"))
         }
-        Operation::Create if stack.starts_with("ROLLBACK_") || stack.starts_with("DELETE_") => {
-            Some(format!("CloudFormation shows the stack as {stack}"))
+        (Operation::Create, _) if stack.starts_with("ROLLBACK_") || stack.starts_with("DELETE_") => {
+            Verdict::Withdrawn(format!("CloudFormation shows the stack as {stack}"))
         }
-        Operation::Update { .. } if is_against_update(stack) => {
-            let later = shown.stack_status_since? - issued_at?;
-            (MARGIN < later)
-                .then(|| format!("CloudFormation shows the stack as {stack}, {later} s after this Update was sent"))
+        (Operation::Create | Operation::Update { .. }, Some(later)) if is_at_rest(stack) => Verdict::Answered(format!(
+            "CloudFormation shows the stack as {stack}, {later} s after this event was sent: a late duplicate"
+        )),
+        (Operation::Delete { physical_resource_id }, _)
+            if shown.physical_resource_id.as_ref() == Some(physical_resource_id)
+                && is_at_rest(resource)
+                && is_at_rest(stack) =>
+        {
+            Verdict::Answered(format!(
+                "CloudFormation shows the resource as {resource} under this very id, and the stack as {stack}: a late duplicate"
+            ))
         }
-        Operation::Delete { physical_resource_id } => {
-            let current = shown.physical_resource_id.as_deref() == Some(physical_resource_id);
-            (current && is_at_rest(resource) && is_at_rest(stack))
-                .then(|| format!("CloudFormation shows the resource as {resource} under this very id, and the stack as {stack}: a late duplicate"))
-        }
-        Operation::Create | Operation::Update { .. } => None,
+        _ => Verdict::Wanted,
     }
 }
 
@@ -76,6 +123,7 @@ mod tests {
             physical_resource_id: Some("current".to_owned()),
             stack_status: Some(stack.to_owned()),
             stack_status_since: None,
+            undone_since: None,
         }
     }
 
@@ -97,7 +145,8 @@ mod tests {
             ("CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS"),
         ];
         for (resource, stack) in overtaken {
-            assert!(verdict(&Operation::Create, &shown(resource, stack), None).is_some(), "{resource} {stack}");
+            let verdict = verdict(&Operation::Create, &shown(resource, stack), None);
+            assert!(matches!(verdict, Verdict::Withdrawn(_)), "{resource} {stack}");
         }
         let wanted = [
             ("CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS"),
@@ -108,7 +157,11 @@ mod tests {
             ("", ""),
         ];
         for (resource, stack) in wanted {
-            assert_eq!(verdict(&Operation::Create, &shown(resource, stack), None), None, "{resource} {stack}");
+            assert_eq!(
+                verdict(&Operation::Create, &shown(resource, stack), None),
+                Verdict::Wanted,
+                "{resource} {stack}"
+            );
         }
     }
 
@@ -117,27 +170,74 @@ mod tests {
         for stack in
             ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "DELETE_IN_PROGRESS"]
         {
-            let at = |since| Shown { stack_status_since: Some(since), ..shown("UPDATE_IN_PROGRESS", stack) };
+            let at = |since| {
+                let mut shown = shown("UPDATE_IN_PROGRESS", stack);
+                assert!(shown.learn(stack, Some(since)));
+                assert!(!shown.learn("UPDATE_IN_PROGRESS", Some(0)));
+                shown
+            };
             assert!(shown("", stack).needs_since(&update()));
-            assert!(verdict(&update(), &at(1006), Some(1000)).is_some());
-            assert_eq!(verdict(&update(), &at(1005), Some(1000)), None);
-            assert_eq!(verdict(&update(), &at(900), Some(1000)), None);
+            assert!(matches!(verdict(&update(), &at(1006), Some(1000)), Verdict::Withdrawn(_)));
+            assert_eq!(verdict(&update(), &at(1005), Some(1000)), Verdict::Wanted);
+            assert_eq!(verdict(&update(), &at(900), Some(1000)), Verdict::Wanted);
             // Without either date nothing explicit speaks against it.
-            assert_eq!(verdict(&update(), &at(2000), None), None);
-            assert_eq!(verdict(&update(), &shown("UPDATE_IN_PROGRESS", stack), Some(1000)), None);
+            assert_eq!(verdict(&update(), &at(2000), None), Verdict::Wanted);
+            assert_eq!(verdict(&update(), &shown("UPDATE_IN_PROGRESS", stack), Some(1000)), Verdict::Wanted);
         }
-        for stack in ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "CREATE_COMPLETE"]
-        {
+        for stack in ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "ROLLBACK_COMPLETE"] {
             let at = Shown { stack_status_since: Some(2000), ..shown("UPDATE_IN_PROGRESS", stack) };
             assert!(!at.needs_since(&update()));
-            assert_eq!(verdict(&update(), &at, Some(1000)), None, "{stack}");
+            assert_eq!(verdict(&update(), &at, Some(1000)), Verdict::Wanted, "{stack}");
+        }
+    }
+
+    #[test]
+    fn a_rollbacks_own_update_is_not_withdrawn_by_the_end_of_the_rollback() {
+        let mut shown = shown("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE");
+        let told = [
+            // Newer than what the stack was shown as.
+            ("DELETE_IN_PROGRESS", 1900),
+            ("UPDATE_ROLLBACK_COMPLETE", 1100),
+            ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", 1090),
+            ("UPDATE_ROLLBACK_FAILED", 1050),
+            ("UPDATE_ROLLBACK_IN_PROGRESS", 1000),
+        ];
+        for (status, at) in told {
+            assert!(shown.learn(status, Some(at)), "{status}");
+        }
+        assert!(!shown.learn("UPDATE_IN_PROGRESS", Some(900)));
+        assert_eq!((shown.stack_status_since, shown.undone_since), (Some(1100), Some(1000)));
+        // The Update that was rolled back, the rollback's own two, and one that was sent just before the end.
+        assert!(matches!(verdict(&update(), &shown, Some(910)), Verdict::Withdrawn(_)));
+        assert!(matches!(verdict(&update(), &shown, Some(1001)), Verdict::Answered(_)));
+        assert!(matches!(verdict(&update(), &shown, Some(1060)), Verdict::Answered(_)));
+        assert_eq!(verdict(&update(), &shown, Some(1096)), Verdict::Wanted);
+    }
+
+    #[test]
+    fn what_the_stack_has_rested_since_is_answered_already() {
+        for operation in [Operation::Create, update()] {
+            for stack in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"] {
+                let at = |since| Shown { stack_status_since: since, ..shown("UPDATE_COMPLETE", stack) };
+                assert!(at(None).needs_since(&operation));
+                assert!(matches!(verdict(&operation, &at(Some(1006)), Some(1000)), Verdict::Answered(_)));
+                // The rest before the operation, which CloudFormation shows for a moment longer.
+                for since in [None, Some(900), Some(1005)] {
+                    assert_eq!(verdict(&operation, &at(since), Some(1000)), Verdict::Wanted, "{stack} {since:?}");
+                }
+                assert_eq!(verdict(&operation, &at(Some(2000)), None), Verdict::Wanted);
+            }
         }
     }
 
     #[test]
     fn a_delete_is_a_late_duplicate_only_when_all_rests_under_its_own_id() {
-        assert!(verdict(&delete("current"), &shown("CREATE_COMPLETE", "UPDATE_COMPLETE"), None).is_some());
-        assert!(verdict(&delete("current"), &shown("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"), None).is_some());
+        for (resource, stack) in
+            [("CREATE_COMPLETE", "UPDATE_COMPLETE"), ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")]
+        {
+            let verdict = verdict(&delete("current"), &shown(resource, stack), None);
+            assert!(matches!(verdict, Verdict::Answered(_)), "{resource} {stack}");
+        }
         let wanted = [
             ("current", "DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS"),
             ("current", "DELETE_COMPLETE", "DELETE_COMPLETE"),
@@ -148,7 +248,7 @@ mod tests {
             ("current", "", ""),
         ];
         for (id, resource, stack) in wanted {
-            assert_eq!(verdict(&delete(id), &shown(resource, stack), None), None, "{id} {resource} {stack}");
+            assert_eq!(verdict(&delete(id), &shown(resource, stack), None), Verdict::Wanted, "{id} {resource} {stack}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How long each part of a run may take: fractions of what there is, so that a short deadline is kept as well as a
 //! long one.
 
+use crate::aws::retry::Retries;
 use karpenter_prereqs_core::event::Envelope;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
@@ -18,6 +19,9 @@ const QUESTION_MOST: Duration = Duration::from_secs(15);
 /// The longest wait for what heals with time: fresh IAM objects and permissions.
 const PATIENCE_MOST: Duration = Duration::from_mins(1);
 
+/// The longest wait between two tries of a call: what a crowd is throttled by is not pressed harder for more tries.
+const PAUSE_MOST: Duration = Duration::from_secs(20);
+
 /// The moments at which the parts of a run must end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
@@ -30,7 +34,9 @@ pub(crate) struct Budget {
     /// How long to wait for what heals with time.
     pub(crate) patience: Duration,
     /// How long to wait for CloudFormation's word.
-    pub(crate) question: Duration,
+    question: Duration,
+    /// The longest wait between two tries of a call.
+    pause: Duration,
 }
 
 impl Budget {
@@ -50,7 +56,21 @@ impl Budget {
         let undo = answer - (whole / 6).min(ANSWER_MOST);
         let work = undo - (whole / 5).min(UNDO_MOST);
         let (patience, question) = ((whole / 5).min(PATIENCE_MOST), (whole / 10).min(QUESTION_MOST));
-        Self { work, undo, answer, patience, question }
+        let pause = (whole / 45).min(PAUSE_MOST);
+        Self { work, undo, answer, patience, question, pause }
+    }
+
+    /// How long calls are made again in a part of the run that ends then.
+    pub(crate) fn retries(self, until: Instant) -> Retries {
+        Retries { until, failing: self.patience, pause: self.pause }
+    }
+
+    /// The same for the question to CloudFormation: it is no reason to wait for long, and less so where no answer comes
+    /// at all.
+    pub(crate) fn retries_of_question(self) -> Retries {
+        // It comes before what may have to be undone.
+        let until = (Instant::now() + self.patience).min(self.undo - self.question);
+        Retries { until, failing: self.question / 2, pause: self.pause }
     }
 }
 

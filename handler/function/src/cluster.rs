@@ -1,10 +1,13 @@
 //! The Kubernetes API of the cluster: the token that lets us in, the client, and the ConfigMap.
 
 use crate::aws::Clients;
+use crate::aws::retry::Retries;
+use crate::error::chain;
 use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::{Credentials, provider::ProvideCredentials as _};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
 use aws_sigv4::sign::v4;
+use backon::{ExponentialBuilder, Retryable as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -13,7 +16,10 @@ use karpenter_prereqs_core::plan::Verb;
 use karpenter_prereqs_core::spec::Spec;
 use kube::api::{Api, DeleteParams, PostParams, Preconditions};
 use kube::config::AuthInfo;
-use std::time::{Duration, SystemTime};
+use kube::core::Status;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Where aws-auth stands.
 const NAMESPACE: &str = "kube-system";
@@ -28,6 +34,18 @@ const TOKEN_LIFE: Duration = Duration::from_mins(1);
 /// How long to wait for the API server: one that is out of reach does not answer at all.
 const CONNECT: Duration = Duration::from_secs(5);
 const READ: Duration = Duration::from_secs(15);
+
+/// How the API server, or what stands before it, says that it is asked too often, that something broke (as while etcd
+/// elects a leader), that it is away or too slow.
+const BUSY: [u16; 5] = [429, 500, 502, 503, 504];
+
+/// An API server that is out of reach is asked again for this part of the time that a busy one gets: a connection that
+/// broke is made anew at once, and a way that is not there does not come to be.
+const OUT_OF_REACH: u32 = 4;
+
+/// One that does not know us, for this part: who was let in just now is known within seconds, but its authenticator
+/// also says so when it has waited for STS, in vain, for ten.
+const UNKNOWN: u32 = 3;
 
 /// Why the Kubernetes API could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -89,14 +107,25 @@ pub(crate) enum ClusterError {
         "change the ConfigMap kube-system/aws-auth: somebody else changed it between every read and write, time after time: find out who, then deploy again"
     )]
     Contended,
+    /// It is asked too often, or something in it broke or is away.
+    #[error(
+        "{verb} the ConfigMap kube-system/aws-auth: the API server was too busy for it, or broke, again and again: deploy again when it is well"
+    )]
+    Busy {
+        /// The verb.
+        verb: &'static str,
+        /// What the API server says.
+        #[source]
+        source: Box<Status>,
+    },
     /// Any other answer.
     #[error("{verb} the ConfigMap kube-system/aws-auth")]
     Api {
         /// The verb.
         verb: &'static str,
-        /// What the API server says.
+        /// What the API server says, or what is wrong with its answer.
         #[source]
-        source: kube::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
@@ -112,6 +141,9 @@ pub(crate) struct Kubernetes {
     client: kube::Client,
     endpoint: String,
     who: String,
+    retries: Retries,
+    /// Whether the token was taken before in this run.
+    let_in: Arc<AtomicBool>,
 }
 
 impl Kubernetes {
@@ -132,17 +164,29 @@ impl Kubernetes {
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = Some(READ);
         config.proxy_url = None;
+        // Its retries, fifteen with waits of minutes, know nothing of the time that there is.
+        config.default_retry = false;
         let client = kube::Client::try_from(config).map_err(|error| broken(Box::new(error)))?;
         let who = spec.kubernetes_role_arn.clone().unwrap_or_else(|| "the function's role".to_owned());
-        Ok(Self { client, endpoint, who })
+        Ok(Self { client, endpoint, who, retries: clients.retries, let_in: Arc::default() })
     }
 
-    /// The ConfigMap; `None` when there is none.
+    /// The ConfigMap, asked for again while the API server is too busy or a connection breaks; `None` when there is
+    /// none.
+    ///
+    /// # Errors
+    /// As [`Kubernetes::get`].
+    pub(crate) async fn get_patiently(&self) -> Result<Option<Read>, ClusterError> {
+        self.patiently(|| self.get()).await
+    }
+
+    /// The ConfigMap, asked for once; `None` when there is none.
     ///
     /// # Errors
     /// Out of reach, 401 and 403 each say their cure.
     pub(crate) async fn get(&self) -> Result<Option<Read>, ClusterError> {
         let found = self.config_maps().get_opt(NAME).await.map_err(|error| self.error("get", error))?;
+        self.let_in.store(true, Ordering::Relaxed);
         Ok(found.map(|object| Read { object }))
     }
 
@@ -164,10 +208,11 @@ impl Kubernetes {
             ..SelfSubjectAccessReviewSpec::default()
         };
         let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
-        let answer = Api::all(self.client.clone())
-            .create(&PostParams::default(), &review)
-            .await
-            .map_err(|error| self.error(verb.name(), error))?;
+        let reviews = Api::all(self.client.clone());
+        let ask = || async {
+            reviews.create(&PostParams::default(), &review).await.map_err(|error| self.error(verb.name(), error))
+        };
+        let answer = self.patiently(ask).await?;
         if answer.status.is_some_and(|status| status.allowed) { Ok(()) } else { Err(self.forbidden(verb.name())) }
     }
 
@@ -207,6 +252,36 @@ impl Kubernetes {
         }
     }
 
+    /// Makes a call that changes nothing again while the API server is too busy, or a connection breaks.
+    async fn patiently<T, F>(&self, call: impl FnMut() -> F) -> Result<T, ClusterError>
+    where
+        F: Future<Output = Result<T, ClusterError>>,
+    {
+        let (begun, busy) = (Instant::now(), self.retries.failing);
+        let heals = |error: &ClusterError| match error {
+            ClusterError::Busy { .. } => begun.elapsed() < busy,
+            ClusterError::Unauthorized { .. } if self.is_let_in() => begun.elapsed() < busy,
+            ClusterError::Unauthorized { .. } => begun.elapsed() < busy / UNKNOWN,
+            ClusterError::Unreachable { .. } => begun.elapsed() < busy / OUT_OF_REACH,
+            _ => false,
+        };
+        let backoff = ExponentialBuilder::new()
+            .with_min_delay(self.retries.first_pause())
+            .with_max_delay(self.retries.pause)
+            .without_max_times()
+            .with_jitter();
+        call.retry(backoff)
+            .when(heals)
+            .notify(|error, _| tracing::info!(error = chain(error), "the API server is asked again"))
+            .await
+    }
+
+    /// Whether the token was taken before. One that is refused later will be taken again: the authenticator says 401 as
+    /// well when STS throttles it, or is slow.
+    pub(crate) fn is_let_in(&self) -> bool {
+        self.let_in.load(Ordering::Relaxed)
+    }
+
     fn config_maps(&self) -> Api<ConfigMap> {
         Api::namespaced(self.client.clone(), NAMESPACE)
     }
@@ -229,7 +304,10 @@ impl Kubernetes {
             source @ (kube::Error::HyperError(_) | kube::Error::Service(_)) => {
                 ClusterError::Unreachable { endpoint: self.endpoint.clone(), source }
             }
-            source => ClusterError::Api { verb, source },
+            kube::Error::Api(status) if BUSY.contains(&status.code) => ClusterError::Busy { verb, source: status },
+            // Its own words: kube's would repeat the whole object.
+            kube::Error::Api(status) => ClusterError::Api { verb, source: status },
+            source => ClusterError::Api { verb, source: Box::new(source) },
         }
     }
 

@@ -45,6 +45,12 @@ pub(crate) enum Error {
         /// What CloudFormation shows.
         why: String,
     },
+    /// CloudFormation no longer wants it, and it was not begun.
+    #[error("nothing was changed: {why}")]
+    Withdrawn {
+        /// What CloudFormation shows.
+        why: String,
+    },
     /// The event is older than CloudFormation's patience.
     #[error(
         "nothing was changed: the event is {age} s old, and CloudFormation gave up on it after {patience} s (ServiceTimeout)"
@@ -128,6 +134,14 @@ impl AwsError {
     }
 }
 
+impl AwsError {
+    /// Whether the service was asked too often: `Throttling` in IAM, STS and CloudFormation, `RequestLimitExceeded` in
+    /// EC2, `ThrottlingException` and `TooManyRequestsException` in EKS.
+    fn is_throttled(&self) -> bool {
+        self.is(&["Throttling", "RequestLimitExceeded", "ThrottlingException", "TooManyRequestsException"])
+    }
+}
+
 impl std::error::Error for AwsError {}
 
 impl fmt::Display for AwsError {
@@ -183,7 +197,13 @@ impl Error {
 
     /// The text for `Reason`.
     pub(crate) fn reason(&self) -> String {
-        if self.source().is_some() { chain(self) } else { self.to_string() }
+        let text = if self.source().is_some() { chain(self) } else { self.to_string() };
+        match self {
+            Self::Aws(error) if error.is_throttled() => format!(
+                "{text}: AWS throttled this for as long as there was time; deploy again when less goes on in the account, or with a longer ServiceTimeout and function time-out"
+            ),
+            _ => text,
+        }
     }
 }
 

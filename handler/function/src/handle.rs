@@ -19,10 +19,10 @@ use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// The clients of one process.
+/// What one process calls others with.
 #[derive(Debug)]
 pub struct Function {
-    clients: Clients,
+    config: SdkConfig,
     http: reqwest::Client,
     custom_endpoint: bool,
 }
@@ -34,7 +34,7 @@ impl Function {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(config: SdkConfig, custom_endpoint: bool) -> Result<Self, reqwest::Error> {
-        Ok(Self { clients: Clients::new(config), http: reply::client()?, custom_endpoint })
+        Ok(Self { config, http: reply::client()?, custom_endpoint })
     }
 }
 
@@ -104,14 +104,9 @@ async fn serve(function: &Function, envelope: &Envelope, payload: Value, budget:
     let progress = Progress::default();
     let owner =
         Owner { stack_id: envelope.stack_id.clone(), logical_resource_id: envelope.logical_resource_id.clone() };
-    let run = Run {
-        clients: &function.clients,
-        envelope,
-        owner: &owner,
-        operation: &request.operation,
-        budget,
-        progress: &progress,
-    };
+    let clients = Clients::new(&function.config, budget.retries(budget.work));
+    let run =
+        Run { clients: &clients, envelope, owner: &owner, operation: &request.operation, budget, progress: &progress };
     let failed_id = run.id_of_failure(&request);
     // The inner guards leave time to take things back; this one is for what they cannot see.
     match guarded(&progress, budget.undo, run.serve(&request)).await {
@@ -123,6 +118,7 @@ async fn serve(function: &Function, envelope: &Envelope, payload: Value, budget:
 /// One request, and what its parts work with.
 #[derive(Clone, Copy)]
 pub(crate) struct Run<'a> {
+    /// For what must be over when the time for work is.
     pub(crate) clients: &'a Clients,
     pub(crate) envelope: &'a Envelope,
     pub(crate) owner: &'a Owner,

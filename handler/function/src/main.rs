@@ -1,14 +1,11 @@
 //! The Lambda function's program: installs what a process has one of, and calls the library.
 
-use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
 use aws_smithy_http_client::{Builder, tls};
 use futures::{FutureExt as _, TryFutureExt as _};
 use karpenter_prereqs_function::{Function, handle, log};
 use lambda_runtime::service_fn;
 use std::time::Duration;
-
-/// How often the SDK sends one request before it gives up: with its back-offs, some 20 s of throttling.
-const ATTEMPTS: u32 = 6;
 
 /// How long to wait for a connection, and for one attempt's answer. A connection that hangs is tried again long
 /// before Lambda's own end.
@@ -25,7 +22,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
     let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http)
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build())
         .load()
         .await;

@@ -53,6 +53,13 @@ pub(super) fn converge(
     Roles { node_role_ready, controller_role_ready }
 }
 
+/// Whether the plan writes the policy of a controller role that others mark too.
+pub(super) fn writes_what_is_shared(aim: Aim<'_>, observed: &Observed, plan: &Plan) -> bool {
+    let ours = [aim.generation.mark()].into();
+    let is_shared = observed.controller_role.as_ref().is_some_and(|role| marked_by_others(&role.tags, &ours));
+    is_shared && plan.steps().any(|(_, step, _)| matches!(step, Step::PutRolePolicy { .. }))
+}
+
 fn node_role(aim: Aim<'_>, found: Option<&Role>, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Option<StepId> {
     let policies = |spec: &Spec| match &spec.node_role {
         NodeRole::Made { policy_arns, .. } => policy_arns.clone(),

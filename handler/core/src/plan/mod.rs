@@ -16,8 +16,9 @@ mod tagged;
 mod tags;
 
 pub use refusal::{Refusal, Refused};
-pub use release::{Released, release};
+pub use release::{Leaving, Released, release};
 pub use step::{Plan, RoleKind, Step, StepId, Verb};
+pub use tags::leavings;
 
 use crate::observed::{Cluster, Observed};
 use crate::ownership::{Generation, OWNER_KEY, Owner, Tags};
@@ -43,6 +44,9 @@ pub struct Aim<'a> {
 pub struct Converged {
     /// The missing steps.
     pub plan: Plan,
+    /// Whether the plan writes what others of the stack write too, the controller's PassRole, by who they were when it
+    /// was read: then another look must find nothing missing.
+    pub is_shared: bool,
     /// The subnets that carry the discovery tag because of this resource or before it.
     pub subnet_ids: BTreeSet<String>,
     /// The security groups likewise.
@@ -72,7 +76,8 @@ pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused>
     let node_access = access::converge(aim, observed, roles, &mut plan, &mut refusals);
     if refusals.is_empty() {
         let (subnet_ids, security_group_ids) = tags;
-        Ok(Converged { plan, subnet_ids, security_group_ids, node_access, warnings })
+        let is_shared = iam::writes_what_is_shared(aim, observed, &plan);
+        Ok(Converged { plan, is_shared, subnet_ids, security_group_ids, node_access, warnings })
     } else {
         Err(Refused(refusals))
     }

@@ -2,31 +2,46 @@
 
 use super::{Plan, Refusal, Refused, Step, StepId, access, tags};
 use crate::observed::{InstanceProfile, Observed, Role};
-use crate::ownership::{Mark, Tags, marked_by_others, marks};
+use crate::ownership::{Mark, Owner, Tags, marked_by_others, marks};
 use crate::policy::{self, baseline};
 use crate::spec::{NodeRole, Spec};
 use std::collections::BTreeSet;
+
+/// Who goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaving<'a> {
+    /// The generations.
+    pub ours: &'a BTreeSet<Mark>,
+    /// The resource whose they are.
+    pub owner: &'a Owner,
+    /// Whether this is another look after they went: others may have gone, or come, at the same time.
+    pub again: bool,
+}
 
 /// A plan that takes generations away.
 #[derive(Clone, Debug)]
 pub struct Released {
     /// The steps.
     pub plan: Plan,
+    /// Whether a role or a profile stays with others, who may go at the same time, each seeing the other: then whoever
+    /// looks again last sees that it is nobody's.
+    pub is_shared: bool,
     /// What the log should say: attachments of others that go with their role.
     pub notes: Vec<String>,
 }
 
-/// Plans that the generations of `ours` go. `spec` names their objects; nothing without one of the marks is touched,
-/// whatever its name.
+/// Plans that generations go. `spec` names their objects; what has none of their marks is not touched, whatever its
+/// name, unless it is the stack's and has no mark at all: those who left it last did not live to see that.
 ///
 /// # Errors
 /// What a person must see to first; then nothing is taken away.
-pub fn release(spec: &Spec, ours: &BTreeSet<Mark>, observed: &Observed) -> Result<Released, Refused> {
-    let mut released = Released { plan: Plan::default(), notes: Vec::new() };
+pub fn release(spec: &Spec, leaving: Leaving<'_>, observed: &Observed) -> Result<Released, Refused> {
+    let ours = leaving.ours;
+    let mut released = Released { plan: Plan::default(), is_shared: false, notes: Vec::new() };
     let mut refusals = Vec::new();
     let plan = &mut released.plan;
     let node_role = observed.node_role.as_ref().filter(|_| matches!(spec.node_role, NodeRole::Made { .. }));
-    let node_role_goes = node_role.is_some_and(|role| goes(&role.tags, ours));
+    let node_role_goes = node_role.is_some_and(|role| leaving.ends(&role.tags));
     // First the way in, then the tags that lead Karpenter there, then what its nodes run with.
     let expelled = access::release(spec, observed, ours, node_role_goes, plan, &mut refusals);
     let resources = observed.discovery.subnets.iter().chain(&observed.discovery.security_groups);
@@ -34,50 +49,55 @@ pub fn release(spec: &Spec, ours: &BTreeSet<Mark>, observed: &Observed) -> Resul
     let freed = observed
         .instance_profile
         .as_ref()
-        .map(|profile| instance_profile(profile, ours, plan, expelled.as_slice()))
+        .map(|profile| instance_profile(profile, leaving, &mut released, expelled.as_slice()))
         .unwrap_or_default();
     if let Some(role) = node_role {
         if node_role_goes {
-            refusals.extend(other_profiles(role, observed, ours));
+            refusals.extend(other_profiles(role, observed, leaving));
         }
         let needs: Vec<_> = expelled.into_iter().chain(freed).collect();
         let expected: BTreeSet<_> = match &spec.node_role {
             NodeRole::Made { policy_arns, .. } => policy_arns.iter().cloned().collect(),
             NodeRole::Given { .. } => BTreeSet::new(),
         };
-        self::role(role, ours, &expected, &needs, &[], &mut released);
+        self::role(role, leaving, &expected, &needs, &[], &mut released);
     }
     if let Some(role) = &observed.controller_role {
-        let before = narrowed_policy(spec, role, ours, &mut released.plan, expelled.as_slice());
+        let before = narrowed_policy(spec, role, leaving, &mut released.plan, expelled.as_slice());
         let expected: BTreeSet<_> = spec.controller_policy_arns.iter().cloned().collect();
         let needs: Vec<_> = expelled.into_iter().chain(before).collect();
-        self::role(role, ours, &expected, &needs, &[spec.controller_policy_name()], &mut released);
+        self::role(role, leaving, &expected, &needs, &[spec.controller_policy_name()], &mut released);
     }
     if refusals.is_empty() { Ok(released) } else { Err(Refused(refusals)) }
 }
 
-/// Whether an object goes: one of ours marks it, and nobody else.
-fn goes(tags: &Tags, ours: &BTreeSet<Mark>) -> bool {
-    marks(tags).any(|(mark, _)| ours.contains(&mark)) && !marked_by_others(tags, ours)
-}
+impl Leaving<'_> {
+    /// Whether an object goes: nobody else marks it, and one of ours does, or nobody at all.
+    fn ends(self, tags: &Tags) -> bool {
+        let is_nobodys = || self.owner.is_same_stack(tags);
+        !marked_by_others(tags, self.ours) && (!self.keys(tags).is_empty() || is_nobodys())
+    }
 
-fn our_keys(tags: &Tags, ours: &BTreeSet<Mark>) -> BTreeSet<String> {
-    marks(tags).filter(|(mark, _)| ours.contains(mark)).map(|(mark, _)| mark.key().to_owned()).collect()
+    /// The keys of our marks.
+    fn keys(self, tags: &Tags) -> BTreeSet<String> {
+        marks(tags).filter(|(mark, _)| self.ours.contains(mark)).map(|(mark, _)| mark.key().to_owned()).collect()
+    }
 }
 
 /// Plans the profile's end, or its mark's; gives the steps that free its role.
 fn instance_profile(
     profile: &InstanceProfile,
-    ours: &BTreeSet<Mark>,
-    plan: &mut Plan,
+    leaving: Leaving<'_>,
+    released: &mut Released,
     needs: &[StepId],
 ) -> Vec<StepId> {
-    let (name, keys) = (profile.name.clone(), our_keys(&profile.tags, ours));
-    if keys.is_empty() {
-        return Vec::new();
-    }
-    if !goes(&profile.tags, ours) {
-        plan.add(Step::UntagInstanceProfile { name, keys }, needs.iter().copied());
+    let (name, keys) = (profile.name.clone(), leaving.keys(&profile.tags));
+    let plan = &mut released.plan;
+    if !leaving.ends(&profile.tags) {
+        if !keys.is_empty() {
+            plan.add(Step::UntagInstanceProfile { name, keys }, needs.iter().copied());
+            released.is_shared = true;
+        }
         return Vec::new();
     }
     let freed: Vec<_> = profile
@@ -98,18 +118,18 @@ fn instance_profile(
 /// Plans the role's end, or its mark's.
 fn role(
     role: &Role,
-    ours: &BTreeSet<Mark>,
+    leaving: Leaving<'_>,
     expected: &BTreeSet<String>,
     needs: &[StepId],
     own_inline: &[String],
     released: &mut Released,
 ) {
-    let (name, keys) = (role.name.clone(), our_keys(&role.tags, ours));
-    if keys.is_empty() {
-        return;
-    }
-    if !goes(&role.tags, ours) {
-        released.plan.add(Step::UntagRole { name, keys }, needs.iter().copied());
+    let (name, keys) = (role.name.clone(), leaving.keys(&role.tags));
+    if !leaving.ends(&role.tags) {
+        if !keys.is_empty() {
+            released.plan.add(Step::UntagRole { name, keys }, needs.iter().copied());
+            released.is_shared = true;
+        }
         return;
     }
     let mut emptied = needs.to_vec();
@@ -134,20 +154,23 @@ fn role(
     released.plan.add(Step::DeleteRole { name }, emptied);
 }
 
-/// Takes the node roles of the generations that go out of the controller's PassRole, before their marks go.
+/// Takes the node roles of the generations that go out of the controller's PassRole, before their marks go; and after
+/// that once more, when somebody has meanwhile written what he had read before.
 fn narrowed_policy(
     spec: &Spec,
     role: &Role,
-    ours: &BTreeSet<Mark>,
+    leaving: Leaving<'_>,
     plan: &mut Plan,
     needs: &[StepId],
 ) -> Option<StepId> {
-    if our_keys(&role.tags, ours).is_empty() || goes(&role.tags, ours) {
+    let is_left = leaving.again && leaving.owner.is_same_stack(&role.tags);
+    if leaving.keys(&role.tags).is_empty() && !is_left || leaving.ends(&role.tags) {
         return None;
     }
     let policy_name = spec.controller_policy_name();
     let there = role.inline.get(&policy_name)?.as_ref()?;
-    let passable = marks(&role.tags).filter(|(mark, _)| !ours.contains(mark)).map(|(_, arn)| arn.to_owned()).collect();
+    let passable = marks(&role.tags).filter(|(mark, _)| !leaving.ours.contains(mark));
+    let passable = passable.map(|(_, arn)| arn.to_owned()).collect();
     let document = baseline::document(&spec.scope, &spec.cluster_name, &passable);
     (!policy::same(there, &document)).then(|| {
         plan.add(Step::PutRolePolicy { name: role.name.clone(), policy_name, document }, needs.iter().copied())
@@ -155,12 +178,12 @@ fn narrowed_policy(
 }
 
 /// Profiles that hold the role and are not this generation's: IAM deletes no role that a profile holds.
-fn other_profiles(role: &Role, observed: &Observed, ours: &BTreeSet<Mark>) -> Option<Refusal> {
+fn other_profiles(role: &Role, observed: &Observed, leaving: Leaving<'_>) -> Option<Refusal> {
     let goes_too = |name: &str| {
         observed
             .instance_profile
             .as_ref()
-            .is_some_and(|profile| profile.name.eq_ignore_ascii_case(name) && goes(&profile.tags, ours))
+            .is_some_and(|profile| profile.name.eq_ignore_ascii_case(name) && leaving.ends(&profile.tags))
     };
     let others: Vec<_> =
         observed.profiles_of_node_role.iter().filter(|name| !goes_too(name)).map(|name| format!("`{name}`")).collect();

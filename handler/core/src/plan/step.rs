@@ -130,6 +130,17 @@ pub enum Step {
         tag: DiscoveryTag,
         mark: Mark,
     },
+    /// The marks as of those who are about to go. What is gone itself is done.
+    MarkLeaving {
+        ids: Vec<String>,
+        tags: Tags,
+    },
+    /// Reads the tags again and deletes [`leavings`](super::leavings) of what is there by then: others who go at the
+    /// same time are not known before.
+    LeaveTags {
+        ids: Vec<String>,
+        marks: BTreeSet<Mark>,
+    },
     EditAwsAuth {
         change: config_map::Change,
         verb: Verb,
@@ -202,6 +213,8 @@ impl fmt::Display for Step {
             Self::CreateTags { ids, tags } => write!(f, "tag {} with {}", shown(ids), shown(tags.keys())),
             Self::DeleteTags { ids, tags } => write!(f, "remove the tags {} from {}", shown(tags.keys()), shown(ids)),
             Self::ConfirmTags { ids, tag, .. } => write!(f, "confirm the tag `{}` of {}", tag.key, shown(ids)),
+            Self::MarkLeaving { ids, .. } => write!(f, "note on {} that it is about to be left", shown(ids)),
+            Self::LeaveTags { ids, .. } => write!(f, "remove the tags that nobody needs any more from {}", shown(ids)),
             Self::EditAwsAuth { change: config_map::Change::Admit { entry, .. }, .. } => {
                 write!(f, "add role {} to mapRoles of kube-system/aws-auth", entry.rolearn())
             }

@@ -35,13 +35,18 @@ pub(super) struct Change {
 pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
     let ours: BTreeSet<Mark> = [mark.clone()].into();
     let (noted, former_key) = (wanted.noted(), mark.former_key());
-    let (note, former) = (tags.get(mark.key()), tags.get(&former_key));
+    let said = tags.get(mark.key());
+    // One that was about to go stays after all.
+    let note = said.map(|said| DiscoveryTag::live(said).to_owned());
+    let (note, former) = (note.as_ref(), tags.get(&former_key));
     let is_ours = |tag: &String| note == Some(tag) || former == Some(tag);
-    let is_relied_on = |tag: &String| marks(tags).any(|(other, note)| other != *mark && note == tag);
+    let is_relied_on = |tag: &String| is_relied_on(tags, tag, &ours);
+    // Somebody else who is about to go may take it away any moment.
+    let is_left = |tag: &str| marks(tags).any(|(other, said)| other != *mark && said == DiscoveryTag::leaving(tag));
     let value = tags.get(&wanted.key);
     match value {
         // Nobody's mark beside it: the user's own, used and not owned. What is ours for another tag goes.
-        Some(value) if *value == wanted.value && !is_ours(&noted) && !is_relied_on(&noted) => {
+        Some(value) if *value == wanted.value && !is_ours(&noted) && !is_relied_on(&noted) && !is_left(&noted) => {
             return Fate::Carries(Change { delete_last: leavings(tags, &ours), ..Change::default() });
         }
         Some(value) if *value != wanted.value => {
@@ -60,10 +65,10 @@ pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
     };
     let mut change = Change::default();
     let is_there = value == Some(&wanted.value);
-    if !is_there {
+    if !is_there || is_left(&noted) && said != Some(&noted) {
         change.create.insert(wanted.key.clone(), wanted.value.clone());
     }
-    if note != Some(&noted) {
+    if said != Some(&noted) {
         change.create.insert(mark.key().to_owned(), noted);
     }
     let (leaving, left_over) = (note.map(replaced).unwrap_or_default(), former.map(replaced).unwrap_or_default());
@@ -88,6 +93,17 @@ pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
     Fate::Carries(change)
 }
 
+/// What the marks of `ours` say from the moment on that they are about to go: those that stand for a tag which others
+/// rely on.
+pub(super) fn leaving_notes(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
+    let is_shared = |note: &str| {
+        let is_there = DiscoveryTag::from_note(note).is_some_and(|tag| tags.get(&tag.key) == Some(&tag.value));
+        is_there && DiscoveryTag::live(note) == note && is_relied_on(tags, note, ours)
+    };
+    let shared = marks(tags).filter(|(mark, note)| ours.contains(mark) && is_shared(note));
+    shared.map(|(mark, note)| (mark.key().to_owned(), DiscoveryTag::leaving(note))).collect()
+}
+
 /// The tags that `ours` leave behind on a resource when they go: their marks, what those still note of before,
 /// and the discovery tags that no other mark stands for.
 pub(super) fn leavings(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
@@ -103,11 +119,15 @@ pub(super) fn leavings(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
     leaving
 }
 
-/// The discovery tag that a note stands for, if it is there and no other's mark stands for it.
+/// The discovery tag that a note stands for, of one about to go too, if it is there and no other's mark stands for it.
 fn unneeded(tags: &Tags, note: &str, ours: &BTreeSet<Mark>) -> Tags {
-    let relied_on = marks(tags).any(|(mark, other)| !ours.contains(&mark) && other == note);
     DiscoveryTag::from_note(note)
-        .filter(|tag| !relied_on && tags.get(&tag.key) == Some(&tag.value))
+        .filter(|tag| !is_relied_on(tags, DiscoveryTag::live(note), ours) && tags.get(&tag.key) == Some(&tag.value))
         .map(|tag| Tags::from([(tag.key, tag.value)]))
         .unwrap_or_default()
+}
+
+/// Whether a mark of others stands for the tag of this note.
+fn is_relied_on(tags: &Tags, note: &str, ours: &BTreeSet<Mark>) -> bool {
+    marks(tags).any(|(mark, other)| !ours.contains(&mark) && other == note)
 }

@@ -3,7 +3,7 @@
 //! Beside the tag stands each generation's mark, whose value is the tag `key=value` that it stands for, so that
 //! one who looks at a subnet alone can tell whether the tag is ours and who else relies on it.
 
-use super::tagged::{self, Change, Fate, leavings};
+use super::tagged::{self, Change, Fate};
 use super::{Aim, Plan, Refusal, Step, StepId};
 use crate::observed::Discovery;
 use crate::ownership::{Mark, Tags};
@@ -78,21 +78,47 @@ pub(super) fn converge(
     (subnet_ids, security_group_ids)
 }
 
-/// Groups what goes by what it is, and plans the calls.
+/// Plans that these marks go, and the discovery tags with the last marks that stand for them.
+///
+/// Where others rely on a tag too, they may go at the same time, each seeing the other. So each first says that it is
+/// about to go, and then looks again: whoever said so last sees that of all.
 pub(super) fn release<'a>(
     resources: impl Iterator<Item = (&'a String, &'a Tags)>,
     ours: &BTreeSet<Mark>,
     plan: &mut Plan,
     needs: &[StepId],
 ) {
+    let (mut alone, mut shared) = (Vec::new(), BTreeMap::new());
+    for (id, tags) in resources {
+        let notes = tagged::leaving_notes(tags, ours);
+        if notes.is_empty() {
+            alone.push((id, tags));
+        } else {
+            shared.entry(notes).or_insert_with(Vec::new).push(id.clone());
+        }
+    }
+    delete_steps(leavings(alone, ours), plan, needs);
+    for (tags, ids) in shared {
+        for ids in ids.chunks(IDS_MAX).map(<[String]>::to_vec) {
+            let said = plan.add(Step::MarkLeaving { ids: ids.clone(), tags: tags.clone() }, needs.iter().copied());
+            plan.add(Step::LeaveTags { ids, marks: ours.clone() }, [said]);
+        }
+    }
+}
+
+/// What the marks of `ours` leave behind on these resources when they go now: tags to delete, and from which.
+pub fn leavings<'a>(
+    resources: impl IntoIterator<Item = (&'a String, &'a Tags)>,
+    ours: &BTreeSet<Mark>,
+) -> BTreeMap<Tags, Vec<String>> {
     let mut delete: BTreeMap<Tags, Vec<String>> = BTreeMap::new();
     for (id, tags) in resources {
-        let leaving = leavings(tags, ours);
+        let leaving = tagged::leavings(tags, ours);
         if !leaving.is_empty() {
             delete.entry(leaving).or_default().push(id.clone());
         }
     }
-    delete_steps(delete, plan, needs);
+    delete
 }
 
 impl Tagging<'_> {
@@ -114,7 +140,7 @@ impl Tagging<'_> {
                     carrying.insert(id.clone());
                 }
             } else if marked {
-                let leaving = leavings(tags, &[self.mark.clone()].into());
+                let leaving = tagged::leavings(tags, &[self.mark.clone()].into());
                 self.calls.add(id, Change { delete_last: leaving, ..Change::default() });
             }
         }

@@ -4,7 +4,7 @@ use crate::model::World;
 use karpenter_prereqs_core::config_map::{self, Change, Edit};
 use karpenter_prereqs_core::observed::{InstanceProfile, Role};
 use karpenter_prereqs_core::ownership::Tags;
-use karpenter_prereqs_core::plan::{Step, Verb};
+use karpenter_prereqs_core::plan::{Step, Verb, leavings};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tags on an object of IAM or a resource of EC2, where those of AWS itself do not count.
@@ -23,13 +23,18 @@ impl World {
     /// The service's error code.
     pub(crate) fn carry_out(&mut self, step: &Step, cluster: &str) -> Result<(), String> {
         match step {
-            Step::CreateTags { ids, tags } => self.create_tags(ids, tags),
+            Step::CreateTags { ids, tags } | Step::MarkLeaving { ids, tags } => self.create_tags(ids, tags),
             Step::DeleteTags { ids, tags } => self.delete_tags(ids, tags),
             Step::ConfirmTags { ids, tag, mark } => {
                 let stands =
                     |tags: &Tags| tags.get(&tag.key) == Some(&tag.value) && tags.get(mark.key()) == Some(&tag.noted());
                 let all = ids.iter().all(|id| self.resources.get(id).is_some_and(stands));
                 if all { Ok(()) } else { Err("the tags that were made are not there".to_owned()) }
+            }
+            Step::LeaveTags { ids, marks } => {
+                let there = self.resources.iter().filter(|(id, _)| ids.contains(id));
+                let leavings = leavings(there, marks);
+                leavings.iter().try_for_each(|(tags, ids)| self.delete_tags(ids, tags))
             }
             Step::EditAwsAuth { change, verb } => self.edit_aws_auth(cluster, change, *verb),
             Step::CreateInstanceProfile { .. }

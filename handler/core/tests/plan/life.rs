@@ -3,7 +3,7 @@
 use crate::model::{Look, World};
 use karpenter_prereqs_core::config_map::BEFORE_KEY;
 use karpenter_prereqs_core::ownership::{Generation, Mark, Owner, PREFIX, marks};
-use karpenter_prereqs_core::plan::{self, Aim, Converged, Plan, Refused, Released, Step};
+use karpenter_prereqs_core::plan::{self, Aim, Converged, Leaving, Plan, Refused, Released, Step};
 use karpenter_prereqs_core::spec::{CONTROLLER_POLICY_PREFIX, Spec};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value;
@@ -61,8 +61,18 @@ impl Resource {
     }
 
     pub(crate) fn plan_release(&self, world: &World, spec: &Spec) -> Result<Released, Refused> {
-        let marks = [self.generation(spec).mark()].into();
-        plan::release(spec, &marks, &world.observed(spec, &marks, Look::Release))
+        self.plan_leaving(world, spec, false)
+    }
+
+    /// Another look when the generation has gone.
+    pub(crate) fn plan_release_again(&self, world: &World, spec: &Spec) -> Result<Released, Refused> {
+        self.plan_leaving(world, spec, true)
+    }
+
+    fn plan_leaving(&self, world: &World, spec: &Spec, again: bool) -> Result<Released, Refused> {
+        let ours = [self.generation(spec).mark()].into();
+        let leaving = Leaving { ours: &ours, owner: &self.0, again };
+        plan::release(spec, leaving, &world.observed(spec, &ours, Look::Release))
     }
 
     /// Converges; `None` when that is refused.
@@ -119,7 +129,7 @@ impl Resource {
         let after = self.carried_out(&released.plan, world, spec, run)?;
         if run.cut.is_none() {
             let again = self
-                .plan_release(&after, spec)
+                .plan_release_again(&after, spec)
                 .map_err(|refused| fault(&format!("a second release is refused: {refused}"), &after))?;
             nothing_left(&again.plan, &after)?;
         }

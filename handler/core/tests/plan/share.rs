@@ -1,11 +1,16 @@
 //! Resources that share what they use: each stays whole when the other goes, and the last one takes all.
 
-use crate::life::{Resource, Run, same};
+use crate::life::{Resource, Run, fault, same};
 use crate::model::World;
 use crate::properties::{OTHER_STACK, STACK, of_one_stack, of_two_stacks, spec};
 use crate::worlds::worlds;
 use crate::{orders, prove};
 use karpenter_prereqs_core::ownership::OWNER_KEY;
+use karpenter_prereqs_core::plan::{Step, Verb};
+use karpenter_prereqs_core::spec::Spec;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use std::collections::VecDeque;
 
 /// Subnets, security groups, aws-auth and a given role are anybody's.
 #[test]
@@ -26,6 +31,41 @@ fn of_two_stacks_either_goes_and_leaves_the_other_whole() {
     });
 }
 
+/// Both go at once, each planned while the other stood, and one of them is cut off on the way and goes again: whoever
+/// is last takes the discovery tag, and nobody leaves it to the other.
+#[test]
+fn of_two_stacks_both_go_at_once_and_the_last_takes_the_tags() {
+    let strategy = (of_two_stacks(), worlds(), orders(), any::<u8>());
+    prove(&strategy, 15, |((one, two), world, order, cut)| {
+        let (here, there) = (Resource::of(STACK, "Prereqs"), Resource::of(OTHER_STACK, "Prereqs"));
+        let (one, two, run) = (spec(&one), spec(&two), Run::whole(&order));
+        let Some(first) = here.try_converge(&world, &one, None, run)? else { return Ok(false) };
+        let Some(mut both) = there.try_converge(&first, &two, None, run)? else { return Ok(false) };
+        let (mut leaving, mut other) = (on_tags(&here, &both, &one)?, on_tags(&there, &both, &two)?);
+        leaving.truncate(usize::from(cut) % (leaving.len() + 1));
+        for turn in order.iter().cycle() {
+            let next = if turn % 2 == 0 { &mut leaving } else { &mut other };
+            let Some(step) = next.pop_front().or_else(|| leaving.pop_front()).or_else(|| other.pop_front()) else {
+                break;
+            };
+            both.carry_out(&step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
+        }
+        for step in on_tags(&here, &both, &one)? {
+            both.carry_out(&step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
+        }
+        let same = both.resources == world.resources;
+        if same { Ok(true) } else { Err(fault(&format!("not as before, which was {:?}", world.resources), &both)) }
+    });
+}
+
+/// The steps on tags of a release, in the order of the plan.
+fn on_tags(resource: &Resource, world: &World, spec: &Spec) -> Result<VecDeque<Step>, TestCaseError> {
+    let released = resource.plan_release(world, spec).map_err(|refused| fault(&refused.to_string(), world))?;
+    let is_on_tags =
+        |step: &&Step| matches!(step, Step::DeleteTags { .. } | Step::MarkLeaving { .. } | Step::LeaveTags { .. });
+    Ok(released.plan.steps().map(|(_, step, _)| step).filter(is_on_tags).cloned().collect())
+}
+
 /// Roles and profile too are shared within a stack; their owner tag goes on naming who made them.
 #[test]
 fn of_one_stack_either_goes_and_leaves_the_other_whole() {
@@ -43,6 +83,46 @@ fn of_one_stack_either_goes_and_leaves_the_other_whole() {
         same(&here.release(&left, &one, run)?, &world, "without the second and then the first")?;
         Ok(true)
     });
+}
+
+/// Both go at once, each planned while the other stood: whoever looks again last finds roles and profile nobody's.
+#[test]
+fn of_one_stack_both_go_at_once_and_the_last_takes_all() {
+    prove(&(of_one_stack(), worlds(), orders()), 15, |((one, two), world, order)| {
+        let (here, there) = (Resource::of(STACK, "Prereqs"), Resource::of(STACK, "More"));
+        let (one, two, run) = (spec(&one), spec(&two), Run::whole(&order));
+        let Some(first) = here.try_converge(&world, &one, None, run)? else { return Ok(false) };
+        let Some(mut both) = there.try_converge(&first, &two, None, run)? else { return Ok(false) };
+        let leave = |resource: &Resource, world: &World, spec: &Spec| {
+            let released = resource.plan_release(world, spec).map_err(|refused| fault(&refused.to_string(), world))?;
+            Ok::<VecDeque<Step>, TestCaseError>(released.plan.steps().map(|(_, step, _)| step.clone()).collect())
+        };
+        let (mut ours, mut theirs) = (leave(&here, &both, &one)?, leave(&there, &both, &two)?);
+        for turn in order.iter().cycle() {
+            let next = if turn % 2 == 0 { &mut ours } else { &mut theirs };
+            let Some(step) = next.pop_front().or_else(|| ours.pop_front()).or_else(|| theirs.pop_front()) else {
+                break;
+            };
+            late(&mut both, &step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
+        }
+        for (resource, spec) in [(&here, &one), (&there, &two)] {
+            let again = resource.plan_release_again(&both, spec);
+            let again = again.map_err(|refused| fault(&refused.to_string(), &both))?;
+            for (_, step, _) in again.plan.steps() {
+                both.carry_out(step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
+            }
+        }
+        same(&both, &world, "after both looked again")?;
+        Ok(true)
+    });
+}
+
+/// Carries a step out that was planned a while ago. The edit of aws-auth reads it afresh: what was to be an update may be
+/// a deletion by now.
+fn late(world: &mut World, step: &Step, cluster: &str) -> Result<(), String> {
+    let Step::EditAwsAuth { change, verb } = step else { return world.carry_out(step, cluster) };
+    let by = |verb| Step::EditAwsAuth { change: change.clone(), verb };
+    world.carry_out(&by(*verb), cluster).or_else(|_| world.carry_out(&by(Verb::Delete), cluster))
 }
 
 /// The world with owner tags that tell the stack alone.

@@ -20,7 +20,13 @@ pub(super) async fn edit(apply: &Apply<'_>, change: &Change) -> Result<(), Error
         .with_jitter();
     attempt
         .retry(backoff)
-        .when(|error| matches!(error, Error::Cluster(ClusterError::Contended | ClusterError::Unreachable { .. })))
+        .when(|error| match error {
+            Error::Cluster(ClusterError::Unauthorized { .. }) => kubernetes.is_let_in(),
+            Error::Cluster(error) => {
+                matches!(error, ClusterError::Busy { .. } | ClusterError::Contended | ClusterError::Unreachable { .. })
+            }
+            _ => false,
+        })
         .notify(|error, _| tracing::info!(error = error.reason(), "kube-system/aws-auth is read again"))
         .await
 }

@@ -103,9 +103,12 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
             send!(client.remove_role_from_instance_profile().instance_profile_name(name).role_name(role))
         }
         Step::DeleteInstanceProfile { name } => send!(client.delete_instance_profile().instance_profile_name(name)),
-        Step::CreateTags { .. } | Step::DeleteTags { .. } | Step::ConfirmTags { .. } | Step::EditAwsAuth { .. } => {
-            Ok(())
-        }
+        Step::CreateTags { .. }
+        | Step::DeleteTags { .. }
+        | Step::ConfirmTags { .. }
+        | Step::MarkLeaving { .. }
+        | Step::LeaveTags { .. }
+        | Step::EditAwsAuth { .. } => Ok(()),
     }
 }
 

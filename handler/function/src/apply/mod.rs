@@ -64,6 +64,11 @@ impl Progress {
         going.begun && !going.stood
     }
 
+    /// Whether any step was begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.lock().begun
+    }
+
     fn begin(&self, step: &Step) {
         let mut going = self.lock();
         going.begun = true;
@@ -135,6 +140,8 @@ impl Apply<'_> {
             Step::CreateTags { ids, tags } => tags::create(self, ids, tags).await,
             Step::DeleteTags { ids, tags } => tags::delete(self, ids, tags).await,
             Step::ConfirmTags { ids, tag, mark } => tags::confirm(self, ids, tag, mark).await,
+            Step::MarkLeaving { ids, tags } => tags::mark_leaving(self, ids, tags).await,
+            Step::LeaveTags { ids, marks } => tags::leave(self, ids, marks).await,
             Step::EditAwsAuth { change, .. } => aws_auth::edit(self, change).await,
             step => iam::step(self, step, fresh).await,
         }

@@ -5,6 +5,7 @@ use crate::aws::ec2::{self, Kind};
 use crate::error::Error;
 use backon::{ExponentialBuilder, Retryable as _};
 use karpenter_prereqs_core::ownership::{Mark, Tags};
+use karpenter_prereqs_core::plan;
 use karpenter_prereqs_core::spec::DiscoveryTag;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,21 +21,11 @@ pub(super) async fn delete(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Re
 /// Reads the tags again. Two that tag at once each see nothing before; the one whose value does not stand takes its
 /// mark off and fails.
 pub(super) async fn confirm(apply: &Apply<'_>, ids: &[String], tag: &DiscoveryTag, mark: &Mark) -> Result<(), Error> {
-    // A tag that was just written may not be read yet; one with another value is an answer.
-    let read = || async {
-        let found = read(apply, ids).await.map_err(Unsettled::Failed)?;
-        let absent = ids.iter().any(|id| found.get(id).is_none_or(|tags| !tags.contains_key(&tag.key)));
-        if absent { Err(Unsettled::Absent(found)) } else { Ok(found) }
-    };
-    let backoff = ExponentialBuilder::new()
-        .with_min_delay(apply.budget.patience / 240)
-        .with_max_delay((apply.budget.patience / 12).max(Duration::from_millis(100)))
-        .without_max_times()
-        .with_total_delay(Some(apply.budget.patience / 4));
-    let found = match read.retry(backoff).when(|error| matches!(error, Unsettled::Absent(_))).await {
-        Ok(found) | Err(Unsettled::Absent(found)) => found,
-        Err(Unsettled::Failed(error)) => return Err(error),
-    };
+    // One with another value is an answer.
+    let found = read_settled(apply, ids, |found| {
+        ids.iter().all(|id| found.get(id).is_some_and(|tags| tags.contains_key(&tag.key)))
+    })
+    .await?;
     let lost: Vec<_> = ids
         .iter()
         .filter(|id| found.get(*id).and_then(|tags| tags.get(&tag.key)) != Some(&tag.value))
@@ -47,8 +38,47 @@ pub(super) async fn confirm(apply: &Apply<'_>, ids: &[String], tag: &DiscoveryTa
     Err(Error::LostRace { ids: lost.join(", "), key: tag.key.clone() })
 }
 
+/// Says on each resource that is still there that these marks are about to go.
+pub(super) async fn mark_leaving(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Error> {
+    ec2::create_tags_if_there(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
+}
+
+/// Reads the tags again, and deletes what these marks leave behind now that those who go too are known. What is gone is
+/// done.
+pub(super) async fn leave(apply: &Apply<'_>, ids: &[String], marks: &BTreeSet<Mark>) -> Result<(), Error> {
+    let said =
+        |tags: &Tags| marks.iter().all(|mark| tags.get(mark.key()).is_none_or(|note| DiscoveryTag::live(note) != note));
+    let found = read_settled(apply, ids, |found| found.values().all(said)).await?;
+    for (tags, ids) in plan::leavings(&found, marks) {
+        delete(apply, &ids, &tags).await?;
+    }
+    Ok(())
+}
+
+/// Reads the tags until they are as they should be after what was just written, which may not be read yet; gives what
+/// was read last.
+async fn read_settled(
+    apply: &Apply<'_>,
+    ids: &[String],
+    is_settled: impl Fn(&BTreeMap<String, Tags>) -> bool,
+) -> Result<BTreeMap<String, Tags>, Error> {
+    let read = || async {
+        let found = read(apply, ids).await.map_err(Unsettled::Failed)?;
+        if is_settled(&found) { Ok(found) } else { Err(Unsettled::NotYet(found)) }
+    };
+    let backoff = ExponentialBuilder::new()
+        .with_min_delay(apply.budget.patience / 240)
+        .with_max_delay((apply.budget.patience / 12).max(Duration::from_millis(100)))
+        .without_max_times()
+        .with_total_delay(Some(apply.budget.patience / 4));
+    match read.retry(backoff).when(|error| matches!(error, Unsettled::NotYet(_))).await {
+        Ok(found) | Err(Unsettled::NotYet(found)) => Ok(found),
+        Err(Unsettled::Failed(error)) => Err(error),
+    }
+}
+
 enum Unsettled {
-    Absent(BTreeMap<String, Tags>),
+    NotYet(BTreeMap<String, Tags>),
     Failed(Error),
 }
 

@@ -1,7 +1,8 @@
 //! AWS CloudFormation: what it shows of our own resource and stack.
 
 use crate::error::AwsError;
-use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::{Client, types::ResourceStatus};
+use aws_smithy_types::DateTime;
 use karpenter_prereqs_core::event::{Envelope, Operation};
 use karpenter_prereqs_core::overtaken::Shown;
 
@@ -32,31 +33,27 @@ pub(crate) async fn shown(client: &Client, envelope: &Envelope, operation: &Oper
             .first()
             .and_then(|stack| stack.stack_status())
             .map(|status| status.as_str().to_owned()),
-        stack_status_since: None,
+        ..Shown::default()
     };
     if shown.needs_since(operation) {
-        shown.stack_status_since = stack_status_since(client, envelope, shown.stack_status.as_deref()).await?;
+        learn_dates(client, envelope, &mut shown).await?;
     }
     Ok(shown)
 }
 
-/// When the stack came to that status, in seconds since 1970: the newest event of the stack itself that says so.
-async fn stack_status_since(
-    client: &Client,
-    envelope: &Envelope,
-    status: Option<&str>,
-) -> Result<Option<i64>, AwsError> {
+/// When the stack came to what it is shown as: the events of the stack itself say so, newest first.
+async fn learn_dates(client: &Client, envelope: &Envelope, shown: &mut Shown) -> Result<(), AwsError> {
     let mut pages = client.describe_stack_events().stack_name(&envelope.stack_id).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| AwsError::new("describe the stack's events", &error))?;
         let of_stack =
             page.stack_events().iter().filter(|event| event.physical_resource_id() == Some(&envelope.stack_id));
-        let mut says_so = of_stack.filter(|event| {
-            event.resource_status().map(aws_sdk_cloudformation::types::ResourceStatus::as_str) == status
-        });
-        if let Some(event) = says_so.next() {
-            return Ok(event.timestamp().map(aws_smithy_types::DateTime::secs));
+        for event in of_stack {
+            let status = event.resource_status().map(ResourceStatus::as_str).unwrap_or_default();
+            if !shown.learn(status, event.timestamp().map(DateTime::secs)) {
+                return Ok(());
+            }
         }
     }
-    Ok(None)
+    Ok(())
 }

@@ -76,17 +76,26 @@ pub(crate) async fn create_tags(client: &Client, ids: &[String], tags: &Tags) ->
     call.send().await.map(drop).map_err(|error| AwsError::new(format!("tag {}", ids.join(", ")), &error))
 }
 
+/// The same, where what is gone is done.
+pub(crate) async fn create_tags_if_there(client: &Client, ids: &[String], tags: &Tags) -> Result<(), AwsError> {
+    those_there(ids, async |ids| create_tags(client, &ids, tags).await).await
+}
+
 /// Takes these tags off these resources where they have just these values; what is gone is done.
 pub(crate) async fn delete_tags(client: &Client, ids: &[String], tags: &Tags) -> Result<(), AwsError> {
-    let delete = |ids: Vec<String>| async move {
+    let delete = async |ids: Vec<String>| {
         let call = client.delete_tags().set_resources(Some(ids.clone())).set_tags(Some(pairs(tags)));
         call.send().await.map(drop).map_err(|error| AwsError::new(format!("untag {}", ids.join(", ")), &error))
     };
-    match delete(ids.to_vec()).await {
-        // One that is gone fails the call for all.
+    those_there(ids, delete).await
+}
+
+/// Makes a call on all of these, or, since one that is gone fails it for all, on each of those that are there.
+async fn those_there(ids: &[String], call: impl AsyncFn(Vec<String>) -> Result<(), AwsError>) -> Result<(), AwsError> {
+    match call(ids.to_vec()).await {
         Err(error) if error.is(NOT_FOUND) => {
             for id in ids {
-                match delete(vec![id.clone()]).await {
+                match call(vec![id.clone()]).await {
                     Err(error) if error.is(NOT_FOUND) => {}
                     other => other?,
                 }

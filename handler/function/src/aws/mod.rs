@@ -7,27 +7,63 @@ pub(crate) mod cloudformation;
 pub(crate) mod ec2;
 pub(crate) mod eks;
 pub(crate) mod iam;
+pub(crate) mod retry;
 
+use self::retry::{Enough, Retries};
 use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_cloudformation::config::retry::{RetryPartition, TokenBucket};
 
-/// The clients, over one connection pool and one set of credentials.
+/// The clients of one part of a run, over one connection pool and one set of credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct Clients {
     pub(crate) config: SdkConfig,
-    pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+    pub(crate) retries: Retries,
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) eks: aws_sdk_eks::Client,
     pub(crate) iam: aws_sdk_iam::Client,
 }
 
+/// A service's client with these retries. The services' clients differ in type and not in shape.
+macro_rules! client {
+    ($service:ident, $config:expr, $retries:expr) => {
+        $service::Client::from_conf(
+            $service::config::Builder::from($config)
+                .retry_config($retries.config())
+                .retry_classifier(Enough::new($retries))
+                .retry_partition(uncounted())
+                .build(),
+        )
+    };
+}
+
 impl Clients {
-    pub(crate) fn new(config: SdkConfig) -> Self {
+    pub(crate) fn new(config: &SdkConfig, retries: Retries) -> Self {
         Self {
-            cloudformation: aws_sdk_cloudformation::Client::new(&config),
-            ec2: aws_sdk_ec2::Client::new(&config),
-            eks: aws_sdk_eks::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            config,
+            config: config.to_builder().retry_config(retries.config_of_credentials()).build(),
+            retries,
+            ec2: client!(aws_sdk_ec2, config, retries),
+            eks: client!(aws_sdk_eks, config, retries),
+            iam: client!(aws_sdk_iam, config, retries),
         }
     }
+
+    /// The same for a part of the run that has other time.
+    pub(crate) fn with(&self, retries: Retries) -> Self {
+        Self::new(&self.config, retries)
+    }
+
+    /// A client for CloudFormation, with retries of its own. One try that hangs takes no longer than the service may
+    /// say nothing.
+    pub(crate) fn cloudformation(&self, retries: Retries) -> aws_sdk_cloudformation::Client {
+        let timeouts = self.config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+        let timeouts = timeouts.operation_attempt_timeout(retries.failing).build();
+        client!(aws_sdk_cloudformation, &self.config.to_builder().timeout_config(timeouts).build(), retries)
+    }
+}
+
+/// Retries that nobody counts. The SDK would count them over the whole life of a process and refuse to retry after some
+/// hundred, however much time there is.
+fn uncounted() -> RetryPartition {
+    RetryPartition::custom("karpenter-prereqs").token_bucket(TokenBucket::unlimited()).build()
 }

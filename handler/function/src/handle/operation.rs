@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::apply::Apply;
-use crate::aws::cloudformation;
+use crate::aws::{Clients, cloudformation};
 use crate::cluster::Kubernetes;
 use crate::error::Error;
 use crate::guard::guarded;
@@ -12,13 +12,17 @@ use backon::{ExponentialBuilder, Retryable as _};
 use futures::FutureExt as _;
 use karpenter_prereqs_core::answer::Attributes;
 use karpenter_prereqs_core::event::{Operation, RawProperties, Request};
-use karpenter_prereqs_core::overtaken;
+use karpenter_prereqs_core::overtaken::{self, Verdict};
 use karpenter_prereqs_core::ownership::{Generation, Mark};
 use karpenter_prereqs_core::plan::{self, Converged, Plan};
 use karpenter_prereqs_core::spec::Spec;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// How often the world is looked at again after writes to what others write too. One look finds what they did
+/// meanwhile, and nearly always nothing.
+const LOOKS_AGAIN: usize = 3;
 
 /// A request's result: the id, and the attributes of what stands.
 type Served = (String, Option<Attributes>);
@@ -37,14 +41,19 @@ impl Run<'_> {
     async fn create(&self, properties: &RawProperties) -> Result<Served, Error> {
         let spec = Spec::new(properties, &self.envelope.scope).map_err(Error::Properties)?;
         let generation = self.generation(&spec);
-        let made = guarded(self.progress, self.budget.work, self.converge(&spec, None, &generation)).await?;
-        if made.changed
-            && let Some(why) = self.overtaken().await
-        {
-            self.release(&spec, &[generation.mark()].into()).await?;
-            return Err(Error::Overtaken { did: "what had been made was taken back", why });
+        let made = guarded(self.progress, self.budget.work, self.converge(&spec, None, &generation)).await;
+        let why = match &made {
+            Err(Error::Withdrawn { why }) => Some(why.clone()),
+            made => self.withdrawn_since(made).await,
+        };
+        // The Delete that comes with a cancellation does not wait for the Create, nor for another delivery of it: what
+        // either made after that one looked is for this run to take back.
+        if let Some(why) = why {
+            let gone = self.release(&spec, &[generation.mark()].into()).await?;
+            let did = if gone { "what had been made was taken back" } else { "nothing was changed" };
+            return Err(Error::Overtaken { did, why });
         }
-        Ok((generation.physical_resource_id().to_owned(), Some(made.attributes)))
+        Ok((generation.physical_resource_id().to_owned(), Some(made?.attributes)))
     }
 
     async fn update(
@@ -58,34 +67,36 @@ impl Run<'_> {
         let generation = self.generation(&spec);
         let before = old.as_ref().map(|old| (old, self.generation(old)));
         let replacing = generation.physical_resource_id() != id;
-        let made = match guarded(self.progress, self.budget.work, self.converge(&spec, old.as_ref(), &generation)).await
-        {
-            Ok(made) => made,
+        let made = guarded(self.progress, self.budget.work, self.converge(&spec, old.as_ref(), &generation)).await;
+        let undone = async {
+            if let Some(why) = self.withdrawn_since(&made).await {
+                if let Some((old, formerly)) = &before {
+                    self.converge_unasked(old, Some(&spec), formerly).await?;
+                }
+                if replacing && self.progress.is_own_work() {
+                    self.release(&spec, &[generation.mark()].into()).await?;
+                }
+                return Ok(Some(why));
+            }
             // CloudFormation never deletes the id of a replacement that failed.
-            Err(failure) if replacing && self.progress.is_own_work() => {
+            if let Err(failure) = &made
+                && replacing
+                && self.progress.is_own_work()
+            {
                 tracing::warn!(failure = failure.reason(), "the replacement failed: what it made is taken back");
-                return Err(
-                    match guarded(self.progress, self.budget.undo, self.release(&spec, &[generation.mark()].into()))
-                        .await
-                    {
-                        Ok(()) => failure,
-                        Err(source) => Error::NotTakenBack { failure: failure.reason(), source: Box::new(source) },
-                    },
-                );
-            }
-            Err(failure) => return Err(failure),
-        };
-        if made.changed
-            && let Some(why) = self.overtaken().await
-        {
-            if let Some((old, formerly)) = &before {
-                self.converge_unasked(old, Some(&spec), formerly).await?;
-            }
-            if replacing && self.progress.is_own_work() {
                 self.release(&spec, &[generation.mark()].into()).await?;
             }
-            return Err(Error::Overtaken { did: "the old properties were put back", why });
-        }
+            Ok(None)
+        };
+        // Under a guard of its own, so that the answer tells what there was no time to take back.
+        let made = match (guarded(self.progress, self.budget.undo, undone).await, made) {
+            (Ok(Some(why)), _) => return Err(Error::Overtaken { did: "the old properties were put back", why }),
+            (Ok(None), made) => made?,
+            (Err(source), Err(failure)) if replacing && self.progress.is_own_work() => {
+                return Err(Error::NotTakenBack { failure: failure.reason(), source: Box::new(source) });
+            }
+            (Err(source), _) => return Err(source),
+        };
         // A rollback's Update comes with the old id and properties, and with the properties that failed as old ones:
         // their generation is nobody's any more.
         if let Some((old, formerly)) =
@@ -99,14 +110,12 @@ impl Run<'_> {
     async fn delete(&self, properties: &RawProperties, id: &str) -> Result<Served, Error> {
         // Without a cluster's name nothing was ever made.
         if let Some(spec) = Spec::lenient(properties, &self.envelope.scope) {
-            if let Some(why) = self.overtaken().await {
-                return Err(Error::Overtaken { did: "nothing was changed", why });
-            }
-            let marks = [Some(self.generation(&spec)), Generation::from_id(id)]
-                .into_iter()
-                .flatten()
-                .map(|generation| generation.mark())
-                .collect();
+            let (asked, given) = (self.generation(&spec), Generation::from_id(id));
+            // An id that CloudFormation made up, for a Create that was cancelled, names what the properties do: that
+            // may stand by now, under its own id.
+            let named = given.as_ref().unwrap_or(&asked).physical_resource_id().to_owned();
+            self.still_wanted(&Operation::Delete { physical_resource_id: named }).await?;
+            let marks = [Some(asked), given].into_iter().flatten().map(|generation| generation.mark()).collect();
             self.release(&spec, &marks).await?;
         }
         Ok((id.to_owned(), None))
@@ -118,51 +127,78 @@ impl Run<'_> {
         self.progress.set("reading the cluster, IAM and EC2");
         let marks = [generation.mark()].into();
         let look = Look { spec, old, marks: &marks, aim: Aim::Converge };
-        let (world, overtaken) = futures::join!(self.observe(look), self.overtaken());
-        if let Some(why) = overtaken {
-            return Err(Error::Overtaken { did: "nothing was changed", why });
-        }
+        let (world, wanted) = futures::join!(self.observe(look), self.still_wanted(self.operation));
+        wanted?;
         let world = world?;
         self.progress.set_stood(world.stands);
-        self.make_so(spec, old, generation, &world).await
+        self.make_so(self.clients, spec, old, generation, &world).await
     }
 
     /// Brings the world to what the spec wants without asking anybody: to put the old properties back.
     async fn converge_unasked(&self, spec: &Spec, old: Option<&Spec>, generation: &Generation) -> Result<Made, Error> {
-        let marks = [generation.mark()].into();
-        let world = observe(self.clients, Look { spec, old, marks: &marks, aim: Aim::Converge }).boxed_local().await?;
-        self.make_so(spec, old, generation, &world).await
+        let (marks, clients) = ([generation.mark()].into(), self.clients_to_undo());
+        let world = observe(&clients, Look { spec, old, marks: &marks, aim: Aim::Converge }).boxed_local().await?;
+        self.make_so(&clients, spec, old, generation, &world).await
     }
 
     async fn make_so(
         &self,
+        clients: &Clients,
         spec: &Spec,
         old: Option<&Spec>,
         generation: &Generation,
         world: &World,
     ) -> Result<Made, Error> {
         let aim = plan::Aim { spec, old, owner: self.owner, generation };
-        let converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
+        let marks = [generation.mark()].into();
+        let mut converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
         for warning in &converged.warnings {
             tracing::warn!(warning, "the user is told");
         }
-        self.carry_out(&converged.plan, &[generation.mark()].into(), world.kubernetes.as_ref()).await?;
-        Ok(Made::new(spec, world, &converged))
+        self.carry_out(clients, &converged.plan, &marks, world.kubernetes.as_ref()).await?;
+        let made = Made::new(spec, world, &converged);
+        for _ in 0..LOOKS_AGAIN {
+            if !converged.is_shared {
+                break;
+            }
+            let look = Look { spec, old, marks: &marks, aim: Aim::Converge };
+            let world = observe(clients, look).boxed_local().await?;
+            converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
+            self.carry_out(clients, &converged.plan, &marks, world.kubernetes.as_ref()).await?;
+        }
+        Ok(made)
     }
 
-    /// Takes the generations of these marks away.
-    async fn release(&self, spec: &Spec, marks: &BTreeSet<Mark>) -> Result<(), Error> {
+    /// Takes the generations of these marks away; gives whether there was anything to take.
+    async fn release(&self, spec: &Spec, marks: &BTreeSet<Mark>) -> Result<bool, Error> {
         self.progress.set("reading what is to go");
-        let world = observe(self.clients, Look { spec, old: None, marks, aim: Aim::Release }).boxed_local().await?;
-        let released = plan::release(spec, marks, &world.observed).map_err(Error::Refused)?;
-        for note in &released.notes {
-            tracing::warn!(note, "going too");
+        let clients = self.clients_to_undo();
+        let mut leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
+        let mut gone = false;
+        for _ in 0..=LOOKS_AGAIN {
+            let world = observe(&clients, Look { spec, old: None, marks, aim: Aim::Release }).boxed_local().await?;
+            let released = plan::release(spec, leaving, &world.observed).map_err(Error::Refused)?;
+            for note in &released.notes {
+                tracing::warn!(note, "going too");
+            }
+            self.carry_out(&clients, &released.plan, marks, world.kubernetes.as_ref()).await?;
+            gone |= !released.plan.is_empty();
+            if !released.is_shared {
+                break;
+            }
+            leaving.again = true;
         }
-        self.carry_out(&released.plan, marks, world.kubernetes.as_ref()).await
+        Ok(gone)
+    }
+
+    /// For a Delete, and for what takes back or goes back after the time for work.
+    fn clients_to_undo(&self) -> Clients {
+        self.clients.with(self.budget.retries(self.budget.undo))
     }
 
     async fn carry_out(
         &self,
+        clients: &Clients,
         plan: &Plan,
         marks: &BTreeSet<Mark>,
         kubernetes: Option<&Kubernetes>,
@@ -175,7 +211,7 @@ impl Run<'_> {
             futures::future::try_join_all(reviews).await.map_err(Error::Cluster)?;
         }
         self.progress.set("carrying out the plan");
-        let apply = Apply { clients: self.clients, kubernetes, budget: self.budget, marks, progress: self.progress };
+        let apply = Apply { clients, kubernetes, budget: self.budget, marks, progress: self.progress };
         apply.run(plan).await
     }
 
@@ -203,20 +239,41 @@ impl Run<'_> {
             .await
     }
 
-    /// Why CloudFormation no longer wants this. When it cannot be asked, that is logged, and the event's date decides
+    /// Before the first write: fails when CloudFormation no longer wants this, or has had its answer long ago.
+    async fn still_wanted(&self, operation: &Operation) -> Result<(), Error> {
+        match self.verdict(operation).await {
+            Verdict::Wanted => Ok(()),
+            Verdict::Answered(why) => Err(Error::Overtaken { did: "nothing was changed", why }),
+            Verdict::Withdrawn(why) => Err(Error::Withdrawn { why }),
+        }
+    }
+
+    /// After a run that may have changed something: why CloudFormation no longer wants that. A run that failed may
+    /// have done so because another was at work already to take it back.
+    async fn withdrawn_since(&self, made: &Result<Made, Error>) -> Option<String> {
+        let changed = made.as_ref().map_or_else(|_| self.progress.has_begun(), |made| made.changed);
+        match changed.then_some(self.verdict(self.operation)) {
+            Some(verdict) => match verdict.await {
+                Verdict::Withdrawn(why) => Some(why),
+                Verdict::Wanted | Verdict::Answered(_) => None,
+            },
+            None => None,
+        }
+    }
+
+    /// Whether CloudFormation still wants this. When it cannot be asked, that is logged, and the event's date decides
     /// alone.
-    async fn overtaken(&self) -> Option<String> {
-        let shown = cloudformation::shown(&self.clients.cloudformation, self.envelope, self.operation).boxed_local();
-        let unknown = match tokio::time::timeout(self.budget.question, shown).await {
-            Ok(Ok(shown)) => return overtaken::verdict(self.operation, &shown, self.envelope.response_url.issued_at()),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {:?}", self.budget.question),
+    async fn verdict(&self, operation: &Operation) -> Verdict {
+        let client = self.clients.cloudformation(self.budget.retries_of_question());
+        let unknown = match cloudformation::shown(&client, self.envelope, operation).boxed_local().await {
+            Ok(shown) => return overtaken::verdict(operation, &shown, self.envelope.response_url.issued_at()),
+            Err(unknown) => unknown,
         };
         tracing::warn!(
-            error = unknown,
+            error = %unknown,
             "CloudFormation cannot be asked whether this is still wanted: the event's date decides"
         );
-        None
+        Verdict::Wanted
     }
 }
 

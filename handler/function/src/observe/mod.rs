@@ -127,7 +127,7 @@ async fn config_map(
         return Ok((AwsAuth::NotRead, None));
     };
     let kubernetes = Kubernetes::connect(clients, look.spec, cluster).await?;
-    let read = kubernetes.get().await?;
+    let read = kubernetes.get_patiently().await?;
     let aws_auth = read.map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
     Ok((aws_auth, Some(kubernetes)))
 }
