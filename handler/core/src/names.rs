@@ -9,6 +9,12 @@ pub const ROLE_NAME_MAX: usize = 64;
 /// The longest instance profile name IAM takes, in characters (same page as [`ROLE_NAME_MAX`]).
 pub const INSTANCE_PROFILE_NAME_MAX: usize = 128;
 
+/// The longest managed policy name IAM takes, in characters (same page as [`ROLE_NAME_MAX`]).
+pub const POLICY_NAME_MAX: usize = 128;
+
+/// The longest path IAM takes, in characters, both slashes counted (same page as [`ROLE_NAME_MAX`]).
+pub const PATH_MAX: usize = 512;
+
 /// An AWS partition: the first part of every ARN, and what differs with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition(String);

@@ -64,12 +64,11 @@ pub(super) fn relation(value: &Value, entry: &NodeEntry) -> Relation {
     let Some(fields) = value.as_object() else {
         return Relation::Other;
     };
-    let role_arn = fold(entry.rolearn());
-    let is_role = |value: &Value| value.as_str().is_some_and(|arn| fold(arn) == role_arn);
-    if !fields.iter().any(|(key, value)| fold(key) == "rolearn" && is_role(value)) {
+    let is_role = |value: &Value| value.as_str().is_some_and(|arn| same(arn, entry.rolearn()));
+    if !fields.iter().any(|(key, value)| same(key, "rolearn") && is_role(value)) {
         return Relation::Other;
     }
-    let folded: BTreeMap<String, &Value> = fields.iter().map(|(key, value)| (fold(key), value)).collect();
+    let folded: BTreeMap<String, &Value> = fields.iter().map(|(key, value)| (fold(key).collect(), value)).collect();
     let says_the_same = fields.len() == 3
         && folded.get("rolearn").is_some_and(|value| *value == entry.rolearn())
         && folded.get("username").is_some_and(|value| *value == NodeEntry::username())
@@ -96,9 +95,14 @@ pub(super) fn one_line(text: &str) -> String {
     }
 }
 
+/// Whether two texts are one but for the letter case.
+fn same(one: &str, other: &str) -> bool {
+    fold(one).eq(fold(other))
+}
+
 /// Go's `strings.EqualFold` compares so (the Kelvin sign equals `k`).
-fn fold(text: &str) -> String {
-    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+fn fold(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
 /// Groups are a set.

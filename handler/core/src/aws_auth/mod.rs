@@ -165,8 +165,9 @@ pub fn insert(map_roles: Option<&str>, entry: &NodeEntry) -> Result<String, AwsA
 }
 
 /// `map_roles` without the entries that equal `entry`, with their lines and the comments inside
-/// them. Text without such an entry is returned as it is: one for the same role that says something
-/// else was written or changed by somebody, and stays theirs.
+/// them; `[]` stands where nothing would not be read, behind a tag or before a lone `...`. Text
+/// without such an entry is returned as it is: one for the same role that says something else was
+/// written or changed by somebody, and stays theirs.
 ///
 /// # Errors
 /// [`AwsAuthError::NotYaml`], [`AwsAuthError::NotAList`] and [`AwsAuthError::GuardFailed`].
@@ -178,8 +179,9 @@ pub fn remove(map_roles: &str, entry: &NodeEntry) -> Result<String, AwsAuthError
         return Ok(text);
     }
     while let Some(index) = list.iter().rposition(is_ours) {
-        let range = splice::removal(&text, list.len(), index);
-        text.replace_range(range.map_err(|reason| refused(entry, reason))?, "");
+        let removal = splice::removal(&text, list.len(), index);
+        let Splice { range, with, .. } = removal.map_err(|reason| refused(entry, reason))?;
+        text.replace_range(range, &with);
         list.remove(index);
     }
     guarded(text, &list, entry)

@@ -49,7 +49,7 @@ pub(super) fn insertion(text: &str, length: usize, entry: &NodeEntry) -> Result<
     if value.kind() == SyntaxKind::SEQUENCE {
         let items = tree::items(&value, length)?;
         if is_flow(&value) { append_to_flow(text, &value, &items, entry) } else { append(text, &root, &items, entry) }
-    } else if text.contains('\t') {
+    } else if has_tab(text) {
         // The authenticator's parser takes a tab behind a plain scalar, and nowhere else.
         Err("a tab stands beside the empty value".to_owned())
     } else if length == 0 {
@@ -61,17 +61,20 @@ pub(super) fn insertion(text: &str, length: usize, entry: &NodeEntry) -> Result<
     }
 }
 
-/// The range of `text`, a list of `length` entries, that goes with the entry at `index`.
-pub(super) fn removal(text: &str, length: usize, index: usize) -> Result<Range<usize>, String> {
+/// The edit that takes the entry at `index` out of `text`, a list of `length` entries.
+pub(super) fn removal(text: &str, length: usize, index: usize) -> Result<Splice, String> {
     let root = tree::parse(text)?;
     let list = tree::value_of_document(&root).ok_or(DISAGREE)?;
     let items = tree::items(&list, length)?;
-    let range = if is_flow(&list) {
-        object_and_comma(text, &items, index)
+    let item = items.get(index).ok_or(DISAGREE)?;
+    let (range, with) = if is_flow(&list) {
+        (object_and_comma(text, &items, index), "")
+    } else if length == 1 && tree::needs_value(&root, &list) {
+        (last_lines(text, item), "[]")
     } else {
-        items.get(index).and_then(|item| lines(text, item))
+        (lines(text, item), "")
     };
-    range.ok_or_else(|| DISAGREE.to_owned())
+    Ok(Splice::last(range.ok_or(DISAGREE)?, with.to_owned()))
 }
 
 /// The entry at `index` of `text`, a list of `length` entries, as it stands, on one line; `None`
@@ -92,6 +95,12 @@ fn is_bare_empty_value(text: &str) -> bool {
         "null" | "Null" | "NULL" | "~" => true,
         _ => is_skipped(text) && text.contains(|c| !matches!(c, ' ' | '\n' | '\r')),
     }
+}
+
+/// Whether `text` has a tab that stands in no comment.
+fn has_tab(text: &str) -> bool {
+    let mut lines = text.split(['\n', '\r']);
+    lines.any(|line| line.split('#').next().is_some_and(|content| content.contains('\t')))
 }
 
 /// The entry after everything in the document, as a block item.
@@ -165,6 +174,13 @@ fn lines(text: &str, item: &Node) -> Option<Range<usize>> {
     let kept = text[..line].strip_suffix('\n').unwrap_or(&text[..line]);
     let kept = kept.strip_suffix('\r').unwrap_or(kept);
     Some(kept.len()..text.len())
+}
+
+/// The lines of the only block item, without the newline behind them.
+fn last_lines(text: &str, item: &Node) -> Option<Range<usize>> {
+    let last = end(&last_content(item)?);
+    let line = text[..start(&item.first_token()?)].trim_end_matches(' ').len();
+    Some(line..text[last..].find(['\n', '\r']).map_or(text.len(), |length| last + length))
 }
 
 /// A flow item with one comma: the one behind it, else the one before it.

@@ -38,12 +38,17 @@ pub(super) fn value_of_document(root: &Node) -> Option<Node> {
 
 /// Where the document ends: at its `...`, else with the text.
 pub(super) fn end_of_document(root: &Node) -> usize {
-    let marker = root
-        .children()
-        .flat_map(|document| document.children_with_tokens())
-        .find(|child| child.kind() == SyntaxKind::DOC_END);
-    let marker = marker.map(|marker| marker.text_range().start());
+    let marker = marker(root, SyntaxKind::DOC_END).map(rowan::TextRange::start);
     marker.unwrap_or_else(|| root.text_range().end()).into()
+}
+
+/// Whether a value must be written where `list`, the document's, goes: behind a tag, and before a `...` with neither a
+/// `---` nor an anchor before it.
+pub(super) fn needs_value(root: &Node, list: &Node) -> bool {
+    use SyntaxKind::{ANCHOR, DOC_END, DOC_START, TAGGED_NODE};
+    let has = |kind| marker(root, kind).is_some();
+    let is_tagged = list.parent().is_some_and(|parent| parent.kind() == TAGGED_NODE);
+    is_tagged || (has(DOC_END) && !has(DOC_START) && !has(ANCHOR))
 }
 
 /// The items of `list`.
@@ -109,6 +114,12 @@ pub(super) fn start(token: &Token) -> usize {
 
 pub(super) fn end(token: &Token) -> usize {
     token.text_range().end().into()
+}
+
+/// The first token of that kind beside the document's value.
+fn marker(root: &Node, kind: SyntaxKind) -> Option<rowan::TextRange> {
+    let mut parts = root.children().flat_map(|document| document.children_with_tokens());
+    parts.find(|part| part.kind() == kind).map(|part| part.text_range())
 }
 
 fn value_below(node: &Node) -> Option<Node> {

@@ -112,6 +112,7 @@ fn an_empty_value_that_is_written_out_is_replaced() {
     }
     check_edit(Some("\"\"\r\n"), &ends_in("\r\n"), "");
     check_edit(Some("null # yet"), &format!("[{JSON}] # yet"), "[] # yet");
+    check_edit(Some("~\n#\ta tab\t\n"), &format!("[{JSON}]\n#\ta tab\t\n"), "[]\n#\ta tab\t\n");
     check_edit(Some("# none\n--- ~ # yet\n"), &format!("# none\n--- [{JSON}] # yet\n"), "# none\n--- [] # yet\n");
 }
 
@@ -138,6 +139,22 @@ fn the_entry_goes_from_where_others_moved_it() {
         (format!("[a, {JSON}, {JSON}]"), "[a]"),
         (format!("{BLOCK}\n{BLOCK}\n- a\n{BLOCK}"), "- a"),
         (format!("[a, {JSON}, b, {JSON}]"), "[a, b]"),
+    ];
+    for (text, without) in cases {
+        assert_eq!(remove(&text, &entry()).as_deref(), Ok(without), "{text}");
+    }
+}
+
+/// libyaml takes no `...` without a value or a `---` before it, and no parser a tag `!!seq` of nothing.
+#[test]
+fn an_empty_list_stands_where_nothing_would_not_be_read() {
+    let cases = [
+        (format!("# a\n{BLOCK}\n...\n# b\n"), "# a\n[]\n...\n# b\n"),
+        (format!("{BLOCK} # ours\n{BLOCK}\n...\n"), "[]\n...\n"),
+        (format!("--- !!seq\n{BLOCK}"), "--- !!seq\n[]"),
+        (format!("--- !!seq\r\n{}# a", ends_in("\r\n")), "--- !!seq\r\n[]\r\n# a"),
+        (format!("---\n{BLOCK}\n...\n"), "---\n...\n"),
+        (format!("&a\n{BLOCK}\n...\n"), "&a\n...\n"),
     ];
     for (text, without) in cases {
         assert_eq!(remove(&text, &entry()).as_deref(), Ok(without), "{text}");

@@ -1,0 +1,8 @@
+//! Bytes that choose a case of the target `spec`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    if let Err(wrong) = (karpenter_prereqs_fuzz::spec::SPEC.case)(bytes, None) {
+        panic!("{wrong}");
+    }
+});

@@ -1,0 +1,67 @@
+//! What the texts are made of: a run that never saw one of these would prove nothing about it.
+
+use super::judge;
+
+/// A construct of YAML or of `mapRoles`, and how a text with it is known.
+type Construct = (&'static str, fn(&str) -> bool);
+
+/// All that the generator is to reach.
+pub(super) const CONSTRUCTS: [Construct; 55] = [
+    ("block list", |text| text.starts_with("- ")),
+    ("block list, indented", |text| text.starts_with("  - ")),
+    ("block list, wide dash", |text| text.contains("-   ")),
+    ("block list, dash alone", |text| text.contains("-\n ")),
+    ("block list in a block list", |text| text.contains("- - ")),
+    ("block mapping in a block mapping", |text| text.contains("  deep:")),
+    ("flow list", |text| text.starts_with('[')),
+    ("flow list over lines", |text| text.contains("[\n")),
+    ("flow list, trailing comma", |text| text.contains(",]")),
+    ("flow list, pair without braces", |text| text.contains("a: pair")),
+    ("flow mapping", |text| text.contains("{rolearn: a")),
+    ("flow mapping, trailing comma", |text| text.contains(",}")),
+    ("flow, more than 20 deep", |text| text.contains(&"[".repeat(20)) || text.contains(&"{a: ".repeat(20))),
+    ("block, more than 20 deep", |text| text.contains(&"- ".repeat(20))),
+    ("JSON", |text| text.contains("{\"rolearn\": ")),
+    ("JSON, compact", |text| text.contains("{\"rolearn\":\"")),
+    ("JSON, over lines", |text| text.contains("{\n  \"rolearn")),
+    ("plain scalar over lines", |text| text.contains("plain\n ")),
+    ("plain scalar in a flow list over lines", |text| text.contains("plain\n  over")),
+    ("single-quoted", |text| text.contains("'it''s'")),
+    ("single-quoted over lines", |text| text.contains("'single\n")),
+    ("double-quoted with escapes", |text| text.contains("\\n\\\"\\u00e9")),
+    ("double-quoted over lines", |text| text.contains("\"quoted\n")),
+    ("double-quoted, line end escaped", |text| text.contains("es\\\n")),
+    ("literal", |text| text.contains("|\n")),
+    ("literal, kept", |text| text.contains("|+")),
+    ("folded", |text| text.contains(">\n")),
+    ("folded, stripped", |text| text.contains(">-")),
+    ("block scalar, indentation given", |text| text.contains("|2") || text.contains("|-2")),
+    ("block scalar, comment in its head", |text| text.contains("| # header")),
+    ("comment at a line's end", |text| text.contains(" # why")),
+    ("comment between items", |text| text.contains("\n# a comment\n")),
+    ("comment between keys", |text| text.contains("\n  # - rolearn: off\n  ")),
+    ("comment inside a flow list", |text| text.contains("# inside\n")),
+    ("comment not in ASCII", |text| text.contains("# größer")),
+    ("comment as the last line", |text| text.lines().last().is_some_and(|line| line.starts_with('#'))),
+    ("anchor and alias", |text| text.contains("&a0") && text.contains("*a0")),
+    ("merge key", |text| text.contains("<<: *a0")),
+    ("tag", |text| text.contains("!!str ")),
+    ("tag and anchor of the list", |text| text.contains("!!seq &root")),
+    ("null item", |text| text.contains("-\n") || text.contains("- \n")),
+    ("document markers", |text| text.starts_with("---") && text.contains("\n...")),
+    ("directive", |text| text.starts_with('%')),
+    ("byte order mark", |text| text.starts_with('\u{feff}')),
+    ("not ASCII", |text| text.contains("名前")),
+    ("CRLF", |text| text.contains("\r\n")),
+    ("CR alone", |text| text.contains('\r') && !text.contains('\n')),
+    ("tab", |text| text.contains('\t')),
+    ("no final newline", |text| !text.ends_with('\n')),
+    ("a value that a newline at the end would change", |text| {
+        !text.ends_with('\n') && text.len() < 1_000 && judge::list(text) != judge::list(&format!("{text}\n"))
+    }),
+    ("nothing but blanks", |text| text.trim().is_empty()),
+    ("an empty value written out", |text| matches!(text.trim(), "null" | "~" | "\"\"" | "''" | "``")),
+    ("a key twice", |text| judge::has_duplicate_keys(text)),
+    ("an entry for the role", |text| text.contains(judge::ARN)),
+    ("more than 1,000 entries", |text| text.contains("role/r1000")),
+];

@@ -1,0 +1,116 @@
+//! Block lists: an item a dash.
+
+use super::scalar::scalar;
+use super::{end_of_line, epilogue, flow, noise, ours, prologue};
+use crate::choices::Choices;
+
+pub(super) fn list(choices: &mut Choices<'_>, ours: bool) -> String {
+    Block {
+        indent: choices.pick(&[0, 0, 2, 4, 1]),
+        gap: choices.pick(&[1, 1, 1, 3]),
+        groups: choices.pick(&[0, 2, 4]),
+        anchors: 0,
+        ours,
+    }
+    .text(choices)
+}
+
+/// How the items of one block list are laid out, more or less.
+struct Block {
+    indent: usize,
+    gap: usize,
+    groups: usize,
+    anchors: usize,
+    ours: bool,
+}
+
+impl Block {
+    fn text(mut self, choices: &mut Choices<'_>) -> String {
+        let mut text = prologue(choices);
+        if choices.rarely(16) {
+            text = without_start(text) + choices.pick(&["--- !!seq\n", "--- &root\n", "--- !!seq &root # roles\n"]);
+        }
+        for _ in 0..=choices.below(4) {
+            text += &" ".repeat(self.indent);
+            text += "-";
+            text += &self.item(choices);
+            text += &noise(choices, self.keys());
+        }
+        text + &epilogue(choices)
+    }
+
+    fn keys(&self) -> usize {
+        self.indent + 1 + self.gap
+    }
+
+    fn item(&mut self, choices: &mut Choices<'_>) -> String {
+        let gap = " ".repeat(self.gap);
+        let keys = " ".repeat(self.keys());
+        if self.ours && choices.rarely(3) {
+            return gap + &ours::block(choices, &keys, self.groups);
+        }
+        match choices.below(16) {
+            0 => format!("{}\n", choices.pick(&["", " ", " # nothing"])),
+            1 => gap + &scalar(choices, self.indent),
+            2 => format!("{gap}- nested\n{keys}- list\n"),
+            3 => format!("{gap}{}{}", flow::mapping(choices), end_of_line(choices)),
+            4 if self.anchors > 0 => format!(" *a{}\n", choices.below(self.anchors)),
+            5 if self.anchors > 0 => format!(" [*a{}]\n", choices.below(self.anchors)),
+            6 if self.anchors > 0 => format!("{gap}<<: *a{}\n{keys}username: merged\n", choices.below(self.anchors)),
+            7 | 8 => {
+                self.anchors += 1;
+                format!(" &a{}\n{keys}", self.anchors - 1) + &self.mapping(choices)
+            }
+            9 => format!("{}\n{keys}", choices.pick(&["", " # below", " !!map"])) + &self.mapping(choices),
+            10 => format!("{gap}{}deep\n", "- ".repeat(1 + choices.below(30))),
+            11 => format!("{gap}{}{}", flow::deep(choices), end_of_line(choices)),
+            _ => gap + &self.mapping(choices),
+        }
+    }
+
+    /// A mapping whose first key stands where the text is.
+    fn mapping(&self, choices: &mut Choices<'_>) -> String {
+        let mut names = ["rolearn", "username", "groups", "userid", "sso", "'a key'", "ümlaut", "\"q\\u00e9\"", "1"];
+        let first = choices.below(names.len());
+        names.rotate_left(first);
+        let count = 1 + choices.below(4);
+        let keys = " ".repeat(self.keys());
+        let mut text = String::new();
+        for name in &names[..count] {
+            if !text.is_empty() {
+                text += &noise_before_key(choices, self.keys());
+                text += &keys;
+            }
+            let value = match *name {
+                "groups" => self.groups(choices),
+                "sso" => format!("\n{keys}  accountID: '1'\n{keys}  deep:\n{keys}  - {{x: [y]}}\n"),
+                "userid" if choices.rarely(3) => "\n".to_owned(),
+                _ => choices.pick(&[" ", " ", "   ", "\t"]).to_owned() + &scalar(choices, self.keys()),
+            };
+            let colon = choices.pick(&[":", ":", ":", " :"]);
+            text.extend([*name, colon, &value]);
+        }
+        text
+    }
+
+    fn groups(&self, choices: &mut Choices<'_>) -> String {
+        let dash = " ".repeat(self.keys() + self.groups) + "- ";
+        match choices.below(6) {
+            0 => " [system:masters, 'x']\n".to_owned(),
+            1 => " []\n".to_owned(),
+            2 => "\n".to_owned(),
+            3 => format!(" # of them\n{dash}a # first\n  # between\n{dash}b\n"),
+            _ => format!("\n{dash}{}{dash}{}", scalar(choices, dash.len() - 2), scalar(choices, dash.len() - 2)),
+        }
+    }
+}
+
+/// Comments and blank lines between two keys, mostly none.
+fn noise_before_key(choices: &mut Choices<'_>, keys: usize) -> String {
+    if choices.rarely(4) { noise(choices, keys) } else { String::new() }
+}
+
+/// `prologue` without directives and the start of a document, of which there is one.
+fn without_start(prologue: String) -> String {
+    if prologue.contains("---") { String::new() } else { prologue }
+}

@@ -1,0 +1,112 @@
+//! What `Fn::GetAtt` gives.
+
+use super::BODY_MAX;
+use crate::names::issuer_without_scheme;
+use crate::observed::Observed;
+use crate::plan::Converged;
+use crate::spec::Spec;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+/// What does not fit is left out in this order.
+pub(super) const FIRST_TO_GO: [&str; 3] = ["SecurityGroupIds", "SubnetIds", "HelmValues"];
+
+/// The attribute that is shortened last.
+pub(super) const WARNINGS: &str = "Warnings";
+
+/// What `Fn::GetAtt` gives, with the words of the documentation.
+pub const ATTRIBUTES: &[(&str, &str)] = &[
+    ("ClusterName", "The cluster."),
+    ("ClusterEndpoint", "The URL of its API server."),
+    ("NodeRoleName", "The node role's name: what an EC2NodeClass takes as `role`."),
+    ("NodeRoleArn", "The node role's ARN."),
+    ("InstanceProfileName", "The instance profile's name: what an EC2NodeClass takes as `instanceProfile`."),
+    ("InstanceProfileArn", "The instance profile's ARN."),
+    ("ControllerRoleName", "The controller role's name."),
+    ("ControllerRoleArn", "The controller role's ARN: the service account's annotation."),
+    ("OidcProviderArn", "The IAM OIDC provider that the controller role trusts."),
+    ("Namespace", "The namespace of Karpenter's service account."),
+    ("ServiceAccount", "The name of Karpenter's service account."),
+    ("NodeAccess", "How nodes join: what was really used, `AwsAuth` or `None`."),
+    ("SubnetIds", "The subnets with the discovery tag, with commas between."),
+    ("SecurityGroupIds", "The security groups with the discovery tag, with commas between."),
+    ("HelmValues", "A values file, in YAML, for Karpenter's Helm chart."),
+    ("Warnings", "What you should know, with `; ` between; empty when there is nothing."),
+];
+
+/// The attributes of a resource: always all of them, always text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Attributes(pub(super) BTreeMap<&'static str, String>);
+
+impl Attributes {
+    /// The attributes once the plan has been carried out.
+    pub fn new(spec: &Spec, observed: &Observed, converged: &Converged) -> Self {
+        let cluster = observed.cluster.as_ref();
+        let endpoint = cluster.map(|cluster| cluster.endpoint.clone()).unwrap_or_default();
+        let issuer =
+            cluster.and_then(|cluster| cluster.issuer.as_deref()).map(issuer_without_scheme).unwrap_or_default();
+        let joined = |ids: &BTreeSet<String>| ids.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+        Self(BTreeMap::from([
+            ("ClusterName", spec.cluster_name.clone()),
+            ("HelmValues", helm_values(spec, &endpoint)),
+            ("ClusterEndpoint", endpoint),
+            ("NodeRoleName", spec.node_role_name().to_owned()),
+            ("NodeRoleArn", spec.node_role_arn()),
+            ("InstanceProfileName", spec.instance_profile_name.clone()),
+            ("InstanceProfileArn", spec.instance_profile_arn()),
+            ("ControllerRoleName", spec.controller_role_name.clone()),
+            ("ControllerRoleArn", spec.controller_role_arn()),
+            ("OidcProviderArn", spec.scope.oidc_provider_arn(issuer)),
+            ("Namespace", spec.namespace.clone()),
+            ("ServiceAccount", spec.service_account.clone()),
+            ("NodeAccess", converged.node_access.to_owned()),
+            ("SubnetIds", joined(&converged.subnet_ids)),
+            ("SecurityGroupIds", joined(&converged.security_group_ids)),
+            (WARNINGS, converged.warnings.join("; ")),
+        ]))
+    }
+
+    /// Control characters go; `HelmValues` has its line ends, which JSON escapes.
+    pub(super) fn clean(&mut self) {
+        for value in self.0.values_mut() {
+            value.retain(|c| c == '\n' || !c.is_control());
+        }
+    }
+
+    /// Empties one attribute, and says so.
+    pub(super) fn leave_out(&mut self, name: &'static str) {
+        self.0.insert(name, String::new());
+        let warnings = self.0.entry(WARNINGS).or_default();
+        if !warnings.is_empty() {
+            warnings.push_str("; ");
+        }
+        // Writing to a string does not fail.
+        let _ =
+            write!(warnings, "{name} is empty, since it does not fit into CloudFormation's answer of {BODY_MAX} bytes");
+    }
+
+    pub(super) fn warnings(&self) -> &str {
+        self.0.get(WARNINGS).map(String::as_str).unwrap_or_default()
+    }
+
+    /// The same with another value of one attribute.
+    pub(super) fn with(&self, name: &'static str, value: &str) -> Self {
+        let mut all = self.0.clone();
+        all.insert(name, value.to_owned());
+        Self(all)
+    }
+}
+
+/// Values for the chart; JSON's quoting is YAML's too.
+fn helm_values(spec: &Spec, endpoint: &str) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    format!(
+        "settings:\n  clusterName: {}\n  clusterEndpoint: {}\nserviceAccount:\n  name: {}\n  annotations:\n    eks.amazonaws.com/role-arn: {}\n",
+        quoted(&spec.cluster_name),
+        quoted(endpoint),
+        quoted(&spec.service_account),
+        quoted(&spec.controller_role_arn()),
+    )
+}
