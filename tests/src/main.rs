@@ -1,11 +1,14 @@
 //! `local-cloud demo` shows the whole runbook on a local cloud. `local-cloud up` brings up a local cloud with one EKS
-//! cluster, tells how to reach it, and stays until it is interrupted or `local-cloud down` is said.
+//! cluster, tells how to reach it, and stays until it is interrupted or `local-cloud down` is said. `local-cloud sweep`
+//! runs the whole sweep.
 
 mod demo;
 mod hold;
+mod sweeper;
 
 use std::{
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -15,6 +18,7 @@ use local_cloud::{Cloud, CloudOptions, ClusterOptions, Error};
 use crate::{
     demo::{Failure, Page},
     hold::Hold,
+    sweeper::Sweeper,
 };
 
 /// An AWS account and an EKS cluster on this machine.
@@ -46,6 +50,18 @@ enum Command {
     },
     /// End the cloud that is up
     Down,
+    /// Run each operation under each fault of each of its calls, and judge what comes of it
+    Sweep {
+        /// How many clouds work side by side
+        #[arg(long, default_value_t = 6)]
+        shards: usize,
+        /// The folder where the verdicts are kept until the sweep is over, so that it can be interrupted
+        #[arg(long)]
+        state: PathBuf,
+        /// Run this case alone, and show what differs
+        #[arg(long)]
+        case: Option<String>,
+    },
 }
 
 #[tokio::main]
@@ -55,6 +71,10 @@ async fn main() -> ExitCode {
         Command::Demo { keep: true, .. } => demo::background::start(),
         Command::Demo { .. } => demo().await.map(|()| ExitCode::SUCCESS),
         Command::Up { auth, keep } => up(auth, keep).await.map(|()| ExitCode::SUCCESS).map_err(Failure::from),
+        Command::Sweep { shards, state, case } => {
+            let good = Box::pin(Sweeper { shards, state, case }.sweep()).await;
+            good.map(|good| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }).map_err(Failure::from)
+        }
         Command::Down => down().await.map(|()| ExitCode::SUCCESS).map_err(Failure::from),
     };
     result.unwrap_or_else(|failure| {

@@ -35,6 +35,8 @@ pub struct Stack {
     pub(super) events: Vec<StackEvent>,
     pub(super) resources: BTreeMap<String, Held>,
     pub(super) waiting: BTreeMap<String, Waiting>,
+    /// Whether the operation also waits for a resource of AWS's own.
+    pub(super) native_under_way: bool,
     pub(super) rollback: Rollback,
     pub(super) reuses_request_ids: bool,
     pub(super) left_over: Vec<String>,
@@ -114,6 +116,7 @@ impl Stack {
             events: Vec::new(),
             resources: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            native_under_way: false,
             rollback: Rollback::default(),
             reuses_request_ids: false,
             left_over: Vec::new(),
@@ -180,6 +183,12 @@ impl Stack {
         std::mem::take(&mut self.wrong)
     }
 
+    /// A resource of AWS's own is made or changed beside the custom ones, in a creation or an update under way, and
+    /// takes longer than they: when all of them have answered, [`Stack::cancel`] says that it failed.
+    pub fn native_begins(&mut self) {
+        self.native_under_way = matches!(self.status, "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS");
+    }
+
     /// Takes the answer to a request; `None`: there was none within its `ServiceTimeout`. Gives what is sent now. An
     /// answer that is not waited for any more changes nothing.
     pub fn answered(&mut self, request_id: &str, answer: Option<&Answer>) -> Vec<Request> {
@@ -203,7 +212,7 @@ impl Stack {
 
     /// Goes on when nothing is waited for any more.
     pub(super) fn advance(&mut self) -> Vec<Request> {
-        if !self.waiting.is_empty() {
+        if !self.waiting.is_empty() || self.native_under_way {
             return Vec::new();
         }
         let failed = self.resources.values().any(|held| held.status.ends_with("_FAILED"));
@@ -222,7 +231,7 @@ impl Stack {
 
     /// The stack comes to a status.
     pub(super) fn enter(&mut self, status: &'static str) {
-        self.status = status;
+        (self.status, self.native_under_way) = (status, false);
         let at = self.clock.tick();
         self.events.push(StackEvent { status, at });
     }

@@ -100,7 +100,7 @@ fn what_is_replaced_is_deleted_with_its_old_properties_and_three_times_tried() {
         ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Some("UPDATE_COMPLETE"))
     );
     for _ in 0..2 {
-        assert_eq!(sent(&[delete.clone()]), [(Kind::Delete, "A", Some("a1"))]);
+        assert_eq!(sent(std::slice::from_ref(&delete)), [(Kind::Delete, "A", Some("a1"))]);
         assert_eq!(body(&delete)["ResourceProperties"]["ClusterName"], "one");
         delete = one(says(&mut stack, &delete, false, "a1"));
     }
@@ -114,7 +114,7 @@ fn a_failed_update_is_undone_by_an_update_back_under_the_old_id() {
     let update = one(stack.update(&template(&["A"], "two")));
     let back = one(says(&mut stack, &update, false, "a1"));
     assert_eq!(
-        (stack.status(), sent(&[back.clone()])),
+        (stack.status(), sent(std::slice::from_ref(&back))),
         ("UPDATE_ROLLBACK_IN_PROGRESS", vec![(Kind::Update, "A", Some("a1"))])
     );
     assert_eq!(body(&back)["ResourceProperties"]["ClusterName"], "one");
@@ -144,7 +144,7 @@ fn a_replacement_is_undone_in_both_ways_and_the_new_id_deleted() {
         }
         let back = one(backs);
         let delete = one(says(&mut stack, &back, true, "b1"));
-        assert_eq!(sent(&[delete.clone()]), [(Kind::Delete, "A", Some("a2"))]);
+        assert_eq!(sent(std::slice::from_ref(&delete)), [(Kind::Delete, "A", Some("a2"))]);
         assert_eq!(body(&delete)["ResourceProperties"]["ClusterName"], "two");
         assert!(says(&mut stack, &delete, true, "a2").is_empty());
         assert_eq!(stack.status(), "UPDATE_ROLLBACK_COMPLETE");
@@ -158,7 +158,7 @@ fn a_cancelled_update_is_undone_while_it_runs_and_its_answer_counts_no_more() {
     let mut stack = created();
     let update = one(stack.update(&template(&["A"], "two")));
     let back = one(stack.cancel());
-    assert_eq!(sent(&[back.clone()]), [(Kind::Update, "A", Some("a1"))]);
+    assert_eq!(sent(std::slice::from_ref(&back)), [(Kind::Update, "A", Some("a1"))]);
     assert!(update.issued < back.issued);
     assert!(says(&mut stack, &update, true, "a2").is_empty());
     assert!(says(&mut stack, &back, true, "a1").is_empty());
@@ -167,18 +167,36 @@ fn a_cancelled_update_is_undone_while_it_runs_and_its_answer_counts_no_more() {
 }
 
 #[test]
+fn what_has_succeeded_is_undone_when_a_resource_of_another_type_fails() {
+    let mut stack = created();
+    let update = one(stack.update(&template(&["A"], "two")));
+    stack.native_begins();
+    assert!(says(&mut stack, &update, true, "a2").is_empty());
+    assert_eq!((stack.status(), stack.resource_status("A")), ("UPDATE_IN_PROGRESS", Some("UPDATE_COMPLETE")));
+    let back = one(stack.cancel());
+    assert_eq!(sent(std::slice::from_ref(&back)), [(Kind::Update, "A", Some("a2"))]);
+    let delete = one(says(&mut stack, &back, true, "a1"));
+    assert_eq!(sent(std::slice::from_ref(&delete)), [(Kind::Delete, "A", Some("a2"))]);
+    says(&mut stack, &delete, true, "a2");
+    assert_eq!(stack.status(), "UPDATE_ROLLBACK_COMPLETE");
+    // Nothing is under way that it could be beside.
+    stack.native_begins();
+    assert!(stack.delete().len() == 1);
+}
+
+#[test]
 fn a_resource_comes_and_goes_with_the_template() {
     let mut stack = created();
     let create = one(stack.update(&template(&["B"], "one")));
     assert_eq!(create.kind, Kind::Create);
     let delete = one(says(&mut stack, &create, true, "b1"));
-    assert_eq!(sent(&[delete.clone()]), [(Kind::Delete, "A", Some("a1"))]);
+    assert_eq!(sent(std::slice::from_ref(&delete)), [(Kind::Delete, "A", Some("a1"))]);
     assert!(says(&mut stack, &delete, true, "a1").is_empty());
     // A failed addition goes at once, and what was to go stays.
     let create = one(stack.update(&template(&["C"], "one")));
     let delete = one(says(&mut stack, &create, false, "c1"));
     assert_eq!(
-        (stack.status(), sent(&[delete.clone()])),
+        (stack.status(), sent(std::slice::from_ref(&delete))),
         ("UPDATE_ROLLBACK_IN_PROGRESS", vec![(Kind::Delete, "C", Some("c1"))])
     );
     assert!(says(&mut stack, &delete, true, "c1").is_empty());

@@ -5,7 +5,7 @@ mod network;
 mod node_groups;
 mod roles;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
@@ -160,6 +160,13 @@ impl Cluster {
     /// The control plane: the Kubernetes API, and who is let in.
     pub fn control_plane(&self) -> &ControlPlane {
         &self.control_plane
+    }
+
+    /// The subnets and security groups that the node groups lead to, subnets first: what discovery finds.
+    pub fn tagged(&self) -> Vec<String> {
+        let groups: BTreeSet<_> =
+            self.node_groups.iter().flat_map(|group| group.security_group_ids.iter().cloned()).collect();
+        self.subnet_ids.iter().cloned().chain(groups).collect()
     }
 
     /// What the gateway tells callers of the cluster: the ground for telling them something else by

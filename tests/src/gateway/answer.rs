@@ -124,6 +124,21 @@ impl Refusal {
         }
     }
 
+    /// How its service says that the caller may not make this call.
+    pub fn denied(call: &Call) -> Self {
+        let (service, operation) = (call.service.as_str(), call.operation.as_str());
+        let message = format!("User is not authorized to perform: {service}:{operation}");
+        match service {
+            "ec2" => Self::new(403, "UnauthorizedOperation", "You are not authorized to perform this operation."),
+            "eks" => Self::new(403, "AccessDeniedException", message),
+            "kubernetes" => {
+                let resource = call.param("resource").unwrap_or_default();
+                Self::new(403, "Forbidden", format!("{resource} is forbidden: User cannot {operation} resource"))
+            }
+            _ => Self::new(403, "AccessDenied", message),
+        }
+    }
+
     /// This refusal as the answer to `call`, in the form that its service answers in.
     pub fn answer(&self, call: &Call) -> Answer {
         let (code, message) = (escape(&self.code), escape(&self.message));

@@ -22,10 +22,14 @@ pub enum Effect {
     Rewrite(Arc<Rewrite>),
     /// The service does not see it; the caller is refused in the service's own form.
     Refuse(Refusal),
+    /// The service does not see it; the caller gets this answer all the same.
+    Answer(Answer),
     /// As `Refuse`, with the words of a service that is asked too often.
     Throttle,
     /// As `Refuse`, with the words of a service that broke.
     Error500,
+    /// As `Refuse`, with the words of a service that does not let the caller do this.
+    Deny,
     /// The connection is closed before the service sees the call.
     CutBefore,
     /// The service performs it, and the connection is closed without an answer.
@@ -54,8 +58,10 @@ impl Effect {
             Self::HoldAfter(_) => "held after",
             Self::Rewrite(_) => "rewritten",
             Self::Refuse(_) => "refused",
+            Self::Answer(_) => "answered",
             Self::Throttle => "throttled",
             Self::Error500 => "error 500",
+            Self::Deny => "denied",
             Self::CutBefore => "cut before",
             Self::CutAfter => "cut after",
             Self::Reset => "reset",

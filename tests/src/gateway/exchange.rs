@@ -62,6 +62,10 @@ impl Exchange {
                 Effect::Refuse(refusal) => refusal.clone(),
                 Effect::Throttle => Refusal::throttled(&call.service),
                 Effect::Error500 => Refusal::internal(&call.service),
+                Effect::Deny => Refusal::denied(&call),
+                Effect::Answer(answer) => {
+                    return Ok(finish(&ticket, answer.clone()).into_response(&call.method));
+                }
                 Effect::CutBefore => return Err(Cut),
                 Effect::Reset => return Err(connection.reset()),
                 Effect::Hang => return pending().await,

@@ -7,10 +7,10 @@
 //!
 //! A call goes on as it came: method, path, query, headers with the Host that was signed, and body.
 //! Map of the code: [`call`] is a request, told by `identify` (and `eks`, for its REST paths), and
-//! [`journal`] keeps it; [`rules`] says [`when`] which [`effect`] strikes; `strict` and `limits` refuse
-//! where AWS would and `MiniStack` does not; [`answer`] is what goes back. `exchange` is the road of one
-//! call; [`kubernetes`] and [`sts`] are the same road before other services; `server` and `upstream`
-//! are its two ends.
+//! [`journal`] keeps it; [`rules`] says [`when`] which [`effect`] strikes, and [`throttle`] is a rule by rate;
+//! `strict` and `limits` refuse where AWS would and `MiniStack` does not; [`answer`] is what goes back. `exchange`
+//! is the road of one call; [`kubernetes`] and [`sts`] are the same road before other services; `server` and
+//! `upstream` are its two ends.
 
 pub mod answer;
 pub mod call;
@@ -26,6 +26,7 @@ pub mod rules;
 pub(crate) mod server;
 mod strict;
 pub mod sts;
+pub mod throttle;
 mod upstream;
 pub mod when;
 
@@ -48,6 +49,7 @@ pub use self::{
     rules::{Installed, Rules},
     strict::{Consistency, Strictness},
     sts::StsProxy,
+    throttle::{Bound as ThrottleBound, Limit, Throttle},
     when::When,
 };
 use self::{cluster::Clusters, exchange::Exchange, server::Server, strict::Strict, upstream::Upstream};

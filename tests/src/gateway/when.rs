@@ -70,12 +70,20 @@ impl When {
         self
     }
 
+    /// Only the `n`th of them and all after it, counted from 1.
+    #[must_use]
+    pub fn from_nth(mut self, n: usize) -> Self {
+        self.occurrence = Occurrence::From(n);
+        self
+    }
+
     /// Whether it is for the `seen`th of the calls that match, counted from 1.
     pub(crate) const fn includes(&self, seen: usize) -> bool {
         match self.occurrence {
             Occurrence::Every => true,
             Occurrence::First(count) => seen <= count,
             Occurrence::Nth(n) => seen == n,
+            Occurrence::From(n) => n <= seen,
         }
     }
 
@@ -109,4 +117,5 @@ enum Occurrence {
     Every,
     First(usize),
     Nth(usize),
+    From(usize),
 }

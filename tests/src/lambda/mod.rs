@@ -36,8 +36,12 @@ pub(crate) fn random_hex(count: usize) -> String {
     // It reads the kernel's generator, which does not fail on a running system; equal ids would
     // only be a test's own fault to bear.
     let _ = ring::default_provider().secure_random.fill(&mut bytes);
-    let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-    hex[..count].to_owned()
+    hex(&bytes)[..count].to_owned()
+}
+
+/// Bytes as lowercase hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// A random id in the form of a UUID.

@@ -44,7 +44,7 @@ pub(super) struct Wanted {
 impl Wanted {
     /// The properties, with the cluster's real ids.
     pub(super) fn properties(&self, scenario: &Scenario) -> Value {
-        let ids = tagged(scenario);
+        let ids = scenario.cluster.tagged();
         let (subnets, groups) = ids.split_at(scenario.cluster.subnet_ids.len());
         let mut properties = self.further.clone();
         properties.insert("ClusterName".to_owned(), json!(CLUSTER));
@@ -68,15 +68,6 @@ impl Wanted {
     pub(super) fn name(&self, property: &str, default: &str) -> String {
         self.further.get(property).and_then(Value::as_str).unwrap_or(default).to_owned()
     }
-}
-
-/// The subnets and security groups that discovery finds, subnets first.
-pub(super) fn tagged(scenario: &Scenario) -> Vec<String> {
-    let mut groups: Vec<_> =
-        scenario.cluster.node_groups.iter().flat_map(|group| group.security_group_ids.clone()).collect();
-    groups.sort();
-    groups.dedup();
-    scenario.cluster.subnet_ids.iter().cloned().chain(groups).collect()
 }
 
 /// All seeds' cases.

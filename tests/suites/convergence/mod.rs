@@ -10,6 +10,7 @@ mod plant;
 use std::{cell::RefCell, env, time::Instant};
 
 use local_cloud::{
+    bare::Bare,
     cluster::{create_role, service_trust},
     gateway::When,
     lambda::Resource,
@@ -67,7 +68,7 @@ fn what_a_run_has_made_the_next_one_finds_made() {
 struct Bench {
     scenario: Scenario,
     /// The account with nothing planted in it.
-    bare: World,
+    bare: Bare,
     clean: bool,
     successes: u64,
     refusals: u64,
@@ -79,7 +80,7 @@ impl Bench {
         let scenario = Scenario::start().await.unwrap();
         create_role(&scenario.cloud.admin(), plant::EXISTING_ROLE, &service_trust("ec2.amazonaws.com")).await.unwrap();
         scenario.cluster.control_plane().remove_aws_auth().await.unwrap();
-        let bare = scenario.world().await.unwrap();
+        let bare = Bare::new(&scenario.cloud, &scenario.cluster).await.unwrap();
         Self { scenario, bare, clean: true, successes: 0, refusals: 0, cuts: 0 }
     }
 
@@ -192,8 +193,8 @@ impl Bench {
             Some(standing) => standing,
             None => self.scenario.world().await.unwrap(),
         };
-        plant::wipe(&self.scenario, &self.bare, &standing).await;
-        self.bare.assert_same(&self.scenario.world().await.unwrap(), "after it was wiped");
+        self.bare.wipe(&self.scenario.cloud, &self.scenario.cluster, &standing).await.unwrap();
+        self.bare.world().assert_same(&self.scenario.world().await.unwrap(), "after it was wiped");
     }
 }
 

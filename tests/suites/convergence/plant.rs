@@ -8,9 +8,8 @@ use local_cloud::{
     scenario::{AWS_AUTH, CLUSTER, Scenario},
     world::World,
 };
-use serde_json::Value;
 
-use super::case::{Case, tagged};
+use super::case::Case;
 
 /// The node role that some team has had for years.
 pub(super) const EXISTING_ROLE: &str = "existing-nodes";
@@ -79,7 +78,7 @@ impl Drift {
 /// Plants what others have.
 pub(super) async fn plant(scenario: &Scenario, case: &Case) {
     let ec2 = aws_sdk_ec2::Client::new(&scenario.cloud.admin());
-    for (id, foreign) in tagged(scenario).into_iter().zip(&case.tags) {
+    for (id, foreign) in scenario.cluster.tagged().into_iter().zip(&case.tags) {
         let tags: &[(&str, &str)] = match foreign {
             Foreign::None => continue,
             Foreign::SameDiscovery => &[("karpenter.sh/discovery", CLUSTER)],
@@ -139,7 +138,7 @@ pub(super) async fn drift(scenario: &Scenario, case: &Case, drift: Drift, plante
             }
         }
         Drift::DiscoveryTagGone | Drift::AllTagsGone => {
-            let id = &tagged(scenario)[1];
+            let id = &scenario.cluster.tagged()[1];
             let world = scenario.world().await.unwrap();
             let before = planted.json(id);
             let ours: Vec<_> = world
@@ -178,50 +177,6 @@ pub(super) async fn drift(scenario: &Scenario, case: &Case, drift: Drift, plante
         }
         Drift::AnnotationGone => {}
     }
-}
-
-/// Takes away all that stands beyond the bare account.
-pub(super) async fn wipe(scenario: &Scenario, bare: &World, standing: &World) {
-    let admin = scenario.cloud.admin();
-    let (iam, ec2) = (aws_sdk_iam::Client::new(&admin), aws_sdk_ec2::Client::new(&admin));
-    let foreign = |kind: &'static str| {
-        let names = standing.names().filter(|name| bare.get(name).is_none());
-        names.filter_map(move |name| Some((name.to_owned(), name.strip_prefix(kind)?.to_owned())))
-    };
-    let texts = |value: &Value| {
-        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
-    };
-    for (name, profile) in foreign("instance-profile/") {
-        for role in texts(&standing.json(&name)["roles"]) {
-            iam.remove_role_from_instance_profile()
-                .instance_profile_name(&profile)
-                .role_name(role)
-                .send()
-                .await
-                .unwrap();
-        }
-        iam.delete_instance_profile().instance_profile_name(profile).send().await.unwrap();
-    }
-    for (name, role) in foreign("role/") {
-        let found = standing.json(&name);
-        for arn in texts(&found["attached"]) {
-            iam.detach_role_policy().role_name(&role).policy_arn(arn).send().await.unwrap();
-        }
-        for policy in found["inline"].as_object().into_iter().flat_map(|inline| inline.keys()) {
-            iam.delete_role_policy().role_name(&role).policy_name(policy).send().await.unwrap();
-        }
-        iam.delete_role().role_name(role).send().await.unwrap();
-    }
-    for id in tagged(scenario) {
-        let kept = bare.json(&id);
-        let found = standing.json(&id);
-        let going = found.as_object().unwrap().keys().filter(|key| kept.get(key.as_str()).is_none());
-        let tags: Vec<_> = going.map(|key| Tag::builder().key(key).build()).collect();
-        if !tags.is_empty() {
-            ec2.delete_tags().resources(id).set_tags(Some(tags)).send().await.unwrap();
-        }
-    }
-    scenario.cluster.control_plane().remove_aws_auth().await.unwrap();
 }
 
 async fn change_aws_auth(scenario: &Scenario, change: impl FnOnce(&mut ConfigMap)) {

@@ -1,0 +1,169 @@
+//! What the stacks count on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use local_cloud::cloudformation::{Delivered, Kind as RequestKind, Request, Stack};
+use serde_json::Value;
+
+use super::{
+    super::{
+        judge::{Broken, Standing},
+        wanted::{Who, controller_role_name, node_role_name},
+    },
+    Run,
+};
+
+/// The place of a stack: when one is deleted, the next takes it, under another id.
+pub(super) struct Slot {
+    pub(super) name: &'static str,
+    pub(super) holders: &'static [Who],
+    /// Of the stack that stands here; `None` where none does.
+    pub(super) id: Option<String>,
+    /// What templates have asked for.
+    pub(super) asked: BTreeMap<Who, Vec<Value>>,
+}
+
+impl Slot {
+    pub(super) const fn new(name: &'static str, holders: &'static [Who]) -> Self {
+        Self { name, holders, id: None, asked: BTreeMap::new() }
+    }
+}
+
+impl Run<'_> {
+    /// The status of a place's stack.
+    pub(super) fn status(&self, at: usize) -> &'static str {
+        self.slots[at].id.as_ref().map_or("none", |id| self.engine.stack(id, |stack| stack.status()))
+    }
+
+    /// Whether a stack waits for somebody to continue its rollback: it has to be without a cluster.
+    pub(super) fn is_stuck(&self, at: usize) -> bool {
+        self.status(at) == "UPDATE_ROLLBACK_FAILED"
+    }
+
+    /// Notes what came of an event; gives what the stack sends now.
+    pub(super) fn took(&mut self, mut delivered: Delivered, counts: bool) -> Result<Vec<Request>, Broken> {
+        self.tally.events += 1;
+        let (request, next) = (&delivered.request, std::mem::take(&mut delivered.next));
+        let asked = request.physical_resource_id.clone();
+        let name =
+            format!("{:?} of {} {}", request.kind, request.logical_resource_id(), asked.clone().unwrap_or_default());
+        let said = delivered.answer.as_ref().map(|answer| {
+            let reason = answer.reason.as_deref().unwrap_or_default();
+            format!("{} {} {reason}", answer.status, answer.physical_resource_id)
+        });
+        self.story.push(format!("  {}. {name} → {}", self.history.len() + 1, said.as_deref().unwrap_or("no answer")));
+        let logged = |delivered: &Delivered| format!("{name}; the log:\n{}", tail(&delivered.log_text()));
+        let Some(answer) = &delivered.answer else {
+            return Err(Broken::unanswered(logged(&delivered)));
+        };
+        if !delivered.wrong.is_empty() {
+            let text = format!("{}\n{}", delivered.wrong.join("\n"), logged(&delivered));
+            let is_late = delivered.wrong.iter().any(|wrong| wrong.contains("deadline"));
+            return Err(if is_late { Broken::unanswered(text) } else { Broken::wrong(text) });
+        }
+        if answer.succeeded() {
+            self.tally.successes += 1;
+            if request.kind != RequestKind::Delete && counts {
+                let id = answer.physical_resource_id.clone();
+                if let Some(asked) = asked.filter(|asked| *asked != id) {
+                    self.replaced.insert(asked, id.clone());
+                }
+                self.unsettled.remove(&id);
+                self.without_entry.remove(&id);
+                self.data.insert(id, answer.data.clone());
+            }
+        }
+        // Logs of hundreds of events at the lowest level are many megabytes.
+        delivered.invocations.clear();
+        self.history.push(delivered);
+        Ok(next)
+    }
+
+    /// Does what people do with a stack that did not come to a good end.
+    pub(super) async fn recover(&mut self, at: usize) -> Result<(), Broken> {
+        let Some(id) = self.slots[at].id.clone() else { return Ok(()) };
+        for _ in 0..3 {
+            let requests = match self.status(at) {
+                "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED" => self.engine.stack(&id, Stack::delete),
+                "UPDATE_ROLLBACK_FAILED" if self.no_cluster.is_none() => {
+                    self.story.push("  the rollback is continued".to_owned());
+                    self.engine.stack(&id, Stack::continue_rollback)
+                }
+                _ => break,
+            };
+            self.settle(requests).await?;
+        }
+        let left_over = self.engine.stack(&id, |stack| stack.left_over().to_vec());
+        if !left_over.is_empty() {
+            return Err(Broken::wrong(format!("CloudFormation has given up deleting {}", left_over.join(", "))));
+        }
+        match self.status(at) {
+            "DELETE_COMPLETE" => {
+                self.slots[at].id = None;
+                Ok(())
+            }
+            "UPDATE_ROLLBACK_FAILED" if self.no_cluster.is_some() => Ok(()),
+            "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE" => Ok(()),
+            status => Err(Broken::wrong(format!("stack {} stays in {status}", self.slots[at].name))),
+        }
+    }
+
+    /// What stands by the books of all stacks.
+    pub(super) fn standing(&self) -> Vec<Standing> {
+        let mut standing = Vec::new();
+        for (at, slot) in self.slots.iter().enumerate() {
+            let Some(id) = &slot.id else { continue };
+            let is_stuck = self.is_stuck(at);
+            self.engine.stack(id, |stack| {
+                standing.extend(stack.standing().map(|(logical_id, physical_id, properties)| Standing {
+                    logical_id: logical_id.to_owned(),
+                    physical_id: physical_id.to_owned(),
+                    properties: properties.clone(),
+                    data: self.data.get(physical_id).cloned().unwrap_or_default(),
+                    is_settled: !is_stuck && !self.unsettled.contains(physical_id),
+                    has_lost_its_entry: self.without_entry.contains(physical_id),
+                }));
+            });
+        }
+        standing
+    }
+
+    /// The physical ids that stand.
+    pub(super) fn standing_ids(&self) -> BTreeSet<String> {
+        self.standing().into_iter().map(|standing| standing.physical_id).collect()
+    }
+
+    /// The roles of what stands, by their names in the world; the given one is nobody's but its team's.
+    pub(super) fn roles_of_ours(&self) -> BTreeSet<String> {
+        let standing = self.standing();
+        let names = standing.iter().flat_map(|standing| {
+            let made = standing.properties.get("NodeRoleArn").is_none();
+            let node = made.then(|| node_role_name(&standing.properties));
+            node.into_iter().chain([controller_role_name(&standing.properties)])
+        });
+        names.map(|name| format!("role/{name}")).collect()
+    }
+
+    /// Forgets what went with generations that do not stand any more. `stood`: those that did before the operation.
+    pub(super) fn prune(&mut self, stood: &BTreeSet<String>) {
+        let stands = self.standing_ids();
+        self.unsettled.retain(|id| stands.contains(id));
+        self.without_entry.retain(|id| stands.contains(id));
+        let mut kept = BTreeSet::new();
+        for standing in self.standing().iter().filter(|standing| stood.contains(&standing.physical_id)) {
+            kept.insert(format!("role/{}", node_role_name(&standing.properties)));
+            kept.insert(format!("role/{}", controller_role_name(&standing.properties)));
+        }
+        // A role may have gone and come again in between, and the tags of others with it.
+        self.foreign.on_ours.retain(|name, _| kept.contains(name));
+    }
+}
+
+/// The end of a long text.
+fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(25)..]
+        .iter()
+        .map(|line| line.chars().take(600).collect::<String>() + "\n")
+        .collect()
+}

@@ -1,0 +1,158 @@
+//! One planted leak for every kind of object: each is told. (MiniStack's OIDC providers cannot be changed, so what could
+//! be left of one is the whole.)
+
+use aws_sdk_ec2::types::Tag;
+use aws_sdk_iam::types::Tag as IamTag;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, api::PostParams};
+use local_cloud::{
+    cluster::{create_role, service_trust},
+    sweep::{Bench, Operation},
+};
+
+use super::harmless;
+
+/// What a broken function might leave.
+#[derive(Clone, Copy, Debug)]
+enum Leak {
+    Role,
+    InstanceProfile,
+    RoleInProfile,
+    AttachedPolicy,
+    InlinePolicy,
+    RoleTag,
+    ProfileTag,
+    OidcProvider,
+    SubnetTag,
+    SecurityGroupTag,
+    AwsAuthEntry,
+    AwsAuthAnnotation,
+    AwsAuthKey,
+}
+
+impl Leak {
+    /// In an order in which each shows by itself: those before it stay.
+    const ALL: [Self; 13] = [
+        Self::Role,
+        Self::InstanceProfile,
+        Self::RoleInProfile,
+        Self::AttachedPolicy,
+        Self::InlinePolicy,
+        Self::RoleTag,
+        Self::ProfileTag,
+        Self::OidcProvider,
+        Self::SubnetTag,
+        Self::SecurityGroupTag,
+        Self::AwsAuthEntry,
+        Self::AwsAuthAnnotation,
+        Self::AwsAuthKey,
+    ];
+
+    /// The thing that is told, and what in it is new.
+    const fn told(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Role => ("role/leaked", "ec2.amazonaws.com"),
+            Self::InstanceProfile => ("instance-profile/leaked", "\"roles\": []"),
+            Self::RoleInProfile => ("instance-profile/leaked", "+    \"demo-managed-nodes\""),
+            Self::AttachedPolicy => ("role/demo-managed-nodes", "AmazonS3ReadOnlyAccess"),
+            Self::InlinePolicy => ("role/demo-cluster", "leaked-inline-policy"),
+            Self::RoleTag => ("role/demo-creator", "leaked-role-tag"),
+            Self::ProfileTag => ("instance-profile/leaked", "leaked-profile-tag"),
+            Self::OidcProvider => ("oidc-provider/", "leaked.example.com"),
+            Self::SubnetTag => ("subnet-", "leaked-subnet-tag"),
+            Self::SecurityGroupTag => ("sg-", "leaked-group-tag"),
+            Self::AwsAuthEntry => ("aws-auth/mapRoles", "role/leaked-entry"),
+            Self::AwsAuthAnnotation => ("aws-auth/metadata", "leaked-annotation"),
+            Self::AwsAuthKey => ("aws-auth/mapUsers", "leaked-users"),
+        }
+    }
+
+    async fn plant(self, bench: &Bench) {
+        let admin = bench.cloud.admin();
+        let (iam, ec2) = (aws_sdk_iam::Client::new(&admin), aws_sdk_ec2::Client::new(&admin));
+        let iam_tag = |key: &str| IamTag::builder().key(key).value("").build().unwrap();
+        let profile = "leaked";
+        match self {
+            Self::Role => drop(create_role(&admin, "leaked", &service_trust("ec2.amazonaws.com")).await.unwrap()),
+            Self::InstanceProfile => {
+                iam.create_instance_profile().instance_profile_name(profile).send().await.unwrap();
+            }
+            Self::RoleInProfile => {
+                let call = iam.add_role_to_instance_profile().instance_profile_name(profile);
+                call.role_name("demo-managed-nodes").send().await.unwrap();
+            }
+            Self::AttachedPolicy => {
+                let arn = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
+                iam.attach_role_policy().role_name("demo-managed-nodes").policy_arn(arn).send().await.unwrap();
+            }
+            Self::InlinePolicy => {
+                let call = iam.put_role_policy().role_name("demo-cluster").policy_name("leaked-inline-policy");
+                call.policy_document(DENY).send().await.unwrap();
+            }
+            Self::RoleTag => {
+                let tag = iam_tag("leaked-role-tag");
+                iam.tag_role().role_name("demo-creator").tags(tag).send().await.unwrap();
+            }
+            Self::ProfileTag => {
+                let tag = iam_tag("leaked-profile-tag");
+                iam.tag_instance_profile().instance_profile_name(profile).tags(tag).send().await.unwrap();
+            }
+            Self::OidcProvider => {
+                let call = iam.create_open_id_connect_provider().url("https://leaked.example.com");
+                call.client_id_list("sts.amazonaws.com").send().await.unwrap();
+            }
+            Self::SubnetTag | Self::SecurityGroupTag => {
+                let (id, key) = match self {
+                    Self::SubnetTag => (&bench.cluster.subnet_ids[0], "leaked-subnet-tag"),
+                    _ => (&bench.cluster.cluster_security_group_id, "leaked-group-tag"),
+                };
+                ec2.create_tags().resources(id).tags(Tag::builder().key(key).build()).send().await.unwrap();
+            }
+            Self::AwsAuthEntry => {
+                let entry = "- rolearn: arn:aws:iam::111122223333:role/leaked-entry\n";
+                let add = |map: &mut ConfigMap| map.data.as_mut().unwrap().get_mut("mapRoles").unwrap().push_str(entry);
+                change_aws_auth(bench, add).await;
+            }
+            Self::AwsAuthAnnotation => {
+                let add = |map: &mut ConfigMap| {
+                    let annotations = map.metadata.annotations.get_or_insert_default();
+                    annotations.insert("leaked-annotation".to_owned(), String::new());
+                };
+                change_aws_auth(bench, add).await;
+            }
+            Self::AwsAuthKey => {
+                let add = |map: &mut ConfigMap| {
+                    map.data.as_mut().unwrap().insert("mapUsers".to_owned(), "# leaked-users\n".to_owned());
+                };
+                change_aws_auth(bench, add).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_left_is_told() {
+    let mut bench = Bench::start().await.unwrap();
+    let case = harmless(&mut bench, Operation::Create, "error-500-once").await;
+    let course = bench.play(&case).await.unwrap();
+    let mut before = bench.judge(&case, &course).await.unwrap();
+    assert!(before.is_good(), "{before:#?}");
+    for leak in Leak::ALL {
+        leak.plant(&bench).await;
+        let verdict = bench.judge(&case, &course).await.unwrap();
+        let (name, what) = leak.told();
+        assert!(verdict.leaks.iter().any(|leak| leak.starts_with(name)), "{leak:?}: {verdict:#?}");
+        assert!(!before.details.contains(what) && verdict.details.contains(what), "{leak:?}: {verdict:#?}");
+        assert!(verdict.wrong.is_empty() && verdict.unanswered.is_empty(), "{leak:?}: {verdict:#?}");
+        before = verdict;
+    }
+}
+
+const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#;
+
+async fn change_aws_auth(bench: &Bench, change: impl FnOnce(&mut ConfigMap)) {
+    let maps: Api<ConfigMap> = Api::namespaced(bench.cluster.control_plane().client(), "kube-system");
+    let mut map = maps.get("aws-auth").await.unwrap();
+    change(&mut map);
+    maps.replace("aws-auth", &PostParams::default(), &map).await.unwrap();
+}
