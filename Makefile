@@ -15,8 +15,26 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 # KEEP=1 leaves the demo's cloud up; `make down` takes it down.
 KEEP ?=
 
+# The sweep: how many clouds work side by side, and the one case that is run instead of all.
+SWEEP_SHARDS ?= 6
+SWEEP_CASE ?=
+
+# The load: how many resources are created at once. `make test` has 40 of them.
+LOAD_RESOURCES ?= 200
+
+# The sequences: how many events in all, and the first seed.
+N ?= 10000
+SEED ?= 1
+
+# The fuzzer: what all cases are drawn from, how many texts, and the one case (TARGET:NUMBER) that is run instead of
+# all; how long libFuzzer has for each target.
+FUZZ_SEED ?= 1
+FUZZ_TEXTS ?= 10000000
+FUZZ_CASE ?=
+FUZZ_SECONDS ?= 60
+
 # Targets that `make test-all` runs after `make test`: what takes too long for everybody.
-LONG :=
+LONG := sweep load sequences fuzz
 
 # All of the workspace in one go, always: Cargo picks the features of a dependency by what is built with
 # it, and another selection would build the SDK crates a second time.
@@ -46,12 +64,39 @@ test: check build control-plane python ## Run the checks and all suites
 	$(say) 'test: documentation'
 	@cargo test --workspace --doc --locked
 	$(say) 'test: units and properties'
-	@cargo test --workspace --lib --bins --test aws_auth --test plan --test readme --locked
+	@cargo test --workspace --lib --bins --test growth --test share --test plan --test readme --locked
 	$(say) 'test: suites, on the local cloud'
 	@cargo test --workspace --test suites --locked
 
 .PHONY: test-all
 test-all: test $(LONG) ## Run the long tests too
+
+.PHONY: sweep
+sweep: build control-plane python ## Fail every call of every operation in every way (SWEEP_SHARDS, SWEEP_CASE=id)
+	$(say) 'sweep'
+	@exec $(LOCAL_CLOUD) sweep --shards $(SWEEP_SHARDS) --state $(CACHE)/sweep $(if $(SWEEP_CASE),--case '$(SWEEP_CASE)')
+
+.PHONY: load
+load: build control-plane python ## Create and delete LOAD_RESOURCES at once, against throttles as AWS's (200)
+	$(say) 'load'
+	@LOAD_RESOURCES=$(LOAD_RESOURCES) cargo test --workspace --test suites --locked load::all -- --nocapture
+
+.PHONY: sequences
+sequences: build control-plane python ## Deliver N events of random sequences of stack operations (10000; SEED=1)
+	$(say) 'sequences'
+	@SEQUENCES_EVENTS=$(N) SEQUENCES_SEED=$(SEED) \
+	    cargo test --workspace --test suites --locked sequences::every_event -- --nocapture
+
+.PHONY: fuzz
+fuzz: mine ## Judge 10 million texts of mapRoles, and events and properties (FUZZ_SEED, FUZZ_TEXTS, FUZZ_CASE)
+	$(say) 'fuzz'
+	@cargo build --profile fuzz --package karpenter-prereqs-fuzz --locked
+	@exec $(CARGO_TARGET_DIR)/fuzz/fuzz --seed $(FUZZ_SEED) --texts $(FUZZ_TEXTS) $(if $(FUZZ_CASE),--case '$(FUZZ_CASE)')
+
+.PHONY: fuzz-guided
+fuzz-guided: mine ## Let libFuzzer grow such cases by what code they reach (FUZZ_SECONDS each; needs a C++ compiler)
+	$(say) 'fuzz-guided'
+	@fuzz/guided/run.sh $(FUZZ_SECONDS)
 
 .PHONY: check
 check: mine python ## Check format, spelling, templates, licences, bans, sources and lints
@@ -78,7 +123,7 @@ advisories: python ## Check dependencies against the RustSec advisories (fetches
 mine:
 	@mkdir -p $(CARGO_TARGET_DIR)
 	@if [[ "$$(cat $(CARGO_TARGET_DIR)/.checkout 2>/dev/null)" != '$(CURDIR)' ]]; then \
-	    find handler tests -name '*.rs' -exec touch {} +; \
+	    find fuzz handler tests -name '*.rs' -exec touch {} +; \
 	    echo '$(CURDIR)' > $(CARGO_TARGET_DIR)/.checkout; \
 	fi
 

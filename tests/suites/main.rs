@@ -1,16 +1,22 @@
 //! What is proved on the local cloud.
 
 #![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, also in what tests share")]
+#![allow(clippy::print_stdout, reason = "a long run says how far it is")]
 
 mod aws_auth;
+mod cloudformation;
 mod convergence;
 mod end_to_end;
 mod gateway;
 mod generations;
+mod guarantees;
 mod lifecycle;
+mod load;
 mod local_cloud;
 mod overtaken;
 mod preflight;
 mod protocol;
 mod secrets;
+mod sequences;
+mod sweep;
 mod tls;

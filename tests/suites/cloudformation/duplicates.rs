@@ -1,0 +1,120 @@
+//! Lambda delivers an event once at least, not once at most.
+
+use local_cloud::cloudformation::{Delivered, Delivery, Kind, Request, Stack, Template};
+
+use super::{PREREQS, Stage, in_place, one, properties, replacing, sound, template};
+
+/// Delivers a request several times at once, and what comes of it once.
+async fn in_copies(stage: &Stage, request: Request, copies: usize) {
+    let delivery = Delivery { copies, ..Delivery::default() };
+    let delivered = stage.engine.deliver(request, &delivery).await.unwrap();
+    sound(&delivered);
+    assert!(delivered.succeeded(), "{}\n{}", delivered.reason(), delivered.log_text());
+    stage.engine.settle(delivered.next).await.unwrap().iter().for_each(sound);
+}
+
+/// Two and three deliveries side by side come to what one comes to, and their answers are the same.
+#[tokio::test]
+async fn deliveries_side_by_side_come_to_what_one_comes_to() {
+    let stage = Stage::new().await;
+    for copies in [2, 3] {
+        stage.created(&properties()).await;
+        let created = stage.world().await;
+        for new in [in_place(), replacing()] {
+            stage.run(|stack| stack.update(&template(&new))).await;
+            let updated = stage.world().await;
+            stage.run(|stack| stack.update(&template(&properties()))).await;
+            let request = one(stage.begin(|stack| stack.update(&template(&new))));
+            in_copies(&stage, request, copies).await;
+            updated.assert_same(&stage.world().await, &format!("after {copies} Updates to {new} at once"));
+            stage.run(|stack| stack.update(&template(&properties()))).await;
+        }
+        let request = one(stage.begin(Stack::delete));
+        in_copies(&stage, request, copies).await;
+        stage.before.assert_same(&stage.world().await, &format!("after {copies} Deletes at once"));
+        let request = one(stage.begin(|stack| stack.create(&template(&properties()))));
+        in_copies(&stage, request, copies).await;
+        created.assert_same(&stage.world().await, &format!("after {copies} Creates at once"));
+        stage.run(Stack::delete).await;
+    }
+    stage.ends_clean().await;
+}
+
+/// A duplicate that comes when the stack has long gone on changes nothing: a Create after Updates, an Update after
+/// another, a Delete of A after A → B → A, and all of them after the end.
+#[tokio::test]
+async fn late_duplicates_change_nothing() {
+    let stage = Stage::new().await;
+    let mut ended: Vec<Delivered> = Vec::new();
+    for new in [properties(), in_place(), replacing(), properties(), in_place()] {
+        let standing = stage.engine.stack(&stage.stack, |stack| stack.standing().count());
+        ended.extend(if standing == 0 {
+            stage.run(|stack| stack.create(&template(&new))).await
+        } else {
+            stage.run(|stack| stack.update(&template(&new))).await
+        });
+        late(&stage, &ended).await;
+    }
+    let kinds = |kind| ended.iter().filter(|delivered| delivered.request.kind == kind).count();
+    // The way over the replacement and back deleted two ids, and one of them is the current one again.
+    assert_eq!((kinds(Kind::Create), kinds(Kind::Update), kinds(Kind::Delete)), (1, 4, 2));
+    ended.extend(stage.run(Stack::delete).await);
+    late(&stage, &ended).await;
+    stage.ends_clean().await;
+}
+
+/// A Create is cancelled, and its Delete has an id that CloudFormation made up. That Delete comes once more when the
+/// same resource was made after all, and leaves it alone.
+#[tokio::test]
+async fn a_late_delete_under_an_id_made_up_leaves_what_was_made_after_it() {
+    let stage = Stage::new().await;
+    stage.created(&properties()).await;
+    let both = Template::from([(PREREQS.to_owned(), properties()), ("Another".to_owned(), replacing())]);
+    // Given up before Lambda had delivered it.
+    stage.begin(|stack| stack.update(&both));
+    let delete = one(stage.run(Stack::cancel).await);
+    stage.run(|stack| stack.update(&both)).await;
+    assert_eq!(stage.status(), "UPDATE_COMPLETE");
+    late(&stage, &[delete]).await;
+    stage.ends_clean().await;
+}
+
+/// A rollback's own Update is delivered twice, and one of the two goes on when the other has brought the stack to rest:
+/// the rollback's end does not speak against it.
+#[tokio::test]
+async fn a_rollbacks_update_that_its_duplicate_overtakes_puts_nothing_forward_again() {
+    let stage = Stage::new().await;
+    stage.created(&properties()).await;
+    let before = stage.world().await;
+    let update = one(stage.begin(|stack| stack.update(&template(&in_place()))));
+    stage.begin(|stack| {
+        stack.native_begins();
+        Vec::new()
+    });
+    stage.run(|_| vec![update]).await;
+    let back = one(stage.begin(Stack::cancel));
+    let (door, rule) = stage.hold(1);
+    let delivery = Delivery::default();
+    let mut held = Box::pin(stage.engine.deliver(back.clone(), &delivery));
+    tokio::select! {
+        _ = &mut held => panic!("the way back writes"),
+        () = door.reached() => rule.remove(),
+    }
+    stage.run(|_| vec![back]).await;
+    assert_eq!(stage.status(), "UPDATE_ROLLBACK_COMPLETE");
+    door.release();
+    sound(&held.await.unwrap());
+    before.assert_same(&stage.world().await, "after an Update whose rollback was delivered twice");
+    stage.ends_clean().await;
+}
+
+/// Delivers all of them once more: nothing changes.
+async fn late(stage: &Stage, ended: &[Delivered]) {
+    let before = stage.world().await;
+    for earlier in ended {
+        let again = stage.engine.deliver_late(earlier, &Delivery::default()).await.unwrap();
+        sound(&again);
+        let what = format!("after a late {:?} of {:?}", earlier.request.kind, earlier.request.physical_resource_id);
+        before.assert_same(&stage.world().await, &what);
+    }
+}

@@ -1,0 +1,119 @@
+//! A stack goes back, in each of the ways that were seen.
+
+use local_cloud::{
+    cloudformation::{Delivery, Kind, Rollback, Stack, Template},
+    scenario::CLUSTER,
+};
+use serde_json::{Value, json};
+
+use super::{Stage, in_place, one, properties, replacing, template};
+
+/// A template in which a second resource asks for what cannot be.
+fn with_a_sibling(properties: &Value, sibling: &Value) -> Template {
+    let mut template = template(properties);
+    template.insert("Sibling".to_owned(), sibling.clone());
+    template
+}
+
+/// A good sibling of the same stack on the same cluster.
+fn sibling() -> Value {
+    json!({"ClusterName": CLUSTER, "NodeRoleName": "sibling-nodes", "ControllerRoleName": "sibling-controller"})
+}
+
+/// A sibling that is refused.
+fn bad_sibling() -> Value {
+    json!({"ClusterName": CLUSTER, "NodeRoleName": "sibling-nodes", "ControllerRoleName": "no such*name"})
+}
+
+/// An update fails elsewhere in the stack when ours is done: in both ways of going back, what stood before it stands,
+/// and nothing else.
+#[tokio::test]
+async fn an_update_whose_sibling_fails_goes_back_in_both_ways() {
+    for rollback in [Rollback::UpdateBack, Rollback::DeleteNew] {
+        let stage = Stage::with(|stack| stack.rolled_back_by(rollback)).await;
+        stage.run(|stack| stack.create(&with_a_sibling(&properties(), &sibling()))).await;
+        assert_eq!(stage.status(), "CREATE_COMPLETE");
+        let before = stage.world().await;
+        for new in [in_place(), replacing()] {
+            // Ours first, to its end; then the sibling fails.
+            let requests = stage.begin(|stack| stack.update(&with_a_sibling(&new, &bad_sibling())));
+            let (ours, sibling): (Vec<_>, Vec<_>) =
+                requests.into_iter().partition(|request| request.logical_resource_id() == super::PREREQS);
+            assert!(one(stage.engine.settle(ours).await.unwrap()).succeeded());
+            let ended = stage.engine.settle(sibling).await.unwrap();
+            ended.iter().for_each(super::sound);
+            assert_eq!(stage.status(), "UPDATE_ROLLBACK_COMPLETE");
+            let deletes = ended.iter().filter(|delivered| delivered.request.kind == Kind::Delete).count();
+            assert_eq!(deletes, usize::from(new == replacing()), "the new id is deleted");
+            before.assert_same(&stage.world().await, &format!("after {new} and {rollback:?}"));
+        }
+        stage.ends_clean().await;
+    }
+}
+
+/// A replacement fails halfway: CloudFormation never deletes its new id, and nothing of it is left, even before the
+/// rollback's Update.
+#[tokio::test]
+async fn a_replacement_that_fails_leaves_nothing() {
+    let stage = Stage::new().await;
+    let id = stage.created(&properties()).await;
+    let before = stage.world().await;
+    for (service, operation) in
+        [("iam", "AddRoleToInstanceProfile"), ("iam", "PutRolePolicy"), ("ec2", "CreateTags"), ("kubernetes", "update")]
+    {
+        let denied = stage.deny(service, operation);
+        let update = one(stage.begin(|stack| stack.update(&template(&replacing()))));
+        let failed = stage.engine.deliver(update, &Delivery::default()).await.unwrap();
+        super::sound(&failed);
+        assert!(!failed.succeeded() && 0 < denied.hits(), "{operation}: {}", failed.log_text());
+        assert_eq!(failed.answer.as_ref().unwrap().physical_resource_id, id);
+        before.assert_same(&stage.world().await, &format!("after a replacement without {service}:{operation}"));
+        denied.remove();
+        let back = one(failed.next);
+        assert!(one(stage.engine.settle(vec![back]).await.unwrap()).succeeded());
+        assert_eq!((stage.status(), stage.id()), ("UPDATE_ROLLBACK_COMPLETE", id.clone()));
+        before.assert_same(&stage.world().await, "after the rollback");
+    }
+    stage.ends_clean().await;
+}
+
+/// A Create fails, is deleted under the id of its answer, and the stack is created again: with the very `RequestId`s
+/// of the first time, which says nothing.
+#[tokio::test]
+async fn a_deployment_is_tried_again_with_the_same_request_ids() {
+    let stage = Stage::with(Stack::reusing_request_ids).await;
+    let denied = stage.deny("iam", "PutRolePolicy");
+    let ended = stage.run(|stack| stack.create(&template(&properties()))).await;
+    assert_eq!(stage.status(), "ROLLBACK_COMPLETE");
+    assert!(ended[0].reason().contains("PutRolePolicy"), "{}", ended[0].reason());
+    stage.before.assert_same(&stage.world().await, "after the rollback");
+    denied.remove();
+    stage.run(Stack::delete).await;
+    let again = one(stage.run(|stack| stack.create(&template(&properties()))).await);
+    assert_eq!(again.request.id(), ended[0].request.id());
+    assert_eq!(stage.status(), "CREATE_COMPLETE");
+    stage.ends_clean().await;
+}
+
+/// Resources come and go with the template, and an addition that fails takes nothing of the others with it.
+#[tokio::test]
+async fn a_resource_comes_and_goes_beside_another() {
+    let stage = Stage::new().await;
+    stage.created(&properties()).await;
+    let alone = stage.world().await;
+    stage.run(|stack| stack.update(&with_a_sibling(&properties(), &sibling()))).await;
+    assert_eq!(stage.status(), "UPDATE_COMPLETE");
+    stage.run(|stack| stack.update(&template(&properties()))).await;
+    assert_eq!(stage.status(), "UPDATE_COMPLETE");
+    alone.assert_same(&stage.world().await, "after the sibling");
+    // The same names as ours: shared, and still ours when the sibling goes.
+    stage.run(|stack| stack.update(&with_a_sibling(&properties(), &properties()))).await;
+    assert_eq!(stage.status(), "UPDATE_COMPLETE");
+    stage.run(|stack| stack.update(&template(&properties()))).await;
+    alone.assert_same(&stage.world().await, "after a sibling that shared all");
+    // What cannot be is refused, and takes nothing of ours with it.
+    stage.run(|stack| stack.update(&with_a_sibling(&properties(), &bad_sibling()))).await;
+    assert_eq!(stage.status(), "UPDATE_ROLLBACK_COMPLETE");
+    alone.assert_same(&stage.world().await, "after a sibling that was refused");
+    stage.ends_clean().await;
+}
