@@ -48,8 +48,13 @@ impl MapEdit {
         let entry = format!(
             "- rolearn: arn:aws:iam::111122223333:role/Team-{number}{end}  username: team-{number}{end}  groups: [teams]{end}"
         );
+        // Into a list in brackets nobody puts lines.
+        let in_brackets = stands.map_roles().trim_start().starts_with('[') && !entries(stands.map_roles()).is_empty();
+        if in_brackets && matches!(self, Self::AddFirst | Self::AddLast) {
+            return;
+        }
         let edit: &dyn Fn(&str) -> String = match self {
-            // What is no list of lines becomes one; ours is one already.
+            // What is no list of lines becomes one.
             Self::AddLast => &|text: &str| {
                 let kept = if entries(text).is_empty() { "" } else { text };
                 let between = if kept.is_empty() || kept.ends_with('\n') { "" } else { end };
