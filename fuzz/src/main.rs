@@ -4,7 +4,7 @@ use clap::Parser;
 use karpenter_prereqs_fuzz::aws_auth::AWS_AUTH;
 use karpenter_prereqs_fuzz::event::EVENT;
 use karpenter_prereqs_fuzz::run::report::{closing, details, grouped, shortfalls};
-use karpenter_prereqs_fuzz::run::{Plan, run};
+use karpenter_prereqs_fuzz::run::{Plan, drawn, run};
 use karpenter_prereqs_fuzz::spec::SPEC;
 use karpenter_prereqs_fuzz::target::Target;
 use std::io::{self, Write as _};
@@ -41,6 +41,10 @@ fn main() -> ExitCode {
     let all = || vec![(&EVENT, plan(0, texts / 10)), (&SPEC, plan(0, texts / 10)), (&AWS_AUTH, plan(0, texts))];
     let plans = arguments.case.map_or_else(all, |(target, number)| vec![(target, plan(number, 1))]);
     say(&format!("fuzz: seed {}, {threads} threads", arguments.seed));
+    if let Some((target, number)) = arguments.case {
+        let case = (target.show)(&drawn(target, arguments.seed, number));
+        say(&format!("fuzz: {} number {number}: {case}", target.name));
+    }
     for (target, plan) in plans {
         if !is_well(target, plan) {
             return ExitCode::FAILURE;

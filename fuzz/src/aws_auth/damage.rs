@@ -43,7 +43,9 @@ pub(super) fn soup(choices: &mut Choices<'_>) -> String {
     while !choices.is_spent() {
         match choices.below(4) {
             0 => text += choices.pick(&["a", "rolearn", "x y", "1", "  ", "- a\n"]),
-            1 => text.extend(u32::try_from(choices.below(256) << 8 | choices.below(256)).ok().and_then(char::from_u32)),
+            1 => {
+                text.extend(u32::try_from(256 * choices.below(256) + choices.below(256)).ok().and_then(char::from_u32));
+            }
             _ => text += choices.pick(&PIECES),
         }
     }

@@ -44,13 +44,15 @@ pub(super) fn event(choices: &mut Choices<'_>) -> Sample {
     let mut event = Map::new();
     for (field, lawful) in FIELDS {
         let odd = choices.rarely(12);
-        if let Some(value) = if odd { odd_value(&mut slips) } else { Some(Value::from(choices.pick(lawful))) } {
+        let value = if odd { odd_value(&mut slips) } else { Some(Value::from(choices.pick(lawful))) };
+        if let Some(value) = value {
             event.insert(field.to_owned(), value);
         }
     }
     for field in ["ResourceProperties", "OldResourceProperties"] {
         let odd = choices.rarely(8);
-        if let Some(value) = if odd { odd_value(&mut slips) } else { Some(properties(choices)) } {
+        let value = if odd { odd_value(&mut slips) } else { Some(properties(choices)) };
+        if let Some(value) = value {
             event.insert(field.to_owned(), value);
         }
     }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use worker::Worker;
+pub use worker::drawn;
 
 /// Which cases are run.
 #[derive(Clone, Copy, Debug)]

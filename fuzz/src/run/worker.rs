@@ -64,7 +64,8 @@ impl Worker {
     }
 
     pub(super) fn never_ended(&self, number: u64) -> Failure {
-        let drawn = format!("the case does not end: {}", (self.target.show)(&self.drawn(number)));
+        let bytes = drawn(self.target, self.plan.seed, number);
+        let drawn = format!("the case does not end: {}", (self.target.show)(&bytes));
         Failure { number, shrunk: drawn.clone(), drawn }
     }
 
@@ -72,7 +73,7 @@ impl Worker {
         let mut tally = Tally { cases: end - first, ..Tally::default() };
         for number in first..end {
             self.at[thread].0.store(number, Relaxed);
-            let bytes = self.drawn(number);
+            let bytes = drawn(self.target, self.plan.seed, number);
             let begun = Instant::now();
             let constructs = (number % SAMPLED == 0).then_some(&mut tally.constructs);
             match panics::caught(|| (self.target.case)(&bytes, constructs)) {
@@ -88,12 +89,13 @@ impl Worker {
         }
         Ok(tally)
     }
+}
 
-    fn drawn(&self, number: u64) -> Vec<u8> {
-        // Numbers that follow each other must not give generators that do: a product with an odd constant parts them.
-        let mut random = fastrand::Rng::with_seed(self.plan.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mut bytes = vec![0; random.usize(0..=self.target.bytes)];
-        random.fill(&mut bytes);
-        bytes
-    }
+/// The bytes of the case of that number.
+pub fn drawn(target: &Target, seed: u64, number: u64) -> Vec<u8> {
+    // Numbers that follow each other must not give generators that do: a product with an odd constant parts them.
+    let mut random = fastrand::Rng::with_seed(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut bytes = vec![0; random.usize(0..=target.bytes)];
+    random.fill(&mut bytes);
+    bytes
 }

@@ -54,7 +54,7 @@ pub(super) const VALUES: [Values; 19] = [
     ("TagConflict", |choices| word(choices, &["Fail", "Skip"]), |choices| odd(choices, &["fail", "Overwrite"], 20)),
     ("KubernetesRoleArn", role_arn, bad_role_arn),
     ("OidcProvider", |choices| word(choices, &["Require"]), |choices| odd(choices, &["require", "true"], 20)),
-    ("Revision", |choices| choices.pick(&["1", "\u{0}", "2026-01-02", "🚀"]).into(), |choices| shape(choices)),
+    ("Revision", |choices| choices.pick(&["1", "\u{0}", "2026-01-02", "🚀"]).into(), shape),
 ];
 
 const BAD_POLICIES: [&str; 6] = [
@@ -87,14 +87,18 @@ fn text(choices: &mut Choices<'_>, first: &str, others: &str, most: usize) -> Va
     let mut text = first.to_owned();
     text.extend((1..length).map(|_| choices.pick(&others)));
     // No name of Kubernetes ends in a dash.
-    text.replace("- ", "a ").strip_suffix('-').map_or_else(|| text.clone(), |head| format!("{head}a")).into()
+    if text.ends_with('-') {
+        text.pop();
+        text.push('a');
+    }
+    text.into()
 }
 
 fn cluster(choices: &mut Choices<'_>) -> Value {
     match choices.below(8) {
         0 => json!(14),
         1 => json!(true),
-        2 => json!("1.0".replace('.', "_")),
+        2 => json!("1_0"),
         _ => text(choices, "d", "abZ09_-", 100),
     }
 }
