@@ -21,6 +21,9 @@ struct Arguments {
     /// How many texts of mapRoles; events and maps of properties are a tenth of it each
     #[arg(long, default_value_t = 10_000_000)]
     texts: u64,
+    /// The number of the first one, to go on from there
+    #[arg(long, default_value_t = 0)]
+    first: u64,
     /// One case alone, as a failure names it: TARGET:NUMBER
     #[arg(long, value_parser = case)]
     case: Option<(&'static Target, u64)>,
@@ -37,8 +40,14 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let threads = available_parallelism().map_or(1, usize::from);
     let plan = |first, cases| Plan { seed: arguments.seed, first, cases, threads };
-    let texts = arguments.texts;
-    let all = || vec![(&EVENT, plan(0, texts / 10)), (&SPEC, plan(0, texts / 10)), (&AWS_AUTH, plan(0, texts))];
+    let Arguments { first, texts, .. } = arguments;
+    let all = || {
+        vec![
+            (&EVENT, plan(first / 10, texts / 10)),
+            (&SPEC, plan(first / 10, texts / 10)),
+            (&AWS_AUTH, plan(first, texts)),
+        ]
+    };
     let plans = arguments.case.map_or_else(all, |(target, number)| vec![(target, plan(number, 1))]);
     say(&format!("fuzz: seed {}, {threads} threads", arguments.seed));
     if let Some((target, number)) = arguments.case {

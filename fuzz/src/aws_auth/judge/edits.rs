@@ -1,7 +1,7 @@
 //! One text: the entry put in, and taken out again.
 
 use super::spans::{cuts, has_value, is_left_of, is_one_insertion};
-use super::{ARN, GROUPS, Relation, USERNAME, entry, list, refusals, relation};
+use super::{ARN, GROUPS, NoList, Relation, USERNAME, entry, list, refusals, relation};
 use crate::target::Fate;
 use karpenter_prereqs_core::aws_auth::{self, AwsAuthError, Presence};
 use yaml_serde::Value;
@@ -14,7 +14,12 @@ pub(in super::super) const HAS_TO_STAY: Fate = "had the entry, which has to stay
 /// # Errors
 /// The first thing that is not as it must be.
 pub(crate) fn judged(text: &str, sound: bool) -> Result<Fate, String> {
-    let old = list(text);
+    let old = match list(text) {
+        Ok(old) if !sound && ends_in_doubt(text, &old) => {
+            Err(NoList::NoYaml("a block scalar that parsers end differently".to_owned()))
+        }
+        old => old,
+    };
     if let (true, Err(why)) = (sound, &old) {
         return Err(format!("the generator is wrong, this is no list ({why:?}): {text:?}"));
     }
@@ -44,6 +49,13 @@ pub(crate) fn judged(text: &str, sound: bool) -> Result<Fate, String> {
             Ok("edited, though the judge does not read it")
         }
     }
+}
+
+/// Whether an entry for the role ends in a block scalar, and the text with it, without a newline: to some parsers the
+/// value has one all the same, and is another.
+fn ends_in_doubt(text: &str, old: &[Value]) -> bool {
+    let is_for_role = old.last().is_some_and(|last| relation(last) != Relation::Other);
+    is_for_role && !text.ends_with(['\n', '\r']) && list(&format!("{text}\n")).as_deref() != Ok(old)
 }
 
 /// The entry was put into `before`, which had none; and goes again.
