@@ -68,28 +68,28 @@ async fn an_authority_that_is_not_trusted_is_told_nothing() {
 /// A port that keeps the first byte of each connection, and never says anything.
 struct Listener {
     port: u16,
-    first_bytes: Arc<Mutex<Vec<u8>>>,
+    first_bytes: Arc<Mutex<Vec<Option<u8>>>>,
 }
 
 impl Listener {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let first_bytes: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let first_bytes: Arc<Mutex<Vec<Option<u8>>>> = Arc::default();
         let kept = Arc::clone(&first_bytes);
         // It ends with the test's process.
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
                 let mut byte = [0];
-                // A connection without a byte is kept as one too.
-                let _ = stream.read(&mut byte);
-                kept.lock().unwrap().push(byte[0]);
+                let said = stream.read(&mut byte).is_ok_and(|read| read == 1);
+                kept.lock().unwrap().push(said.then_some(byte[0]));
             }
         });
         Self { port, first_bytes }
     }
 
-    fn seen(&self) -> Vec<u8> {
+    /// The first byte of each connection; `None` where none came before it was closed.
+    fn seen(&self) -> Vec<Option<u8>> {
         self.first_bytes.lock().unwrap().clone()
     }
 }
@@ -119,9 +119,10 @@ async fn there_is_no_way_back_to_plain_text() {
     event["ResourceProperties"] = properties();
     let invocation = function.invoke(&event, Duration::from_secs(8)).await.unwrap();
     assert!(matches!(invocation.outcome, Outcome::Error(_)), "{:?}", invocation.outcome);
-    let seen = listener.seen();
+    // A call that the deadline ends may leave a connection in which nothing was said.
+    let said: Vec<u8> = listener.seen().into_iter().flatten().collect();
     // 0x16 begins a TLS handshake.
-    assert!(1 < seen.len() && seen.iter().all(|byte| *byte == 0x16), "{seen:?}");
+    assert!(1 < said.len() && said.iter().all(|byte| *byte == 0x16), "{said:?}");
 }
 
 /// Against the real AWS an answer goes to no host but S3's: whoever can invoke the function cannot have it call
@@ -148,7 +149,7 @@ async fn an_answer_goes_to_no_host_but_s3() {
         let message = error["errorMessage"].as_str().unwrap();
         assert!(message.contains(words) && message.contains("nothing is sent to it"), "{message}");
     }
-    assert_eq!(listener.seen(), [0; 0]);
+    assert_eq!(listener.seen(), []);
 
     // The same process and URL with a custom endpoint do connect: what was seen above is the guard.
     let (mut function, _folder) = alone(Some(format!("https://127.0.0.1:{port}"))).await;
