@@ -25,6 +25,7 @@ use crate::ownership::{Generation, OWNER_KEY, Owner, Tags};
 use crate::policy::{baseline, trust::AUDIENCE};
 use crate::spec::Spec;
 use std::collections::BTreeSet;
+use tags::Tagged;
 
 /// What the plan is made for.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +45,8 @@ pub struct Aim<'a> {
 pub struct Converged {
     /// The missing steps.
     pub plan: Plan,
-    /// Whether the plan writes what others of the stack write too, the controller's PassRole, by who they were when it
-    /// was read: then another look must find nothing missing.
+    /// Whether the plan goes by what others rely on, who may change just then: the controller's PassRole, a discovery
+    /// tag that is given up. Then another look must find nothing missing.
     pub is_shared: bool,
     /// The subnets that carry the discovery tag because of this resource or before it.
     pub subnet_ids: BTreeSet<String>,
@@ -75,8 +76,8 @@ pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused>
     let tags = tags::converge(aim, &observed.discovery, &mut plan, &mut refusals, &mut warnings);
     let node_access = access::converge(aim, observed, roles, &mut plan, &mut refusals);
     if refusals.is_empty() {
-        let (subnet_ids, security_group_ids) = tags;
-        let is_shared = iam::writes_what_is_shared(aim, observed, &plan);
+        let Tagged { subnet_ids, security_group_ids, is_shared } = tags;
+        let is_shared = is_shared || iam::writes_what_is_shared(aim, observed, &plan);
         Ok(Converged { plan, is_shared, subnet_ids, security_group_ids, node_access, warnings })
     } else {
         Err(Refused(refusals))

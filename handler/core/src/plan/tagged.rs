@@ -11,12 +11,12 @@ use std::collections::BTreeSet;
 pub(super) enum Fate {
     /// It carries the tag once this is done.
     Carries(Change),
-    /// Another value stands there that is not ours to change.
+    /// It has the tag, as the user's own. What is ours for another tag goes.
+    Used,
+    /// Another value stands there that is not ours to change. What is ours goes when the resource is left out.
     Conflict {
         /// That value.
         found: String,
-        /// What of ours leaves when the resource is left out.
-        leaving: Tags,
     },
 }
 
@@ -29,6 +29,9 @@ pub(super) struct Change {
     pub(super) create: Tags,
     /// To be deleted once the others are there.
     pub(super) delete_last: Tags,
+    /// Whether others rely on the tag that is given up. They may give it up too, at this moment, each seeing the
+    /// other: whoever looks again sees who has.
+    pub(super) is_shared: bool,
 }
 
 /// What is to become of a resource with these tags, for the generation of `mark`.
@@ -45,14 +48,14 @@ pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
     let is_left = |tag: &str| marks(tags).any(|(other, said)| other != *mark && said == DiscoveryTag::leaving(tag));
     let value = tags.get(&wanted.key);
     match value {
-        // Nobody's mark beside it: the user's own, used and not owned. What is ours for another tag goes.
+        // Nobody's mark beside it.
         Some(value) if *value == wanted.value && !is_ours(&noted) && !is_relied_on(&noted) && !is_left(&noted) => {
-            return Fate::Carries(Change { delete_last: leavings(tags, &ours), ..Change::default() });
+            return Fate::Used;
         }
         Some(value) if *value != wanted.value => {
             let other = DiscoveryTag { key: wanted.key.clone(), value: value.clone() }.noted();
             if !is_ours(&other) || is_relied_on(&other) {
-                return Fate::Conflict { found: value.clone(), leaving: leavings(tags, &ours) };
+                return Fate::Conflict { found: value.clone() };
             }
         }
         _ => {}
@@ -69,20 +72,23 @@ pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
         change.create.insert(wanted.key.clone(), wanted.value.clone());
     }
     if said != Some(&noted) {
-        change.create.insert(mark.key().to_owned(), noted);
+        change.create.insert(mark.key().to_owned(), noted.clone());
     }
     let (leaving, left_over) = (note.map(replaced).unwrap_or_default(), former.map(replaced).unwrap_or_default());
     let with_former_note = |mut tags: Tags, note: &String| {
         tags.insert(former_key.clone(), note.clone());
         tags
     };
-    match note.filter(|_| !leaving.is_empty()) {
-        Some(note) if !is_there => {
+    change.is_shared = note.is_some_and(|note| *note != noted && is_shared(tags, note, &ours));
+    match note.filter(|_| !leaving.is_empty() || change.is_shared) {
+        Some(note) if !is_there || change.is_shared => {
             if let Some(former) = former.filter(|former| *former != note && !left_over.is_empty()) {
                 change.delete_first = with_former_note(left_over, former);
             }
             change.create = with_former_note(change.create, note);
-            change.delete_last = with_former_note(leaving, note);
+            if !change.is_shared {
+                change.delete_last = with_former_note(leaving, note);
+            }
         }
         // What is wanted stands already, so nothing is lost when the other goes first, under the note that it has.
         _ => {
@@ -96,11 +102,8 @@ pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
 /// What the marks of `ours` say from the moment on that they are about to go: those that stand for a tag which others
 /// rely on.
 pub(super) fn leaving_notes(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
-    let is_shared = |note: &str| {
-        let is_there = DiscoveryTag::from_note(note).is_some_and(|tag| tags.get(&tag.key) == Some(&tag.value));
-        is_there && DiscoveryTag::live(note) == note && is_relied_on(tags, note, ours)
-    };
-    let shared = marks(tags).filter(|(mark, note)| ours.contains(mark) && is_shared(note));
+    let shared = marks(tags)
+        .filter(|(mark, note)| ours.contains(mark) && DiscoveryTag::live(note) == *note && is_shared(tags, note, ours));
     shared.map(|(mark, note)| (mark.key().to_owned(), DiscoveryTag::leaving(note))).collect()
 }
 
@@ -125,6 +128,12 @@ fn unneeded(tags: &Tags, note: &str, ours: &BTreeSet<Mark>) -> Tags {
         .filter(|tag| !is_relied_on(tags, DiscoveryTag::live(note), ours) && tags.get(&tag.key) == Some(&tag.value))
         .map(|tag| Tags::from([(tag.key, tag.value)]))
         .unwrap_or_default()
+}
+
+/// Whether the tag of this note is there, and others rely on it too.
+fn is_shared(tags: &Tags, note: &str, ours: &BTreeSet<Mark>) -> bool {
+    let is_there = DiscoveryTag::from_note(note).is_some_and(|tag| tags.get(&tag.key) == Some(&tag.value));
+    is_there && is_relied_on(tags, note, ours)
 }
 
 /// Whether a mark of others stands for the tag of this note.

@@ -6,8 +6,8 @@
 use super::tagged::{self, Change, Fate};
 use super::{Aim, Plan, Refusal, Step, StepId};
 use crate::observed::Discovery;
-use crate::ownership::{Mark, Tags};
-use crate::spec::{Spec, TagConflict};
+use crate::ownership::{Generation, Mark, Owner, Tags};
+use crate::spec::{DiscoveryTag, Spec, TagConflict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// EC2's limit of tags on a resource; those of AWS itself (`aws:`) do not count
@@ -17,6 +17,9 @@ const TAGS_MAX: usize = 50;
 /// The resources that one CreateTags or DeleteTags call takes
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html>).
 const IDS_MAX: usize = 1000;
+
+/// What follows where the tag in the way is this resource's own, which goes with CloudFormation's clean-up.
+const OF_BEFORE: &str = ": the tag is this resource's own from before its replacement, which takes it away when this Update is complete; then change Revision";
 
 /// Subnets or security groups: what differs between them.
 #[derive(Clone, Copy)]
@@ -41,19 +44,32 @@ struct Tagging<'a> {
 /// Tags to write, grouped: the same tags on many resources are one call.
 #[derive(Default)]
 struct Calls {
-    create: BTreeMap<Tags, Vec<String>>,
     delete_first: BTreeMap<Tags, Vec<String>>,
+    create: BTreeMap<Tags, Vec<String>>,
     delete_last: BTreeMap<Tags, Vec<String>>,
+    /// With the tags of each: it is left, by the rules of one that goes.
+    leave: BTreeMap<String, Tags>,
+    is_shared: bool,
 }
 
-/// Plans the tags; gives the subnets and the security groups that carry them afterwards.
+/// What is planned of the tags.
+pub(super) struct Tagged {
+    /// The subnets that carry the tag afterwards.
+    pub(super) subnet_ids: BTreeSet<String>,
+    /// The security groups likewise.
+    pub(super) security_group_ids: BTreeSet<String>,
+    /// Whether a tag is given up that others rely on: then another look tells whether it goes.
+    pub(super) is_shared: bool,
+}
+
+/// Plans the tags.
 pub(super) fn converge(
     aim: Aim<'_>,
     discovery: &Discovery,
     plan: &mut Plan,
     refusals: &mut Vec<Refusal>,
     warnings: &mut Vec<String>,
-) -> (BTreeSet<String>, BTreeSet<String>) {
+) -> Tagged {
     let subnets = Family {
         what: "subnets",
         property: "SubnetIds",
@@ -73,9 +89,10 @@ pub(super) fn converge(
     let mut tagging = Tagging { aim, mark: aim.generation.mark(), calls: Calls::default(), refusals, warnings };
     let subnet_ids = tagging.family(subnets);
     let security_group_ids = tagging.family(security_groups);
+    let is_shared = tagging.calls.is_shared;
     tagging.calls.into_steps(aim, plan);
     warnings.extend(two_cluster_groups(aim.spec, &security_group_ids, &discovery.security_groups));
-    (subnet_ids, security_group_ids)
+    Tagged { subnet_ids, security_group_ids, is_shared }
 }
 
 /// Plans that these marks go, and the discovery tags with the last marks that stand for them.
@@ -140,8 +157,7 @@ impl Tagging<'_> {
                     carrying.insert(id.clone());
                 }
             } else if marked {
-                let leaving = tagged::leavings(tags, &[self.mark.clone()].into());
-                self.calls.add(id, Change { delete_last: leaving, ..Change::default() });
+                self.calls.leave(id, tags);
             }
         }
         if wanted.is_empty() && carrying.is_empty() {
@@ -187,7 +203,11 @@ impl Tagging<'_> {
                 self.calls.add(id, change);
                 true
             }
-            Fate::Conflict { found, leaving } => {
+            Fate::Used => {
+                self.calls.leave(id, tags);
+                true
+            }
+            Fate::Conflict { found } => {
                 match self.aim.spec.tag_conflict {
                     TagConflict::Fail => self.refusals.push(Refusal::TagConflict {
                         id: id.to_owned(),
@@ -198,21 +218,33 @@ impl Tagging<'_> {
                     }),
                     TagConflict::Skip => {
                         self.warnings.push(format!(
-                            "{id} keeps its tag `{}` = `{found}` and is left out (TagConflict: Skip)",
-                            tag.key
+                            "{id} keeps its tag `{}` = `{found}` and is left out (TagConflict: Skip){}",
+                            tag.key,
+                            if self.is_of_before(tags, &tag.key, &found) { OF_BEFORE } else { "" }
                         ));
-                        self.calls.add(id, Change { delete_last: leaving, ..Change::default() });
+                        self.calls.leave(id, tags);
                     }
                 }
                 false
             }
         }
     }
+
+    /// Whether the tag is noted by the generation that this one takes the place of.
+    fn is_of_before(&self, tags: &Tags, key: &str, value: &str) -> bool {
+        let note = DiscoveryTag { key: key.to_owned(), value: value.to_owned() }.noted();
+        let former = self.aim.old.map(|old| {
+            let Owner { stack_id, logical_resource_id } = self.aim.owner;
+            Generation::of(stack_id, logical_resource_id, &old.identity()).mark()
+        });
+        former.is_some_and(|mark| mark != self.mark && tags.get(mark.key()) == Some(&note))
+    }
 }
 
 impl Calls {
     fn add(&mut self, id: &str, change: Change) {
-        let Change { delete_first, create, delete_last } = change;
+        let Change { delete_first, create, delete_last, is_shared } = change;
+        self.is_shared |= is_shared;
         for (calls, tags) in
             [(&mut self.delete_first, delete_first), (&mut self.create, create), (&mut self.delete_last, delete_last)]
         {
@@ -220,6 +252,10 @@ impl Calls {
                 calls.entry(tags).or_default().push(id.to_owned());
             }
         }
+    }
+
+    fn leave(&mut self, id: &str, tags: &Tags) {
+        self.leave.insert(id.to_owned(), tags.clone());
     }
 
     fn into_steps(self, aim: Aim<'_>, plan: &mut Plan) {
@@ -238,6 +274,7 @@ impl Calls {
             }
         }
         delete_steps(self.delete_last, plan, &confirmed);
+        release(self.leave.iter(), &[aim.generation.mark()].into(), plan, &confirmed);
     }
 }
 

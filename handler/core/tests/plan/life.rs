@@ -86,7 +86,7 @@ impl Resource {
         match self.plan(world, spec, old) {
             Err(refused) if refused.0.is_empty() => Err(fault("a refusal says nothing", world)),
             Err(_) => Ok(None),
-            Ok(converged) => self.converged(&converged.plan, world, spec, old, run).map(Some),
+            Ok(converged) => self.converged(&converged, world, spec, old, run).map(Some),
         }
     }
 
@@ -99,23 +99,29 @@ impl Resource {
         run: Run<'_>,
     ) -> Result<World, TestCaseError> {
         let converged = self.plan(world, spec, old).map_err(|refused| fault(&format!("refused: {refused}"), world))?;
-        self.converged(&converged.plan, world, spec, old, run)
+        self.converged(&converged, world, spec, old, run)
     }
 
-    /// Carries out, and looks whether a second run would do anything.
+    /// Carries out, looks again where others rely on the same, and whether a second run would do anything.
     fn converged(
         &self,
-        plan: &Plan,
+        converged: &Converged,
         world: &World,
         spec: &Spec,
         old: Option<&Spec>,
         run: Run<'_>,
     ) -> Result<World, TestCaseError> {
-        let after = self.carried_out(plan, world, spec, run)?;
+        let mut after = self.carried_out(&converged.plan, world, spec, run)?;
         if run.cut.is_none() {
-            let again = self
-                .plan(&after, spec, old)
-                .map_err(|refused| fault(&format!("what was made is refused: {refused}"), &after))?;
+            let look = |after: &World| {
+                self.plan(after, spec, old)
+                    .map_err(|refused| fault(&format!("what was made is refused: {refused}"), after))
+            };
+            if converged.is_shared {
+                after = self.carried_out(&look(&after)?.plan, &after, spec, run)?;
+            }
+            sound(&after).map_err(|why| fault(&why, &after))?;
+            let again = look(&after)?;
             nothing_left(&again.plan, &after)?;
         }
         Ok(after)
@@ -128,6 +134,7 @@ impl Resource {
             .map_err(|refused| fault(&format!("the release is refused: {refused}"), world))?;
         let after = self.carried_out(&released.plan, world, spec, run)?;
         if run.cut.is_none() {
+            sound(&after).map_err(|why| fault(&why, &after))?;
             let again = self
                 .plan_release_again(&after, spec)
                 .map_err(|refused| fault(&format!("a second release is refused: {refused}"), &after))?;
@@ -164,9 +171,6 @@ impl Resource {
                 always(&world).map_err(|why| fault(&format!("after `{step}`: {why}"), &before))?;
             }
             done.insert(id);
-        }
-        if waiting.is_empty() {
-            sound(&world).map_err(|why| fault(&why, &world))?;
         }
         Ok(world)
     }

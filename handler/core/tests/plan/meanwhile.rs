@@ -35,7 +35,11 @@ impl Deed {
         match self {
             Self::TagResources => {
                 for id in SUBNETS.iter().chain(&SECURITY_GROUPS) {
-                    world.resources.entry((*id).to_owned()).or_default().insert("cost".to_owned(), "1".to_owned());
+                    let tags = world.resources.entry((*id).to_owned()).or_default();
+                    // One that is nearly full takes none from others either, with ours or without.
+                    if !tags.contains_key("filler-0") {
+                        tags.insert("cost".to_owned(), "1".to_owned());
+                    }
                 }
             }
             Self::MakeRole => {

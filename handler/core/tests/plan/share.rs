@@ -3,10 +3,11 @@
 use crate::life::{Resource, Run, fault, same};
 use crate::model::World;
 use crate::properties::{OTHER_STACK, STACK, of_one_stack, of_two_stacks, spec};
-use crate::worlds::worlds;
+use crate::worlds::{SUBNETS, worlds};
 use crate::{orders, prove};
+use karpenter_prereqs_core::event::RawProperties;
 use karpenter_prereqs_core::ownership::OWNER_KEY;
-use karpenter_prereqs_core::plan::{Step, Verb};
+use karpenter_prereqs_core::plan::{Plan, Step, Verb};
 use karpenter_prereqs_core::spec::Spec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -58,12 +59,79 @@ fn of_two_stacks_both_go_at_once_and_the_last_takes_the_tags() {
     });
 }
 
-/// The steps on tags of a release, in the order of the plan.
+/// Both give up what they share at once, each planned while the other relied on it: another key, fewer subnets. When
+/// both have looked again, nothing is left that nobody noted.
+#[test]
+fn of_two_stacks_both_change_at_once_and_leave_no_tag_behind() {
+    let subnet_ids = || prop_oneof![Just(None), (1..SUBNETS.len()).prop_map(Some)];
+    let changes = (any::<[bool; 2]>(), [subnet_ids(), subnet_ids()]);
+    prove(&(of_two_stacks(), changes, worlds(), orders()), 10, |((one, two), (keys, subnets), world, order)| {
+        // Each would find room where both together have none.
+        if world.resources.values().any(|tags| tags.contains_key("filler-0")) {
+            return Ok(false);
+        }
+        let (here, there) = (Resource::of(STACK, "Prereqs"), Resource::of(OTHER_STACK, "Prereqs"));
+        let wanted = |raw: &RawProperties, at: usize| {
+            let mut raw = raw.clone();
+            if keys[at] {
+                raw.insert("DiscoveryTagKey".to_owned(), "team/another".into());
+            }
+            if let Some(count) = subnets[at] {
+                raw.insert("SubnetIds".to_owned(), SUBNETS[..count].into());
+            }
+            spec(&raw)
+        };
+        let (one_after, two_after) = (wanted(&one, 0), wanted(&two, 1));
+        let (one, two, run) = (spec(&one), spec(&two), Run::whole(&order));
+        let Some(first) = here.try_converge(&world, &one, None, run)? else { return Ok(false) };
+        let Some(mut both) = there.try_converge(&first, &two, None, run)? else { return Ok(false) };
+        let update = |resource: &Resource, world: &World, new: &Spec, old: &Spec| {
+            resource.plan(world, new, Some(old)).map(|converged| tag_steps(&converged.plan))
+        };
+        let (Ok(mut ours), Ok(mut theirs)) =
+            (update(&here, &both, &one_after, &one), update(&there, &both, &two_after, &two))
+        else {
+            return Ok(false);
+        };
+        for turn in order.iter().cycle() {
+            let next = if turn % 2 == 0 { &mut ours } else { &mut theirs };
+            let Some(step) = next.pop_front().or_else(|| ours.pop_front()).or_else(|| theirs.pop_front()) else {
+                break;
+            };
+            both.carry_out(&step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
+        }
+        for (resource, new, old) in [(&here, &one_after, &one), (&there, &two_after, &two)] {
+            // Two that wanted another value under one key: one has lost.
+            let Ok(again) = update(resource, &both, new, old) else { return Ok(false) };
+            for step in again {
+                both.carry_out(&step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
+            }
+        }
+        for (resource, new) in [(&here, &one_after), (&there, &two_after)] {
+            for step in on_tags(resource, &both, new)? {
+                both.carry_out(&step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
+            }
+        }
+        let same = both.resources == world.resources;
+        if same { Ok(true) } else { Err(fault(&format!("not as before, which was {:?}", world.resources), &both)) }
+    });
+}
+
+/// The steps on tags of a release.
 fn on_tags(resource: &Resource, world: &World, spec: &Spec) -> Result<VecDeque<Step>, TestCaseError> {
     let released = resource.plan_release(world, spec).map_err(|refused| fault(&refused.to_string(), world))?;
-    let is_on_tags =
-        |step: &&Step| matches!(step, Step::DeleteTags { .. } | Step::MarkLeaving { .. } | Step::LeaveTags { .. });
-    Ok(released.plan.steps().map(|(_, step, _)| step).filter(is_on_tags).cloned().collect())
+    Ok(tag_steps(&released.plan))
+}
+
+/// The steps on tags, in the order of the plan.
+fn tag_steps(plan: &Plan) -> VecDeque<Step> {
+    let is_on_tags = |step: &&Step| {
+        matches!(
+            step,
+            Step::CreateTags { .. } | Step::DeleteTags { .. } | Step::MarkLeaving { .. } | Step::LeaveTags { .. }
+        )
+    };
+    plan.steps().map(|(_, step, _)| step).filter(is_on_tags).cloned().collect()
 }
 
 /// Roles and profile too are shared within a stack; their owner tag goes on naming who made them.
