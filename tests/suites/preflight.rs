@@ -36,6 +36,7 @@ async fn refused(scenario: &mut Scenario, event: &Event, words: &[&str]) -> Stri
     let delivered = scenario.send(event).await.unwrap();
     let reason = delivered.failed().to_owned();
     delivered.wrote_nothing();
+    assert!(reason.starts_with("nothing was changed: "), "{reason}");
     for word in words {
         assert!(reason.contains(word), "`{word}` is not in: {reason}");
     }

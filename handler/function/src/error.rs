@@ -13,7 +13,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Event(karpenter_prereqs_core::event::EventError),
     /// The properties are wrong.
-    #[error("nothing was changed: {}", joined(.0))]
+    #[error("{}", joined(.0))]
     Properties(Vec<PropertyError>),
     /// Something stands in the way of the plan.
     #[error(transparent)]
@@ -45,16 +45,20 @@ pub(crate) enum Error {
         /// What CloudFormation shows.
         why: String,
     },
+    /// CloudFormation has had its answer long ago, and it was not begun.
+    #[error("{why}")]
+    Answered {
+        /// What CloudFormation shows.
+        why: String,
+    },
     /// CloudFormation no longer wants it, and it was not begun.
-    #[error("nothing was changed: {why}")]
+    #[error("{why}")]
     Withdrawn {
         /// What CloudFormation shows.
         why: String,
     },
     /// The event is older than CloudFormation's patience.
-    #[error(
-        "nothing was changed: the event is {age} s old, and CloudFormation gave up on it after {patience} s (ServiceTimeout)"
-    )]
+    #[error("the event is {age} s old, and CloudFormation gave up on it after {patience} s (ServiceTimeout)")]
     Stale {
         /// Seconds since the event was issued.
         age: i64,

@@ -71,7 +71,7 @@ pub async fn handle(event: LambdaEvent<Value>, function: &Function) -> Result<()
     }
     let budget = Budget::new(event.context.deadline(), &envelope);
     let (id, outcome) = match broken {
-        Some(error) => (fallback_id(&envelope), Outcome::Failed(Error::Event(error).reason())),
+        Some(error) => (fallback_id(&envelope), untouched(&Error::Event(error))),
         None => serve(function, &envelope, payload, budget).await,
     };
     let failed = match &outcome {
@@ -90,7 +90,7 @@ pub async fn handle(event: LambdaEvent<Value>, function: &Function) -> Result<()
 async fn serve(function: &Function, envelope: &Envelope, payload: Value, budget: Budget) -> (String, Outcome) {
     let request = match Request::read(payload) {
         Ok(request) => request,
-        Err(error) => return (fallback_id(envelope), Outcome::Failed(Error::Event(error).reason())),
+        Err(error) => return (fallback_id(envelope), untouched(&Error::Event(error))),
     };
     tracing::info!(
         operation = request.operation.name(),
@@ -111,7 +111,8 @@ async fn serve(function: &Function, envelope: &Envelope, payload: Value, budget:
     // The inner guards leave time to take things back; this one is for what they cannot see.
     match guarded(&progress, budget.undo, run.serve(&request)).await {
         Ok((id, attributes)) => (id, Outcome::Success(attributes)),
-        Err(error) => (failed_id, Outcome::Failed(error.reason())),
+        Err(error) if progress.has_begun() => (failed_id, Outcome::Failed(error.reason())),
+        Err(error) => (failed_id, untouched(&error)),
     }
 }
 
@@ -157,6 +158,11 @@ impl Run<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// What failed before the first write.
+fn untouched(error: &Error) -> Outcome {
+    Outcome::Failed(format!("nothing was changed: {}", error.reason()))
 }
 
 fn fallback_id(envelope: &Envelope) -> String {

@@ -10,7 +10,6 @@ impl std::error::Error for Refused {}
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing was changed: ")?;
         for (index, refusal) in self.0.iter().enumerate() {
             if 0 < index {
                 f.write_str("; also: ")?;

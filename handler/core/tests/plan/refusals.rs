@@ -251,7 +251,6 @@ fn judged(refused: &Refused, expected: &str, cures: &[&str]) -> &'static str {
     let [refusal] = refused.0.as_slice() else { panic!("{expected} is not alone: {refused}") };
     assert_eq!(name(refusal), expected, "{refused}");
     let message = refused.to_string();
-    assert!(message.starts_with("nothing was changed: "), "{message}");
     for cure in cures {
         assert!(message.contains(cure), "`{cure}` is not in: {message}");
     }

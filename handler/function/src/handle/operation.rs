@@ -50,8 +50,12 @@ impl Run<'_> {
         // either made after that one looked is for this run to take back.
         if let Some(why) = why {
             let gone = self.release(&spec, &[generation.mark()].into()).await?;
-            let did = if gone { "what had been made was taken back" } else { "nothing was changed" };
-            return Err(Error::Overtaken { did, why });
+            let has_changed = gone || self.progress.has_begun();
+            return Err(if has_changed {
+                Error::Overtaken { did: "what had been made was taken back", why }
+            } else {
+                Error::Withdrawn { why }
+            });
         }
         Ok((generation.physical_resource_id().to_owned(), Some(made?.attributes)))
     }
@@ -243,7 +247,7 @@ impl Run<'_> {
     async fn still_wanted(&self, operation: &Operation) -> Result<(), Error> {
         match self.verdict(operation).await {
             Verdict::Wanted => Ok(()),
-            Verdict::Answered(why) => Err(Error::Overtaken { did: "nothing was changed", why }),
+            Verdict::Answered(why) => Err(Error::Answered { why }),
             Verdict::Withdrawn(why) => Err(Error::Withdrawn { why }),
         }
     }
