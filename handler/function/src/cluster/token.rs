@@ -1,0 +1,73 @@
+//! The token that lets us in.
+
+use super::ClusterError;
+use crate::aws::Clients;
+use aws_config::sts::AssumeRoleProvider;
+use aws_credential_types::{Credentials, provider::ProvideCredentials as _};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use karpenter_prereqs_core::spec::Spec;
+use std::time::{Duration, SystemTime};
+
+/// How long the presigned request in the token says that it lives. The cluster takes it for 15 minutes whatever it
+/// says, up to 900 (<https://github.com/kubernetes-sigs/aws-iam-authenticator>, `pkg/token`).
+const TOKEN_LIFE: Duration = Duration::from_mins(1);
+
+/// The credentials that the token is signed with: those of `KubernetesRoleArn`, or the function's own.
+///
+/// # Errors
+/// [`ClusterError::Credentials`] when they cannot be had.
+pub(super) async fn credentials(clients: &Clients, spec: &Spec) -> Result<Credentials, ClusterError> {
+    let role = spec.kubernetes_role_arn.clone();
+    let provided = match &role {
+        Some(arn) => {
+            let provider = AssumeRoleProvider::builder(arn)
+                .session_name("karpenter-prereqs")
+                .configure(&clients.config)
+                .build()
+                .await;
+            provider.provide_credentials().await
+        }
+        None => match clients.config.credentials_provider() {
+            Some(provider) => provider.provide_credentials().await,
+            None => Err(aws_credential_types::provider::error::CredentialsError::not_loaded(
+                "the function has no credentials",
+            )),
+        },
+    };
+    provided.map_err(|source| ClusterError::Credentials { role, source })
+}
+
+/// The token: a presigned GetCallerIdentity that names the cluster in a signed header.
+///
+/// The cluster's webhook sends the request on and believes the answer. It refuses any host but a real STS host of
+/// the partition, so the token is never signed for a custom endpoint; it refuses a path other than `/`, and any query
+/// parameter beyond the signature's own.
+///
+/// # Errors
+/// When the credentials cannot sign.
+pub(super) fn token(
+    credentials: &Credentials,
+    spec: &Spec,
+) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    let (region, suffix) = (spec.scope.region.as_str(), spec.scope.partition.dns_suffix());
+    let url = format!("https://sts.{region}.{suffix}/?Action=GetCallerIdentity&Version=2011-06-15");
+    let mut settings = SigningSettings::default();
+    settings.signature_location = SignatureLocation::QueryParams;
+    settings.expires_in = Some(TOKEN_LIFE);
+    let identity = credentials.clone().into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name("sts")
+        .time(SystemTime::now())
+        .settings(settings)
+        .build()?;
+    let headers = [("x-k8s-aws-id", spec.cluster_name.as_str())].into_iter();
+    let request = SignableRequest::new("GET", url.as_str(), headers, SignableBody::Bytes(&[]))?;
+    let (instructions, _) = sign(request, &parameters.into())?.into_parts();
+    let mut url = url::Url::parse(&url)?;
+    url.query_pairs_mut().extend_pairs(instructions.params());
+    Ok(format!("k8s-aws-v1.{}", URL_SAFE_NO_PAD.encode(url.as_str())))
+}
