@@ -47,8 +47,9 @@ pub(super) enum Op {
     Change { second: bool, to: [To; 2], way: Way },
     /// The stack is deleted.
     Delete { second: bool, way: Way },
-    /// An event is delivered once more, long after it was answered.
-    Late { which: Index, copies: usize, by_sns: bool },
+    /// An event is delivered once more, long after it was answered: any, or one of those that could do most harm, the
+    /// Deletes of what stands again.
+    Late { which: Index, harmful: bool, copies: usize, by_sns: bool },
     /// Somebody edits aws-auth.
     EditMap(MapEdit),
     /// Somebody tags a subnet, a group or a role, or takes such a tag away.
@@ -64,7 +65,7 @@ pub(super) enum To {
     Keep,
     /// This.
     Wanted(Wanted),
-    /// What some earlier template did.
+    /// What some earlier template did, another than the old one's if there is one.
     Back(Index),
     /// That there be none.
     Gone,
@@ -109,6 +110,8 @@ pub(super) enum Overlap {
     SideBySide,
     /// The event's process is killed, and the event delivered again when the rollback is over.
     Killed,
+    /// The event's process is killed, and the event never delivered again.
+    Lost,
 }
 
 /// All seeds' sequences.
@@ -140,12 +143,12 @@ fn planted() -> impl Strategy<Value = Planted> {
 fn op() -> impl Strategy<Value = Op> {
     let change = (any::<bool>(), [to(), to()], way()).prop_map(|(second, to, way)| Op::Change { second, to, way });
     let delete = (any::<bool>(), way()).prop_map(|(second, way)| Op::Delete { second, way });
-    let late = (any::<Index>(), 1..3_usize, prop::bool::weighted(0.2));
-    let late = late.prop_map(|(which, copies, by_sns)| Op::Late { which, copies, by_sns });
+    let late = (any::<Index>(), prop::bool::weighted(0.8), 1..3_usize, prop::bool::weighted(0.2));
+    let late = late.prop_map(|(which, harmful, copies, by_sns)| Op::Late { which, harmful, copies, by_sns });
     prop_oneof![
         12 => change,
         2 => delete,
-        4 => late,
+        5 => late,
         2 => select(MapEdit::ALL).prop_map(Op::EditMap),
         2 => (any::<Index>(), any::<bool>()).prop_map(|(place, off)| Op::Tag(TagEdit { place, off })),
         1 => Just(Op::Cluster),
@@ -156,7 +159,7 @@ fn to() -> impl Strategy<Value = To> {
     prop_oneof![
         2 => Just(To::Keep),
         6 => wanted().prop_map(To::Wanted),
-        3 => any::<Index>().prop_map(To::Back),
+        6 => any::<Index>().prop_map(To::Back),
         1 => Just(To::Gone),
     ]
 }
@@ -164,7 +167,7 @@ fn to() -> impl Strategy<Value = To> {
 fn way() -> impl Strategy<Value = Way> {
     let cut = || select(&[Cut::Before, Cut::After][..]);
     let script = prop::collection::vec(select(&SCRIPT[..]), 0..3);
-    let overlap = select(&[Overlap::After, Overlap::SideBySide, Overlap::Killed][..]);
+    let overlap = select(&[Overlap::After, Overlap::SideBySide, Overlap::Killed, Overlap::Lost][..]);
     let fault = select(&[Fault::Throttle, Fault::Error500, Fault::Reset, Fault::CutAfter][..]);
     prop_oneof![
         4 => Just(Way::Plain),

@@ -1,14 +1,15 @@
-//! What the stacks count on.
+//! What the stacks are asked, and count on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use local_cloud::cloudformation::{Delivered, Kind as RequestKind, Request, Stack};
+use local_cloud::cloudformation::{Delivered, Kind as RequestKind, Request, Stack, Template};
 use serde_json::Value;
 
 use super::{
     super::{
         judge::{Broken, Standing},
-        wanted::{Who, controller_role_name, node_role_name},
+        op::To,
+        wanted::{Wanted, Who, controller_role_name, node_role_name},
     },
     Run,
 };
@@ -108,6 +109,38 @@ impl Run<'_> {
         }
     }
 
+    /// The template that `to` makes of what stands; `None` where a stack cannot take one now.
+    pub(super) fn template(&mut self, at: usize, to: &[To; 2]) -> Option<Template> {
+        if self.is_stuck(at) {
+            return None;
+        }
+        let (may_share, is_together) =
+            (self.sequence.shares_names, self.sequence.shares_names && !self.sequence.two_stacks);
+        let current = self.slots[at].id.as_ref().map(|id| self.engine.stack(id, |stack| stack.template()));
+        let mut template = Template::new();
+        for (who, to) in self.slots[at].holders.iter().zip(to) {
+            let held = current.as_ref().and_then(|current| current.get(who.logical_id()).cloned());
+            let asked = self.slots[at].asked.get(who);
+            let earlier: Vec<_> = asked.into_iter().flatten().filter(|asked| Some(*asked) != held.as_ref()).collect();
+            let properties: Option<Value> = match to {
+                To::Keep => held,
+                To::Gone => None,
+                To::Back(_) if earlier.is_empty() => held,
+                To::Back(index) => Some(earlier[index.index(earlier.len())].clone()),
+                To::Wanted(wanted) => Some(wanted.properties(*who, may_share, is_together, &self.bench.cluster)),
+            };
+            if let Some(properties) = properties {
+                self.slots[at].asked.entry(*who).or_default().push(properties.clone());
+                template.insert(who.logical_id().to_owned(), properties);
+            }
+        }
+        if template.is_empty() {
+            let who = self.slots[at].holders[0];
+            template.insert(who.logical_id().to_owned(), Wanted::plain(who));
+        }
+        Some(template)
+    }
+
     /// What stands by the books of all stacks.
     pub(super) fn standing(&self) -> Vec<Standing> {
         let mut standing = Vec::new();
@@ -128,9 +161,26 @@ impl Run<'_> {
         standing
     }
 
+    /// Whether something stands that left out a subnet or group for the tag in its way, which may have gone since.
+    pub(super) fn has_left_out(&self) -> bool {
+        let left_out = |data: &BTreeMap<String, String>| data["Warnings"].contains("TagConflict: Skip");
+        self.standing().iter().any(|standing| left_out(&standing.data))
+    }
+
     /// The physical ids that stand.
     pub(super) fn standing_ids(&self) -> BTreeSet<String> {
         self.standing().into_iter().map(|standing| standing.physical_id).collect()
+    }
+
+    /// The Deletes of ids that stand again, by their place in the history.
+    pub(super) fn deletes_of_what_stands(&self) -> Vec<usize> {
+        let stands = self.standing_ids();
+        let of_these = |request: &Request| {
+            request.kind == RequestKind::Delete
+                && request.physical_resource_id.as_ref().is_some_and(|id| stands.contains(id))
+        };
+        let history = self.history.iter().enumerate();
+        history.filter(|(_, delivered)| of_these(&delivered.request)).map(|(at, _)| at).collect()
     }
 
     /// The roles of what stands, by their names in the world; the given one is nobody's but its team's.

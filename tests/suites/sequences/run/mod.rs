@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use local_cloud::{
     Error,
-    cloudformation::{Delivered, Delivery, Engine, Rollback, Stack, Template},
+    cloudformation::{Delivered, Delivery, Engine, Rollback, Stack},
     world::World,
 };
-use serde_json::Value;
 
 use self::books::Slot;
 use super::{
@@ -19,7 +18,7 @@ use super::{
     in_force::InForce,
     judge::{Broken, Kind, Scene},
     op::{Op, Sequence, To, Way},
-    wanted::{InShort, Wanted, Who},
+    wanted::{InShort, Who},
 };
 
 /// One sequence under way.
@@ -102,12 +101,14 @@ impl<'a> Run<'a> {
         match op {
             Op::Change { second, to, way } => self.change(usize::from(*second), to, way).await,
             Op::Delete { second, way } => self.delete(usize::from(*second), way).await,
-            Op::Late { which, copies, by_sns } => {
-                if self.history.is_empty() {
+            Op::Late { which, harmful, copies, by_sns } => {
+                let harmful = if *harmful { self.deletes_of_what_stands() } else { Vec::new() };
+                let some = if harmful.is_empty() { (0..self.history.len()).collect() } else { harmful };
+                if some.is_empty() {
                     return Ok(());
                 }
-                let at = which.index(self.history.len());
-                self.late(at, &Delivery { copies: *copies, by_sns: *by_sns, ..ways::delivery() }).await
+                let delivery = Delivery { copies: *copies, by_sns: *by_sns, ..ways::delivery() };
+                self.late(some[which.index(some.len())], &delivery).await
             }
             Op::EditMap(edit) if self.no_cluster.is_none() => {
                 self.story.push(format!("somebody edits aws-auth: {edit:?}"));
@@ -173,7 +174,7 @@ impl<'a> Run<'a> {
         let before = self.world.clone();
         let stood = self.standing_ids();
         // A rollback's Update puts right what was not, and that is no return to what was before.
-        let was_right = self.unsettled.is_empty() && self.without_entry.is_empty();
+        let was_right = self.unsettled.is_empty() && self.without_entry.is_empty() && !self.has_left_out();
         self.replaced.clear();
         self.carry_out(at, requests, way).await?;
         let status = self.status(at);
@@ -266,36 +267,6 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         Err(Broken { kind: Kind::Leak, text: format!("not clean when all stacks were deleted:\n{difference}") })
-    }
-
-    /// The template that `to` makes of what stands; `None` where a stack cannot take one now.
-    fn template(&mut self, at: usize, to: &[To; 2]) -> Option<Template> {
-        if self.is_stuck(at) {
-            return None;
-        }
-        let (may_share, is_together) =
-            (self.sequence.shares_names, self.sequence.shares_names && !self.sequence.two_stacks);
-        let current = self.slots[at].id.as_ref().map(|id| self.engine.stack(id, |stack| stack.template()));
-        let mut template = Template::new();
-        for (who, to) in self.slots[at].holders.iter().zip(to) {
-            let held = current.as_ref().and_then(|current| current.get(who.logical_id()).cloned());
-            let earlier = self.slots[at].asked.get(who).filter(|earlier| !earlier.is_empty());
-            let properties: Option<Value> = match to {
-                To::Keep => held,
-                To::Gone => None,
-                To::Back(index) => earlier.map(|earlier| earlier[index.index(earlier.len())].clone()).or(held),
-                To::Wanted(wanted) => Some(wanted.properties(*who, may_share, is_together, &self.bench.cluster)),
-            };
-            if let Some(properties) = properties {
-                self.slots[at].asked.entry(*who).or_default().push(properties.clone());
-                template.insert(who.logical_id().to_owned(), properties);
-            }
-        }
-        if template.is_empty() {
-            let who = self.slots[at].holders[0];
-            template.insert(who.logical_id().to_owned(), Wanted::plain(who));
-        }
-        Some(template)
     }
 }
 

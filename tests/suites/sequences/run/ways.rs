@@ -62,7 +62,11 @@ impl<'a> Run<'a> {
                     None => self.settle(backs).await,
                 }
             }
-            Way::Cancelled { nth, cut, overlap: Overlap::Killed } => self.killed(at, requests, *nth, *cut).await,
+            Way::Cancelled { nth, cut, overlap: overlap @ (Overlap::Killed | Overlap::Lost) } => {
+                // Without an Update back, nobody would tell the function of a generation that it never answered for.
+                let is_lost = *overlap == Overlap::Lost && !self.sequence.delete_new;
+                self.killed(at, requests, *nth, *cut, is_lost).await
+            }
             Way::Cancelled { nth, cut, overlap } => self.cancelled(at, requests, *nth, *cut, *overlap).await,
             Way::Straggler { nth, cut } => self.straggled(requests, *nth, *cut).await,
         }
@@ -110,8 +114,16 @@ impl<'a> Run<'a> {
         self.drain(&mut under_way).await
     }
 
-    /// A process is killed in the middle, the operation cancelled, and the event delivered again when that is over.
-    async fn killed(&mut self, at: usize, requests: Vec<Request>, nth: usize, cut: Cut) -> Result<(), Broken> {
+    /// A process is killed in the middle, the operation cancelled, and the event delivered again when that is over, if
+    /// it is not lost.
+    async fn killed(
+        &mut self,
+        at: usize,
+        requests: Vec<Request>,
+        nth: usize,
+        cut: Cut,
+        is_lost: bool,
+    ) -> Result<(), Broken> {
         let Some(last) = self.all_but_one(requests).await? else { return Ok(()) };
         let Some((held, dies)) = self.held_up(last.clone(), nth, cut).await? else { return Ok(()) };
         drop(dies);
@@ -120,6 +132,9 @@ impl<'a> Run<'a> {
         self.story.push("  its process is killed".to_owned());
         let backs = self.cancel(at);
         self.settle(backs).await?;
+        if is_lost {
+            return Ok(());
+        }
         self.story.push(format!("  {}, and the event comes again", self.status(at)));
         self.settle(vec![last]).await
     }
