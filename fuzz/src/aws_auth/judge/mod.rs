@@ -45,7 +45,12 @@ pub(super) fn list(text: &str) -> Result<Vec<Value>, NoList> {
         value.apply_merge()?;
         Ok(value)
     });
-    match value {
+    // A tag of a list or a mapping says nothing to Go's parser.
+    let untagged = value.map(|value| match value {
+        Value::Tagged(tagged) if tagged.value.is_sequence() => tagged.value,
+        value => value,
+    });
+    match untagged {
         Ok(Value::Null) => Ok(Vec::new()),
         Ok(Value::Sequence(list)) => Ok(list),
         Ok(_) => Err(NoList::Other),
@@ -79,9 +84,7 @@ enum Relation {
 }
 
 fn relation(value: &Value) -> Relation {
-    let Value::Mapping(fields) = value else {
-        return Relation::Other;
-    };
+    let Some(fields) = value.as_mapping() else { return Relation::Other };
     let named = |name: &'static str| {
         fields.iter().filter(move |(key, _)| key.as_str().is_some_and(|key| same(key, name))).map(|(_, value)| value)
     };
