@@ -14,8 +14,10 @@
 //! that tests run side by side. Whatever it starts ends with it, or with the test process, however
 //! that ends. Code map: [`cloud`] puts the parts together, [`cluster`] makes an EKS cluster with its
 //! control plane and node groups, [`node`] is a machine that joins it, [`stack`] drives
-//! `MiniStack`'s CloudFormation, [`deployment`] the stack that users deploy; [`cloudformation`] is our own, strict one, and [`sweep`] fails each call of its operations; below them are [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each
-//! one program or server; [`process`], [`pki`], [`folder`] and [`tools`] serve those.
+//! `MiniStack`'s CloudFormation, [`deployment`] the stack that users deploy; [`cloudformation`] is
+//! our own, strict one, and [`sweep`] fails each call of its operations; below them are
+//! [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each one program or server;
+//! [`process`], [`pki`], [`folder`] and [`tools`] serve those.
 //!
 //! Nothing here uses the function's code: what it does is judged by other code than its own.
 
