@@ -49,7 +49,9 @@ impl Shown {
             }
             self.stack_status_since = at;
         }
-        if !is_against_update(status) {
+        // A deletion that follows a rollback says of itself when it began.
+        let is_of_the_same = is_deletion(status) == self.stack_status.as_deref().is_some_and(is_deletion);
+        if !is_against_update(status) || !is_of_the_same {
             return false;
         }
         self.undone_since = at;
@@ -60,8 +62,8 @@ impl Shown {
     pub fn needs_since(&self, operation: &Operation) -> bool {
         let stack = self.stack_status.as_deref().unwrap_or_default();
         match operation {
-            Operation::Create => is_at_rest(stack),
-            Operation::Update { .. } => is_against_update(stack) || is_at_rest(stack),
+            Operation::Create => has_ended(stack),
+            Operation::Update { .. } => is_against_update(stack) || has_ended(stack),
             Operation::Delete { .. } => false,
         }
     }
@@ -88,7 +90,7 @@ pub fn verdict(operation: &Operation, shown: &Shown, issued_at: Option<i64>) -> 
         (Operation::Create, _) if stack.starts_with("ROLLBACK_") || stack.starts_with("DELETE_") => {
             Verdict::Withdrawn(format!("CloudFormation shows the stack as {stack}"))
         }
-        (Operation::Create | Operation::Update { .. }, Some(later)) if is_at_rest(stack) => Verdict::Answered(format!(
+        (Operation::Create | Operation::Update { .. }, Some(later)) if has_ended(stack) => Verdict::Answered(format!(
             "CloudFormation shows the stack as {stack}, {later} s after this event was sent: a late duplicate"
         )),
         (Operation::Delete { physical_resource_id }, _)
@@ -105,7 +107,16 @@ pub fn verdict(operation: &Operation, shown: &Shown, issued_at: Option<i64>) -> 
 }
 
 fn is_against_update(stack: &str) -> bool {
-    stack.starts_with("UPDATE_ROLLBACK_") || stack.starts_with("DELETE_")
+    stack.starts_with("UPDATE_ROLLBACK_") || is_deletion(stack)
+}
+
+fn is_deletion(stack: &str) -> bool {
+    stack.starts_with("DELETE_")
+}
+
+/// A status in which nothing is under way.
+fn has_ended(stack: &str) -> bool {
+    is_at_rest(stack) || stack.ends_with("_FAILED")
 }
 
 /// A status that ends an operation and leaves something standing.
@@ -215,9 +226,20 @@ mod tests {
     }
 
     #[test]
+    fn a_rollbacks_own_update_is_withdrawn_by_the_deletion_that_followed() {
+        let mut shown = shown("DELETE_COMPLETE", "DELETE_COMPLETE");
+        for (status, at) in [("DELETE_COMPLETE", 1300), ("DELETE_FAILED", 1250), ("DELETE_IN_PROGRESS", 1200)] {
+            assert!(shown.learn(status, Some(at)), "{status}");
+        }
+        assert!(!shown.learn("UPDATE_ROLLBACK_COMPLETE", Some(1100)));
+        assert_eq!(shown.undone_since, Some(1200));
+        assert!(matches!(verdict(&update(), &shown, Some(1001)), Verdict::Withdrawn(_)));
+    }
+
+    #[test]
     fn what_the_stack_has_rested_since_is_answered_already() {
         for operation in [Operation::Create, update()] {
-            for stack in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"] {
+            for stack in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_FAILED"] {
                 let at = |since| Shown { stack_status_since: since, ..shown("UPDATE_COMPLETE", stack) };
                 assert!(at(None).needs_since(&operation));
                 assert!(matches!(verdict(&operation, &at(Some(1006)), Some(1000)), Verdict::Answered(_)));

@@ -108,6 +108,34 @@ async fn a_rollbacks_update_that_its_duplicate_overtakes_puts_nothing_forward_ag
     stage.ends_clean().await;
 }
 
+/// A rollback's own Update comes once more when the stack was deleted: not the rollback, which it is of, but the
+/// deletion speaks against it. So with the events of a resource that the template no longer has, which CloudFormation
+/// does not show at all: its stack rests.
+#[tokio::test]
+async fn late_duplicates_of_what_was_undone_change_nothing() {
+    let stage = Stage::new().await;
+    stage.created(&properties()).await;
+    let mut with_another = template(&properties());
+    with_another.insert("Another".to_owned(), replacing());
+    let made = one(stage.run(|stack| stack.update(&with_another)).await);
+    assert_eq!((stage.status(), made.request.kind), ("UPDATE_COMPLETE", Kind::Create));
+    stage.run(|stack| stack.update(&template(&properties()))).await;
+    stage.run(|stack| stack.update(&template(&in_place()))).await;
+    late(&stage, std::slice::from_ref(&made)).await;
+
+    let update = one(stage.begin(|stack| stack.update(&template(&properties()))));
+    stage.begin(|stack| {
+        stack.native_begins();
+        Vec::new()
+    });
+    stage.run(|_| vec![update]).await;
+    let back = one(stage.run(Stack::cancel).await);
+    assert_eq!((stage.status(), back.request.kind), ("UPDATE_ROLLBACK_COMPLETE", Kind::Update));
+    stage.run(Stack::delete).await;
+    late(&stage, &[made, back]).await;
+    stage.ends_clean().await;
+}
+
 /// Delivers all of them once more: nothing changes.
 async fn late(stage: &Stage, ended: &[Delivered]) {
     let before = stage.world().await;

@@ -1,17 +1,19 @@
 //! AWS CloudFormation: what it shows of our own resource and stack.
 
 use crate::error::AwsError;
+use aws_sdk_cloudformation::operation::describe_stack_resource::DescribeStackResourceOutput;
 use aws_sdk_cloudformation::{Client, types::ResourceStatus};
 use aws_smithy_types::DateTime;
 use karpenter_prereqs_core::event::{Envelope, Operation};
 use karpenter_prereqs_core::overtaken::Shown;
 
-/// What CloudFormation shows of the resource and its stack, as far as the verdict on the operation depends on it.
+/// What CloudFormation shows of the resource and its stack, as far as the verdict on the operation depends on it. A
+/// resource that it does not show, as one that the template no longer has, is absent: the stack has its say alone.
 ///
 /// # Errors
-/// Any refusal: the caller then goes by the event's date alone.
+/// Any refusal to show the stack: the caller then goes by the event's date alone.
 pub(crate) async fn shown(client: &Client, envelope: &Envelope, operation: &Operation) -> Result<Shown, AwsError> {
-    let (resource, stack) = futures::try_join!(
+    let (resource, stack) = futures::join!(
         async {
             let call = client
                 .describe_stack_resource()
@@ -23,8 +25,12 @@ pub(crate) async fn shown(client: &Client, envelope: &Envelope, operation: &Oper
             let call = client.describe_stacks().stack_name(&envelope.stack_id);
             call.send().await.map_err(|error| AwsError::new("describe the stack", &error))
         }
-    )?;
-    let detail = resource.stack_resource_detail();
+    );
+    let stack = stack?;
+    let resource = resource.inspect_err(|unknown| {
+        tracing::warn!(error = %unknown, "CloudFormation does not show the resource: its stack's status decides");
+    });
+    let detail = resource.as_ref().ok().and_then(DescribeStackResourceOutput::stack_resource_detail);
     let mut shown = Shown {
         resource_status: detail.and_then(|detail| detail.resource_status()).map(|status| status.as_str().to_owned()),
         physical_resource_id: detail.and_then(|detail| detail.physical_resource_id()).map(str::to_owned),
