@@ -22,6 +22,9 @@ const TAG_VALUE_MAX: usize = 256;
 /// The hexadecimal digits of a mark.
 const MARK_DIGITS: usize = 16;
 
+/// What follows a mark in its [`Mark::former_key`].
+const FORMER: &str = ".was";
+
 /// The rule by which [`Generation::of`] makes an id; every id carries it, so that a later rule can tell.
 const RULE: &str = "v1";
 
@@ -100,7 +103,12 @@ impl Mark {
     /// The key under which the discovery tag of before stays noted while another takes its place, so that a run
     /// that is cut off between the two leaves nothing that nobody owns.
     pub fn former_key(&self) -> String {
-        format!("{}.was", self.0)
+        format!("{}{FORMER}", self.0)
+    }
+
+    /// Whether a key is some mark's [`Mark::former_key`].
+    pub fn is_former_key(key: &str) -> bool {
+        key.strip_suffix(FORMER).is_some_and(|key| Self::from_key(key).is_some())
     }
 
     /// The mark that a key is, if it is one: of whichever generation, stack or account.

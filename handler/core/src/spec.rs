@@ -89,7 +89,7 @@ pub enum TagConflict {
 }
 
 /// The tag by which Karpenter finds subnets and security groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DiscoveryTag {
     /// Its key.
     pub key: String,

@@ -2,6 +2,7 @@
 
 use local_cloud::{
     cloudformation::{Delivery, Kind, Rollback, Stack, Template},
+    gateway::{Effect, Hold, When},
     scenario::CLUSTER,
 };
 use serde_json::{Value, json};
@@ -49,6 +50,39 @@ async fn an_update_whose_sibling_fails_goes_back_in_both_ways() {
         }
         stage.ends_clean().await;
     }
+}
+
+/// Two want another value of one tag at the same moment, and each has seen none: the one that wrote last has written
+/// over the other, which CloudFormation was told has succeeded. It gives the tag back, and fails.
+#[tokio::test]
+async fn of_two_that_take_a_discovery_tag_at_once_the_last_gives_it_back() {
+    let stage = Stage::new().await;
+    let mut rival = sibling();
+    rival["DiscoveryTagValue"] = json!("rival");
+    let requests = stage.begin(|stack| stack.create(&with_a_sibling(&properties(), &rival)));
+    let (ours, theirs): (Vec<_>, Vec<_>) =
+        requests.into_iter().partition(|request| request.logical_resource_id() == super::PREREQS);
+    let door = Hold::new();
+    let rules = stage.scenario.cloud.gateway().rules();
+    let rule = rules.add(When::call("ec2", "CreateTags"), Effect::HoldBefore(door.clone()));
+    let delivery = Delivery::default();
+    let mut held = Box::pin(stage.engine.deliver(one(theirs), &delivery));
+    tokio::select! {
+        _ = &mut held => panic!("it tags"),
+        () = door.reached() => rule.remove(),
+    }
+    assert!(one(stage.engine.settle(ours).await.unwrap()).succeeded());
+    door.release();
+    let lost = held.await.unwrap();
+    super::sound(&lost);
+    assert!(lost.reason().contains("got another value of the tag"), "{}", lost.reason());
+    let world = stage.world().await;
+    for id in &stage.scenario.cluster.subnet_ids {
+        assert_eq!(world.json(id)["karpenter.sh/discovery"], "demo", "{id}");
+    }
+    stage.engine.settle(lost.next).await.unwrap().iter().for_each(super::sound);
+    assert_eq!(stage.status(), "ROLLBACK_COMPLETE");
+    stage.ends_clean().await;
 }
 
 /// A replacement fails halfway: CloudFormation never deletes its new id, and nothing of it is left, even before the

@@ -18,6 +18,7 @@ mod tags;
 pub use refusal::{Refusal, Refused};
 pub use release::{Leaving, Released, release};
 pub use step::{Plan, RoleKind, Step, StepId, Verb};
+pub use tagged::{is_given_up, is_nobodys, rival};
 pub use tags::leavings;
 
 use crate::observed::{Cluster, Observed};
@@ -76,8 +77,8 @@ pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused>
     let tags = tags::converge(aim, &observed.discovery, &mut plan, &mut refusals, &mut warnings);
     let node_access = access::converge(aim, observed, roles, &mut plan, &mut refusals);
     if refusals.is_empty() {
-        let Tagged { subnet_ids, security_group_ids, is_shared } = tags;
-        let is_shared = is_shared || iam::writes_what_is_shared(aim, observed, &plan);
+        let Tagged { subnet_ids, security_group_ids, gives_up } = tags;
+        let is_shared = gives_up || iam::writes_what_is_shared(aim, observed, &plan);
         Ok(Converged { plan, is_shared, subnet_ids, security_group_ids, node_access, warnings })
     } else {
         Err(Refused(refusals))

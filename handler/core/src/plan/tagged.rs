@@ -29,9 +29,9 @@ pub(super) struct Change {
     pub(super) create: Tags,
     /// To be deleted once the others are there.
     pub(super) delete_last: Tags,
-    /// Whether others rely on the tag that is given up. They may give it up too, at this moment, each seeing the
-    /// other: whoever looks again sees who has.
-    pub(super) is_shared: bool,
+    /// Whether a tag is given up for another. Until another look it stays, under a note that says so: somebody may
+    /// come to rely on it at this very moment, or give it up too, each seeing the other.
+    pub(super) gives_up: bool,
 }
 
 /// What is to become of a resource with these tags, for the generation of `mark`.
@@ -44,12 +44,17 @@ pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
     let (note, former) = (note.as_ref(), tags.get(&former_key));
     let is_ours = |tag: &String| note == Some(tag) || former == Some(tag);
     let is_relied_on = |tag: &String| is_relied_on(tags, tag, &ours);
-    // Somebody else who is about to go may take it away any moment.
-    let is_left = |tag: &str| marks(tags).any(|(other, said)| other != *mark && said == DiscoveryTag::leaving(tag));
+    let is_given_up = is_given_up(tags, wanted, mark);
     let value = tags.get(&wanted.key);
+    // Somebody counts on another value, though a person took it away.
+    if value.is_none()
+        && let Some(rival) = rival(tags, wanted, mark)
+    {
+        return Fate::Conflict { found: rival.value };
+    }
     match value {
         // Nobody's mark beside it.
-        Some(value) if *value == wanted.value && !is_ours(&noted) && !is_relied_on(&noted) && !is_left(&noted) => {
+        Some(value) if *value == wanted.value && !is_ours(&noted) && !is_relied_on(&noted) && !is_given_up => {
             return Fate::Used;
         }
         Some(value) if *value != wanted.value => {
@@ -60,51 +65,49 @@ pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
         }
         _ => {}
     }
-    // Under the wanted key stands what is wanted, or what it takes the place of by itself.
-    let replaced = |note: &String| {
-        let mut tag = unneeded(tags, note, &ours);
-        tag.remove(&wanted.key);
-        tag
-    };
     let mut change = Change::default();
-    let is_there = value == Some(&wanted.value);
-    if !is_there || is_left(&noted) && said != Some(&noted) {
+    if value != Some(&wanted.value) || is_given_up && said != Some(&noted) {
         change.create.insert(wanted.key.clone(), wanted.value.clone());
     }
-    if said != Some(&noted) {
-        change.create.insert(mark.key().to_owned(), noted.clone());
+    // With the tag always: whatever another delivery did meanwhile, no tag of ours stands without a note.
+    if said != Some(&noted) || !change.create.is_empty() {
+        change.create.insert(mark.key().to_owned(), noted);
     }
-    let (leaving, left_over) = (note.map(replaced).unwrap_or_default(), former.map(replaced).unwrap_or_default());
-    let with_former_note = |mut tags: Tags, note: &String| {
-        tags.insert(former_key.clone(), note.clone());
+    // Under the wanted key stands what is wanted, or what it takes the place of by itself.
+    let is_elsewhere = |tag: &DiscoveryTag| tag.key != wanted.key;
+    let left_over = |former: &String| {
+        let mut tags = unneeded(tags, former, &ours);
+        tags.remove(&wanted.key);
+        tags.insert(former_key.clone(), former.clone());
         tags
     };
-    change.is_shared = note.is_some_and(|note| *note != noted && is_shared(tags, note, &ours));
-    match note.filter(|_| !leaving.is_empty() || change.is_shared) {
-        Some(note) if !is_there || change.is_shared => {
-            if let Some(former) = former.filter(|former| *former != note && !left_over.is_empty()) {
-                change.delete_first = with_former_note(left_over, former);
+    match note.filter(|note| standing(tags, note).is_some_and(|tag| is_elsewhere(&tag))) {
+        Some(note) => {
+            if let Some(former) = former.filter(|former| *former != note && left_over(former).len() > 1) {
+                change.delete_first = left_over(former);
             }
-            change.create = with_former_note(change.create, note);
-            if !change.is_shared {
-                change.delete_last = with_former_note(leaving, note);
-            }
+            change.create.insert(former_key.clone(), note.clone());
+            change.gives_up = true;
         }
-        // What is wanted stands already, so nothing is lost when the other goes first, under the note that it has.
-        _ => {
-            change.delete_first = leaving;
-            change.delete_last = former.map(|former| with_former_note(left_over, former)).unwrap_or_default();
-        }
+        None => change.delete_last = former.map(left_over).unwrap_or_default(),
     }
     Fate::Carries(change)
 }
 
-/// What the marks of `ours` say from the moment on that they are about to go: those that stand for a tag which others
-/// rely on.
+/// Whether a mark other than this says that it is about to go, or to stand for another tag, so that this one may be
+/// taken away any moment.
+pub fn is_given_up(tags: &Tags, tag: &DiscoveryTag, mark: &Mark) -> bool {
+    let (noted, former_key) = (tag.noted(), mark.former_key());
+    marks(tags).any(|(other, said)| other != *mark && said == DiscoveryTag::leaving(&noted))
+        || tags.iter().any(|(key, former)| *key != former_key && Mark::is_former_key(key) && *former == noted)
+}
+
+/// What the marks of `ours` say from the moment on that they are about to go: those whose tag is there.
 pub(super) fn leaving_notes(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
-    let shared = marks(tags)
-        .filter(|(mark, note)| ours.contains(mark) && DiscoveryTag::live(note) == *note && is_shared(tags, note, ours));
-    shared.map(|(mark, note)| (mark.key().to_owned(), DiscoveryTag::leaving(note))).collect()
+    let standing = marks(tags).filter(|(mark, note)| {
+        ours.contains(mark) && DiscoveryTag::live(note) == *note && standing(tags, note).is_some()
+    });
+    standing.map(|(mark, note)| (mark.key().to_owned(), DiscoveryTag::leaving(note))).collect()
 }
 
 /// The tags that `ours` leave behind on a resource when they go: their marks, what those still note of before,
@@ -122,18 +125,32 @@ pub(super) fn leavings(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
     leaving
 }
 
+/// The value that somebody else's mark beside ours wants under the key of `tag`, where it is another: both were written
+/// by one who had seen neither. A tag has one value, so that somebody must step back.
+pub fn rival(tags: &Tags, tag: &DiscoveryTag, mark: &Mark) -> Option<DiscoveryTag> {
+    let noted = |(other, note): (Mark, &str)| {
+        let is_live = other != *mark && DiscoveryTag::live(note) == note;
+        DiscoveryTag::from_note(note).filter(|rival| is_live && rival.key == tag.key && rival.value != tag.value)
+    };
+    marks(tags).find_map(noted)
+}
+
+/// Whether nobody's mark stands for this tag though it is there.
+pub fn is_nobodys(tags: &Tags, tag: &DiscoveryTag) -> bool {
+    tags.get(&tag.key) == Some(&tag.value) && !is_relied_on(tags, &tag.noted(), &BTreeSet::new())
+}
+
 /// The discovery tag that a note stands for, of one about to go too, if it is there and no other's mark stands for it.
 fn unneeded(tags: &Tags, note: &str, ours: &BTreeSet<Mark>) -> Tags {
-    DiscoveryTag::from_note(note)
-        .filter(|tag| !is_relied_on(tags, DiscoveryTag::live(note), ours) && tags.get(&tag.key) == Some(&tag.value))
+    standing(tags, note)
+        .filter(|_| !is_relied_on(tags, DiscoveryTag::live(note), ours))
         .map(|tag| Tags::from([(tag.key, tag.value)]))
         .unwrap_or_default()
 }
 
-/// Whether the tag of this note is there, and others rely on it too.
-fn is_shared(tags: &Tags, note: &str, ours: &BTreeSet<Mark>) -> bool {
-    let is_there = DiscoveryTag::from_note(note).is_some_and(|tag| tags.get(&tag.key) == Some(&tag.value));
-    is_there && is_relied_on(tags, note, ours)
+/// The tag that a note stands for, if it is there.
+fn standing(tags: &Tags, note: &str) -> Option<DiscoveryTag> {
+    DiscoveryTag::from_note(note).filter(|tag| tags.get(&tag.key) == Some(&tag.value))
 }
 
 /// Whether a mark of others stands for the tag of this note.

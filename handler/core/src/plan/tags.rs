@@ -49,7 +49,7 @@ struct Calls {
     delete_last: BTreeMap<Tags, Vec<String>>,
     /// With the tags of each: it is left, by the rules of one that goes.
     leave: BTreeMap<String, Tags>,
-    is_shared: bool,
+    gives_up: bool,
 }
 
 /// What is planned of the tags.
@@ -58,8 +58,8 @@ pub(super) struct Tagged {
     pub(super) subnet_ids: BTreeSet<String>,
     /// The security groups likewise.
     pub(super) security_group_ids: BTreeSet<String>,
-    /// Whether a tag is given up that others rely on: then another look tells whether it goes.
-    pub(super) is_shared: bool,
+    /// Whether a tag is given up for another: then another look tells whether it goes.
+    pub(super) gives_up: bool,
 }
 
 /// Plans the tags.
@@ -89,33 +89,33 @@ pub(super) fn converge(
     let mut tagging = Tagging { aim, mark: aim.generation.mark(), calls: Calls::default(), refusals, warnings };
     let subnet_ids = tagging.family(subnets);
     let security_group_ids = tagging.family(security_groups);
-    let is_shared = tagging.calls.is_shared;
+    let gives_up = tagging.calls.gives_up;
     tagging.calls.into_steps(aim, plan);
     warnings.extend(two_cluster_groups(aim.spec, &security_group_ids, &discovery.security_groups));
-    Tagged { subnet_ids, security_group_ids, is_shared }
+    Tagged { subnet_ids, security_group_ids, gives_up }
 }
 
 /// Plans that these marks go, and the discovery tags with the last marks that stand for them.
 ///
-/// Where others rely on a tag too, they may go at the same time, each seeing the other. So each first says that it is
-/// about to go, and then looks again: whoever said so last sees that of all.
+/// Others may go at the same time, each seeing the other; or come, and find the tag there. So each first says that it is
+/// about to go, and then looks again: whoever said so last sees that of all, and whoever comes sees it said.
 pub(super) fn release<'a>(
     resources: impl Iterator<Item = (&'a String, &'a Tags)>,
     ours: &BTreeSet<Mark>,
     plan: &mut Plan,
     needs: &[StepId],
 ) {
-    let (mut alone, mut shared) = (Vec::new(), BTreeMap::new());
+    let (mut without, mut tagged) = (Vec::new(), BTreeMap::new());
     for (id, tags) in resources {
         let notes = tagged::leaving_notes(tags, ours);
         if notes.is_empty() {
-            alone.push((id, tags));
+            without.push((id, tags));
         } else {
-            shared.entry(notes).or_insert_with(Vec::new).push(id.clone());
+            tagged.entry(notes).or_insert_with(Vec::new).push(id.clone());
         }
     }
-    delete_steps(leavings(alone, ours), plan, needs);
-    for (tags, ids) in shared {
+    delete_steps(leavings(without, ours), plan, needs);
+    for (tags, ids) in tagged {
         for ids in ids.chunks(IDS_MAX).map(<[String]>::to_vec) {
             let said = plan.add(Step::MarkLeaving { ids: ids.clone(), tags: tags.clone() }, needs.iter().copied());
             plan.add(Step::LeaveTags { ids, marks: ours.clone() }, [said]);
@@ -243,8 +243,8 @@ impl Tagging<'_> {
 
 impl Calls {
     fn add(&mut self, id: &str, change: Change) {
-        let Change { delete_first, create, delete_last, is_shared } = change;
-        self.is_shared |= is_shared;
+        let Change { delete_first, create, delete_last, gives_up } = change;
+        self.gives_up |= gives_up;
         for (calls, tags) in
             [(&mut self.delete_first, delete_first), (&mut self.create, create), (&mut self.delete_last, delete_last)]
         {

@@ -41,7 +41,7 @@ fn more_resources_than_a_call_takes_are_tagged_in_batches() {
     let made = created(&world, &spec);
     let moved = prereqs().converge(&made, &new, Some(&spec), Run::whole(&[])).unwrap();
     let released = prereqs().plan_release(&moved, &new).unwrap();
-    assert_eq!(batches(&released.plan, |step| matches!(step, Step::DeleteTags { .. })), [1000, 1000, 501]);
+    assert_eq!(batches(&released.plan, |step| matches!(step, Step::LeaveTags { .. })), [1000, 1000, 501]);
     same(&prereqs().release(&moved, &new, Run::whole(&[])).unwrap(), &world, "after the release").unwrap();
 }
 

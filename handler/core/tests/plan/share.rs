@@ -6,8 +6,8 @@ use crate::properties::{OTHER_STACK, STACK, of_one_stack, of_two_stacks, spec};
 use crate::worlds::{SUBNETS, worlds};
 use crate::{orders, prove};
 use karpenter_prereqs_core::event::RawProperties;
-use karpenter_prereqs_core::ownership::OWNER_KEY;
-use karpenter_prereqs_core::plan::{Plan, Step, Verb};
+use karpenter_prereqs_core::ownership::{OWNER_KEY, Tags};
+use karpenter_prereqs_core::plan::{self, Plan, Step, Verb, is_given_up};
 use karpenter_prereqs_core::spec::Spec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -114,6 +114,80 @@ fn of_two_stacks_both_change_at_once_and_leave_no_tag_behind() {
         }
         let same = both.resources == world.resources;
         if same { Ok(true) } else { Err(fault(&format!("not as before, which was {:?}", world.resources), &both)) }
+    });
+}
+
+/// One comes to rely on a tag at the moment at which the other gives it up, each planned before the other had begun, and
+/// what is read just before a deletion may be old by then: the tag is there in the end, since whoever comes waits for
+/// whoever says that it goes.
+#[test]
+fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
+    let strategy = (of_two_stacks(), any::<bool>(), worlds(), orders());
+    prove(&strategy, 10, |((one, two), updates, world, order)| {
+        if world.resources.values().any(|tags| tags.contains_key("filler-0")) {
+            return Ok(false);
+        }
+        let (here, there) = (Resource::of(STACK, "Prereqs"), Resource::of(OTHER_STACK, "Prereqs"));
+        let mut another = one.clone();
+        another.insert("DiscoveryTagKey".to_owned(), "team/another".into());
+        let (one, another, two) = (spec(&one), spec(&another), spec(&two));
+        let Some(mut both) = here.try_converge(&world, &one, None, Run::whole(&order))? else { return Ok(false) };
+        let Ok(comes) = there.plan(&both, &two, None) else { return Ok(false) };
+        let is_of_tag = |step: &&Step| matches!(step, Step::CreateTags { .. } | Step::ConfirmTags { .. });
+        let steps = comes.plan.steps().map(|(_, step, _)| step).filter(is_of_tag);
+        let (mut steps, carrying) = (
+            steps.cloned().collect::<VecDeque<_>>(),
+            comes.subnet_ids.iter().chain(&comes.security_group_ids).cloned().collect::<Vec<_>>(),
+        );
+        let (mark, tag) = (there.generation(&two).mark(), &two.discovery_tag);
+        let looks = |both: &World| match here.plan(both, &another, Some(&one)) {
+            Ok(converged) if updates => Ok(Some(tag_steps(&converged.plan))),
+            Ok(_) => on_tags(&here, both, &one).map(Some),
+            Err(_) => Ok(None),
+        };
+        let Some(mut goes) = looks(&both)? else { return Ok(false) };
+        let mut looks_again = updates;
+        let mut turns = order.iter().cycle();
+        let carry = |both: &mut World, step: &Step| {
+            both.carry_out(step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), both))
+        };
+        loop {
+            let is_given_up = carrying.iter().any(|id| is_given_up(&both.resources[id], tag, &mark));
+            let waits = matches!(steps.front(), Some(Step::ConfirmTags { .. })) && is_given_up;
+            let is_theirs = !waits && !steps.is_empty() && turns.next().is_none_or(|turn| turn % 2 == 0);
+            if is_theirs || goes.is_empty() && !looks_again {
+                let Some(step) = steps.pop_front() else { break };
+                let Step::ConfirmTags { ids, tag, mark } = step else {
+                    carry(&mut both, &step)?;
+                    continue;
+                };
+                let again = Tags::from([(tag.key.clone(), tag.value.clone()), (mark.key().to_owned(), tag.noted())]);
+                for id in ids {
+                    let tags = both.resources.get_mut(&id).unwrap();
+                    if !tags.contains_key(&tag.key) {
+                        tags.extend(again.clone());
+                    }
+                }
+            } else if let Some(step) = goes.pop_front() {
+                // What is to be deleted is read now, and deleted whenever it comes to that.
+                if let Step::LeaveTags { ids, marks } = &step {
+                    let found: Vec<_> = ids.iter().map(|id| (id.clone(), both.resources[id].clone())).collect();
+                    let deletes = plan::leavings(found.iter().map(|(id, tags)| (id, tags)), marks);
+                    goes.extend(deletes.into_iter().map(|(tags, ids)| Step::DeleteTags { ids, tags }));
+                } else {
+                    carry(&mut both, &step)?;
+                }
+            } else {
+                looks_again = false;
+                let Some(again) = looks(&both)? else { return Ok(false) };
+                goes = again;
+            }
+        }
+        let has = |id: &&String| both.resources[*id].get(&tag.key) == Some(&tag.value);
+        match carrying.iter().find(|id| !has(id)) {
+            Some(id) => Err(fault(&format!("{id} lacks {}", tag.noted()), &both)),
+            None => Ok(true),
+        }
     });
 }
 

@@ -18,24 +18,78 @@ pub(super) async fn delete(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Re
     ec2::delete_tags(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
 }
 
-/// Reads the tags again. Two that tag at once each see nothing before; the one whose value does not stand takes its
-/// mark off and fails.
+/// Reads the tags again. Two that tag at once each see nothing before; whoever finds another value, or another's mark
+/// for one, steps back and fails. The other may have been confirmed before, so it is the one that stays.
+///
+/// Somebody who has just said that the tag may go, and has not seen our mark, takes it away: that is waited for, and the
+/// tag written again.
 pub(super) async fn confirm(apply: &Apply<'_>, ids: &[String], tag: &DiscoveryTag, mark: &Mark) -> Result<(), Error> {
-    // One with another value is an answer.
-    let found = read_settled(apply, ids, |found| {
-        ids.iter().all(|id| found.get(id).is_some_and(|tags| tags.contains_key(&tag.key)))
-    })
-    .await?;
-    let lost: Vec<_> = ids
-        .iter()
-        .filter(|id| found.get(*id).and_then(|tags| tags.get(&tag.key)) != Some(&tag.value))
-        .cloned()
-        .collect();
+    let (mut found, mut missing) = look(apply, ids, tag, mark).await?;
+    if !missing.is_empty() {
+        let both = [(tag.key.clone(), tag.value.clone()), (mark.key().to_owned(), tag.noted())];
+        create(apply, &missing, &Tags::from(both)).await?;
+        (found, missing) = look(apply, ids, tag, mark).await?;
+    }
+    let (mut lost, mut overwritten) = (missing, BTreeMap::<DiscoveryTag, Vec<String>>::new());
+    for (id, tags) in found {
+        let is_ours = tags.get(&tag.key) == Some(&tag.value);
+        match plan::rival(&tags, tag, mark) {
+            Some(rival) if is_ours => {
+                overwritten.entry(rival).or_default().push(id.clone());
+                lost.push(id);
+            }
+            None if is_ours => {}
+            _ if lost.contains(&id) => {}
+            _ => lost.push(id),
+        }
+    }
     if lost.is_empty() {
         return Ok(());
     }
-    delete(apply, &lost, &Tags::from([(mark.key().to_owned(), tag.noted())])).await?;
+    step_back(apply, &lost, &overwritten, tag, mark).await?;
     Err(Error::LostRace { ids: lost.join(", "), key: tag.key.clone() })
+}
+
+/// The tags once nobody is about to take this one away; and which resources have none of its key.
+async fn look(
+    apply: &Apply<'_>,
+    ids: &[String],
+    tag: &DiscoveryTag,
+    mark: &Mark,
+) -> Result<(BTreeMap<String, Tags>, Vec<String>), Error> {
+    // One with another value is an answer.
+    let is_settled = |tags: &Tags| tags.contains_key(&tag.key) && !plan::is_given_up(tags, tag, mark);
+    let found = read_settled(apply, ids, |found| ids.iter().all(|id| found.get(id).is_some_and(is_settled))).await?;
+    let is_tagged = |id: &String| found.get(id).is_some_and(|tags| tags.contains_key(&tag.key));
+    let missing = ids.iter().filter(|id| !is_tagged(id)).cloned().collect();
+    Ok((found, missing))
+}
+
+/// Takes the mark off, and gives the tag that was written over its value again; nothing of it, if its owner has stepped
+/// back as well: whoever reads last after its own mark has gone sees that.
+async fn step_back(
+    apply: &Apply<'_>,
+    lost: &[String],
+    overwritten: &BTreeMap<DiscoveryTag, Vec<String>>,
+    tag: &DiscoveryTag,
+    mark: &Mark,
+) -> Result<(), Error> {
+    for (rival, ids) in overwritten {
+        create(apply, ids, &Tags::from([(rival.key.clone(), rival.value.clone())])).await?;
+    }
+    delete(apply, lost, &Tags::from([(mark.key().to_owned(), tag.noted())])).await?;
+    let found = read_settled(apply, lost, |found| found.values().all(|tags| !tags.contains_key(mark.key()))).await?;
+    for candidate in overwritten.keys().chain([tag]) {
+        let left: Vec<_> = lost
+            .iter()
+            .filter(|id| found.get(*id).is_some_and(|tags| plan::is_nobodys(tags, candidate)))
+            .cloned()
+            .collect();
+        if !left.is_empty() {
+            delete(apply, &left, &Tags::from([(candidate.key.clone(), candidate.value.clone())])).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Says on each resource that is still there that these marks are about to go.
@@ -93,5 +147,7 @@ async fn read(apply: &Apply<'_>, ids: &[String]) -> Result<BTreeMap<String, Tags
     )
     .map_err(Error::Aws)?;
     found.extend(groups);
+    // Whatever else is shown is nobody's business here.
+    found.retain(|id, _| ids.contains(id));
     Ok(found)
 }
