@@ -22,9 +22,10 @@ SWEEP_CASE ?=
 # The load: how many resources are created at once. `make test` has 40 of them.
 LOAD_RESOURCES ?= 200
 
-# The sequences: how many events in all, and the first seed.
+# The sequences: how many events in all, the first seed, and how many clouds work side by side: they wait a good deal.
 N ?= 10000
 SEED ?= 1
+SEQUENCES_SHARDS ?= 4
 
 # The fuzzer: what all cases are drawn from, how many texts, and the one case (TARGET:NUMBER) that is run instead of
 # all; how long libFuzzer has for each target.
@@ -82,9 +83,9 @@ load: build control-plane python ## Create and delete LOAD_RESOURCES at once, ag
 	@LOAD_RESOURCES=$(LOAD_RESOURCES) cargo test --workspace --test suites --locked load::all -- --nocapture
 
 .PHONY: sequences
-sequences: build control-plane python ## Deliver N events of random sequences of stack operations (10000; SEED=1)
+sequences: build control-plane python ## Deliver N events of random sequences of stack operations (10000; SEED, SEQUENCES_SHARDS)
 	$(say) 'sequences'
-	@SEQUENCES_EVENTS=$(N) SEQUENCES_SEED=$(SEED) \
+	@SEQUENCES_EVENTS=$(N) SEQUENCES_SEED=$(SEED) SEQUENCES_SHARDS=$(SEQUENCES_SHARDS) \
 	    cargo test --workspace --test suites --locked sequences::every_event -- --nocapture
 
 .PHONY: fuzz

@@ -14,6 +14,9 @@ use crate::cloud::Cloud;
 use crate::cluster::Cluster;
 use crate::error::Error;
 
+/// The name of the text that maps roles.
+const MAP_ROLES: &str = "aws-auth/mapRoles";
+
 /// A snapshot: each thing's name, and all that is to be known of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct World(BTreeMap<String, String>);
@@ -76,6 +79,14 @@ impl World {
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect(),
         )
+    }
+
+    /// The same with the mapRoles of another world.
+    #[must_use]
+    pub fn with_map_roles_of(&self, other: &Self) -> Self {
+        let mut same = self.without(MAP_ROLES);
+        same.0.extend(other.0.get(MAP_ROLES).map(|text| (MAP_ROLES.to_owned(), text.clone())));
+        same
     }
 
     /// What is not the same in another world, thing by thing.
