@@ -95,8 +95,8 @@ pub fn verdict(operation: &Operation, shown: &Shown, issued_at: Option<i64>) -> 
         )),
         (Operation::Delete { physical_resource_id }, _)
             if shown.physical_resource_id.as_ref() == Some(physical_resource_id)
-                && is_at_rest(resource)
-                && is_at_rest(stack) =>
+                && is_at_rest_after_update(resource)
+                && is_at_rest_after_update(stack) =>
         {
             Verdict::Answered(format!(
                 "CloudFormation shows the resource as {resource} under this very id, and the stack as {stack}: a late duplicate"
@@ -112,6 +112,11 @@ fn is_against_update(stack: &str) -> bool {
 
 fn is_deletion(stack: &str) -> bool {
     stack.starts_with("DELETE_")
+}
+
+/// The same, or that of an update or its rollback that failed: its Deletes are over, and the stack's own would show.
+fn is_at_rest_after_update(status: &str) -> bool {
+    is_at_rest(status) || status.starts_with("UPDATE_") && status.ends_with("_FAILED")
 }
 
 /// A status in which nothing is under way.
@@ -254,9 +259,11 @@ mod tests {
 
     #[test]
     fn a_delete_is_a_late_duplicate_only_when_all_rests_under_its_own_id() {
-        for (resource, stack) in
-            [("CREATE_COMPLETE", "UPDATE_COMPLETE"), ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")]
-        {
+        for (resource, stack) in [
+            ("CREATE_COMPLETE", "UPDATE_COMPLETE"),
+            ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"),
+            ("UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"),
+        ] {
             let verdict = verdict(&delete("current"), &shown(resource, stack), None);
             assert!(matches!(verdict, Verdict::Answered(_)), "{resource} {stack}");
         }
@@ -266,6 +273,9 @@ mod tests {
             ("current", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"),
             ("current", "CREATE_COMPLETE", "DELETE_IN_PROGRESS"),
             ("current", "CREATE_FAILED", "ROLLBACK_IN_PROGRESS"),
+            ("current", "CREATE_FAILED", "CREATE_FAILED"),
+            ("current", "DELETE_FAILED", "DELETE_FAILED"),
+            ("current", "UPDATE_FAILED", "UPDATE_ROLLBACK_IN_PROGRESS"),
             ("former", "UPDATE_COMPLETE", "UPDATE_COMPLETE"),
             ("current", "", ""),
         ];

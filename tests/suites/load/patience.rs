@@ -80,13 +80,13 @@ async fn throttles_that_end_are_waited_out_time_after_time() {
 #[tokio::test]
 async fn what_breaks_is_given_a_while_and_what_refuses_none() {
     let mut scenario = scenario(60).await;
-    let limit = Duration::from_secs(25);
+    // Long before the deadline, also where the machine is busy.
+    let limit = Duration::from_secs(40);
     let (reason, hits) = failure(&mut scenario, When::call("iam", "CreateRole"), Effect::Error500, limit).await;
     assert!(reason.contains("ServiceFailure"), "{reason}");
     assert!(8 < hits, "it was tried {hits} times");
 
     let refuse = Effect::refuse(400, "InvalidInput", "no");
-    let limit = Duration::from_secs(5);
     let (reason, hits) = failure(&mut scenario, When::call("iam", "PutRolePolicy"), refuse, limit).await;
     assert!(reason.contains("InvalidInput: no"), "{reason}");
     assert_eq!(hits, 1);
@@ -138,7 +138,7 @@ async fn a_token_that_is_refused_for_a_while_is_shown_again() {
     let refuse = Effect::refuse(401, "Unauthorized", "Unauthorized");
     succeeds_although(&mut scenario, &refuse).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
-    let limit = Duration::from_secs(10);
+    let limit = Duration::from_secs(40);
     let (reason, hits) = failure(&mut scenario, When::call("kubernetes", "get"), refuse, limit).await;
     assert!(reason.contains("does not know the function's role (401 Unauthorized)"), "{reason}");
     assert!(2 < hits, "it was tried {hits} times");

@@ -20,7 +20,7 @@ fn created(world: &World, spec: &Spec) -> World {
 /// How many ids each call of a kind takes.
 fn batches(plan: &Plan, is_kind: fn(&Step) -> bool) -> Vec<usize> {
     let ids = |step: &Step| match step {
-        Step::CreateTags { ids, .. } | Step::DeleteTags { ids, .. } | Step::ConfirmTags { ids, .. } => ids.len(),
+        Step::CreateTags { ids, .. } | Step::LeaveTags { ids, .. } | Step::ConfirmTags { ids, .. } => ids.len(),
         _ => 0,
     };
     plan.steps().filter(|(_, step, _)| is_kind(step)).map(|(_, step, _)| ids(step)).collect()

@@ -132,7 +132,8 @@ impl<'a> Run<'a> {
         self.story.push("  its process is killed".to_owned());
         let backs = self.cancel(at);
         self.settle(backs).await?;
-        if is_lost {
+        // A deletion is not cancelled: it waits for its Delete, which comes again.
+        if is_lost && self.on_stack(at, |stack| stack.is_at_rest()) {
             return Ok(());
         }
         self.story.push(format!("  {}, and the event comes again", self.status(at)));
