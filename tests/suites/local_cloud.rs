@@ -8,6 +8,7 @@ use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Error, Stack,
     cluster::{create_role, service_trust},
     control_plane::Identity,
+    scenario::Scenario,
     stack::upload_function,
 };
 use serde_json::json;
@@ -252,4 +253,21 @@ async fn a_failed_stack_says_why() {
     assert_eq!(status, "ROLLBACK_COMPLETE");
     assert!(reasons.iter().any(|reason| reason.starts_with("Custom: ")), "{error:?}");
     stack.delete().await.unwrap();
+}
+
+/// A tag that is to be deleted with a value goes only where it has that value, as EC2 has it.
+#[tokio::test]
+async fn a_tag_is_deleted_by_its_value_where_one_is_given() {
+    let scenario = Scenario::start().await.unwrap();
+    let ec2 = aws_sdk_ec2::Client::new(&scenario.cloud.admin());
+    let subnet = scenario.cluster.subnet_ids[0].clone();
+    let tag = |value: Option<&str>| {
+        aws_sdk_ec2::types::Tag::builder().key("team").set_value(value.map(str::to_owned)).build()
+    };
+    for (given, stays) in [(Some("red"), false), (Some("blue"), true), (Some(""), true), (None, false)] {
+        ec2.create_tags().resources(&subnet).tags(tag(Some("red"))).send().await.unwrap();
+        ec2.delete_tags().resources(&subnet).tags(tag(given)).send().await.unwrap();
+        let is_there = scenario.world().await.unwrap().json(&subnet).get("team").is_some();
+        assert_eq!(is_there, stays, "{given:?}");
+    }
 }

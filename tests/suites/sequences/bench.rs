@@ -20,6 +20,8 @@ const SETTLE: Duration = Duration::from_secs(30);
 pub(super) struct Bench {
     pub(super) cloud: Cloud,
     pub(super) cluster: Cluster,
+    /// Whether a story has the function's log in it.
+    pub(super) tells_all: bool,
     /// A function that logs what it does always, and one that logs all that it can.
     engines: [Engine; 2],
     bare: Bare,
@@ -40,7 +42,8 @@ impl Bench {
         let verbose =
             Engine::start(&cloud, &cluster.creator_role_arn, |options| "TRACE".clone_into(&mut options.log_level))
                 .await?;
-        Ok(Self { cloud, cluster, engines: [usual, verbose], bare })
+        let tells_all = std::env::var_os("SEQUENCES_LOG").is_some();
+        Ok(Self { cloud, cluster, tells_all, engines: [usual, verbose], bare })
     }
 
     /// Begins a sequence: nothing of an earlier one is left, and what others have is planted.

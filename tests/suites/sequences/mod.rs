@@ -5,7 +5,8 @@
 //! tags in between. After each step the world is judged; at the end all is deleted, and the world is what others have.
 //!
 //! `SEQUENCES_EVENTS` is how many events are delivered, `SEQUENCES_SEED` the first seed, `SEQUENCES_SHARDS` how many
-//! clouds work side by side. A failure is shrunk, and names its seed and how to see it again.
+//! clouds work side by side. A failure is shrunk, and names its seed and how to see it again; with `SEQUENCES_LOG` set,
+//! its story has the function's log in it.
 
 mod bench;
 mod foreign;

@@ -53,6 +53,9 @@ impl Run<'_> {
             format!("{} {} {reason}", answer.status, answer.physical_resource_id)
         });
         self.story.push(format!("  {}. {name} → {}", self.history.len() + 1, said.as_deref().unwrap_or("no answer")));
+        if self.bench.tells_all {
+            self.story.extend(delivered.log_text().lines().map(|line| format!("     {line}")));
+        }
         let logged = |delivered: &Delivered| format!("{name}; the log:\n{}", tail(&delivered.log_text()));
         let Some(answer) = &delivered.answer else {
             return Err(Broken::unanswered(logged(&delivered)));
