@@ -5,7 +5,7 @@ mod fleet;
 mod patience;
 mod rates;
 
-use std::{env, time::Instant};
+use std::time::Instant;
 
 use futures::future::join_all;
 use local_cloud::{
@@ -14,6 +14,7 @@ use local_cloud::{
     world::World,
 };
 
+use crate::seeded::number;
 use fleet::{Member, Network, SHARERS, Served};
 
 /// Resources of as many stacks are created all at once: all succeed. Then they are deleted all at once, and the world
@@ -22,7 +23,7 @@ use fleet::{Member, Network, SHARERS, Served};
 /// `LOAD_RESOURCES` is how many (40; `make load` takes 200).
 #[tokio::test(flavor = "multi_thread")]
 async fn all_resources_are_served_at_once_and_leave_nothing() {
-    let count = env::var("LOAD_RESOURCES").map_or(40, |count| count.parse().expect("LOAD_RESOURCES is a number"));
+    let count = usize::try_from(number("LOAD_RESOURCES", 40)).unwrap();
     let scenario = Scenario::start().await.unwrap();
     let networks = Network::for_members(&scenario, count).await;
     let mut members = Member::start_many(&scenario, &networks, count).await;

@@ -17,6 +17,7 @@ mod overtaken;
 mod preflight;
 mod protocol;
 mod secrets;
+mod seeded;
 mod sequences;
 mod sweep;
 mod tls;

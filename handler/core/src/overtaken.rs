@@ -114,6 +114,11 @@ fn is_deletion(stack: &str) -> bool {
     stack.starts_with("DELETE_")
 }
 
+/// A status that ends an operation and leaves something standing.
+fn is_at_rest(status: &str) -> bool {
+    status.ends_with("_COMPLETE") && status != "DELETE_COMPLETE" && status != "ROLLBACK_COMPLETE"
+}
+
 /// The same, or that of an update or its rollback that failed: its Deletes are over, and the stack's own would show.
 fn is_at_rest_after_update(status: &str) -> bool {
     is_at_rest(status) || status.starts_with("UPDATE_") && status.ends_with("_FAILED")
@@ -122,11 +127,6 @@ fn is_at_rest_after_update(status: &str) -> bool {
 /// A status in which nothing is under way.
 fn has_ended(stack: &str) -> bool {
     is_at_rest(stack) || stack.ends_with("_FAILED")
-}
-
-/// A status that ends an operation and leaves something standing.
-fn is_at_rest(status: &str) -> bool {
-    status.ends_with("_COMPLETE") && status != "DELETE_COMPLETE" && status != "ROLLBACK_COMPLETE"
 }
 
 #[cfg(test)]

@@ -144,6 +144,11 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// The generation of this owner with that identity.
+    pub fn generation(&self, identity: &Identity) -> Generation {
+        Generation::of(&self.stack_id, &self.logical_resource_id, identity)
+    }
+
     /// The value of [`OWNER_KEY`]: `<StackId>/<LogicalResourceId>`, or, where that exceeds a tag value's 256
     /// characters, `sha256:<hash of the one>/<hash of the other>`.
     pub fn tag_value(&self) -> String {

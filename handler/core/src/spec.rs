@@ -106,6 +106,16 @@ impl DiscoveryTag {
         format!("{}={}", self.key, self.value)
     }
 
+    /// The tag alone, as tags.
+    pub fn tags(&self) -> Tags {
+        Tags::from([(self.key.clone(), self.value.clone())])
+    }
+
+    /// Whether it is among the tags, with its value.
+    pub fn is_among(&self, tags: &Tags) -> bool {
+        tags.get(&self.key) == Some(&self.value)
+    }
+
     /// `=key=value`: what the mark of a generation that is about to go says, while it looks who else does. It is no
     /// reason for the tag to stay.
     pub fn leaving(note: &str) -> String {

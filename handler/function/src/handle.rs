@@ -131,7 +131,7 @@ pub(crate) struct Run<'a> {
 impl Run<'_> {
     /// The generation of what a spec wants.
     pub(crate) fn generation(&self, spec: &Spec) -> Generation {
-        Generation::of(&self.envelope.stack_id, &self.envelope.logical_resource_id, &spec.identity())
+        self.owner.generation(&spec.identity())
     }
 
     /// The id that a failure is answered with: what the resource has, or what this Create would have made, so that

@@ -86,12 +86,7 @@ async fn a_rollbacks_update_that_its_duplicate_overtakes_puts_nothing_forward_ag
     let stage = Stage::new().await;
     stage.created(&properties()).await;
     let before = stage.world().await;
-    let update = one(stage.begin(|stack| stack.update(&template(&in_place()))));
-    stage.begin(|stack| {
-        stack.native_begins();
-        Vec::new()
-    });
-    stage.run(|_| vec![update]).await;
+    stage.updates_before_others(&in_place()).await;
     let back = one(stage.begin(Stack::cancel));
     let (door, rule) = stage.hold(1);
     let delivery = Delivery::default();
@@ -123,12 +118,7 @@ async fn late_duplicates_of_what_was_undone_change_nothing() {
     stage.run(|stack| stack.update(&template(&in_place()))).await;
     late(&stage, std::slice::from_ref(&made)).await;
 
-    let update = one(stage.begin(|stack| stack.update(&template(&properties()))));
-    stage.begin(|stack| {
-        stack.native_begins();
-        Vec::new()
-    });
-    stage.run(|_| vec![update]).await;
+    stage.updates_before_others(&properties()).await;
     let back = one(stage.run(Stack::cancel).await);
     assert_eq!((stage.status(), back.request.kind), ("UPDATE_ROLLBACK_COMPLETE", Kind::Update));
     stage.run(Stack::delete).await;

@@ -62,6 +62,16 @@ impl Stage {
         self.id()
     }
 
+    /// Our resource is updated, and the stack has others yet to do: it can still be cancelled.
+    async fn updates_before_others(&self, new: &Value) {
+        let update = one(self.begin(|stack| stack.update(&template(new))));
+        self.begin(|stack| {
+            stack.native_begins();
+            Vec::new()
+        });
+        self.run(|_| vec![update]).await;
+    }
+
     fn status(&self) -> &'static str {
         self.engine.stack(&self.stack, |stack| stack.status())
     }

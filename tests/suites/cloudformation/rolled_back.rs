@@ -1,7 +1,7 @@
 //! A stack goes back, in each of the ways that were seen.
 
 use local_cloud::{
-    cloudformation::{Delivery, Kind, Rollback, Stack, Template},
+    cloudformation::{Delivery, Kind, Request, Rollback, Stack, Template},
     gateway::{Effect, Hold, When},
     scenario::CLUSTER,
 };
@@ -26,6 +26,10 @@ fn bad_sibling() -> Value {
     json!({"ClusterName": CLUSTER, "NodeRoleName": "sibling-nodes", "ControllerRoleName": "no such*name"})
 }
 
+fn ours_and_the_siblings(requests: Vec<Request>) -> (Vec<Request>, Vec<Request>) {
+    requests.into_iter().partition(|request| request.logical_resource_id() == super::PREREQS)
+}
+
 /// An update fails elsewhere in the stack when ours is done: in both ways of going back, what stood before it stands,
 /// and nothing else.
 #[tokio::test]
@@ -38,8 +42,7 @@ async fn an_update_whose_sibling_fails_goes_back_in_both_ways() {
         for new in [in_place(), replacing()] {
             // Ours first, to its end; then the sibling fails.
             let requests = stage.begin(|stack| stack.update(&with_a_sibling(&new, &bad_sibling())));
-            let (ours, sibling): (Vec<_>, Vec<_>) =
-                requests.into_iter().partition(|request| request.logical_resource_id() == super::PREREQS);
+            let (ours, sibling) = ours_and_the_siblings(requests);
             assert!(one(stage.engine.settle(ours).await.unwrap()).succeeded());
             let ended = stage.engine.settle(sibling).await.unwrap();
             ended.iter().for_each(super::sound);
@@ -60,8 +63,7 @@ async fn of_two_that_take_a_discovery_tag_at_once_the_last_gives_it_back() {
     let mut rival = sibling();
     rival["DiscoveryTagValue"] = json!("rival");
     let requests = stage.begin(|stack| stack.create(&with_a_sibling(&properties(), &rival)));
-    let (ours, theirs): (Vec<_>, Vec<_>) =
-        requests.into_iter().partition(|request| request.logical_resource_id() == super::PREREQS);
+    let (ours, theirs) = ours_and_the_siblings(requests);
     let door = Hold::new();
     let rules = stage.scenario.cloud.gateway().rules();
     let rule = rules.add(When::call("ec2", "CreateTags"), Effect::HoldBefore(door.clone()));

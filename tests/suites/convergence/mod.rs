@@ -7,7 +7,7 @@
 mod case;
 mod plant;
 
-use std::{cell::RefCell, env, time::Instant};
+use std::{cell::RefCell, time::Instant};
 
 use local_cloud::{
     bare::Bare,
@@ -17,12 +17,10 @@ use local_cloud::{
     scenario::{Delivered, Scenario},
     world::World,
 };
-use proptest::{
-    prelude::ProptestConfig,
-    test_runner::{RngSeed, TestRunner},
-};
+use proptest::test_runner::TestRunner;
 use serde_json::Value;
 
+use crate::seeded::{self, number};
 use case::{Case, Wanted};
 
 /// How many seeds must come to a SUCCESS, of 100: those that are refused prove little.
@@ -40,15 +38,7 @@ fn what_a_run_has_made_the_next_one_finds_made() {
     let bench = RefCell::new(runtime.block_on(Bench::start()));
     let begun = Instant::now();
     for seed in first..first + cases {
-        // Each seed is a run of its own, so that it can be seen again by itself.
-        let config = ProptestConfig {
-            cases: 1,
-            rng_seed: RngSeed::Fixed(seed),
-            failure_persistence: None,
-            max_shrink_iters: 60,
-            ..ProptestConfig::default()
-        };
-        let outcome = TestRunner::new(config).run(&case::cases(), |case| {
+        let outcome = TestRunner::new(seeded::config(seed)).run(&case::cases(), |case| {
             runtime.block_on(Box::pin(bench.borrow_mut().prove(&case)));
             Ok(())
         });
@@ -196,9 +186,4 @@ impl Bench {
         self.bare.wipe(&self.scenario.cloud, &self.scenario.cluster, &standing).await.unwrap();
         self.bare.world().assert_same(&self.scenario.world().await.unwrap(), "after it was wiped");
     }
-}
-
-/// A number from the environment.
-fn number(name: &str, default: u64) -> u64 {
-    env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
 }

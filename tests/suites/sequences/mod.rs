@@ -19,18 +19,18 @@ mod wanted;
 
 use std::{
     cell::Cell,
-    env,
     sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 use proptest::{
-    prelude::{ProptestConfig, TestCaseError},
-    test_runner::{RngSeed, TestError, TestRunner},
+    prelude::TestCaseError,
+    test_runner::{TestError, TestRunner},
 };
 use tokio::runtime::Runtime;
 
+use crate::seeded::{self, number};
 use bench::Bench;
 use judge::{Broken, Kind};
 use run::{Run, Tally};
@@ -125,15 +125,7 @@ fn shard(totals: &Mutex<Totals>, wanted: u64) {
     while let Some(seed) = { locked().next(wanted) } {
         let tally = Cell::new(None);
         let kind = Cell::new(Kind::Wrong);
-        // Each seed is a run of its own, so that it can be seen again by itself.
-        let config = ProptestConfig {
-            cases: 1,
-            rng_seed: RngSeed::Fixed(seed),
-            failure_persistence: None,
-            max_shrink_iters: 60,
-            ..ProptestConfig::default()
-        };
-        let outcome = TestRunner::new(config).run(&op::sequences(), |sequence| {
+        let outcome = TestRunner::new(seeded::config(seed)).run(&op::sequences(), |sequence| {
             let (came_to, broken) = runtime.block_on(Box::pin(play(&bench, &sequence)));
             // Those of shrinking are not counted.
             let is_first = tally.get().is_none();
@@ -168,9 +160,4 @@ async fn play(bench: &Bench, sequence: &op::Sequence) -> (Tally, Option<(Broken,
     };
     let broken = run.play().await.err();
     (run.tally, broken.map(|broken| (broken, run.story())))
-}
-
-/// A number from the environment.
-fn number(name: &str, default: u64) -> u64 {
-    env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
 }

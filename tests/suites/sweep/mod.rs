@@ -5,12 +5,11 @@ mod found;
 mod leaks;
 mod red;
 
-use std::{
-    env,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use local_cloud::sweep::{Bench, Case, Operation, Tally, mixed, shards};
+
+use crate::seeded::number;
 
 /// How many cases of all are run here.
 const SHARE: usize = 60;
@@ -22,7 +21,7 @@ const SHARDS: usize = 3;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_of_the_sweep_is_answered_told_and_cleaned_up() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let seed = env::var("SWEEP_SEED").map_or(now, |seed| seed.parse().expect("SWEEP_SEED is a number"));
+    let seed = number("SWEEP_SEED", now);
     let mut bench = Bench::start().await.unwrap();
     let cases = mixed(all_cases(&mut bench).await, seed).into_iter().take(SHARE);
     let mut tally = Tally::default();

@@ -137,20 +137,20 @@ pub fn rival(tags: &Tags, tag: &DiscoveryTag, mark: &Mark) -> Option<DiscoveryTa
 
 /// Whether nobody's mark stands for this tag though it is there.
 pub fn is_nobodys(tags: &Tags, tag: &DiscoveryTag) -> bool {
-    tags.get(&tag.key) == Some(&tag.value) && !is_relied_on(tags, &tag.noted(), &BTreeSet::new())
+    tag.is_among(tags) && !is_relied_on(tags, &tag.noted(), &BTreeSet::new())
 }
 
 /// The discovery tag that a note stands for, of one about to go too, if it is there and no other's mark stands for it.
 fn unneeded(tags: &Tags, note: &str, ours: &BTreeSet<Mark>) -> Tags {
     standing(tags, note)
         .filter(|_| !is_relied_on(tags, DiscoveryTag::live(note), ours))
-        .map(|tag| Tags::from([(tag.key, tag.value)]))
+        .map(|tag| tag.tags())
         .unwrap_or_default()
 }
 
 /// The tag that a note stands for, if it is there.
 fn standing(tags: &Tags, note: &str) -> Option<DiscoveryTag> {
-    DiscoveryTag::from_note(note).filter(|tag| tags.get(&tag.key) == Some(&tag.value))
+    DiscoveryTag::from_note(note).filter(|tag| tag.is_among(tags))
 }
 
 /// Whether a mark of others stands for the tag of this note.

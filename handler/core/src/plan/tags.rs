@@ -6,7 +6,7 @@
 use super::tagged::{self, Change, Fate};
 use super::{Aim, Plan, Refusal, Step, StepId};
 use crate::observed::Discovery;
-use crate::ownership::{Generation, Mark, Owner, Tags};
+use crate::ownership::{Mark, Tags};
 use crate::spec::{DiscoveryTag, Spec, TagConflict};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -233,10 +233,7 @@ impl Tagging<'_> {
     /// Whether the tag is noted by the generation that this one takes the place of.
     fn is_of_before(&self, tags: &Tags, key: &str, value: &str) -> bool {
         let note = DiscoveryTag { key: key.to_owned(), value: value.to_owned() }.noted();
-        let former = self.aim.old.map(|old| {
-            let Owner { stack_id, logical_resource_id } = self.aim.owner;
-            Generation::of(stack_id, logical_resource_id, &old.identity()).mark()
-        });
+        let former = self.aim.old.map(|old| self.aim.owner.generation(&old.identity()).mark());
         former.is_some_and(|mark| mark != self.mark && tags.get(mark.key()) == Some(&note))
     }
 }

@@ -51,7 +51,7 @@ impl Resource {
     }
 
     pub(crate) fn generation(&self, spec: &Spec) -> Generation {
-        Generation::of(&self.0.stack_id, &self.0.logical_resource_id, &spec.identity())
+        self.0.generation(&spec.identity())
     }
 
     pub(crate) fn plan(&self, world: &World, spec: &Spec, old: Option<&Spec>) -> Result<Converged, Refused> {

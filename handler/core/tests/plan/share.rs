@@ -42,20 +42,12 @@ fn of_two_stacks_both_go_at_once_and_the_last_takes_the_tags() {
         let (one, two, run) = (spec(&one), spec(&two), Run::whole(&order));
         let Some(first) = here.try_converge(&world, &one, None, run)? else { return Ok(false) };
         let Some(mut both) = there.try_converge(&first, &two, None, run)? else { return Ok(false) };
-        let (mut leaving, mut other) = (on_tags(&here, &both, &one)?, on_tags(&there, &both, &two)?);
+        let (mut leaving, other) = (on_tags(&here, &both, &one)?, on_tags(&there, &both, &two)?);
         leaving.truncate(usize::from(cut) % (leaving.len() + 1));
-        for turn in order.iter().cycle() {
-            let next = if turn % 2 == 0 { &mut leaving } else { &mut other };
-            let Some(step) = next.pop_front().or_else(|| leaving.pop_front()).or_else(|| other.pop_front()) else {
-                break;
-            };
-            both.carry_out(&step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
-        }
-        for step in on_tags(&here, &both, &one)? {
-            both.carry_out(&step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
-        }
-        let same = both.resources == world.resources;
-        if same { Ok(true) } else { Err(fault(&format!("not as before, which was {:?}", world.resources), &both)) }
+        carry_all(&mut both, interleaved(&order, leaving, other), &one.cluster_name)?;
+        let again = on_tags(&here, &both, &one)?;
+        carry_all(&mut both, again, &one.cluster_name)?;
+        tagged_as_before(&both, &world)
     });
 }
 
@@ -88,32 +80,21 @@ fn of_two_stacks_both_change_at_once_and_leave_no_tag_behind() {
         let update = |resource: &Resource, world: &World, new: &Spec, old: &Spec| {
             resource.plan(world, new, Some(old)).map(|converged| tag_steps(&converged.plan))
         };
-        let (Ok(mut ours), Ok(mut theirs)) =
-            (update(&here, &both, &one_after, &one), update(&there, &both, &two_after, &two))
+        let (Ok(ours), Ok(theirs)) = (update(&here, &both, &one_after, &one), update(&there, &both, &two_after, &two))
         else {
             return Ok(false);
         };
-        for turn in order.iter().cycle() {
-            let next = if turn % 2 == 0 { &mut ours } else { &mut theirs };
-            let Some(step) = next.pop_front().or_else(|| ours.pop_front()).or_else(|| theirs.pop_front()) else {
-                break;
-            };
-            both.carry_out(&step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
-        }
+        carry_all(&mut both, interleaved(&order, ours, theirs), &one.cluster_name)?;
         for (resource, new, old) in [(&here, &one_after, &one), (&there, &two_after, &two)] {
             // Two that wanted another value under one key: one has lost.
             let Ok(again) = update(resource, &both, new, old) else { return Ok(false) };
-            for step in again {
-                both.carry_out(&step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
-            }
+            carry_all(&mut both, again, &one.cluster_name)?;
         }
         for (resource, new) in [(&here, &one_after), (&there, &two_after)] {
-            for step in on_tags(resource, &both, new)? {
-                both.carry_out(&step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
-            }
+            let leaving = on_tags(resource, &both, new)?;
+            carry_all(&mut both, leaving, &one.cluster_name)?;
         }
-        let same = both.resources == world.resources;
-        if same { Ok(true) } else { Err(fault(&format!("not as before, which was {:?}", world.resources), &both)) }
+        tagged_as_before(&both, &world)
     });
 }
 
@@ -148,9 +129,6 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
         let Some(mut goes) = looks(&both)? else { return Ok(false) };
         let mut looks_again = updates;
         let mut turns = order.iter().cycle();
-        let carry = |both: &mut World, step: &Step| {
-            both.carry_out(step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), both))
-        };
         loop {
             let is_given_up = carrying.iter().any(|id| is_given_up(&both.resources[id], tag, &mark));
             let waits = matches!(steps.front(), Some(Step::ConfirmTags { .. })) && is_given_up;
@@ -158,7 +136,7 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
             if is_theirs || goes.is_empty() && !looks_again {
                 let Some(step) = steps.pop_front() else { break };
                 let Step::ConfirmTags { ids, tag, mark } = step else {
-                    carry(&mut both, &step)?;
+                    carry_all(&mut both, [step], &one.cluster_name)?;
                     continue;
                 };
                 let again = Tags::from([(tag.key.clone(), tag.value.clone()), (mark.key().to_owned(), tag.noted())]);
@@ -175,7 +153,7 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
                     let deletes = plan::leavings(found.iter().map(|(id, tags)| (id, tags)), marks);
                     goes.extend(deletes.into_iter().map(|(tags, ids)| Step::DeleteTags { ids, tags }));
                 } else {
-                    carry(&mut both, &step)?;
+                    carry_all(&mut both, [step], &one.cluster_name)?;
                 }
             } else {
                 looks_again = false;
@@ -189,6 +167,31 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
             None => Ok(true),
         }
     });
+}
+
+/// The steps of both, each in its order, in turns.
+fn interleaved(order: &[u8], mut one: VecDeque<Step>, mut other: VecDeque<Step>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for turn in order.iter().cycle() {
+        let next = if turn % 2 == 0 { &mut one } else { &mut other };
+        let Some(step) = next.pop_front().or_else(|| one.pop_front()).or_else(|| other.pop_front()) else { break };
+        steps.push(step);
+    }
+    steps
+}
+
+fn carry_all(world: &mut World, steps: impl IntoIterator<Item = Step>, cluster: &str) -> Result<(), TestCaseError> {
+    for step in steps {
+        world.carry_out(&step, cluster).map_err(|code| fault(&format!("`{step}`: {code}"), world))?;
+    }
+    Ok(())
+}
+
+fn tagged_as_before(world: &World, before: &World) -> Result<bool, TestCaseError> {
+    if world.resources == before.resources {
+        return Ok(true);
+    }
+    Err(fault(&format!("not as before, which was {:?}", before.resources), world))
 }
 
 /// The steps on tags of a release.
@@ -239,20 +242,14 @@ fn of_one_stack_both_go_at_once_and_the_last_takes_all() {
             let released = resource.plan_release(world, spec).map_err(|refused| fault(&refused.to_string(), world))?;
             Ok::<VecDeque<Step>, TestCaseError>(released.plan.steps().map(|(_, step, _)| step.clone()).collect())
         };
-        let (mut ours, mut theirs) = (leave(&here, &both, &one)?, leave(&there, &both, &two)?);
-        for turn in order.iter().cycle() {
-            let next = if turn % 2 == 0 { &mut ours } else { &mut theirs };
-            let Some(step) = next.pop_front().or_else(|| ours.pop_front()).or_else(|| theirs.pop_front()) else {
-                break;
-            };
+        let (ours, theirs) = (leave(&here, &both, &one)?, leave(&there, &both, &two)?);
+        for step in interleaved(&order, ours, theirs) {
             late(&mut both, &step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
         }
         for (resource, spec) in [(&here, &one), (&there, &two)] {
             let again = resource.plan_release_again(&both, spec);
             let again = again.map_err(|refused| fault(&refused.to_string(), &both))?;
-            for (_, step, _) in again.plan.steps() {
-                both.carry_out(step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
-            }
+            carry_all(&mut both, again.plan.steps().map(|(_, step, _)| step.clone()), &one.cluster_name)?;
         }
         same(&both, &world, "after both looked again")?;
         Ok(true)

@@ -24,24 +24,23 @@ pub(super) async fn delete(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Re
 /// Somebody who has just said that the tag may go, and has not seen our mark, takes it away: that is waited for, and the
 /// tag written again.
 pub(super) async fn confirm(apply: &Apply<'_>, ids: &[String], tag: &DiscoveryTag, mark: &Mark) -> Result<(), Error> {
-    let (mut found, mut missing) = look(apply, ids, tag, mark).await?;
+    let mut found = once_settled(apply, ids, tag, mark).await?;
+    let is_missing = |id: &&String| found.get(*id).is_none_or(|tags| !tags.contains_key(&tag.key));
+    let missing: Vec<_> = ids.iter().filter(is_missing).cloned().collect();
     if !missing.is_empty() {
-        let both = [(tag.key.clone(), tag.value.clone()), (mark.key().to_owned(), tag.noted())];
-        create(apply, &missing, &Tags::from(both)).await?;
-        (found, missing) = look(apply, ids, tag, mark).await?;
+        let mut both = tag.tags();
+        both.insert(mark.key().to_owned(), tag.noted());
+        create(apply, &missing, &both).await?;
+        found = once_settled(apply, ids, tag, mark).await?;
     }
-    let (mut lost, mut overwritten) = (missing, BTreeMap::<DiscoveryTag, Vec<String>>::new());
-    for (id, tags) in found {
-        let is_ours = tags.get(&tag.key) == Some(&tag.value);
-        match plan::rival(&tags, tag, mark) {
-            Some(rival) if is_ours => {
-                overwritten.entry(rival).or_default().push(id.clone());
-                lost.push(id);
-            }
-            None if is_ours => {}
-            _ if lost.contains(&id) => {}
-            _ => lost.push(id),
+    let (mut lost, mut overwritten) = (Vec::new(), BTreeMap::<DiscoveryTag, Vec<String>>::new());
+    for id in ids {
+        match found.get(id).filter(|tags| tag.is_among(tags)).map(|tags| plan::rival(tags, tag, mark)) {
+            Some(None) => continue,
+            Some(Some(rival)) => overwritten.entry(rival).or_default().push(id.clone()),
+            None => {}
         }
+        lost.push(id.clone());
     }
     if lost.is_empty() {
         return Ok(());
@@ -50,19 +49,16 @@ pub(super) async fn confirm(apply: &Apply<'_>, ids: &[String], tag: &DiscoveryTa
     Err(Error::LostRace { ids: lost.join(", "), key: tag.key.clone() })
 }
 
-/// The tags once nobody is about to take this one away; and which resources have none of its key.
-async fn look(
+/// The tags once each resource has one of the key, and nobody is about to take it away.
+async fn once_settled(
     apply: &Apply<'_>,
     ids: &[String],
     tag: &DiscoveryTag,
     mark: &Mark,
-) -> Result<(BTreeMap<String, Tags>, Vec<String>), Error> {
+) -> Result<BTreeMap<String, Tags>, Error> {
     // One with another value is an answer.
     let is_settled = |tags: &Tags| tags.contains_key(&tag.key) && !plan::is_given_up(tags, tag, mark);
-    let found = read_settled(apply, ids, |found| ids.iter().all(|id| found.get(id).is_some_and(is_settled))).await?;
-    let is_tagged = |id: &String| found.get(id).is_some_and(|tags| tags.contains_key(&tag.key));
-    let missing = ids.iter().filter(|id| !is_tagged(id)).cloned().collect();
-    Ok((found, missing))
+    read_settled(apply, ids, |found| ids.iter().all(|id| found.get(id).is_some_and(is_settled))).await
 }
 
 /// Takes the mark off, and gives the tag that was written over its value again; nothing of it, if its owner has stepped
@@ -75,7 +71,7 @@ async fn step_back(
     mark: &Mark,
 ) -> Result<(), Error> {
     for (rival, ids) in overwritten {
-        create(apply, ids, &Tags::from([(rival.key.clone(), rival.value.clone())])).await?;
+        create(apply, ids, &rival.tags()).await?;
     }
     delete(apply, lost, &Tags::from([(mark.key().to_owned(), tag.noted())])).await?;
     let found = read_settled(apply, lost, |found| found.values().all(|tags| !tags.contains_key(mark.key()))).await?;
@@ -86,7 +82,7 @@ async fn step_back(
             .cloned()
             .collect();
         if !left.is_empty() {
-            delete(apply, &left, &Tags::from([(candidate.key.clone(), candidate.value.clone())])).await?;
+            delete(apply, &left, &candidate.tags()).await?;
         }
     }
     Ok(())
