@@ -81,7 +81,8 @@ pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
         tags.insert(former_key.clone(), former.clone());
         tags
     };
-    match note.filter(|note| standing(tags, note).is_some_and(|tag| is_elsewhere(&tag))) {
+    // Noted though it is not there just now: a rollback that runs at the same time may be about to write it again.
+    match note.filter(|note| DiscoveryTag::from_note(note).is_some_and(|tag| is_elsewhere(&tag))) {
         Some(note) => {
             if let Some(former) = former.filter(|former| *former != note && left_over(former).len() > 1) {
                 change.delete_first = left_over(former);
@@ -135,14 +136,26 @@ pub fn rival(tags: &Tags, tag: &DiscoveryTag, mark: &Mark) -> Option<DiscoveryTa
     marks(tags).find_map(noted)
 }
 
+/// What to create on a resource where the tag is missing again, though it was written with its mark. Another run of the
+/// same resource, an Update beside its rollback, may have the mark say otherwise by now: that stays noted too.
+pub fn tagged_again(tags: &Tags, tag: &DiscoveryTag, mark: &Mark) -> Tags {
+    let mut again = tag.tags();
+    let said = tags.get(mark.key()).map(|said| DiscoveryTag::live(said).to_owned());
+    again.extend(said.filter(|said| *said != tag.noted()).map(|said| (mark.former_key(), said)));
+    again.insert(mark.key().to_owned(), tag.noted());
+    again
+}
+
 /// Whether nobody's mark stands for this tag though it is there.
 pub fn is_nobodys(tags: &Tags, tag: &DiscoveryTag) -> bool {
     tag.is_among(tags) && !is_relied_on(tags, &tag.noted(), &BTreeSet::new())
 }
 
-/// The discovery tag that a note stands for, of one about to go too, if it is there and no other's mark stands for it.
+/// The discovery tag that a note stands for, of one about to go too, if no other's mark stands for it. That it is not
+/// there just now says little: another run of the same resource may be about to write it again, under the very note that
+/// is taken away.
 fn unneeded(tags: &Tags, note: &str, ours: &BTreeSet<Mark>) -> Tags {
-    standing(tags, note)
+    DiscoveryTag::from_note(note)
         .filter(|_| !is_relied_on(tags, DiscoveryTag::live(note), ours))
         .map(|tag| tag.tags())
         .unwrap_or_default()

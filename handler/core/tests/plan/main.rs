@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, in a helper as in a test")]
 
+mod at_once;
 mod aws;
 mod cut;
 mod documents;

@@ -187,7 +187,7 @@ fn carry_all(world: &mut World, steps: impl IntoIterator<Item = Step>, cluster: 
     Ok(())
 }
 
-fn tagged_as_before(world: &World, before: &World) -> Result<bool, TestCaseError> {
+pub(crate) fn tagged_as_before(world: &World, before: &World) -> Result<bool, TestCaseError> {
     if world.resources == before.resources {
         return Ok(true);
     }
@@ -202,13 +202,14 @@ fn on_tags(resource: &Resource, world: &World, spec: &Spec) -> Result<VecDeque<S
 
 /// The steps on tags, in the order of the plan.
 fn tag_steps(plan: &Plan) -> VecDeque<Step> {
-    let is_on_tags = |step: &&Step| {
-        matches!(
-            step,
-            Step::CreateTags { .. } | Step::DeleteTags { .. } | Step::MarkLeaving { .. } | Step::LeaveTags { .. }
-        )
-    };
-    plan.steps().map(|(_, step, _)| step).filter(is_on_tags).cloned().collect()
+    plan.steps().map(|(_, step, _)| step).filter(|step| is_on_tags(step)).cloned().collect()
+}
+
+pub(crate) fn is_on_tags(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::CreateTags { .. } | Step::DeleteTags { .. } | Step::MarkLeaving { .. } | Step::LeaveTags { .. }
+    )
 }
 
 /// Roles and profile too are shared within a stack; their owner tag goes on naming who made them.

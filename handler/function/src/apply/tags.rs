@@ -25,12 +25,17 @@ pub(super) async fn delete(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Re
 /// tag written again.
 pub(super) async fn confirm(apply: &Apply<'_>, ids: &[String], tag: &DiscoveryTag, mark: &Mark) -> Result<(), Error> {
     let mut found = once_settled(apply, ids, tag, mark).await?;
-    let is_missing = |id: &&String| found.get(*id).is_none_or(|tags| !tags.contains_key(&tag.key));
-    let missing: Vec<_> = ids.iter().filter(is_missing).cloned().collect();
+    let mut missing = BTreeMap::<Tags, Vec<String>>::new();
+    for id in ids {
+        let tags = found.get(id).cloned().unwrap_or_default();
+        if !tags.contains_key(&tag.key) {
+            missing.entry(plan::tagged_again(&tags, tag, mark)).or_default().push(id.clone());
+        }
+    }
+    for (tags, ids) in &missing {
+        create(apply, ids, tags).await?;
+    }
     if !missing.is_empty() {
-        let mut both = tag.tags();
-        both.insert(mark.key().to_owned(), tag.noted());
-        create(apply, &missing, &both).await?;
         found = once_settled(apply, ids, tag, mark).await?;
     }
     let (mut lost, mut overwritten) = (Vec::new(), BTreeMap::<DiscoveryTag, Vec<String>>::new());
