@@ -73,16 +73,15 @@ pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
     if said != Some(&noted) || !change.create.is_empty() {
         change.create.insert(mark.key().to_owned(), noted);
     }
-    // Under the wanted key stands what is wanted, or what it takes the place of by itself.
-    let is_elsewhere = |tag: &DiscoveryTag| tag.key != wanted.key;
     let left_over = |former: &String| {
         let mut tags = unneeded(tags, former, &ours);
         tags.remove(&wanted.key);
         tags.insert(former_key.clone(), former.clone());
         tags
     };
-    // Noted though it is not there just now: a rollback that runs at the same time may be about to write it again.
-    match note.filter(|note| DiscoveryTag::from_note(note).is_some_and(|tag| is_elsewhere(&tag))) {
+    // Under the wanted key stands what is wanted, or what it takes the place of by itself. A tag of another key is noted
+    // though it is not there just now: a rollback that runs at the same time may be about to write it again.
+    match note.filter(|note| DiscoveryTag::from_note(note).is_some_and(|tag| tag.key != wanted.key)) {
         Some(note) => {
             if let Some(former) = former.filter(|former| *former != note && left_over(former).len() > 1) {
                 change.delete_first = left_over(former);
@@ -105,9 +104,9 @@ pub fn is_given_up(tags: &Tags, tag: &DiscoveryTag, mark: &Mark) -> bool {
 
 /// What the marks of `ours` say from the moment on that they are about to go: those whose tag is there.
 pub(super) fn leaving_notes(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
-    let standing = marks(tags).filter(|(mark, note)| {
-        ours.contains(mark) && DiscoveryTag::live(note) == *note && standing(tags, note).is_some()
-    });
+    let is_standing = |note: &str| DiscoveryTag::from_note(note).is_some_and(|tag| tag.is_among(tags));
+    let standing = marks(tags)
+        .filter(|(mark, note)| ours.contains(mark) && DiscoveryTag::live(note) == *note && is_standing(note));
     standing.map(|(mark, note)| (mark.key().to_owned(), DiscoveryTag::leaving(note))).collect()
 }
 
@@ -159,11 +158,6 @@ fn unneeded(tags: &Tags, note: &str, ours: &BTreeSet<Mark>) -> Tags {
         .filter(|_| !is_relied_on(tags, DiscoveryTag::live(note), ours))
         .map(|tag| tag.tags())
         .unwrap_or_default()
-}
-
-/// The tag that a note stands for, if it is there.
-fn standing(tags: &Tags, note: &str) -> Option<DiscoveryTag> {
-    DiscoveryTag::from_note(note).filter(|tag| tag.is_among(tags))
 }
 
 /// Whether a mark of others stands for the tag of this note.

@@ -6,7 +6,7 @@ use crate::properties::{OTHER_STACK, STACK, of_one_stack, of_two_stacks, spec};
 use crate::worlds::{SUBNETS, worlds};
 use crate::{orders, prove};
 use karpenter_prereqs_core::event::RawProperties;
-use karpenter_prereqs_core::ownership::{OWNER_KEY, Tags};
+use karpenter_prereqs_core::ownership::OWNER_KEY;
 use karpenter_prereqs_core::plan::{self, Plan, Step, Verb, is_given_up};
 use karpenter_prereqs_core::spec::Spec;
 use proptest::prelude::*;
@@ -139,11 +139,10 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
                     carry_all(&mut both, [step], &one.cluster_name)?;
                     continue;
                 };
-                let again = Tags::from([(tag.key.clone(), tag.value.clone()), (mark.key().to_owned(), tag.noted())]);
                 for id in ids {
                     let tags = both.resources.get_mut(&id).unwrap();
                     if !tags.contains_key(&tag.key) {
-                        tags.extend(again.clone());
+                        tags.extend(plan::tagged_again(tags, &tag, &mark));
                     }
                 }
             } else if let Some(step) = goes.pop_front() {
