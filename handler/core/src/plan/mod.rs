@@ -18,7 +18,7 @@ mod tags;
 pub use refusal::{Refusal, Refused};
 pub use release::{Leaving, Released, release};
 pub use step::{Plan, RoleKind, Step, StepId, Verb};
-pub use tagged::{is_given_up, is_nobodys, rival, tagged_again};
+pub use tagged::{Claim, is_nobodys};
 pub use tags::leavings;
 
 use crate::observed::{Cluster, Observed};

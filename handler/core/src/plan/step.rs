@@ -1,8 +1,8 @@
 //! One write each, and the order in which they may be done.
 
+use super::tagged::Claim;
 use crate::config_map;
 use crate::ownership::{Mark, Tags};
-use crate::spec::DiscoveryTag;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -127,8 +127,7 @@ pub enum Step {
     /// Reads the tags again after [`Step::CreateTags`]: who lost a race takes its mark off and fails.
     ConfirmTags {
         ids: Vec<String>,
-        tag: DiscoveryTag,
-        mark: Mark,
+        claim: Claim,
     },
     /// The marks as of those who are about to go. What is gone itself is done.
     MarkLeaving {
@@ -212,7 +211,7 @@ impl fmt::Display for Step {
             Self::DeleteInstanceProfile { name } => write!(f, "delete instance profile `{name}`"),
             Self::CreateTags { ids, tags } => write!(f, "tag {} with {}", shown(ids), shown(tags.keys())),
             Self::DeleteTags { ids, tags } => write!(f, "remove the tags {} from {}", shown(tags.keys()), shown(ids)),
-            Self::ConfirmTags { ids, tag, .. } => write!(f, "confirm the tag `{}` of {}", tag.key, shown(ids)),
+            Self::ConfirmTags { ids, claim } => write!(f, "confirm the tag `{}` of {}", claim.tag.key, shown(ids)),
             Self::MarkLeaving { ids, .. } => write!(f, "note on {} that it is about to be left", shown(ids)),
             Self::LeaveTags { ids, .. } => write!(f, "remove the tags that nobody needs any more from {}", shown(ids)),
             Self::EditAwsAuth { change: config_map::Change::Admit { entry, .. }, .. } => {

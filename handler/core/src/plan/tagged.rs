@@ -7,6 +7,18 @@ use crate::ownership::{Mark, Tags, marks};
 use crate::spec::DiscoveryTag;
 use std::collections::BTreeSet;
 
+/// The discovery tag that a generation wants on subnets and security groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The tag.
+    pub tag: DiscoveryTag,
+    /// The mark that notes it.
+    pub mark: Mark,
+    /// On an Update, the tag of the old properties. Another run of the same resource may be about to write it: the
+    /// rollback beside an Update, or the Update beside its rollback.
+    pub instead_of: Option<DiscoveryTag>,
+}
+
 /// What is to become of a resource that is to carry the discovery tag.
 pub(super) enum Fate {
     /// It carries the tag once this is done.
@@ -34,8 +46,9 @@ pub(super) struct Change {
     pub(super) gives_up: bool,
 }
 
-/// What is to become of a resource with these tags, for the generation of `mark`.
-pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
+/// What is to become of a resource with these tags.
+pub(super) fn fate(tags: &Tags, claim: &Claim) -> Fate {
+    let Claim { tag: wanted, mark, .. } = claim;
     let ours: BTreeSet<Mark> = [mark.clone()].into();
     let (noted, former_key) = (wanted.noted(), mark.former_key());
     let said = tags.get(mark.key());
@@ -44,11 +57,11 @@ pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
     let (note, former) = (note.as_ref(), tags.get(&former_key));
     let is_ours = |tag: &String| note == Some(tag) || former == Some(tag);
     let is_relied_on = |tag: &String| is_relied_on(tags, tag, &ours);
-    let is_given_up = is_given_up(tags, wanted, mark);
+    let is_given_up = claim.is_given_up(tags);
     let value = tags.get(&wanted.key);
     // Somebody counts on another value, though a person took it away.
     if value.is_none()
-        && let Some(rival) = rival(tags, wanted, mark)
+        && let Some(rival) = claim.rival(tags)
     {
         return Fate::Conflict { found: rival.value };
     }
@@ -79,14 +92,13 @@ pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
         tags.insert(former_key.clone(), former.clone());
         tags
     };
-    // Under the wanted key stands what is wanted, or what it takes the place of by itself. A tag of another key is noted
-    // though it is not there just now: a rollback that runs at the same time may be about to write it again.
-    match note.filter(|note| DiscoveryTag::from_note(note).is_some_and(|tag| tag.key != wanted.key)) {
+    let beside = if change.create.is_empty() { None } else { claim.beside(tags) };
+    match beside {
         Some(note) => {
-            if let Some(former) = former.filter(|former| *former != note && left_over(former).len() > 1) {
+            if let Some(former) = former.filter(|former| **former != note && left_over(former).len() > 1) {
                 change.delete_first = left_over(former);
             }
-            change.create.insert(former_key.clone(), note.clone());
+            change.create.insert(former_key, note);
             change.gives_up = true;
         }
         None => change.delete_last = former.map(left_over).unwrap_or_default(),
@@ -94,12 +106,49 @@ pub(super) fn fate(tags: &Tags, wanted: &DiscoveryTag, mark: &Mark) -> Fate {
     Fate::Carries(change)
 }
 
-/// Whether a mark other than this says that it is about to go, or to stand for another tag, so that this one may be
-/// taken away any moment.
-pub fn is_given_up(tags: &Tags, tag: &DiscoveryTag, mark: &Mark) -> bool {
-    let (noted, former_key) = (tag.noted(), mark.former_key());
-    marks(tags).any(|(other, said)| other != *mark && said == DiscoveryTag::leaving(&noted))
-        || tags.iter().any(|(key, former)| *key != former_key && Mark::is_former_key(key) && *former == noted)
+impl Claim {
+    /// Whether a mark other than this says that it is about to go, or to stand for another tag, so that this one may be
+    /// taken away any moment.
+    pub fn is_given_up(&self, tags: &Tags) -> bool {
+        let (noted, former_key) = (self.tag.noted(), self.mark.former_key());
+        marks(tags).any(|(other, said)| other != self.mark && said == DiscoveryTag::leaving(&noted))
+            || tags.iter().any(|(key, former)| *key != former_key && Mark::is_former_key(key) && *former == noted)
+    }
+
+    /// The value that somebody else's mark beside ours wants under the key of the tag, where it is another: both were
+    /// written by one who had seen neither. A tag has one value, so that somebody must step back.
+    pub fn rival(&self, tags: &Tags) -> Option<DiscoveryTag> {
+        let noted = |(other, note): (Mark, &str)| {
+            let is_live = other != self.mark && DiscoveryTag::live(note) == note;
+            DiscoveryTag::from_note(note)
+                .filter(|rival| is_live && rival.key == self.tag.key && rival.value != self.tag.value)
+        };
+        marks(tags).find_map(noted)
+    }
+
+    /// What to create on a resource where the tag is missing again, though it was written with its mark.
+    pub fn again(&self, tags: &Tags) -> Tags {
+        let mut again = self.tag.tags();
+        again.insert(self.mark.key().to_owned(), self.tag.noted());
+        again.extend(self.beside(tags).map(|note| (self.mark.former_key(), note)));
+        again
+    }
+
+    /// What is noted beside the mark whenever it is written: another run of the same resource writes the mark too, and
+    /// whichever comes last, the tags of both must be noted.
+    ///
+    /// That is the tag of another key that the mark says so far, or said before, though it is not there just now. Where
+    /// the mark says this tag, which is not there, the other run took it away and is about to write its own; one that
+    /// is there without a note is not ours.
+    fn beside(&self, tags: &Tags) -> Option<String> {
+        let said = tags.get(self.mark.key()).map(|said| DiscoveryTag::live(said));
+        let former = tags.get(&self.mark.former_key()).map(String::as_str);
+        let is_elsewhere = |note: &&str| DiscoveryTag::from_note(note).is_some_and(|tag| tag.key != self.tag.key);
+        let noted = [said, former].into_iter().flatten().find(is_elsewhere).map(str::to_owned);
+        let is_taken_away = said.is_some() && !tags.contains_key(&self.tag.key);
+        let others = self.instead_of.as_ref().filter(|tag| is_taken_away && tag.key != self.tag.key);
+        noted.or_else(|| others.filter(|tag| !tag.is_among(tags)).map(DiscoveryTag::noted))
+    }
 }
 
 /// What the marks of `ours` say from the moment on that they are about to go: those whose tag is there.
@@ -123,26 +172,6 @@ pub(super) fn leavings(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
         }
     }
     leaving
-}
-
-/// The value that somebody else's mark beside ours wants under the key of `tag`, where it is another: both were written
-/// by one who had seen neither. A tag has one value, so that somebody must step back.
-pub fn rival(tags: &Tags, tag: &DiscoveryTag, mark: &Mark) -> Option<DiscoveryTag> {
-    let noted = |(other, note): (Mark, &str)| {
-        let is_live = other != *mark && DiscoveryTag::live(note) == note;
-        DiscoveryTag::from_note(note).filter(|rival| is_live && rival.key == tag.key && rival.value != tag.value)
-    };
-    marks(tags).find_map(noted)
-}
-
-/// What to create on a resource where the tag is missing again, though it was written with its mark. Another run of the
-/// same resource, an Update beside its rollback, may have the mark say otherwise by now: that stays noted too.
-pub fn tagged_again(tags: &Tags, tag: &DiscoveryTag, mark: &Mark) -> Tags {
-    let mut again = tag.tags();
-    let said = tags.get(mark.key()).map(|said| DiscoveryTag::live(said).to_owned());
-    again.extend(said.filter(|said| *said != tag.noted()).map(|said| (mark.former_key(), said)));
-    again.insert(mark.key().to_owned(), tag.noted());
-    again
 }
 
 /// Whether nobody's mark stands for this tag though it is there.

@@ -3,7 +3,7 @@
 //! Beside the tag stands each generation's mark, whose value is the tag `key=value` that it stands for, so that
 //! one who looks at a subnet alone can tell whether the tag is ours and who else relies on it.
 
-use super::tagged::{self, Change, Fate};
+use super::tagged::{self, Change, Claim, Fate};
 use super::{Aim, Plan, Refusal, Step, StepId};
 use crate::observed::Discovery;
 use crate::ownership::{Mark, Tags};
@@ -35,7 +35,7 @@ struct Family<'a> {
 /// What is being planned.
 struct Tagging<'a> {
     aim: Aim<'a>,
-    mark: Mark,
+    claim: Claim,
     calls: Calls,
     refusals: &'a mut Vec<Refusal>,
     warnings: &'a mut Vec<String>,
@@ -86,11 +86,16 @@ pub(super) fn converge(
         discovered: &discovery.security_group_ids,
         there: &discovery.security_groups,
     };
-    let mut tagging = Tagging { aim, mark: aim.generation.mark(), calls: Calls::default(), refusals, warnings };
+    let claim = Claim {
+        tag: aim.spec.discovery_tag.clone(),
+        mark: aim.generation.mark(),
+        instead_of: aim.old.map(|old| old.discovery_tag.clone()),
+    };
+    let mut tagging = Tagging { aim, claim, calls: Calls::default(), refusals, warnings };
     let subnet_ids = tagging.family(subnets);
     let security_group_ids = tagging.family(security_groups);
     let gives_up = tagging.calls.gives_up;
-    tagging.calls.into_steps(aim, plan);
+    tagging.calls.into_steps(&tagging.claim, plan);
     warnings.extend(two_cluster_groups(aim.spec, &security_group_ids, &discovery.security_groups));
     Tagged { subnet_ids, security_group_ids, gives_up }
 }
@@ -142,7 +147,7 @@ impl Tagging<'_> {
     /// Gives those that carry the tag afterwards.
     fn family(&mut self, family: Family<'_>) -> BTreeSet<String> {
         let spec = self.aim.spec;
-        let former_key = self.mark.former_key();
+        let former_key = self.claim.mark.former_key();
         let wanted: BTreeSet<&String> = match family.explicit {
             Some(ids) => ids.iter().collect(),
             None => family.discovered.iter().collect(),
@@ -151,7 +156,7 @@ impl Tagging<'_> {
         for (id, tags) in family.there {
             // Explicit lists are exact, the old one too; what was discovered stays though its node group goes.
             let listed = family.explicit.is_some() || family.formerly_explicit.is_some_and(|ids| ids.contains(id));
-            let marked = tags.contains_key(self.mark.key()) || tags.contains_key(&former_key);
+            let marked = tags.contains_key(self.claim.mark.key()) || tags.contains_key(&former_key);
             if wanted.contains(id) || marked && !listed {
                 if self.carry(family, id, tags) {
                     carrying.insert(id.clone());
@@ -180,8 +185,7 @@ impl Tagging<'_> {
 
     /// Sees to it that one resource carries the tag; gives whether it will.
     fn carry(&mut self, family: Family<'_>, id: &str, tags: &Tags) -> bool {
-        let tag = &self.aim.spec.discovery_tag;
-        match tagged::fate(tags, tag, &self.mark) {
+        match tagged::fate(tags, &self.claim) {
             Fate::Carries(change) => {
                 let kept = tags
                     .keys()
@@ -208,6 +212,7 @@ impl Tagging<'_> {
                 true
             }
             Fate::Conflict { found } => {
+                let tag = &self.claim.tag;
                 match self.aim.spec.tag_conflict {
                     TagConflict::Fail => self.refusals.push(Refusal::TagConflict {
                         id: id.to_owned(),
@@ -234,7 +239,7 @@ impl Tagging<'_> {
     fn is_of_before(&self, tags: &Tags, key: &str, value: &str) -> bool {
         let note = DiscoveryTag { key: key.to_owned(), value: value.to_owned() }.noted();
         let former = self.aim.old.map(|old| self.aim.owner.generation(&old.identity()).mark());
-        former.is_some_and(|mark| mark != self.mark && tags.get(mark.key()) == Some(&note))
+        former.is_some_and(|mark| mark != self.claim.mark && tags.get(mark.key()) == Some(&note))
     }
 }
 
@@ -255,23 +260,19 @@ impl Calls {
         self.leave.insert(id.to_owned(), tags.clone());
     }
 
-    fn into_steps(self, aim: Aim<'_>, plan: &mut Plan) {
+    fn into_steps(self, claim: &Claim, plan: &mut Plan) {
         let first = delete_steps(self.delete_first, plan, &[]);
         let mut confirmed = Vec::new();
         for (tags, ids) in self.create {
             for ids in ids.chunks(IDS_MAX) {
                 let created =
                     plan.add(Step::CreateTags { ids: ids.to_vec(), tags: tags.clone() }, first.iter().copied());
-                let confirm = Step::ConfirmTags {
-                    ids: ids.to_vec(),
-                    tag: aim.spec.discovery_tag.clone(),
-                    mark: aim.generation.mark(),
-                };
+                let confirm = Step::ConfirmTags { ids: ids.to_vec(), claim: claim.clone() };
                 confirmed.push(plan.add(confirm, [created]));
             }
         }
         delete_steps(self.delete_last, plan, &confirmed);
-        release(self.leave.iter(), &[aim.generation.mark()].into(), plan, &confirmed);
+        release(self.leave.iter(), &[claim.mark.clone()].into(), plan, &confirmed);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::model::World;
 use karpenter_prereqs_core::config_map::{self, Change, Edit};
 use karpenter_prereqs_core::observed::{InstanceProfile, Role};
 use karpenter_prereqs_core::ownership::Tags;
-use karpenter_prereqs_core::plan::{Step, Verb, leavings};
+use karpenter_prereqs_core::plan::{Claim, Step, Verb, leavings};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tags on an object of IAM or a resource of EC2, where those of AWS itself do not count.
@@ -25,9 +25,8 @@ impl World {
         match step {
             Step::CreateTags { ids, tags } | Step::MarkLeaving { ids, tags } => self.create_tags(ids, tags),
             Step::DeleteTags { ids, tags } => self.delete_tags(ids, tags),
-            Step::ConfirmTags { ids, tag, mark } => {
-                let stands =
-                    |tags: &Tags| tags.get(&tag.key) == Some(&tag.value) && tags.get(mark.key()) == Some(&tag.noted());
+            Step::ConfirmTags { ids, claim: Claim { tag, mark, .. } } => {
+                let stands = |tags: &Tags| tag.is_among(tags) && tags.get(mark.key()) == Some(&tag.noted());
                 let all = ids.iter().all(|id| self.resources.get(id).is_some_and(stands));
                 if all { Ok(()) } else { Err("the tags that were made are not there".to_owned()) }
             }

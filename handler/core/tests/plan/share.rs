@@ -7,7 +7,7 @@ use crate::worlds::{SUBNETS, worlds};
 use crate::{orders, prove};
 use karpenter_prereqs_core::event::RawProperties;
 use karpenter_prereqs_core::ownership::OWNER_KEY;
-use karpenter_prereqs_core::plan::{self, Plan, Step, Verb, is_given_up};
+use karpenter_prereqs_core::plan::{self, Claim, Plan, Step, Verb};
 use karpenter_prereqs_core::spec::Spec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -120,7 +120,7 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
             steps.cloned().collect::<VecDeque<_>>(),
             comes.subnet_ids.iter().chain(&comes.security_group_ids).cloned().collect::<Vec<_>>(),
         );
-        let (mark, tag) = (there.generation(&two).mark(), &two.discovery_tag);
+        let claim = Claim { tag: two.discovery_tag.clone(), mark: there.generation(&two).mark(), instead_of: None };
         let looks = |both: &World| match here.plan(both, &another, Some(&one)) {
             Ok(converged) if updates => Ok(Some(tag_steps(&converged.plan))),
             Ok(_) => on_tags(&here, both, &one).map(Some),
@@ -130,19 +130,19 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
         let mut looks_again = updates;
         let mut turns = order.iter().cycle();
         loop {
-            let is_given_up = carrying.iter().any(|id| is_given_up(&both.resources[id], tag, &mark));
+            let is_given_up = carrying.iter().any(|id| claim.is_given_up(&both.resources[id]));
             let waits = matches!(steps.front(), Some(Step::ConfirmTags { .. })) && is_given_up;
             let is_theirs = !waits && !steps.is_empty() && turns.next().is_none_or(|turn| turn % 2 == 0);
             if is_theirs || goes.is_empty() && !looks_again {
                 let Some(step) = steps.pop_front() else { break };
-                let Step::ConfirmTags { ids, tag, mark } = step else {
+                let Step::ConfirmTags { ids, claim } = step else {
                     carry_all(&mut both, [step], &one.cluster_name)?;
                     continue;
                 };
                 for id in ids {
                     let tags = both.resources.get_mut(&id).unwrap();
-                    if !tags.contains_key(&tag.key) {
-                        tags.extend(plan::tagged_again(tags, &tag, &mark));
+                    if !tags.contains_key(&claim.tag.key) {
+                        tags.extend(claim.again(tags));
                     }
                 }
             } else if let Some(step) = goes.pop_front() {
@@ -160,9 +160,9 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
                 goes = again;
             }
         }
-        let has = |id: &&String| both.resources[*id].get(&tag.key) == Some(&tag.value);
+        let has = |id: &&String| claim.tag.is_among(&both.resources[*id]);
         match carrying.iter().find(|id| !has(id)) {
-            Some(id) => Err(fault(&format!("{id} lacks {}", tag.noted()), &both)),
+            Some(id) => Err(fault(&format!("{id} lacks {}", claim.tag.noted()), &both)),
             None => Ok(true),
         }
     });

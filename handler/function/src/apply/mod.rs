@@ -139,7 +139,7 @@ impl Apply<'_> {
         match step {
             Step::CreateTags { ids, tags } => tags::create(self, ids, tags).await,
             Step::DeleteTags { ids, tags } => tags::delete(self, ids, tags).await,
-            Step::ConfirmTags { ids, tag, mark } => tags::confirm(self, ids, tag, mark).await,
+            Step::ConfirmTags { ids, claim } => tags::confirm(self, ids, claim).await,
             Step::MarkLeaving { ids, tags } => tags::mark_leaving(self, ids, tags).await,
             Step::LeaveTags { ids, marks } => tags::leave(self, ids, marks).await,
             Step::EditAwsAuth { change, .. } => aws_auth::edit(self, change).await,

@@ -5,7 +5,7 @@ use crate::aws::ec2::{self, Kind};
 use crate::error::Error;
 use backon::{ExponentialBuilder, Retryable as _};
 use karpenter_prereqs_core::ownership::{Mark, Tags};
-use karpenter_prereqs_core::plan;
+use karpenter_prereqs_core::plan::{self, Claim};
 use karpenter_prereqs_core::spec::DiscoveryTag;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,24 +23,25 @@ pub(super) async fn delete(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Re
 ///
 /// Somebody who has just said that the tag may go, and has not seen our mark, takes it away: that is waited for, and the
 /// tag written again.
-pub(super) async fn confirm(apply: &Apply<'_>, ids: &[String], tag: &DiscoveryTag, mark: &Mark) -> Result<(), Error> {
-    let mut found = once_settled(apply, ids, tag, mark).await?;
+pub(super) async fn confirm(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), Error> {
+    let tag = &claim.tag;
+    let mut found = once_settled(apply, ids, claim).await?;
     let mut missing = BTreeMap::<Tags, Vec<String>>::new();
     for id in ids {
         let tags = found.get(id).cloned().unwrap_or_default();
         if !tags.contains_key(&tag.key) {
-            missing.entry(plan::tagged_again(&tags, tag, mark)).or_default().push(id.clone());
+            missing.entry(claim.again(&tags)).or_default().push(id.clone());
         }
     }
     for (tags, ids) in &missing {
         create(apply, ids, tags).await?;
     }
     if !missing.is_empty() {
-        found = once_settled(apply, ids, tag, mark).await?;
+        found = once_settled(apply, ids, claim).await?;
     }
     let (mut lost, mut overwritten) = (Vec::new(), BTreeMap::<DiscoveryTag, Vec<String>>::new());
     for id in ids {
-        match found.get(id).filter(|tags| tag.is_among(tags)).map(|tags| plan::rival(tags, tag, mark)) {
+        match found.get(id).filter(|tags| tag.is_among(tags)).map(|tags| claim.rival(tags)) {
             Some(None) => continue,
             Some(Some(rival)) => overwritten.entry(rival).or_default().push(id.clone()),
             None => {}
@@ -50,19 +51,14 @@ pub(super) async fn confirm(apply: &Apply<'_>, ids: &[String], tag: &DiscoveryTa
     if lost.is_empty() {
         return Ok(());
     }
-    step_back(apply, &lost, &overwritten, tag, mark).await?;
+    step_back(apply, &lost, &overwritten, claim).await?;
     Err(Error::LostRace { ids: lost.join(", "), key: tag.key.clone() })
 }
 
 /// The tags once each resource has one of the key, and nobody is about to take it away.
-async fn once_settled(
-    apply: &Apply<'_>,
-    ids: &[String],
-    tag: &DiscoveryTag,
-    mark: &Mark,
-) -> Result<BTreeMap<String, Tags>, Error> {
+async fn once_settled(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<BTreeMap<String, Tags>, Error> {
     // One with another value is an answer.
-    let is_settled = |tags: &Tags| tags.contains_key(&tag.key) && !plan::is_given_up(tags, tag, mark);
+    let is_settled = |tags: &Tags| tags.contains_key(&claim.tag.key) && !claim.is_given_up(tags);
     read_settled(apply, ids, |found| ids.iter().all(|id| found.get(id).is_some_and(is_settled))).await
 }
 
@@ -72,9 +68,9 @@ async fn step_back(
     apply: &Apply<'_>,
     lost: &[String],
     overwritten: &BTreeMap<DiscoveryTag, Vec<String>>,
-    tag: &DiscoveryTag,
-    mark: &Mark,
+    claim: &Claim,
 ) -> Result<(), Error> {
+    let Claim { tag, mark, .. } = claim;
     for (rival, ids) in overwritten {
         create(apply, ids, &rival.tags()).await?;
     }
