@@ -7,6 +7,10 @@ use crate::ownership::{Mark, Tags, marks};
 use crate::spec::DiscoveryTag;
 use std::collections::BTreeSet;
 
+/// EC2's limit of tags on a resource; those of AWS itself (`aws:`) do not count
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
+pub(super) const TAGS_MAX: usize = 50;
+
 /// The discovery tag that a generation wants on subnets and security groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -138,25 +142,27 @@ impl Claim {
     /// whichever comes last, the tags of both must be noted.
     ///
     /// That is the tag of another key that the mark says so far, or said before, though it is not there just now. Where
-    /// the mark says this tag, which is not there, the other run took it away and is about to write its own; one that
-    /// is there without a note is not ours.
+    /// the mark says this tag, which is not there, the other run took it away and may be about to write its own, if
+    /// there is room for both; one that is there without a note is not ours.
     fn beside(&self, tags: &Tags) -> Option<String> {
         let said = tags.get(self.mark.key()).map(|said| DiscoveryTag::live(said));
         let former = tags.get(&self.mark.former_key()).map(String::as_str);
         let is_elsewhere = |note: &&str| DiscoveryTag::from_note(note).is_some_and(|tag| tag.key != self.tag.key);
-        let noted = [said, former].into_iter().flatten().find(is_elsewhere).map(str::to_owned);
+        if let Some(noted) = [said, former].into_iter().flatten().find(is_elsewhere) {
+            return Some(noted.to_owned());
+        }
         let is_taken_away = said.is_some() && !tags.contains_key(&self.tag.key);
-        let others = self.instead_of.as_ref().filter(|tag| is_taken_away && tag.key != self.tag.key);
-        noted.or_else(|| others.filter(|tag| !tag.is_among(tags)).map(DiscoveryTag::noted))
+        let have_room = tags.keys().filter(|key| !key.starts_with("aws:")).count() + 2 <= TAGS_MAX;
+        let others = self.instead_of.as_ref().filter(|tag| tag.key != self.tag.key && !tag.is_among(tags));
+        others.filter(|_| is_taken_away && have_room).map(DiscoveryTag::noted)
     }
 }
 
-/// What the marks of `ours` say from the moment on that they are about to go: those whose tag is there.
+/// What the marks of `ours` say from the moment on that they are about to go. They do so though their tag is not there
+/// just now: it is deleted all the same, and whoever comes may be about to write it.
 pub(super) fn leaving_notes(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
-    let is_standing = |note: &str| DiscoveryTag::from_note(note).is_some_and(|tag| tag.is_among(tags));
-    let standing = marks(tags)
-        .filter(|(mark, note)| ours.contains(mark) && DiscoveryTag::live(note) == *note && is_standing(note));
-    standing.map(|(mark, note)| (mark.key().to_owned(), DiscoveryTag::leaving(note))).collect()
+    let live = marks(tags).filter(|(mark, note)| ours.contains(mark) && DiscoveryTag::live(note) == *note);
+    live.map(|(mark, note)| (mark.key().to_owned(), DiscoveryTag::leaving(note))).collect()
 }
 
 /// The tags that `ours` leave behind on a resource when they go: their marks, what those still note of before,

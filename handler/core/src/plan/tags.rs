@@ -3,16 +3,12 @@
 //! Beside the tag stands each generation's mark, whose value is the tag `key=value` that it stands for, so that
 //! one who looks at a subnet alone can tell whether the tag is ours and who else relies on it.
 
-use super::tagged::{self, Change, Claim, Fate};
+use super::tagged::{self, Change, Claim, Fate, TAGS_MAX};
 use super::{Aim, Plan, Refusal, Step, StepId};
 use crate::observed::Discovery;
 use crate::ownership::{Mark, Tags};
 use crate::spec::{DiscoveryTag, Spec, TagConflict};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// EC2's limit of tags on a resource; those of AWS itself (`aws:`) do not count
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
-const TAGS_MAX: usize = 50;
 
 /// The resources that one CreateTags or DeleteTags call takes
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html>).

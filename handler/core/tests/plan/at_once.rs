@@ -1,20 +1,16 @@
 //! One resource's Update and its rollback at the same moment: CloudFormation does not wait for the one that it cancels.
 
+use crate::every_order::{Aim, Errand, Resources, Tagger, every_order};
 use crate::life::{Resource, Run};
 use crate::model::World;
 use crate::properties::{OTHER_STACK, STACK, in_place, spec, spec_of};
-use crate::share::{is_on_tags, tagged_as_before};
+use crate::share::tagged_as_before;
 use crate::worlds::{plain, worlds};
 use crate::{orders, prove};
 use karpenter_prereqs_core::ownership::Tags;
-use karpenter_prereqs_core::plan::{self, Step};
 use karpenter_prereqs_core::spec::{DiscoveryTag, Spec};
 use proptest::prelude::*;
 use serde_json::json;
-use std::collections::{BTreeMap, VecDeque};
-
-/// How often a run looks in all: first, and then at what others rely on.
-const LOOKS: u8 = 4;
 
 /// An Update and its rollback run at once, each looking at what the other has half done; in the end the Update sees that
 /// it is overtaken, and puts the old properties back.
@@ -30,108 +26,109 @@ fn an_update_and_its_rollback_at_once_lose_no_tag_and_leave_none() {
             return Ok(false);
         }
         let mut both = before.clone();
+        let ways = Ways::of(&resource, &old, &new);
         let (mut update, mut rollback) = (Tagger::default(), Tagger::default());
-        let aims = Aims { resource, old, new };
         for is_updates in turns.iter().cycle() {
-            let mut runs = [(&mut update, Way::There), (&mut rollback, Way::Back)];
+            let mut runs = [(&mut update, &ways.there), (&mut rollback, &ways.back)];
             if !is_updates {
                 runs.reverse();
             }
-            if !runs.into_iter().any(|(run, way)| run.goes_on(&mut both, &aims, way)) {
+            if !runs.into_iter().any(|(run, errand)| run.goes_on(&mut both, errand)) {
                 break;
             }
         }
         let mut undo = Tagger::default();
-        while undo.goes_on(&mut both, &aims, Way::Back) {}
-        tagged_as_before(&settled(&both, &aims)?, &before)
+        while undo.goes_on(&mut both, &ways.back) {}
+        tagged_as_before(&ways.settled(&both)?, &before)
     });
 }
 
-/// Every order there is of the steps of an Update, of the way back that it takes wherever it stops, and of the rollback
-/// beside both, which is cut off once and begins anew; with whatever may stand on a security group before.
+/// The Update goes the way back wherever it stops, and the rollback is cut off once and begins anew; with whatever may
+/// stand on a security group before.
 #[test]
 fn in_every_order_an_update_and_its_rollback_lose_no_tag_and_leave_none() {
-    let old = json!({"NodeAccess": "None"});
-    let new = json!({"NodeAccess": "None", "DiscoveryTagKey": "team/discovery"});
-    let (old, new) = (spec_of(old), spec_of(new));
-    let aims = Aims { resource: Resource::of(STACK, "Prereqs"), old, new };
+    let old = spec_of(json!({"NodeAccess": "None"}));
+    let new = spec_of(json!({"NodeAccess": "None", "DiscoveryTagKey": "team/discovery"}));
+    let ways = Ways::of(&Resource::of(STACK, "Prereqs"), &old, &new);
     let mut moments = 0;
-    for tags in begun_with(&aims) {
+    for tags in begun_with(&old.discovery_tag, &new.discovery_tag) {
         let mut world = plain();
         world.resources.insert("sg-0000000a".to_owned(), tags);
-        let before = aims.resource.converge(&world, &aims.old, None, Run::whole(&[])).unwrap();
-        let mut scratch = before.clone();
-        let start = Moment { resources: before.resources.clone(), ..Moment::default() };
-        let mut came_from = BTreeMap::from([(format!("{start:?}"), None)]);
-        let mut ahead = vec![(format!("{start:?}"), start)];
-        while let Some((shown, moment)) = ahead.pop() {
-            let next = moment.next(&mut scratch, &aims);
-            if next.is_empty() {
-                let at_last = World { resources: moment.resources.clone(), ..before.clone() };
-                let way = || way_to(&shown, &came_from);
-                let settled = settled(&at_last, &aims).unwrap_or_else(|error| panic!("{error}\n{}", way()));
-                assert_eq!(settled.resources, before.resources, "\n{}", way());
-                let gone = aims.resource.release(&at_last, &aims.old, Run::whole(&[]));
-                let gone = gone.unwrap_or_else(|error| panic!("{error}\n{}", way()));
-                assert_eq!(gone.resources, world.resources, "after the Delete\n{}", way());
-            }
-            for (turn, next) in next {
-                let next_shown = format!("{next:?}");
-                came_from.entry(next_shown.clone()).or_insert_with(|| {
-                    ahead.push((next_shown, next));
-                    Some((turn, shown.clone()))
-                });
-            }
-        }
-        moments += came_from.len();
+        let before = ways.back.resource.converge(&world, &old, None, Run::whole(&[])).unwrap();
+        let first = Moment { resources: before.resources.clone(), ..Moment::default() };
+        let next = |moment: &Moment| moment.next(&before, &ways);
+        moments += every_order(first, next, |moment, way| {
+            let at_last = World { resources: moment.resources.clone(), ..before.clone() };
+            let settled = ways.settled(&at_last).unwrap_or_else(|error| panic!("{error}\n{}", way()));
+            assert_eq!(settled.resources, before.resources, "\n{}", way());
+            let gone = ways.back.resource.release(&at_last, &old, Run::whole(&[]));
+            let gone = gone.unwrap_or_else(|error| panic!("{error}\n{}", way()));
+            assert_eq!(gone.resources, world.resources, "after the Delete\n{}", way());
+        });
     }
-    // Were a step left out, all would be well as well.
+    // Were a turn left out, all would be well as well.
     assert!(20_000 < moments, "only {moments} moments");
 }
 
-/// A resource that is updated, and goes back.
-struct Aims {
-    resource: Resource,
-    old: Spec,
-    new: Spec,
-}
-
-/// Which way a run goes.
-#[derive(Clone, Copy, Debug, Default)]
-enum Way {
-    /// To the new properties.
-    #[default]
-    There,
-    /// To the old ones.
-    Back,
-}
-
-/// One run, as far as it tags.
-#[derive(Clone, Debug, Default)]
-struct Tagger {
-    steps: VecDeque<Step>,
-    looks: u8,
+/// From the old properties to the new ones, and back.
+struct Ways {
+    there: Errand,
+    back: Errand,
 }
 
 /// The tags, and what each run has yet to do.
 #[derive(Clone, Debug, Default)]
 struct Moment {
-    resources: BTreeMap<String, Tags>,
+    resources: Resources,
     update: Tagger,
-    way: Way,
+    has_stopped: bool,
     rollback: Tagger,
     is_cut_off: bool,
 }
 
-/// What the next look puts right: no more than a note of a tag that has gone.
-fn settled(world: &World, aims: &Aims) -> Result<World, TestCaseError> {
-    aims.resource.converge(world, &aims.old, Some(&aims.new), Run::whole(&[]))
+impl Ways {
+    fn of(resource: &Resource, old: &Spec, new: &Spec) -> Self {
+        let errand = |spec: &Spec, old: &Spec| Errand {
+            resource: resource.clone(),
+            spec: spec.clone(),
+            aim: Aim::Converge(Some(Box::new(old.clone()))),
+        };
+        Self { there: errand(new, old), back: errand(old, new) }
+    }
+
+    /// What the next look puts right: no more than a note of a tag that has gone.
+    fn settled(&self, world: &World) -> Result<World, TestCaseError> {
+        let Errand { resource, spec, .. } = &self.back;
+        resource.converge(world, spec, Some(&self.there.spec), Run::whole(&[]))
+    }
+}
+
+impl Moment {
+    /// What may come next, and by whom; nothing when both are done.
+    fn next(&self, world: &World, ways: &Ways) -> Vec<(&'static str, Self)> {
+        let mut all = Vec::new();
+        let way = if self.has_stopped { &ways.back } else { &ways.there };
+        if let Some((update, resources)) = self.update.after(&self.resources, world, way) {
+            all.push(("update", Self { resources, update, ..self.clone() }));
+        }
+        let rollback = self.rollback.after(&self.resources, world, &ways.back);
+        if rollback.is_some() && !self.is_cut_off {
+            let cut_off = Self { is_cut_off: true, rollback: Tagger::default(), ..self.clone() };
+            all.push(("the rollback is cut off", cut_off));
+        }
+        if let Some((rollback, resources)) = rollback {
+            all.push(("rollback", Self { resources, rollback, ..self.clone() }));
+        }
+        if !self.has_stopped {
+            all.push(("the update stops", Self { has_stopped: true, update: Tagger::default(), ..self.clone() }));
+        }
+        all
+    }
 }
 
 /// What may stand on a resource: nothing, the user's own tags, or another stack's with its mark; both of these too.
-fn begun_with(aims: &Aims) -> impl Iterator<Item = Tags> {
-    let other = Resource::of(OTHER_STACK, "Prereqs").generation(&aims.old).mark();
-    let (old, new) = (&aims.old.discovery_tag, &aims.new.discovery_tag);
+fn begun_with(old: &DiscoveryTag, new: &DiscoveryTag) -> impl Iterator<Item = Tags> {
+    let other = Resource::of(OTHER_STACK, "Prereqs").generation(&spec_of(json!({}))).mark();
     let marked = move |tag: &DiscoveryTag| {
         let mut tags = tag.tags();
         tags.insert(other.key().to_owned(), tag.noted());
@@ -140,100 +137,4 @@ fn begun_with(aims: &Aims) -> impl Iterator<Item = Tags> {
     let alone = [Tags::new(), old.tags(), new.tags(), marked(old), marked(new)];
     let beside = [(old.tags(), new.tags()), (marked(old), new.tags()), (marked(new), old.tags())];
     alone.into_iter().chain(beside.map(|(one, other)| one.into_iter().chain(other).collect()))
-}
-
-/// Whose turn it was from the start on, and what then stood.
-fn way_to(shown: &str, came_from: &BTreeMap<String, Option<(&str, String)>>) -> String {
-    let mut way = vec![shown.to_owned()];
-    while let Some(Some((turn, before))) = way.last().and_then(|last| came_from.get(last)) {
-        way.push(format!("-- {turn}"));
-        way.push(before.clone());
-    }
-    way.reverse();
-    way.join("\n")
-}
-
-impl Moment {
-    /// What may come next, and by whom; nothing when both are done.
-    fn next(&self, world: &mut World, aims: &Aims) -> Vec<(&'static str, Self)> {
-        let mut all = Vec::new();
-        let mut turn = |name, goes_on: &dyn Fn(&mut Self, &mut World) -> bool| {
-            let mut next = self.clone();
-            world.resources.clone_from(&self.resources);
-            let goes_on = goes_on(&mut next, world);
-            if goes_on {
-                all.push((name, Self { resources: world.resources.clone(), ..next }));
-            }
-            goes_on
-        };
-        turn("update", &|next, world| next.update.goes_on(world, aims, next.way));
-        let goes_on = turn("rollback", &|next, world| next.rollback.goes_on(world, aims, Way::Back));
-        if matches!(self.way, Way::There) {
-            all.push(("the update stops", Self { way: Way::Back, update: Tagger::default(), ..self.clone() }));
-        }
-        if goes_on && !self.is_cut_off {
-            all.push((
-                "the rollback is cut off",
-                Self { is_cut_off: true, rollback: Tagger::default(), ..self.clone() },
-            ));
-        }
-        all
-    }
-}
-
-impl Tagger {
-    /// One step more; `false` when there is none. What has been done already is done again.
-    fn goes_on(&mut self, world: &mut World, aims: &Aims, way: Way) -> bool {
-        let Some(step) = self.steps.pop_front() else { return self.looks(world, aims, way) };
-        match step {
-            Step::CreateTags { ids, tags } | Step::MarkLeaving { ids, tags } => {
-                for id in ids {
-                    world.resources.entry(id).or_default().extend(tags.clone());
-                }
-            }
-            Step::DeleteTags { ids, tags } => {
-                for id in &ids {
-                    world.resources.entry(id.clone()).or_default().retain(|key, value| tags.get(key) != Some(value));
-                }
-            }
-            // What is to be written is read now, and written whenever it comes to that.
-            Step::ConfirmTags { ids, claim } => {
-                let missing = |id: &String| {
-                    let found = &world.resources[id];
-                    (!found.contains_key(&claim.tag.key)).then(|| claim.again(found))
-                };
-                for (id, tags) in ids.into_iter().filter_map(|id| missing(&id).map(|tags| (id, tags))) {
-                    self.steps.push_front(Step::CreateTags { ids: vec![id], tags });
-                }
-            }
-            Step::LeaveTags { ids, marks } => {
-                let there = world.resources.iter().filter(|(id, _)| ids.contains(id));
-                for (tags, ids) in plan::leavings(there, &marks) {
-                    self.steps.push_front(Step::DeleteTags { ids, tags });
-                }
-            }
-            _ => {}
-        }
-        true
-    }
-
-    fn looks(&mut self, world: &World, aims: &Aims, way: Way) -> bool {
-        if self.looks == LOOKS {
-            return false;
-        }
-        let (spec, old) = match way {
-            Way::There => (&aims.new, &aims.old),
-            Way::Back => (&aims.old, &aims.new),
-        };
-        self.looks += 1;
-        let is_shared = aims.resource.plan(world, spec, Some(old)).is_ok_and(|converged| {
-            let is_on_tags = |step: &&Step| is_on_tags(step) || matches!(step, Step::ConfirmTags { .. });
-            self.steps = converged.plan.steps().map(|(_, step, _)| step).filter(is_on_tags).cloned().collect();
-            converged.is_shared
-        });
-        if !is_shared {
-            self.looks = LOOKS;
-        }
-        is_shared || !self.steps.is_empty()
-    }
 }

@@ -198,7 +198,7 @@ impl World {
     }
 }
 
-fn limited(tags: &Tags) -> Result<(), String> {
+pub(crate) fn limited(tags: &Tags) -> Result<(), String> {
     let count = tags.keys().filter(|key| !key.starts_with("aws:")).count();
     if count <= TAGS_MAX { Ok(()) } else { Err("TagLimitExceeded".to_owned()) }
 }

@@ -5,8 +5,10 @@
 
 mod at_once;
 mod aws;
+mod comes_and_goes;
 mod cut;
 mod documents;
+mod every_order;
 mod history;
 mod life;
 mod limits;
