@@ -103,9 +103,9 @@ impl Engine {
     pub async fn deliver(&self, request: Request, delivery: &Delivery) -> Result<Delivered, Error> {
         let url = self.answers.expect_signed_at(request.event.ids(), request.issued);
         let mut delivered = self.deliver_at(request, url, delivery).await?;
-        let (stack_id, request_id) = (delivered.request.stack_id().to_owned(), delivered.request.id().to_owned());
-        let answer = delivered.answer.as_ref();
-        delivered.next = self.stack(&stack_id, |stack| stack.answered(&request_id, answer));
+        let (request, answer) = (&delivered.request, delivered.answer.as_ref());
+        let stack_id = request.stack_id().to_owned();
+        delivered.next = self.stack(&stack_id, |stack| stack.answered(request, answer));
         delivered.wrong.extend(self.stack(&stack_id, Stack::take_wrong));
         Ok(delivered)
     }

@@ -7,6 +7,8 @@ use crate::lambda::Event;
 /// One event that a stack wants delivered.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// How many the stack had sent by then.
+    pub(super) number: usize,
     /// The event, complete but for its URL.
     pub event: Event,
     /// What it asks for.

@@ -34,7 +34,10 @@ pub struct Stack {
     pub(super) status: &'static str,
     pub(super) events: Vec<StackEvent>,
     pub(super) resources: BTreeMap<String, Held>,
-    pub(super) waiting: BTreeMap<String, Waiting>,
+    /// By the number of what was sent.
+    pub(super) waiting: BTreeMap<usize, Waiting>,
+    /// How many events were sent.
+    pub(super) sent: usize,
     /// Whether the operation also waits for a resource of AWS's own.
     pub(super) native_under_way: bool,
     pub(super) rollback: Rollback,
@@ -116,6 +119,7 @@ impl Stack {
             events: Vec::new(),
             resources: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            sent: 0,
             native_under_way: false,
             rollback: Rollback::default(),
             reuses_request_ids: false,
@@ -191,8 +195,9 @@ impl Stack {
 
     /// Takes the answer to a request; `None`: there was none within its `ServiceTimeout`. Gives what is sent now. An
     /// answer that is not waited for any more changes nothing.
-    pub fn answered(&mut self, request_id: &str, answer: Option<&Answer>) -> Vec<Request> {
-        let Some(waiting) = self.waiting.remove(request_id) else { return Vec::new() };
+    pub fn answered(&mut self, request: &Request, answer: Option<&Answer>) -> Vec<Request> {
+        // By its URL, as it were: a RequestId may be used again.
+        let Some(waiting) = self.waiting.remove(&request.number) else { return Vec::new() };
         self.judge(&waiting, answer);
         let succeeded = answer.is_some_and(Answer::succeeded);
         // An id of CloudFormation's own where there is no answer, or none in it (facts: the Delete that follows has
@@ -279,14 +284,15 @@ impl Stack {
             physical_id: physical_id.clone(),
             properties: properties.clone(),
         };
-        self.waiting.insert(event.ids().request_id.clone(), waiting);
-        Request { event, kind, physical_resource_id: physical_id, issued: self.clock.tick() }
+        self.sent += 1;
+        self.waiting.insert(self.sent, waiting);
+        Request { number: self.sent, event, kind, physical_resource_id: physical_id, issued: self.clock.tick() }
     }
 
     /// Forgets what was sent to a resource and is not answered: a cancelled operation's answer counts no more.
     pub(super) fn give_up_on(&mut self, logical_id: &str) -> Option<Waiting> {
-        let request_id = self.waiting.iter().find(|(_, waiting)| waiting.logical_id == logical_id)?.0.clone();
-        self.waiting.remove(&request_id)
+        let number = *self.waiting.iter().find(|(_, waiting)| waiting.logical_id == logical_id)?.0;
+        self.waiting.remove(&number)
     }
 
     /// An id as CloudFormation makes one up for a resource that gave none.

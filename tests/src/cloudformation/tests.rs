@@ -29,7 +29,7 @@ fn answer(succeeded: bool, id: &str, data: &[&str]) -> Answer {
 }
 
 fn says(stack: &mut Stack, request: &Request, succeeded: bool, id: &str) -> Vec<Request> {
-    stack.answered(request.id(), Some(&answer(succeeded, id, &[])))
+    stack.answered(request, Some(&answer(succeeded, id, &[])))
 }
 
 fn body(request: &Request) -> Value {
@@ -207,7 +207,7 @@ fn a_resource_comes_and_goes_with_the_template() {
 fn a_delete_that_fails_is_tried_again_and_no_answer_is_a_failure() {
     let mut stack = created();
     let delete = one(stack.delete());
-    assert!(stack.answered(delete.id(), None).is_empty());
+    assert!(stack.answered(&delete, None).is_empty());
     assert_eq!(stack.status(), "DELETE_FAILED");
     let delete = one(stack.delete());
     assert!(says(&mut stack, &delete, true, "a1").is_empty());
@@ -218,12 +218,12 @@ fn a_delete_that_fails_is_tried_again_and_no_answer_is_a_failure() {
 fn an_answer_that_breaks_the_stack_is_told() {
     let mut stack = stack();
     let create = one(stack.create(&template(&["A"], "one")));
-    stack.answered(create.id(), Some(&answer(true, "a1", &["Arn", "Name"])));
+    stack.answered(&create, Some(&answer(true, "a1", &["Arn", "Name"])));
     let update = one(stack.update(&template(&["A"], "two")));
-    stack.answered(update.id(), Some(&answer(true, "a1", &["Arn"])));
+    stack.answered(&update, Some(&answer(true, "a1", &["Arn"])));
     assert!(stack.take_wrong()[0].ends_with("lacks the attributes Name"));
     let update = one(stack.update(&template(&["A"], "three")));
-    stack.answered(update.id(), Some(&answer(false, "a9", &[])));
+    stack.answered(&update, Some(&answer(false, "a9", &[])));
     assert!(stack.take_wrong()[0].contains("answered FAILED with the id a9"));
     assert!(stack.take_wrong().is_empty());
 }
@@ -238,4 +238,18 @@ fn a_request_id_is_used_again_where_a_deployment_is_tried_again() {
     stack.delete();
     let second = one(stack.create(&template(&["A"], "one")));
     assert_eq!(first.id(), second.id());
+}
+
+#[test]
+fn the_answer_of_a_cancelled_update_is_not_that_of_its_rollback_though_they_bear_one_request_id() {
+    let mut stack = stack().reusing_request_ids();
+    let create = one(stack.create(&template(&["A"], "one")));
+    says(&mut stack, &create, true, "a1");
+    let update = one(stack.update(&template(&["A"], "two")));
+    let back = one(stack.cancel());
+    assert_eq!(update.id(), back.id());
+    assert!(says(&mut stack, &update, true, "a2").is_empty());
+    assert_eq!(stack.resource_status("A"), Some("UPDATE_IN_PROGRESS"));
+    assert!(says(&mut stack, &back, true, "a1").is_empty());
+    assert_eq!(stack.status(), "UPDATE_ROLLBACK_COMPLETE");
 }
