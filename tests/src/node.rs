@@ -52,6 +52,10 @@ impl Node {
     }
 }
 
+/// The longest that STS gives a session, in seconds: on a busy machine the long runs take more than the hour that is its
+/// default. Lambda gives its functions new ones in time.
+const SESSION: i32 = 43_200;
+
 /// A session of a role.
 ///
 /// # Errors
@@ -61,6 +65,7 @@ pub async fn assume_role(sdk: &SdkConfig, role_arn: &str, session: &str) -> Resu
         .assume_role()
         .role_arn(role_arn)
         .role_session_name(session)
+        .duration_seconds(SESSION)
         .send()
         .await
         .map_err(Error::aws("AssumeRole"))?;
