@@ -90,6 +90,7 @@ pub(super) fn fate(tags: &Tags, claim: &Claim) -> Fate {
     if said != Some(&noted) || !change.create.is_empty() {
         change.create.insert(mark.key().to_owned(), noted);
     }
+    // Under the wanted key stands what is wanted, or what it takes the place of by itself.
     let left_over = |former: &String| {
         let mut tags = unneeded(tags, former, &ours);
         tags.remove(&wanted.key);
