@@ -24,8 +24,8 @@ impl Bare {
         &self.0
     }
 
-    /// Takes away all that stands beyond it: roles and profiles, tags of roles, subnets and groups, aws-auth.
-    /// What stands is what the caller has read last.
+    /// Takes away all that stands beyond it: roles and profiles, tags of roles, subnets and groups, what hangs on the
+    /// cluster. What stands is what the caller has read last.
     ///
     /// # Errors
     /// Any refusal of AWS or of the API server.
@@ -40,6 +40,30 @@ impl Bare {
             if !going.is_empty() {
                 let call = ec2.delete_tags().resources(id).set_tags(Some(going));
                 call.send().await.map_err(Error::aws("DeleteTags"))?;
+            }
+        }
+        self.wipe_cluster(cloud, cluster, standing).await
+    }
+
+    /// Takes away what hangs on the cluster, and goes with one that is deleted: aws-auth, and the access entries and Pod
+    /// Identity associations that were not there before.
+    ///
+    /// # Errors
+    /// Any refusal of AWS or of the API server.
+    pub async fn wipe_cluster(&self, cloud: &Cloud, cluster: &Cluster, standing: &World) -> Result<(), Error> {
+        let eks = aws_sdk_eks::Client::new(&cloud.admin());
+        for (_, principal) in self.beyond(standing, "access-entry/") {
+            let call = eks.delete_access_entry().cluster_name(&cluster.name).principal_arn(principal);
+            call.send().await.map_err(Error::aws("DeleteAccessEntry"))?;
+        }
+        for (_, account) in self.beyond(standing, "pod-identity/") {
+            let (namespace, name) = account.split_once('/').unwrap_or_default();
+            let list = eks.list_pod_identity_associations().cluster_name(&cluster.name);
+            let list = list.namespace(namespace).service_account(name).send().await;
+            for found in list.map_err(Error::aws("ListPodIdentityAssociations"))?.associations() {
+                let call = eks.delete_pod_identity_association().cluster_name(&cluster.name);
+                let call = call.set_association_id(found.association_id().map(str::to_owned));
+                call.send().await.map_err(Error::aws("DeletePodIdentityAssociation"))?;
             }
         }
         cluster.control_plane().remove_aws_auth().await

@@ -1,6 +1,9 @@
 //! The whole local cloud, for one test or one person.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -89,6 +92,11 @@ impl Cloud {
             .map_err(Error::file("bind", "the STS proxy's port"))?;
 
         Ok(Self { ministack, gateway, sts_proxy, pki, options, folder })
+    }
+
+    /// The file with a cluster's access entries.
+    pub(crate) fn access_entries_of(&self, cluster: &str) -> PathBuf {
+        self.ministack.access_entries().join(format!("{cluster}.json"))
     }
 
     /// Makes an EKS cluster with its control plane, network, node groups and OIDC provider.

@@ -15,7 +15,7 @@
 //! that ends. Code map: [`cloud`] puts the parts together, [`cluster`] makes an EKS cluster with its
 //! control plane and node groups, [`node`] is a machine that joins it, [`stack`] drives
 //! `MiniStack`'s CloudFormation, [`deployment`] the stack that users deploy; [`cloudformation`] is
-//! our own, strict one, and [`sweep`] fails each call of its operations; below them are
+//! our own, strict one, and [`sweep`] fails each call of its operations; [`karpenter`] is the real one; below them are
 //! [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each one program or server;
 //! [`process`], [`pki`], [`folder`] and [`tools`] serve those.
 //!
@@ -30,6 +30,7 @@ pub mod deployment;
 pub mod error;
 pub mod folder;
 pub mod gateway;
+pub mod karpenter;
 pub mod lambda;
 pub mod ministack;
 pub mod node;

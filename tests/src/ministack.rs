@@ -34,10 +34,11 @@ pub struct Ministack {
     running: Running,
     address: SocketAddr,
     url: String,
+    access_entries: PathBuf,
 }
 
 impl Ministack {
-    /// Starts `MiniStack` out of the virtual environment's `bin`, by `start-ministack.py` (which says
+    /// Starts `MiniStack` out of the virtual environment's `bin`, by `ministack/start.py` (which says
     /// what it mends), with its log and files in `folder`, and waits until it answers.
     ///
     /// Functions inherit its environment, so that of this process stays outside: credentials or a
@@ -48,7 +49,9 @@ impl Ministack {
     pub async fn start(folder: &Path, python_bin: &Path, options: &MinistackOptions) -> Result<Self, Error> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
         let url = format!("http://{address}");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("start-ministack.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("ministack/start.py");
+        let access_entries = folder.join("access-entries");
+        std::fs::create_dir_all(&access_entries).map_err(Error::file("create", &access_entries))?;
         let mut program = Program::new("ministack", python_bin.join("python"), folder)
             .arg(script)
             .env("GATEWAY_PORT", address.port().to_string())
@@ -56,6 +59,7 @@ impl Ministack {
             .env("MINISTACK_ACCOUNT_ID", &options.account)
             .env("MINISTACK_REGION", &options.region)
             .env("AUTH", options.auth.to_string())
+            .env("ACCESS_ENTRIES", &access_entries)
             .env("PYTHONUNBUFFERED", "1")
             // Listeners on fixed ports, which nothing here uses.
             .env("IOT_MTLS_ENABLED", "0")
@@ -74,7 +78,7 @@ impl Ministack {
                 client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
             })
             .await?;
-        Ok(Self { running, address, url })
+        Ok(Self { running, address, url, access_entries })
     }
 
     /// Where it listens.
@@ -85,6 +89,12 @@ impl Ministack {
     /// Its URL, `http://127.0.0.1:<port>`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The folder with a file for each cluster that has access entries, `<cluster>.json`: as EKS hands them to its
+    /// authenticators.
+    pub fn access_entries(&self) -> &Path {
+        &self.access_entries
     }
 
     /// Its log, which holds the functions' logs too.

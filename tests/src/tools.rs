@@ -37,6 +37,15 @@ impl Tools {
     }
 }
 
+/// The folder of Karpenter's controller, its chart and its definitions, and of Helm: built first where that is missing,
+/// as `make karpenter` does, with the progress on stderr. About 8 minutes on two cores.
+///
+/// # Errors
+/// [`Error::Script`] if building fails.
+pub async fn karpenter() -> Result<PathBuf, Error> {
+    folder_from("karpenter/build.sh").await
+}
+
 /// The function's executable, as `cargo build` leaves it beside the program that asks.
 /// `KARPENTER_PREREQS_BOOTSTRAP` names another.
 ///

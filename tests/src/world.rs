@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aws_config::SdkConfig;
+use aws_sdk_eks::error::ProvideErrorMetadata as _;
+use aws_sdk_eks::types::AuthenticationMode;
 use aws_sdk_iam::types::{AttachedPolicy, EntityType, RoleDetail};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -34,7 +36,8 @@ pub struct Change<'a> {
 
 impl World {
     /// Reads roles, instance profiles, OIDC providers, and the tags of subnets and security groups of the account;
-    /// with a cluster, its ConfigMap `kube-system/aws-auth` too, byte for byte.
+    /// with a cluster, its access entries, its Pod Identity associations and its ConfigMap `kube-system/aws-auth` too,
+    /// byte for byte.
     ///
     /// # Errors
     /// Any refusal of AWS or of the API server.
@@ -45,6 +48,8 @@ impl World {
         world.read_ec2(&admin).await?;
         if let Some(cluster) = cluster {
             world.read_aws_auth(cluster).await?;
+            world.read_access_entries(&admin, cluster).await?;
+            world.read_associations(&admin, cluster).await?;
         }
         Ok(world)
     }
@@ -192,6 +197,49 @@ impl World {
     }
 }
 
+impl World {
+    async fn read_access_entries(&mut self, admin: &SdkConfig, cluster: &Cluster) -> Result<(), Error> {
+        if cluster.authentication_mode == AuthenticationMode::ConfigMap {
+            return Ok(());
+        }
+        let eks = aws_sdk_eks::Client::new(admin);
+        let mut principals = eks.list_access_entries().cluster_name(&cluster.name).into_paginator().items().send();
+        while let Some(principal) = principals.next().await {
+            let principal = principal.map_err(Error::aws("ListAccessEntries"))?;
+            let call = eks.describe_access_entry().cluster_name(&cluster.name).principal_arn(&principal);
+            let Some(entry) = call.send().await.map_err(Error::aws("DescribeAccessEntry"))?.access_entry else {
+                continue;
+            };
+            let tags: BTreeMap<_, _> = entry.tags().into_iter().flatten().collect();
+            let value = json!({"type": entry.r#type(), "groups": entry.kubernetes_groups(), "tags": tags});
+            self.insert(format!("access-entry/{principal}"), &value);
+        }
+        Ok(())
+    }
+
+    async fn read_associations(&mut self, admin: &SdkConfig, cluster: &Cluster) -> Result<(), Error> {
+        let eks = aws_sdk_eks::Client::new(admin);
+        let list = eks.list_pod_identity_associations().cluster_name(&cluster.name);
+        let mut listed = list.into_paginator().items().send();
+        while let Some(summary) = listed.next().await {
+            let summary = match summary {
+                // They go with their cluster.
+                Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(()),
+                summary => summary.map_err(Error::aws("ListPodIdentityAssociations"))?,
+            };
+            let call = eks.describe_pod_identity_association().cluster_name(&cluster.name);
+            let call = call.association_id(summary.association_id().unwrap_or_default());
+            let found = call.send().await.map_err(Error::aws("DescribePodIdentityAssociation"))?;
+            let Some(found) = found.association else { continue };
+            let tags: BTreeMap<_, _> = found.tags().into_iter().flatten().collect();
+            let value = json!({"role": found.role_arn(), "tags": tags});
+            let account = [found.namespace(), found.service_account()].map(Option::unwrap_or_default);
+            self.insert(format!("pod-identity/{}", account.join("/")), &value);
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|(name, value)| writeln!(f, "# {name}\n{value}"))
@@ -208,6 +256,7 @@ fn role_of(role: &RoleDetail) -> Value {
     json!({
         "path": role.path(),
         "trust": role.assume_role_policy_document().map(decoded),
+        "boundary": role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn()),
         "tags": iam_tags(role.tags()),
         "attached": attached.collect::<BTreeSet<_>>(),
         "inline": inline.collect::<BTreeMap<_, _>>(),

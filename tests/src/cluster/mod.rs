@@ -68,6 +68,8 @@ pub struct Cluster {
     pub name: String,
     /// The ARN.
     pub arn: String,
+    /// How principals are let in.
+    pub authentication_mode: AuthenticationMode,
     /// The OIDC issuer, with its scheme.
     pub issuer: String,
     /// The ARN of IAM's OIDC provider for the issuer, if there is one.
@@ -99,7 +101,7 @@ impl Cluster {
         let service_role_arn =
             create_role(&admin, &format!("{name}-cluster"), &service_trust("eks.amazonaws.com")).await?;
         let (arn, issuer) =
-            eks::create_cluster(&admin, name, &service_role_arn, &network, options.authentication_mode).await?;
+            eks::create_cluster(&admin, name, &service_role_arn, &network, options.authentication_mode.clone()).await?;
         let oidc_provider_arn = match options.oidc_audiences {
             audiences if audiences.is_empty() => None,
             audiences => Some(eks::create_oidc_provider(&admin, &issuer, audiences).await?),
@@ -111,6 +113,8 @@ impl Cluster {
             node_groups.push(NodeGroup::create(&admin, name, &node_role_arn, &network, group).await?);
         }
 
+        let mode = &options.authentication_mode;
+        let access_entries = (*mode != AuthenticationMode::ConfigMap).then(|| cloud.access_entries_of(name));
         let control_plane = ControlPlane::start(
             &cloud.run_folder().subfolder(&format!("cluster-{name}"))?,
             &Tools::locate().await?.control_plane,
@@ -120,6 +124,8 @@ impl Cluster {
                 issuer: &issuer,
                 creator_role_arn: &creator_role_arn,
                 sts_proxy_url: cloud.sts_proxy().url(),
+                has_aws_auth: *mode != AuthenticationMode::Api,
+                access_entries: access_entries.as_deref(),
                 ec2_endpoint: cloud.aws_url(),
                 account: cloud.account(),
                 region: cloud.region(),
@@ -141,6 +147,7 @@ impl Cluster {
         Ok(Self {
             name: name.to_owned(),
             arn,
+            authentication_mode: options.authentication_mode,
             issuer,
             oidc_provider_arn,
             creator_role_arn,
@@ -185,6 +192,16 @@ impl Cluster {
             .first()
             .ok_or_else(|| Error::Unusable(format!("cluster {} has no subnet to run a node in", self.name)))?;
         Node::run(&self.admin, instance_profile, subnet).await
+    }
+
+    /// Ends a node's instance. Its session stays as good as it was.
+    ///
+    /// # Errors
+    /// [`Error::Aws`].
+    pub async fn end_node(&self, node: &Node) -> Result<(), Error> {
+        let ec2 = aws_sdk_ec2::Client::new(&self.admin);
+        let ended = ec2.terminate_instances().instance_ids(&node.instance_id).send().await;
+        ended.map(drop).map_err(Error::aws("TerminateInstances"))
     }
 
     /// A session of the role that created the cluster.

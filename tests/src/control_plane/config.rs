@@ -24,9 +24,15 @@ pub(super) fn webhook_kubeconfig(port: u16, ca_pem: &str) -> Value {
     kubeconfig("aws-iam-authenticator", &url, ca_pem, &json!({}))
 }
 
-/// The authenticator's settings: the creator's role in the file, the others from aws-auth.
+/// The authenticator's settings: the creator's role in the file, the others from access entries and aws-auth, as the cluster's
+/// authentication mode has it. As on EKS, an entry lets in the role that it was made for, by its hidden id.
 pub(super) fn authenticator(options: &ControlPlaneOptions<'_>, port: u16, state: &Path, kubeconfig: &Path) -> Value {
-    json!({
+    let backends = [
+        Some("MountedFile"),
+        options.access_entries.map(|_| "DynamicFile"),
+        options.has_aws_auth.then_some("EKSConfigMap"),
+    ];
+    let mut settings = json!({
         "clusterID": options.cluster,
         "server": {
             "address": "127.0.0.1",
@@ -35,14 +41,19 @@ pub(super) fn authenticator(options: &ControlPlaneOptions<'_>, port: u16, state:
             "kubeconfig": kubeconfig,
             // The API server's was written by us, before either of them ran.
             "kubeconfigPregenerated": true,
-            "backendMode": ["MountedFile", "EKSConfigMap"],
+            "backendMode": backends.into_iter().flatten().collect::<Vec<_>>(),
             "mapRoles": [{
                 "roleARN": options.creator_role_arn,
                 "username": "kubernetes-admin",
                 "groups": ["system:masters"],
             }],
         },
-    })
+    });
+    if let Some(file) = options.access_entries {
+        settings["server"]["dynamicfilepath"] = json!(file);
+        settings["server"]["dynamicfileUserIDStrict"] = json!(true);
+    }
+    settings
 }
 
 /// Writes a document as YAML.

@@ -33,6 +33,10 @@ pub struct ControlPlaneOptions<'a> {
     pub sts_proxy_url: &'a str,
     /// Where the authenticator asks for an instance's private DNS name.
     pub ec2_endpoint: &'a str,
+    /// Whether aws-auth counts.
+    pub has_aws_auth: bool,
+    /// The file with the cluster's access entries, which come before aws-auth; `None` where it has none.
+    pub access_entries: Option<&'a Path>,
     /// The account, whose number is the authenticator's access key.
     pub account: &'a str,
     /// The region.

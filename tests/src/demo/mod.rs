@@ -146,6 +146,9 @@ async fn revise(page: &mut Page, stage: &mut Stage) -> Result<Duration, Failure>
 
 async fn delete(page: &mut Page, stage: &Stage) -> Result<Duration, Failure> {
     page.heading("Delete the stack")?;
+    if let Some(node) = stage.node.get() {
+        page.step("the instance ends: while it runs, nothing would be deleted", stage.cluster.end_node(node)).await?;
+    }
     let operation = Operation::run(page, stage, stage.deployment.delete()).await?;
     operation.tell_calls(page)?;
     let after = stage.world().await?;

@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use super::{
     answer::{Answer, REQUEST_ID, Refusal},
     call::Call,
+    quotas,
 };
 
 /// What can be refused on sight.
@@ -13,6 +14,7 @@ pub(crate) fn by_itself(call: &Call) -> Option<Refusal> {
     match call.service.as_str() {
         "iam" => too_long(call)
             .or_else(|| unknown_managed_policy(call))
+            .or_else(|| quotas::too_large(call))
             .or_else(|| (MOST_TAGS < call.tag_keys().len()).then(|| too_many_tags("TagsPerRole"))),
         "ec2" if call.operation == "CreateTags" => {
             let reserved = call.tag_keys().iter().any(|key| key.to_ascii_lowercase().starts_with("aws:"));
@@ -81,7 +83,8 @@ pub(crate) fn too_many_tags(quota: &str) -> Refusal {
 pub(crate) const MOST_TAGS: usize = 50;
 
 /// Parameter, its name in the message, and the most characters that it may have.
-const LONGEST_NAMES: [(&str, &str, usize); 3] = [
+const LONGEST_NAMES: [(&str, &str, usize); 4] = [
+    ("Path", "path", 512),
     ("RoleName", "roleName", 64),
     ("InstanceProfileName", "instanceProfileName", 128),
     ("PolicyName", "policyName", 128),

@@ -22,6 +22,7 @@ mod identify;
 pub mod journal;
 pub mod kubernetes;
 mod limits;
+mod quotas;
 pub mod rules;
 pub(crate) mod server;
 mod strict;

@@ -11,14 +11,15 @@ use super::{
     answer::{Answer, Refusal, element, elements},
     call::Call,
     limits::{MOST_TAGS, by_itself, too_many_tags},
+    quotas,
     upstream::Upstream,
 };
 
 /// What a gateway refuses in AWS's place.
 #[derive(Clone, Debug)]
 pub struct Strictness {
-    /// `CreateTags` on a subnet or security group that does not exist, and more tags than an object
-    /// may have. Asks `MiniStack` before the call goes on.
+    /// `CreateTags` on a subnet or security group that does not exist, more tags than an object may have, and
+    /// IAM's quotas. Asks `MiniStack` before the call goes on.
     pub resources: bool,
     /// How long a new IAM object stays unknown to other calls. None: not at all.
     pub consistency: Option<Consistency>,
@@ -61,6 +62,10 @@ impl Strict {
         }
         match (call.service.as_str(), call.operation.as_str()) {
             ("ec2", "CreateTags") => self.refuse_ec2_tags(call, upstream).await,
+            ("iam", "AttachRolePolicy" | "AddRoleToInstanceProfile") => {
+                let account = self.account(call, upstream).await;
+                quotas::refuse(&account, call, upstream).await.map(|refusal| refusal.answer(call))
+            }
             ("iam", _) => self.refuse_iam_tags(call, upstream).await,
             _ => None,
         }

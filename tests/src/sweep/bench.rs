@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use aws_sdk_eks::types::AuthenticationMode;
+
 use super::{
     course::{Case, Clean, Course},
     faults::Fault,
@@ -63,7 +65,13 @@ impl Bench {
     /// Whatever keeps a part from coming up.
     pub async fn start() -> Result<Self, Error> {
         let cloud = Cloud::start(CloudOptions::default()).await?;
-        let cluster = cloud.create_cluster(CLUSTER, ClusterOptions::default()).await?;
+        // Both ways in count here, and the OIDC provider is made and taken away.
+        let options = ClusterOptions {
+            authentication_mode: AuthenticationMode::ApiAndConfigMap,
+            oidc_audiences: Vec::new(),
+            ..ClusterOptions::default()
+        };
+        let cluster = cloud.create_cluster(CLUSTER, options).await?;
         allow_everything(&cloud, &format!("{CLUSTER}-creator")).await?;
         cluster.control_plane().set_aws_auth(AWS_AUTH).await?;
         // Whatever is logged at any level is searched for secrets.
@@ -218,7 +226,7 @@ impl Bench {
             self.succeed(operation, &self.engine.settle(creates).await?)?;
         }
         let requests = self.engine.stack(STACK, |stack| match (operation, wanted) {
-            (Operation::Create, Some(wanted)) => stack.create(&template(wanted)),
+            (Operation::Create | Operation::CreateToday, Some(wanted)) => stack.create(&template(wanted)),
             (_, Some(wanted)) => stack.update(&template(wanted)),
             (_, None) => stack.delete(),
         });

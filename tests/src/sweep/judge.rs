@@ -137,10 +137,12 @@ impl Verdict {
             _ => {}
         }
         match operation {
-            Operation::Create => self.same("the rollback did not undo it", &course.rested, &clean.bare),
+            Operation::Create | Operation::CreateToday => {
+                self.same("the rollback did not undo it", &course.rested, &clean.bare);
+            }
             Operation::CleanUp => self.same("the next try did not end it", &course.rested, &clean.rested),
             // What follows is the stack's deletion.
-            Operation::Delete => {}
+            Operation::Delete | Operation::DeleteToday => {}
             _ => self.same("the rollback did not undo it", &course.rested, &clean.before),
         }
     }

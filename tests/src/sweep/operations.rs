@@ -20,6 +20,12 @@ pub enum Operation {
     NoOp,
     /// An Update by which nodes are no longer let in by aws-auth.
     AwsAuthToNone,
+    /// The resource is created as on a cluster of today: an access entry, Pod Identity, a release's permissions.
+    CreateToday,
+    /// An Update by which a resource of the runbook's days becomes one of today.
+    ToToday,
+    /// A resource of today is deleted.
+    DeleteToday,
     /// The resource is deleted.
     Delete,
     /// The Delete of what a replacement has left, which shares the controller role with what stays.
@@ -28,13 +34,16 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Create,
         Self::UpdateInPlace,
         Self::Replace,
         Self::ReplaceNodes,
         Self::NoOp,
         Self::AwsAuthToNone,
+        Self::CreateToday,
+        Self::ToToday,
+        Self::DeleteToday,
         Self::Delete,
         Self::CleanUp,
     ];
@@ -48,6 +57,9 @@ impl Operation {
             Self::ReplaceNodes => "replace-nodes",
             Self::NoOp => "no-op",
             Self::AwsAuthToNone => "aws-auth-to-none",
+            Self::CreateToday => "create-today",
+            Self::ToToday => "to-today",
+            Self::DeleteToday => "delete-today",
             Self::Delete => "delete",
             Self::CleanUp => "clean-up",
         }
@@ -56,9 +68,9 @@ impl Operation {
     /// The properties that stand before it; `None`: nothing does.
     pub fn before(self) -> Option<Value> {
         let further = match self {
-            Self::Create => return None,
+            Self::Create | Self::CreateToday => return None,
             Self::NoOp => json!({"Revision": 1}),
-            Self::AwsAuthToNone => json!({"NodeAccess": "AwsAuth"}),
+            Self::DeleteToday => of_today(),
             _ => json!({}),
         };
         Some(properties(&further))
@@ -85,14 +97,26 @@ impl Operation {
             Self::ReplaceNodes | Self::CleanUp => json!({"NodeRoleName": "swept-nodes", "Namespace": "kube-system"}),
             Self::NoOp => json!({"Revision": 2}),
             Self::AwsAuthToNone => json!({"NodeAccess": "None"}),
-            Self::Delete => return None,
+            Self::CreateToday | Self::ToToday => of_today(),
+            Self::Delete | Self::DeleteToday => return None,
         };
         Some(properties(&further))
     }
 }
 
+fn of_today() -> Value {
+    json!({
+        "NodeAccess": "Auto",
+        "ControllerIdentity": "PodIdentity",
+        "OidcProvider": "Require",
+        "KarpenterVersion": "1.14.1",
+        "PermissionsBoundary": "arn:aws:iam::aws:policy/PowerUserAccess",
+    })
+}
+
+/// Those of the runbook's days, on a cluster without an OIDC provider, with these further ones.
 fn properties(further: &Value) -> Value {
-    let mut properties = json!({"ClusterName": CLUSTER});
+    let mut properties = json!({"ClusterName": CLUSTER, "NodeAccess": "AwsAuth", "OidcProvider": "Create"});
     for (name, value) in further.as_object().into_iter().flatten() {
         properties[name] = value.clone();
     }

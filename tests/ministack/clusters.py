@@ -1,0 +1,140 @@
+"""What EKS does and MiniStack leaves out.
+
+Access entries have rules (https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html), show the tags that
+TagResource gives them, and EKS hands them to its authenticators, which know a role by its hidden id: so does the file of each
+cluster in the folder ACCESS_ENTRIES. UntagResource takes off all the keys that it names, of which MiniStack sees one. Pod Identity associations show their tags too, and are of roles that are there.
+"""
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import unquote
+
+from ministack.services import eks, iam
+
+_handle_request = eks._handle_request_sync
+_create_access_entry = eks._create_access_entry
+_delete_access_entry = eks._delete_access_entry
+_create_pod_identity_association = eks._create_pod_identity_association
+_describe_pod_identity_association = eks._describe_pod_identity_association
+_tag_resource_arn = eks._resolve_tag_resource_arn
+
+# The mappings that access entries make, by cluster and principal.
+_admitted = {}
+
+
+def install():
+    """Puts all of this into MiniStack."""
+    eks._handle_request_sync = handle_request
+    eks._create_access_entry = with_tags(create_access_entry)
+    eks._delete_access_entry = delete_access_entry
+    for operation in ["_describe_access_entry", "_update_access_entry", "_delete_access_entry", "_list_access_entries"]:
+        setattr(eks, operation, with_tags(getattr(eks, operation)))
+    eks._create_pod_identity_association = create_pod_identity_association
+    eks._describe_pod_identity_association = describe_pod_identity_association
+    eks._resolve_tag_resource_arn = tag_resource_arn
+
+
+def handle_request(method, path, headers, body, params):
+    """Hands UntagResource all its keys."""
+    if method == "DELETE" and path.startswith("/tags/"):
+        return eks._untag_resource(unquote(path.removeprefix("/tags/")), {"tagKeys": params.get("tagKeys", [])})
+    return _handle_request(method, path, headers, body, params)
+
+
+def create_access_entry(cluster, body):
+    """Makes an entry, by EKS's rules."""
+    if refused := without_access_entries(cluster):
+        return refused
+    principal, kind = body.get("principalArn", ""), body.get("type", "STANDARD")
+    invalid = "InvalidParameterException"
+    roles = {role["Arn"]: role["RoleId"] for role in iam._roles.values()}
+    if ":role/" in principal and principal not in roles:
+        return eks._error(400, invalid, "The specified principalArn is invalid: invalid principal.")
+    if kind == "STANDARD":
+        if any(group.startswith("system:") for group in body.get("kubernetesGroups", [])):
+            return eks._error(400, invalid, "The kubernetes group name is invalid: it begins with system:.")
+    elif body.get("kubernetesGroups") or body.get("username"):
+        return eks._error(400, invalid, f"Groups and username cannot be set for the type {kind}.")
+    else:
+        body = body | {"kubernetesGroups": ["system:nodes"], "username": "system:node:{{EC2PrivateDNSName}}"}
+    answer = _create_access_entry(cluster, body)
+    if answer[0] == 200:
+        _admitted.setdefault(cluster, {})[principal] = {
+            "rolearn": principal,
+            "userid": roles.get(principal, ""),
+            "username": body.get("username") or principal,
+            "groups": body.get("kubernetesGroups", []),
+        }
+        hand_over(cluster)
+    return answer
+
+
+def delete_access_entry(cluster, principal):
+    """Deletes an entry, and lets nobody in by it any more."""
+    answer = _delete_access_entry(cluster, principal)
+    if answer[0] == 200:
+        _admitted.get(cluster, {}).pop(principal, None)
+        hand_over(cluster)
+    return answer
+
+
+def hand_over(cluster):
+    """Writes the mappings of a cluster where its authenticator reads them."""
+    roles = [entry for entry in _admitted.get(cluster, {}).values() if entry["userid"]]
+    text = json.dumps({"Version": "1", "LastUpdatedDateTime": "0", "mapRoles": roles})
+    Path(os.environ["ACCESS_ENTRIES"], f"{cluster}.json").write_text(text)
+
+
+def with_tags(call):
+    """The same call on an access entry that is there at all, and shows its tags."""
+
+    def called(cluster, *rest):
+        if refused := without_access_entries(cluster):
+            return refused
+        status, headers, body = call(cluster, *rest)
+        answer = json.loads(body)
+        if entry := answer.get("accessEntry"):
+            entry["tags"] = eks._tags.get(entry["accessEntryArn"], {})
+        return status, headers, json.dumps(answer).encode()
+
+    return called
+
+
+def tag_resource_arn(arn):
+    """The ARN that tags are kept by: of a Pod Identity association too."""
+    for association in eks._pod_identity_associations.values():
+        if association["associationArn"] == arn:
+            return arn, None
+    return _tag_resource_arn(arn)
+
+
+def create_pod_identity_association(cluster, body):
+    """Makes an association, whose tags are kept where TagResource keeps them."""
+    if not any(role["Arn"] == body.get("roleArn") for role in iam._roles.values()):
+        return eks._error(400, "InvalidParameterException", "Role provided in the request does not exist.")
+    status, headers, answer = _create_pod_identity_association(cluster, body)
+    if association := json.loads(answer).get("association"):
+        eks._tags[association["associationArn"]] = dict(body.get("tags", {}))
+    return status, headers, answer
+
+
+def describe_pod_identity_association(cluster, association):
+    """Tells an association with its tags."""
+    status, headers, answer = _describe_pod_identity_association(cluster, association)
+    answer = json.loads(answer)
+    if found := answer.get("association"):
+        found["tags"] = eks._tags.get(found["associationArn"], {})
+    return status, headers, json.dumps(answer).encode()
+
+
+def without_access_entries(cluster):
+    """The refusal of a cluster that has no access entries; none, where it has."""
+    access = eks._clusters.get(cluster, {}).get("accessConfig") or {}
+    if access.get("authenticationMode", "CONFIG_MAP") == "CONFIG_MAP":
+        return eks._error(
+            400,
+            "InvalidRequestException",
+            "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.",
+        )
+    return None

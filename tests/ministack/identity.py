@@ -1,0 +1,172 @@
+"""What IAM and STS do and MiniStack leaves out.
+
+IAM checks a call on the ARN of what it is about, and `aws:ResourceTag` by its tags. MiniStack checks it on `*` where it does
+not know the call's resource, so a statement that is scoped as AWS has it (an instance profile, the subnets of CreateTags)
+would refuse what AWS allows. Here those resources get their ARNs and tags: the template that users deploy is what runs.
+
+STS takes a service account's token only where IAM has an OIDC provider that admits its issuer and audience, and compares an
+audience that is a list of one as that one. (The token's signature is looked at by nobody here: whoever makes a token for a test
+has the API server vouch for it.)
+"""
+
+import re
+from urllib.parse import unquote
+
+from ministack.core import iam_actions
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import ec2, iam, sts, tagging
+
+# The kinds of EC2's resources by how their ids begin, and what the calls that make something are checked on. AWS checks those on
+# all that they use besides; that is for a simulator.
+EC2_KINDS = {"subnet-": "subnet", "sg-": "security-group", "i-": "instance", "lt-": "launch-template"}
+EC2_MADE = {"CreateFleet": "fleet", "CreateLaunchTemplate": "launch-template", "RunInstances": "instance"}
+TAG_OF_SPECIFICATION = re.compile(r"(TagSpecifications?\.\d+\.Tags?\.\d+)\.Key$")
+
+_request_tag_context = iam_actions.request_tag_context
+_resource_arn = iam_actions.extract_resource_arn
+_iam_tags = tagging._collect_iam
+_web_identity_principal = sts._web_identity_principal
+_web_identity_trust_denied = sts._web_identity_trust_denied
+_account_authorization_details = iam._IAM_HANDLERS["GetAccountAuthorizationDetails"]
+
+
+def install():
+    """Puts all of this into MiniStack."""
+    iam_actions.extract_resource_arn = resource_arn
+    iam_actions.request_tag_context = request_tag_context
+    tagging._RESOURCE_TAG_COLLECTORS["iam"] = iam_tags
+    tagging._RESOURCE_TAG_COLLECTORS["ec2"] = ec2_tags
+    sts._web_identity_principal = web_identity_principal
+    sts._web_identity_trust_denied = web_identity_trust_denied
+    iam._IAM_HANDLERS["GetAccountAuthorizationDetails"] = account_authorization_details
+    iam._IAM_HANDLERS["TagOpenIDConnectProvider"] = tag_oidc_provider
+    iam._IAM_HANDLERS["UntagOpenIDConnectProvider"] = untag_oidc_provider
+
+
+def resource_arn(service, method, path, headers, body, params, region, account):
+    """The ARN that AWS checks the call on, where MiniStack has none or another."""
+    if service == "iam":
+        # Also for the calls that name a role beside the profile: AWS checks them on the profile.
+        if name := one(params.get("InstanceProfileName")):
+            return iam_arn(iam._instance_profiles.get(name), "instance-profile", name, params, account)
+        if name := one(params.get("RoleName")):
+            return iam_arn(iam._roles.get(name), "role", name, params, account)
+        if provider := one(params.get("OpenIDConnectProviderArn")) or one(params.get("Url")):
+            # MiniStack's issuers are its own; on AWS they are EKS's, which is what templates grant.
+            issuer = provider.rsplit("/", 1)[-1]
+            return f"arn:aws:iam::{account}:oidc-provider/oidc.eks.{region}.amazonaws.com/id/{issuer}"
+    if service == "eks" and path.startswith("/tags/"):
+        return unquote(path.removeprefix("/tags/"))
+    if service == "ec2":
+        if kind := EC2_MADE.get(one(params.get("Action"))):
+            return f"arn:aws:ec2:{region}:{account}:{kind}/*"
+        names = ["ResourceId.1", "LaunchTemplateId"]
+        resource = next((one(params[name]) for name in names if params.get(name)), "")
+        if name := one(params.get("LaunchTemplateName")):
+            resource = next((it["LaunchTemplateId"] for it in ec2._launch_templates.values() if it["LaunchTemplateName"] == name), "")
+        if arn := ec2_arn(resource, region, account):
+            return arn
+    return _resource_arn(service, method, path, headers, body, params, region, account)
+
+
+def iam_arn(found, kind, name, params, account):
+    """The ARN of a role or profile, with its path: as it stands, or as it is about to be made."""
+    path = one(params.get("Path")) or "/"
+    return found["Arn"] if found else f"arn:aws:iam::{account}:{kind}{path}{name}"
+
+
+def ec2_arn(resource, region, account):
+    """The ARN of the resource of this id; none, where its kind is not among ours."""
+    kinds = [kind for prefix, kind in EC2_KINDS.items() if resource.startswith(prefix)]
+    return f"arn:aws:ec2:{region}:{account}:{kinds[0]}/{resource}" if kinds else None
+
+
+def ec2_tags():
+    """The tags of EC2's resources."""
+    for resource, tags in ec2._tags.items():
+        if arn := ec2_arn(resource, get_region(), get_account_id()):
+            yield arn, tags
+
+
+def request_tag_context(service, iam_action, body, params):
+    """The tags that a call asks for, those of what it makes on the way too."""
+    context = _request_tag_context(service, iam_action, body, params)
+    if service == "ec2" and iam_action.split(":")[-1] in EC2_MADE:
+        tags = {}
+        for name in params:
+            if match := TAG_OF_SPECIFICATION.match(name):
+                tags[one(params[name])] = one(params.get(f"{match.group(1)}.Value")) or ""
+        context |= {f"aws:RequestTag/{key}".lower(): value for key, value in tags.items()}
+        context["aws:TagKeys"] = list(tags)
+    return context
+
+
+def iam_tags():
+    """The tags of users and roles, and of instance profiles and OIDC providers."""
+    yield from _iam_tags()
+    for tagged in [*iam._instance_profiles.values(), *iam._oidc_providers.values()]:
+        yield tagged["Arn"], tagged.get("Tags", [])
+
+
+def web_identity_principal(token, provider_id, role_arn):
+    """The provider that a token names, with its claims: a list of one audience as that one."""
+    principal, claims = _web_identity_principal(token, provider_id, role_arn)
+    single = lambda value: value[0] if isinstance(value, list) and len(value) == 1 else value
+    return principal, {name: single(value) for name, value in claims.items()}
+
+
+def web_identity_trust_denied(role_arn, params, use_json):
+    """The refusal of a token that no OIDC provider of IAM's admits, or that the role's trust does not."""
+    token, provider_id = one(params.get("WebIdentityToken")), one(params.get("ProviderId"))
+    provider, claims = web_identity_principal(token, provider_id, role_arn)
+    audiences = (iam._oidc_providers.get(provider) or {}).get("ClientIDList")
+    if audiences is None:
+        refusal = f"No OpenIDConnect provider found in your account for {provider}"
+    elif not any(value in audiences for name, value in claims.items() if name.endswith(":aud")):
+        refusal = "Incorrect token audience"
+    else:
+        return _web_identity_trust_denied(role_arn, params, use_json)
+    return sts._error(400, "InvalidIdentityToken", refusal, ns="sts")
+
+
+def account_authorization_details(params):
+    """Tells of each role its permissions boundary too, as GetRole does."""
+    status, headers, body = _account_authorization_details(params)
+    text = body.decode()
+    for role in iam._roles.values():
+        if boundary := role.get("PermissionsBoundary"):
+            role_id = f"<RoleId>{role['RoleId']}</RoleId>"
+            told = f"<PermissionsBoundary><PermissionsBoundaryArn>{boundary}</PermissionsBoundaryArn></PermissionsBoundary>"
+            text = text.replace(role_id, role_id + told)
+    return status, headers, text.encode()
+
+
+def tag_oidc_provider(params):
+    """Tags an OIDC provider, which MiniStack lets be only when it is made."""
+    return _on_oidc_provider(params, "TagOpenIDConnectProvider", lambda tags: tags | _by_key(iam._extract_tags(params)))
+
+
+def untag_oidc_provider(params):
+    """Takes tags off an OIDC provider."""
+    keys = iam._extract_tag_keys(params)
+    return _on_oidc_provider(
+        params, "UntagOpenIDConnectProvider", lambda tags: {key: tag for key, tag in tags.items() if key not in keys}
+    )
+
+
+def _on_oidc_provider(params, operation, change):
+    arn = one(params.get("OpenIDConnectProviderArn"))
+    provider = iam._oidc_providers.get(arn)
+    if provider is None:
+        return iam._error(404, "NoSuchEntity", f"OpenIDConnect Provider not found for arn {arn}", ns="iam")
+    provider["Tags"] = list(change(_by_key(provider["Tags"])).values())
+    return iam._xml(200, f"{operation}Response", "", ns="iam")
+
+
+def _by_key(tags):
+    return {tag["Key"]: tag for tag in tags}
+
+
+def one(value):
+    """A parameter's only value."""
+    return value[0] if isinstance(value, list) else value
