@@ -35,7 +35,7 @@ FUZZ_CASE ?=
 FUZZ_SECONDS ?= 60
 
 # Targets that `make test-all` runs after `make test`: what takes too long for everybody.
-LONG := sweep load sequences fuzz
+LONG := sweep load sequences fuzz karpenter
 
 # All of the workspace in one go, always: Cargo picks the features of a dependency by what is built with
 # it, and another selection would build the SDK crates a second time.
@@ -65,7 +65,7 @@ test: check build control-plane python ## Run the checks and all suites
 	$(say) 'test: documentation'
 	@cargo test --workspace --doc --locked
 	$(say) 'test: units and properties'
-	@cargo test --workspace --lib --bins --test growth --test share --test plan --test readme --locked
+	@cargo test --workspace --lib --bins --test growth --test share --test plan --test policies --test readme --locked
 	$(say) 'test: suites, on the local cloud'
 	@cargo test --workspace --test suites --locked
 
@@ -93,6 +93,12 @@ fuzz: mine ## Judge 10 million texts of mapRoles, and events and properties (FUZ
 	$(say) 'fuzz'
 	@cargo build --profile fuzz --package karpenter-prereqs-fuzz --locked
 	@exec $(CARGO_TARGET_DIR)/fuzz/fuzz --seed $(FUZZ_SEED) --texts $(FUZZ_TEXTS) $(if $(FUZZ_CASE),--case '$(FUZZ_CASE)')
+
+.PHONY: karpenter
+karpenter: build control-plane python ## Let the real Karpenter launch and end a node with what the stack made (builds it: 8 min)
+	$(say) 'karpenter'
+	@tests/karpenter/build.sh >/dev/null
+	@cargo test --workspace --test suites --locked karpenter:: -- --ignored --nocapture
 
 .PHONY: fuzz-guided
 fuzz-guided: mine ## Let libFuzzer grow such cases by what code they reach (FUZZ_SECONDS each; needs a C++ compiler)
@@ -150,4 +156,4 @@ fmt: ## Format the code
 .PHONY: clean
 clean: ## Remove what was built, for all checkouts (downloads stay)
 	cargo clean
-	rm -rf $(CACHE)/control-plane $(CACHE)/python
+	rm -rf $(CACHE)/control-plane $(CACHE)/karpenter $(CACHE)/python $(CACHE)/simulator

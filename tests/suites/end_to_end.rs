@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::Tag;
+use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Deployment, Error, deployment::expected_outputs, gateway::Call,
     scenario::AWS_AUTH, world::World,
@@ -31,6 +32,16 @@ impl Setting {
 
     async fn world(&self) -> World {
         World::read(&self.cloud, Some(&self.cluster)).await.unwrap()
+    }
+
+    /// That each call to AWS was among these actions, and none was denied.
+    fn assert_granted(&self, granted: &BTreeSet<String>) {
+        for call in self.cloud.gateway().journal().calls().iter().filter(|call| call.service != "kubernetes") {
+            let action = format!("{}:{}", call.service, call.operation);
+            assert!(granted.contains(&action), "the template does not grant {action}: {call}");
+            assert_ne!(call.status, Some(403), "{call}");
+            assert!(!call.error_code.as_deref().is_some_and(|code| code.contains("Denied")), "{call}");
+        }
     }
 
     /// Updates the stack; gives the writes that the function made meanwhile.
@@ -67,6 +78,7 @@ async fn nodes_join_as_long_as_the_stack_stands() {
     assert!(node.private_dns_name.starts_with("ip-"), "{}", node.private_dns_name);
     assert_eq!(identity.groups, ["system:authenticated", "system:bootstrappers", "system:nodes"]);
 
+    cluster.end_node(&node).await.unwrap();
     deployment.delete().await.unwrap();
     cluster.wait_refused(&node.credentials).await.unwrap();
     let after = World::read(&cloud, Some(&cluster)).await.unwrap();
@@ -152,15 +164,66 @@ async fn updates_change_what_is_asked_with_the_permissions_of_the_template() {
     let node = setting.cluster.run_node("KarpenterNodeInstanceProfile-demo").await.unwrap();
     setting.cluster.wait_admitted(&node.credentials).await.unwrap();
 
+    setting.cluster.end_node(&node).await.unwrap();
     setting.deployment.delete().await.unwrap();
     before.assert_same(&setting.world().await, "after the stack's deletion");
+    setting.assert_granted(&granted);
+}
 
-    for call in setting.cloud.gateway().journal().calls().iter().filter(|call| call.service != "kubernetes") {
-        let action = format!("{}:{}", call.service, call.operation);
-        assert!(granted.contains(&action), "the template does not grant {action}: {call}");
-        assert_ne!(call.status, Some(403), "{call}");
-        assert!(!call.error_code.as_deref().is_some_and(|code| code.contains("Denied")), "{call}");
+/// So it is on a cluster of today: the access entry, Pod Identity and the OIDC provider come and go, under a path and a
+/// boundary, with no call to the Kubernetes API; and all of it is among the template's parameters.
+#[tokio::test]
+async fn todays_settings_need_no_more_than_the_template_grants() {
+    let options = ClusterOptions {
+        authentication_mode: AuthenticationMode::Api,
+        oidc_audiences: Vec::new(),
+        ..ClusterOptions::default()
+    };
+    let mut setting = Setting::start(options).await;
+    let before = setting.world().await;
+    let boundary = "arn:aws:iam::aws:policy/PowerUserAccess";
+    let queue = "arn:aws:sqs:us-east-1:111122223333:interruptions";
+    for (name, value) in [
+        ("KarpenterVersion", "1.14.1"),
+        ("Namespace", "kube-system"),
+        ("ControllerIdentity", "PodIdentity"),
+        ("RolePath", "/platform/"),
+        ("PermissionsBoundary", boundary),
+        ("InterruptionQueueArn", queue),
+    ] {
+        setting.deployment.set(name, value);
     }
+    setting.deployment.create().await.unwrap();
+    let created = setting.world().await;
+    let granted = granted(&created);
+    let outputs = setting.deployment.stack().outputs().await.unwrap();
+    assert_eq!((outputs["NodeAccess"].as_str(), outputs["OidcProviderArn"].as_str()), ("AccessEntry", ""));
+    assert!(created.get("pod-identity/kube-system/karpenter").is_some());
+    let controller = created.json("role/KarpenterControllerRole-demo");
+    assert_eq!((&controller["path"], &controller["boundary"]), (&"/platform/".into(), &boundary.into()));
+    assert!(controller["inline"].to_string().contains(queue));
+    let node = setting.cluster.run_node(&outputs["InstanceProfileName"]).await.unwrap();
+    setting.cluster.wait_admitted(&node.credentials).await.unwrap();
+    setting.cluster.end_node(&node).await.unwrap();
+
+    for changes in [
+        &[("ControllerIdentity", "IRSA,PodIdentity"), ("OidcProvider", "Create"), ("ServiceAccount", "controller")][..],
+        &[("ControllerIdentity", "IRSA"), ("PermissionsBoundary", ""), ("RunningNodes", "Ignore")],
+        &[("ControllerIdentity", "PodIdentity"), ("OidcProvider", "Require"), ("KarpenterVersion", "1.14.1,baseline")],
+        &[("ControllerIdentity", "IRSA"), ("OidcProvider", "Create"), ("InstanceProfileName", "another-profile")],
+    ] {
+        for (name, value) in changes {
+            setting.deployment.set(name, value);
+        }
+        assert!(!setting.update().await.is_empty(), "{changes:?}");
+    }
+    let providers = |world: &World| world.names().filter(|name| name.starts_with("oidc-provider/")).count();
+    assert_eq!(providers(&setting.world().await), 1);
+    setting.deployment.delete().await.unwrap();
+    before.assert_same(&setting.world().await, "after the stack's deletion");
+    setting.assert_granted(&granted);
+    let calls = setting.cloud.gateway().journal().calls();
+    assert!(calls.iter().all(|call| call.service != "kubernetes"), "the Kubernetes API was called");
 }
 
 /// A Create that cannot succeed changes nothing: the stack's events say why and what to do, and its rollback leaves

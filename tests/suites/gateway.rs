@@ -7,12 +7,12 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_ec2::types::Tag as Ec2Tag;
-use aws_sdk_eks::types::VpcConfigRequest;
+use aws_sdk_eks::types::{AuthenticationMode, CreateAccessConfigRequest, VpcConfigRequest};
 use aws_sdk_iam::types::Tag as IamTag;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use local_cloud::{
-    Cloud, CloudOptions,
+    Cloud, CloudOptions, ClusterOptions,
     cluster::{create_role, service_trust},
     gateway::{ClusterRewrite, Consistency, Effect, Strictness, When},
 };
@@ -99,6 +99,7 @@ async fn create_eks_cluster(cloud: &Cloud, name: &str, subnet: &str) {
         .name(name)
         .role_arn(role_arn)
         .resources_vpc_config(VpcConfigRequest::builder().subnet_ids(subnet).build())
+        .access_config(CreateAccessConfigRequest::builder().authentication_mode(AuthenticationMode::Api).build())
         .send()
         .await
         .unwrap();
@@ -214,7 +215,14 @@ async fn what_aws_refuses_is_refused() {
     ec2.create_tags().resources(&subnet).set_tags(Some(forty_nine)).send().await.unwrap();
     let more = ec2.create_tags().resources(&subnet).tags(ec2_tag("last")).send().await.unwrap_err();
     assert_eq!(more.code(), Some("TagLimitExceeded"));
+}
 
+/// IAM's eventual consistency, when it is asked for: a role that was just made is not found by the next calls.
+#[tokio::test]
+async fn a_new_role_is_not_found_at_once() {
+    let (cloud, config) = cloud_and_caller(false).await;
+    let iam = aws_sdk_iam::Client::new(&config);
+    let iam_tag = |key: String| IamTag::builder().key(key).value("v").build().unwrap();
     let consistency = Some(Consistency { calls: 2, within: Duration::from_mins(1) });
     cloud.gateway().set_strictness(Strictness { consistency, ..Strictness::default() });
     create_role(&config, "fresh", "{\"Version\":\"2012-10-17\",\"Statement\":[]}").await.unwrap();
@@ -223,6 +231,63 @@ async fn what_aws_refuses_is_refused() {
         assert_eq!(tag().await.unwrap_err().code(), Some("NoSuchEntity"));
     }
     tag().await.unwrap();
+}
+
+/// A role takes ten managed policies, and only such as exist; a profile one role.
+#[tokio::test]
+async fn iams_quotas_are_kept() {
+    let (_cloud, config) = cloud_and_caller(false).await;
+    let iam = aws_sdk_iam::Client::new(&config);
+    let trust = service_trust("ec2.amazonaws.com");
+    for role in ["r", "s"] {
+        create_role(&config, role, &trust).await.unwrap();
+    }
+    let attach = |arn: &str| iam.attach_role_policy().role_name("r").policy_arn(arn).send();
+    let document = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]});
+    for number in 1..=11 {
+        let make = iam.create_policy().policy_name(format!("p{number}")).policy_document(document.to_string());
+        make.send().await.unwrap();
+        let attached = attach(&format!("arn:aws:iam::111122223333:policy/p{number}")).await;
+        let code = attached.as_ref().err().and_then(ProvideErrorMetadata::code);
+        assert_eq!(code, (10 < number).then_some("LimitExceeded"), "{number}");
+    }
+    attach("arn:aws:iam::111122223333:policy/p1").await.expect("one that is there already is no further one");
+    let missing = attach("arn:aws:iam::111122223333:policy/missing").await.unwrap_err();
+    assert_eq!(missing.code(), Some("NoSuchEntity"));
+
+    iam.create_instance_profile().instance_profile_name("p").send().await.unwrap();
+    for (role, code) in [("r", None), ("s", Some("LimitExceeded"))] {
+        let added = iam.add_role_to_instance_profile().instance_profile_name("p").role_name(role).send().await;
+        assert_eq!(added.as_ref().err().and_then(ProvideErrorMetadata::code), code, "{role}");
+    }
+}
+
+/// An access entry is of a role that is there, of one type for good, and what its type forbids is refused; a cluster without
+/// access entries has none.
+#[tokio::test]
+async fn ekss_rules_of_access_entries_are_kept() {
+    let (cloud, config) = cloud_and_caller(false).await;
+    let options = |authentication_mode| ClusterOptions { authentication_mode, ..ClusterOptions::default() };
+    let _with = cloud.create_cluster("with", options(AuthenticationMode::Api)).await.unwrap();
+    let _without = cloud.create_cluster("without", options(AuthenticationMode::ConfigMap)).await.unwrap();
+    create_role(&config, "r", &service_trust("ec2.amazonaws.com")).await.unwrap();
+    let eks = aws_sdk_eks::Client::new(&config);
+    let role = |name: &str| format!("arn:aws:iam::111122223333:role/{name}");
+    let make = |cluster: &str, role: String, kind: &str| {
+        eks.create_access_entry().cluster_name(cluster).principal_arn(role).r#type(kind)
+    };
+    let refusals = [
+        (make("without", role("r"), "EC2_LINUX"), "InvalidRequestException"),
+        (make("with", role("missing"), "EC2_LINUX"), "InvalidParameterException"),
+        (make("with", role("r"), "EC2_LINUX").kubernetes_groups("nodes"), "InvalidParameterException"),
+        (make("with", role("r"), "STANDARD").kubernetes_groups("system:masters"), "InvalidParameterException"),
+    ];
+    for (call, code) in refusals {
+        assert_eq!(call.send().await.unwrap_err().code(), Some(code));
+    }
+    make("with", role("r"), "EC2_LINUX").send().await.unwrap();
+    let again = make("with", role("r"), "STANDARD").send().await.unwrap_err();
+    assert_eq!(again.code(), Some("ResourceInUseException"));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use karpenter_prereqs_core::answer::{self, Attributes, Outcome, id_without_ident
 use karpenter_prereqs_core::event::{Envelope, Operation, RawProperties, Request};
 use karpenter_prereqs_core::observed::{AuthenticationMode, Cluster, Observed};
 use karpenter_prereqs_core::ownership::Generation;
-use karpenter_prereqs_core::plan::{Converged, Plan};
+use karpenter_prereqs_core::plan::{Converged, Plan, Way};
 use karpenter_prereqs_core::spec::Spec;
 use serde_json::Value;
 
@@ -72,7 +72,7 @@ fn attributes(spec: &Spec, choices: &mut Choices<'_>) -> Attributes {
     let converged = Converged {
         subnet_ids: ids("subnet", choices.pick(&[0, 2, 60, 255])),
         security_group_ids: ids("sg", choices.pick(&[0, 2, 60, 255])),
-        node_access: choices.pick(&["AwsAuth", "None"]),
+        node_access: choices.pick(&[Way::AwsAuth, Way::AccessEntry, Way::None]),
         warnings: (0..choices.below(4)).map(|_| text(choices)).collect(),
         plan: Plan::default(),
         is_shared: false,

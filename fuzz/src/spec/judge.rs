@@ -113,6 +113,12 @@ fn verbatim(spec: &Spec, raw: &RawProperties) -> Result<(), String> {
         ("DiscoveryTagKey", &spec.discovery_tag.key),
         ("DiscoveryTagValue", &spec.discovery_tag.value),
         ("KubernetesRoleArn", spec.kubernetes_role_arn.as_deref().unwrap_or_default()),
+        ("RolePath", &spec.path),
+        ("PermissionsBoundary", spec.permissions_boundary.as_deref().unwrap_or_default()),
+        ("InterruptionQueueArn", spec.interruption_queue_arn.as_deref().unwrap_or_default()),
+        ("ExistingObjects", if spec.adopts_existing_objects { "Adopt" } else { "Fail" }),
+        ("RunningNodes", if spec.ignores_running_nodes { "Ignore" } else { "Fail" }),
+        ("OidcProvider", if spec.creates_oidc_provider { "Create" } else { "Require" }),
     ];
     let other = pairs.into_iter().find(|(name, taken)| given(name).is_some_and(|given| given != *taken));
     require(other.is_none(), || format!("not as it was given: {other:?}"))?;

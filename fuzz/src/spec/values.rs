@@ -7,8 +7,17 @@ use serde_json::{Value, json};
 pub(super) type Values = (&'static str, fn(&mut Choices<'_>) -> Value, fn(&mut Choices<'_>) -> Value);
 
 /// Every property.
-pub(super) const VALUES: [Values; 19] = [
+pub(super) const VALUES: [Values; 26] = [
     ("ClusterName", cluster, |choices| odd(choices, &["-demo", "_demo", "de mo", "démo", "demo\n", "a/b"], 101)),
+    (
+        "KarpenterVersion",
+        |choices| {
+            list(choices, |choices| {
+                choices.pick(&["1.14.1", "v1.0", "0.37", "baseline", "1.2.0", "2.0", "0.5.1"]).to_owned()
+            })
+        },
+        |choices| bad_list(choices, &["1.1", "1.2", "v1.1", "latest", "0.38", "1", "1.x", "01.3", "1.0.0-rc.1"]),
+    ),
     (
         "Namespace",
         |choices| text(choices, "k", "abz09-", 63),
@@ -17,7 +26,7 @@ pub(super) const VALUES: [Values; 19] = [
     ("ServiceAccount", account, |choices| odd(choices, &["K", "k..k", ".k", "k.", "k/k", &"k".repeat(64)], 254)),
     (
         "NodeAccess",
-        |choices| word(choices, &["Auto", "AwsAuth", "None"]),
+        |choices| word(choices, &["Auto", "AwsAuth", "AccessEntry", "None"]),
         |choices| odd(choices, &["auto", "Auto ", "awsauth"], 20),
     ),
     (
@@ -53,7 +62,53 @@ pub(super) const VALUES: [Values; 19] = [
     ),
     ("TagConflict", |choices| word(choices, &["Fail", "Skip"]), |choices| odd(choices, &["fail", "Overwrite"], 20)),
     ("KubernetesRoleArn", role_arn, bad_role_arn),
-    ("OidcProvider", |choices| word(choices, &["Require"]), |choices| odd(choices, &["require", "true"], 20)),
+    (
+        "ControllerIdentity",
+        |choices| list(choices, |choices| choices.pick(&["IRSA", "PodIdentity"]).to_owned()),
+        |choices| bad_list(choices, &["irsa", "Pod Identity", "IRSA;PodIdentity"]),
+    ),
+    (
+        "OidcProvider",
+        |choices| word(choices, &["Require", "Create"]),
+        |choices| odd(choices, &["require", "true", "Create "], 20),
+    ),
+    (
+        "RolePath",
+        |choices| choices.pick(&["/", "/a/", "/team/a+b=c,d.e@f-g_h/", &format!("/{}/", "p".repeat(510))]).into(),
+        |choices| {
+            let long = format!("/{}/", "p".repeat(511));
+            odd(choices, &["a", "/a", "a/", "//", "/a//b/", "/ä/", "/a b/", &long], 513)
+        },
+    ),
+    ("PermissionsBoundary", |choices| policy_arn(choices).into(), |choices| odd(choices, &BAD_POLICIES, 100)),
+    (
+        "InterruptionQueueArn",
+        |choices| {
+            let name = choices.pick(&["q", "a-b_c.fifo", &"q".repeat(80)]).to_owned();
+            format!("arn:{}:sqs:{}:111122223333:{name}", choices.pick(&["aws", "aws-cn"]), choices.pick(&["us-east-1"]))
+                .into()
+        },
+        |choices| {
+            let long = format!("arn:aws:sqs:us-east-1:111122223333:{}", "q".repeat(81));
+            let odd_ones = [
+                "queue",
+                "https://sqs.us-east-1.amazonaws.com/111122223333/q",
+                "arn:aws:sns:us-east-1:111122223333:q",
+                "arn:aws:sqs::111122223333:q",
+                "arn:aws:sqs:us-east-1:1:q",
+                "arn:aws:sqs:us-east-1:111122223333:q:r",
+                "arn:aws:sqs:us-east-1:111122223333:",
+                &long,
+            ];
+            odd(choices, &odd_ones, 100)
+        },
+    ),
+    ("ExistingObjects", |choices| word(choices, &["Fail", "Adopt"]), |choices| odd(choices, &["adopt", "Keep"], 20)),
+    (
+        "RunningNodes",
+        |choices| word(choices, &["Fail", "Ignore"]),
+        |choices| odd(choices, &["ignore", "Terminate"], 20),
+    ),
     ("Revision", |choices| choices.pick(&["1", "\u{0}", "2026-01-02", "🚀"]).into(), shape),
 ];
 

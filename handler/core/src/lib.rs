@@ -11,7 +11,7 @@
 //! | Stage | Module | Takes → gives |
 //! |---|---|---|
 //! | the event | [`event`], [`response_url`] | JSON → envelope, then request |
-//! | what is wanted | [`properties`], [`spec`], [`names`] | properties → [`spec::Spec`] |
+//! | what is wanted | [`properties`], [`spec`], [`names`], [`karpenter`] | properties → [`spec::Spec`] |
 //! | whose it is | [`ownership`] | identity → generation, marks, owner |
 //! | is it still wanted | [`overtaken`] | what CloudFormation shows → yes or no |
 //! | the world | [`observed`] | data only; the function crate reads it |
@@ -31,6 +31,7 @@ pub mod answer;
 pub mod aws_auth;
 pub mod config_map;
 pub mod event;
+pub mod karpenter;
 pub mod names;
 pub mod observed;
 pub mod overtaken;

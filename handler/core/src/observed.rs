@@ -9,12 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Observed {
     /// The cluster; `None` when EKS knows none of that name.
     pub cluster: Option<Cluster>,
-    /// IAM's OIDC provider for the cluster's issuer.
+    /// IAM's OIDC provider for the cluster's issuer; for a release of a cluster that has gone, the one that the controller
+    /// role trusts.
     pub oidc_provider: Option<OidcProvider>,
+    /// The names of the roles whose trust names that provider; read where it may go.
+    pub roles_that_trust_issuer: BTreeSet<String>,
     /// The role of the node role's name.
     pub node_role: Option<Role>,
-    /// The names of the instance profiles that hold the node role; read for a release alone.
-    pub profiles_of_node_role: Vec<String>,
+    /// The instance profiles that hold the node role; read for a release alone.
+    pub profiles_of_node_role: Vec<InstanceProfile>,
+    /// The instances that run with one of them, or with the profile of the wanted name; read for a release alone.
+    pub running: Vec<Running>,
+    /// The names of the launch templates that Karpenter made for the cluster; read for a release alone.
+    pub launch_templates: Vec<String>,
     /// The role of the controller role's name.
     pub controller_role: Option<Role>,
     /// The instance profile of the wanted name.
@@ -23,8 +30,13 @@ pub struct Observed {
     pub discovery: Discovery,
     /// The ConfigMap.
     pub aws_auth: AwsAuth,
-    /// The type of the access entry for the node role, if the cluster has access entries and one for it.
-    pub access_entry_type: Option<String>,
+    /// The access entry for the node role, if the cluster has access entries and one for it.
+    pub access_entry: Option<AccessEntry>,
+    /// The Pod Identity associations of the service accounts that are wanted, were before, or are trusted by the controller
+    /// role, which trusts whatever an Update that was cut off may have left an association of.
+    pub associations: BTreeMap<ServiceAccount, PodIdentityAssociation>,
+    /// Whether the cluster has the add-on that Pod Identity needs.
+    pub has_pod_identity_agent: bool,
     /// The managed policies that the properties name, no role carries yet, and IAM does not know.
     pub unknown_policies: BTreeSet<String>,
 }
@@ -70,6 +82,50 @@ impl AuthenticationMode {
     }
 }
 
+/// An EKS access entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessEntry {
+    /// Its ARN, by which it is tagged.
+    pub arn: String,
+    /// `EC2_LINUX`, `STANDARD`, …
+    pub kind: String,
+    /// The tags.
+    pub tags: Tags,
+    /// When it was made, in seconds of Unix time.
+    pub created_at: i64,
+}
+
+/// A service account of the cluster's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceAccount {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// An EKS Pod Identity association: there is one for a service account, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodIdentityAssociation {
+    /// Its id.
+    pub id: String,
+    /// Its ARN, by which it is tagged.
+    pub arn: String,
+    /// The role that the service account's pods come by.
+    pub role_arn: String,
+    /// The tags.
+    pub tags: Tags,
+}
+
+/// An instance that is pending or running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Its id.
+    pub id: String,
+    /// The name of its instance profile.
+    pub instance_profile: String,
+}
+
 /// An IAM OIDC provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OidcProvider {
@@ -77,6 +133,8 @@ pub struct OidcProvider {
     pub arn: String,
     /// Its audiences.
     pub client_ids: Vec<String>,
+    /// The tags.
+    pub tags: Tags,
 }
 
 /// An IAM role.
@@ -94,6 +152,10 @@ pub struct Role {
     pub attached: BTreeSet<String>,
     /// The inline policies by name, with the document where it was read.
     pub inline: BTreeMap<String, Option<Value>>,
+    /// When it was made, in seconds of Unix time.
+    pub created_at: i64,
+    /// The ARN of the managed policy that bounds it.
+    pub permissions_boundary: Option<String>,
 }
 
 /// An IAM instance profile.

@@ -22,6 +22,10 @@ const TAG_VALUE_MAX: usize = 256;
 /// The hexadecimal digits of a mark.
 const MARK_DIGITS: usize = 16;
 
+/// What follows the id in the value of a mark on the node role and the profile, while aws-auth may hold an entry of the
+/// generation.
+const IN_AWS_AUTH: &str = " aws-auth";
+
 /// What follows a mark in its [`Mark::former_key`].
 const FORMER: &str = ".was";
 
@@ -88,6 +92,12 @@ impl Generation {
         &self.physical_resource_id
     }
 
+    /// What the mark says on the node role and the profile: the id, and whether aws-auth may hold an entry of the
+    /// generation. So whoever takes it away need not reach the Kubernetes API to know that there is none.
+    pub fn noted(&self, in_aws_auth: bool) -> String {
+        format!("{}{}", self.physical_resource_id, if in_aws_auth { IN_AWS_AUTH } else { "" })
+    }
+
     /// The generation's mark.
     pub fn mark(&self) -> Mark {
         Mark(format!("{PREFIX}{}", &sha256_hex(&self.physical_resource_id)[..MARK_DIGITS]))
@@ -134,6 +144,26 @@ pub fn marked_by_others(tags: &Tags, ours: &BTreeSet<Mark>) -> bool {
     marks(tags).any(|(mark, _)| !ours.contains(&mark))
 }
 
+/// What a mark on the controller role says: the ARN of its generation's node role, or a hash of one that exceeds a tag
+/// value's 256 characters.
+pub fn noted_arn(arn: &str) -> String {
+    if arn.chars().count() <= TAG_VALUE_MAX { arn.to_owned() } else { hashed(arn) }
+}
+
+/// The ARNs that marks note, of which a hash is one of `known`. One that is not known any more is nobody's.
+pub fn arns_noted<'a>(notes: impl IntoIterator<Item = &'a str>, known: &BTreeSet<String>) -> BTreeSet<String> {
+    let arn = |note: &str| {
+        let is_arn = note.starts_with("arn:");
+        if is_arn { Some(note.to_owned()) } else { known.iter().find(|arn| hashed(arn) == note).cloned() }
+    };
+    notes.into_iter().filter_map(arn).collect()
+}
+
+/// Whether one of these marks says that aws-auth may hold its generation's entry.
+pub fn is_in_aws_auth(tags: &Tags, ours: &BTreeSet<Mark>) -> bool {
+    marks(tags).any(|(mark, value)| ours.contains(&mark) && value.ends_with(IN_AWS_AUTH))
+}
+
 /// The stack and the resource that make an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -160,6 +190,11 @@ impl Owner {
         }
     }
 
+    /// Whether an object with these tags was made by this very resource.
+    pub fn is_maker(&self, tags: &Tags) -> bool {
+        tags.get(OWNER_KEY) == Some(&self.tag_value())
+    }
+
     /// Whether an object with these tags was made by this owner's stack, by whichever of its resources.
     pub fn is_same_stack(&self, tags: &Tags) -> bool {
         let stack = tags.get(OWNER_KEY).and_then(|value| value.rsplit_once('/')).map(|(stack, _)| stack);
@@ -167,8 +202,8 @@ impl Owner {
     }
 }
 
-fn hashed(stack_id: &str) -> String {
-    format!("sha256:{}", sha256_hex(stack_id))
+fn hashed(text: &str) -> String {
+    format!("sha256:{}", sha256_hex(text))
 }
 
 fn is_lower_hex(byte: u8) -> bool {

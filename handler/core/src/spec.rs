@@ -1,18 +1,19 @@
 //! Properties → [`Spec`]: what is wanted, with every default filled in.
 
 use crate::event::RawProperties;
+use crate::karpenter::Releases;
 use crate::names::{self, Scope, default_name};
+use crate::observed::ServiceAccount;
 use crate::ownership::{Identity, Tags};
+use crate::policy::{self, Place};
 use crate::properties::{Properties, PropertyError};
+use serde_json::Value;
+use std::collections::BTreeSet;
 
-/// The managed policies that every node role made here carries
+/// The managed policies that every node role made here carries, beside those of its Karpenter releases for pulling images
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html>; the last lets Session Manager in).
-pub const NODE_POLICIES: [&str; 4] = [
-    "AmazonEKSWorkerNodePolicy",
-    "AmazonEKS_CNI_Policy",
-    "AmazonEC2ContainerRegistryReadOnly",
-    "AmazonSSMManagedInstanceCore",
-];
+pub const NODE_POLICIES: [&str; 3] =
+    ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonSSMManagedInstanceCore"];
 
 /// What the resource wants to be so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,10 +22,16 @@ pub struct Spec {
     pub scope: Scope,
     /// The EKS cluster.
     pub cluster_name: String,
+    /// The releases of Karpenter that the permissions are for.
+    pub releases: Releases,
     /// The namespace of Karpenter's service account.
     pub namespace: String,
     /// The name of Karpenter's service account.
     pub service_account: String,
+    /// How the controller comes by its role; never empty.
+    pub identities: BTreeSet<ControllerIdentity>,
+    /// Whether the OIDC provider is made where there is none.
+    pub creates_oidc_provider: bool,
     /// How nodes join.
     pub node_access: NodeAccess,
     /// The node role.
@@ -37,6 +44,8 @@ pub struct Spec {
     pub instance_profile_name: String,
     /// The path of roles and profile: begins and ends with `/`.
     pub path: String,
+    /// The managed policy that bounds both roles.
+    pub permissions_boundary: Option<String>,
     /// Tags for every IAM object made.
     pub tags: Tags,
     /// The discovery tag.
@@ -47,8 +56,23 @@ pub struct Spec {
     pub security_group_ids: Option<Vec<String>>,
     /// What to do with a tag of another cluster.
     pub tag_conflict: TagConflict,
+    /// Whether objects of the wanted names are used though they are not this stack's.
+    pub adopts_existing_objects: bool,
+    /// Whether a Delete goes on while nodes run.
+    pub ignores_running_nodes: bool,
+    /// The queue with the notices of interruptions.
+    pub interruption_queue_arn: Option<String>,
     /// The role to assume for the Kubernetes API.
     pub kubernetes_role_arn: Option<String>,
+}
+
+/// One word of the property `ControllerIdentity`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ControllerIdentity {
+    /// By the cluster's OIDC issuer.
+    Irsa,
+    /// By a Pod Identity association.
+    PodIdentity,
 }
 
 /// The property `NodeAccess`.
@@ -58,6 +82,8 @@ pub enum NodeAccess {
     Auto,
     /// An entry in aws-auth.
     AwsAuth,
+    /// An EKS access entry.
+    AccessEntry,
     /// Nothing.
     None,
 }
@@ -182,9 +208,19 @@ impl Spec {
         }
     }
 
-    /// The managed policies that the properties ask the node role to carry, beyond [`NODE_POLICIES`].
+    /// The service account that the controller runs as.
+    pub fn controller_account(&self) -> ServiceAccount {
+        ServiceAccount { namespace: self.namespace.clone(), name: self.service_account.clone() }
+    }
+
+    /// Whether the controller comes by its role in this way, among others.
+    pub fn has_identity(&self, identity: ControllerIdentity) -> bool {
+        self.identities.contains(&identity)
+    }
+
+    /// The managed policies that the properties ask the node role to carry, beyond those of every node role.
     pub fn further_node_policy_arns(&self) -> Vec<String> {
-        let own: Vec<_> = NODE_POLICIES.iter().map(|name| self.scope.partition.managed_policy_arn(name)).collect();
+        let own = own_node_policies(&self.scope, &self.releases);
         match &self.node_role {
             NodeRole::Made { policy_arns, .. } => {
                 policy_arns.iter().filter(|arn| !own.contains(arn)).cloned().collect()
@@ -203,6 +239,17 @@ impl Spec {
         self.scope.instance_profile_arn(&self.path, &self.instance_profile_name)
     }
 
+    /// The controller's permissions, with which it may pass these node roles.
+    pub fn controller_policy(&self, node_role_arns: &BTreeSet<String>) -> Value {
+        let place = Place {
+            scope: &self.scope,
+            cluster_name: &self.cluster_name,
+            node_role_arns,
+            interruption_queue_arn: self.interruption_queue_arn.as_deref(),
+        };
+        policy::controller(place, &self.releases)
+    }
+
     /// The controller role's own inline policy: named by cluster, so that a second cluster on the role is seen.
     pub fn controller_policy_name(&self) -> String {
         controller_policy_name(&self.cluster_name)
@@ -213,11 +260,12 @@ impl Spec {
         let list = |name| given.list(name).map(<[String]>::to_vec);
         let cluster_name = text("ClusterName")?;
         let named = |property, prefix, max| text(property).unwrap_or_else(|| default_name(prefix, &cluster_name, max));
+        let releases = Releases::new(given.list("KarpenterVersion").unwrap_or_default());
         let node_role = match text("NodeRoleArn") {
             Some(arn) => NodeRole::Given { arn },
             None => NodeRole::Made {
                 name: named("NodeRoleName", "KarpenterNodeRole-", names::ROLE_NAME_MAX),
-                policy_arns: node_policies(scope, given.list("NodePolicyArns").unwrap_or_default()),
+                policy_arns: node_policies(scope, &releases, given.list("NodePolicyArns").unwrap_or_default()),
             },
         };
         let instance_profile_name = text("InstanceProfileName").or_else(|| text("NodeRoleName")).unwrap_or_else(|| {
@@ -227,8 +275,11 @@ impl Spec {
             scope: scope.clone(),
             namespace: text("Namespace").unwrap_or_else(|| "karpenter".to_owned()),
             service_account: text("ServiceAccount").unwrap_or_else(|| "karpenter".to_owned()),
+            identities: identities(given.list("ControllerIdentity").unwrap_or_default()),
+            creates_oidc_provider: given.text("OidcProvider") == Some("Create"),
             node_access: match given.text("NodeAccess") {
                 Some("AwsAuth") => NodeAccess::AwsAuth,
+                Some("AccessEntry") => NodeAccess::AccessEntry,
                 Some("None") => NodeAccess::None,
                 _ => NodeAccess::Auto,
             },
@@ -236,7 +287,8 @@ impl Spec {
             controller_role_name: named("ControllerRoleName", "KarpenterControllerRole-", names::ROLE_NAME_MAX),
             controller_policy_arns: list("ControllerPolicyArns").unwrap_or_default(),
             instance_profile_name,
-            path: "/".to_owned(),
+            path: text("RolePath").unwrap_or_else(|| "/".to_owned()),
+            permissions_boundary: text("PermissionsBoundary"),
             tags: given.tags("Tags"),
             discovery_tag: DiscoveryTag {
                 key: text("DiscoveryTagKey").unwrap_or_else(|| "karpenter.sh/discovery".to_owned()),
@@ -245,7 +297,11 @@ impl Spec {
             subnet_ids: list("SubnetIds"),
             security_group_ids: list("SecurityGroupIds"),
             tag_conflict: if given.text("TagConflict") == Some("Skip") { TagConflict::Skip } else { TagConflict::Fail },
+            adopts_existing_objects: given.text("ExistingObjects") == Some("Adopt"),
+            ignores_running_nodes: given.text("RunningNodes") == Some("Ignore"),
+            interruption_queue_arn: text("InterruptionQueueArn"),
             kubernetes_role_arn: text("KubernetesRoleArn"),
+            releases,
             cluster_name,
         })
     }
@@ -259,8 +315,23 @@ pub fn controller_policy_name(cluster_name: &str) -> String {
 /// What the names of [`controller_policy_name`] begin with.
 pub const CONTROLLER_POLICY_PREFIX: &str = "KarpenterControllerPolicy-";
 
-fn node_policies(scope: &Scope, further: &[String]) -> Vec<String> {
-    let mut arns: Vec<_> = NODE_POLICIES.iter().map(|name| scope.partition.managed_policy_arn(name)).collect();
+fn identities(words: &[String]) -> BTreeSet<ControllerIdentity> {
+    let identity = |word: &String| match word.as_str() {
+        "PodIdentity" => ControllerIdentity::PodIdentity,
+        _ => ControllerIdentity::Irsa,
+    };
+    let all: BTreeSet<_> = words.iter().map(identity).collect();
+    if all.is_empty() { [ControllerIdentity::Irsa].into() } else { all }
+}
+
+/// What every node role carries.
+fn own_node_policies(scope: &Scope, releases: &Releases) -> Vec<String> {
+    let names = NODE_POLICIES.into_iter().chain(releases.node_image_policies());
+    names.map(|name| scope.partition.managed_policy_arn(name)).collect()
+}
+
+fn node_policies(scope: &Scope, releases: &Releases, further: &[String]) -> Vec<String> {
+    let mut arns = own_node_policies(scope, releases);
     for arn in further {
         if !arns.contains(arn) {
             arns.push(arn.clone());

@@ -2,6 +2,7 @@
 //! long one.
 
 use crate::aws::retry::Retries;
+use backon::ExponentialBuilder;
 use karpenter_prereqs_core::event::Envelope;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
@@ -65,7 +66,17 @@ impl Budget {
         Retries { until, failing: self.patience, pause: self.pause }
     }
 
-    /// The same for the question to CloudFormation: it is no reason to wait for long, and less so where no answer comes
+    /// The waits between two tries of a call on what the services' copies do not agree on yet.
+    pub(crate) fn settling(self) -> ExponentialBuilder {
+        ExponentialBuilder::new()
+            .with_min_delay(self.patience / 240)
+            .with_max_delay((self.patience / 12).max(Duration::from_millis(100)))
+            .without_max_times()
+            .with_total_delay(Some(self.patience))
+            .with_jitter()
+    }
+
+    /// The retries of the question to CloudFormation: it is no reason to wait for long, and less so where no answer comes
     /// at all.
     pub(crate) fn retries_of_question(self) -> Retries {
         // It comes before what may have to be undone.

@@ -126,6 +126,11 @@ impl AwsError {
         Self { what: what.to_string(), code: None, message: chain(error), request_id: None }
     }
 
+    /// The service's words.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Whether the service's code is one of these.
     pub(crate) fn is(&self, codes: &[&str]) -> bool {
         self.code.as_deref().is_some_and(|code| codes.contains(&code))

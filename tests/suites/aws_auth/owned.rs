@@ -26,6 +26,7 @@ async fn an_entry_of_a_given_role_stays_where_it_was_and_goes_where_it_was_not()
         let (created, id) = create(&mut scenario, &given).await;
         let node = scenario.cluster.run_node("KarpenterNodeInstanceProfile-demo").await.unwrap();
         scenario.cluster.wait_admitted(&node.credentials).await.unwrap();
+        scenario.cluster.end_node(&node).await.unwrap();
         let deleted = delete(&mut scenario, &id, &given).await;
         before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
         for delivered in [created, deleted] {

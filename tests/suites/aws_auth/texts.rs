@@ -28,6 +28,7 @@ async fn every_text_lets_nodes_in_and_comes_back_byte_for_byte() {
         let identity = scenario.cluster.wait_admitted(&node.credentials).await.unwrap();
         assert_eq!(identity.username, format!("system:node:{}", node.private_dns_name), "{name}");
 
+        scenario.cluster.end_node(&node).await.unwrap();
         delete(&mut scenario, &id, &properties()).await;
         scenario.cluster.wait_refused(&node.credentials).await.unwrap();
         before.assert_same(&scenario.world().await.unwrap(), &format!("after {name}"));
@@ -56,6 +57,7 @@ async fn a_missing_map_and_missing_keys_are_missing_again() {
         let (created, id) = create(&mut scenario, &properties()).await;
         let node = scenario.cluster.run_node("KarpenterNodeInstanceProfile-demo").await.unwrap();
         scenario.cluster.wait_admitted(&node.credentials).await.unwrap();
+        scenario.cluster.end_node(&node).await.unwrap();
         let deleted = delete(&mut scenario, &id, &properties()).await;
         before.assert_same(&scenario.world().await.unwrap(), &format!("after {name}"));
         let verbs = [created, deleted].map(|delivered| delivered.config_map_writes()[0].0.to_owned());

@@ -89,12 +89,12 @@ async fn an_update_is_cancelled(new: Value) {
 
 #[tokio::test]
 async fn an_update_in_place_that_is_rolled_back_while_it_runs_changes_nothing() {
-    an_update_is_cancelled(in_place()).await;
+    Box::pin(an_update_is_cancelled(in_place())).await;
 }
 
 #[tokio::test]
 async fn a_replacement_that_is_rolled_back_while_it_runs_leaves_nothing() {
-    an_update_is_cancelled(replacing()).await;
+    Box::pin(an_update_is_cancelled(replacing())).await;
 }
 
 /// A Create is cancelled, its Delete comes and goes, and then the process dies over a last write: the redelivery of

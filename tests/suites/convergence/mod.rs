@@ -9,7 +9,9 @@ mod plant;
 
 use std::{cell::RefCell, time::Instant};
 
+use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
+    CloudOptions, ClusterOptions,
     bare::Bare,
     cluster::{create_role, service_trust},
     gateway::When,
@@ -67,7 +69,10 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Self {
-        let scenario = Scenario::start().await.unwrap();
+        // Both ways in count here.
+        let options =
+            ClusterOptions { authentication_mode: AuthenticationMode::ApiAndConfigMap, ..ClusterOptions::default() };
+        let scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
         create_role(&scenario.cloud.admin(), plant::EXISTING_ROLE, &service_trust("ec2.amazonaws.com")).await.unwrap();
         scenario.cluster.control_plane().remove_aws_auth().await.unwrap();
         let bare = Bare::new(&scenario.cloud, &scenario.cluster).await.unwrap();

@@ -71,7 +71,7 @@ async fn world_of(scenario: &mut Scenario, properties: &Value) -> World {
 fn passed(world: &World, controller_role: &str) -> BTreeSet<String> {
     let role = world.json(&format!("role/{controller_role}"));
     let statements = role["inline"]["KarpenterControllerPolicy-demo"]["Statement"].as_array().unwrap().clone();
-    let statement = statements.into_iter().find(|statement| statement["Sid"] == "PassNodeIAMRole").unwrap();
+    let statement = statements.into_iter().find(|statement| statement["Action"] == "iam:PassRole").unwrap();
     match &statement["Resource"] {
         Value::String(arn) => [arn.clone()].into(),
         arns => arns.as_array().unwrap().iter().map(|arn| arn.as_str().unwrap().to_owned()).collect(),

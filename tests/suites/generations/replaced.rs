@@ -89,9 +89,11 @@ async fn nodes_of_both_generations_are_let_in_until_the_clean_up() {
     assert_eq!(identity.username, format!("system:node:{}", new_node.private_dns_name));
     assert!(scenario.cluster.identity(&old_node.credentials).await.unwrap().is_some());
 
+    scenario.cluster.end_node(&old_node).await.unwrap();
     delete(&mut scenario, &old_id, &old).await;
     scenario.cluster.wait_refused(&old_node.credentials).await.unwrap();
     assert!(scenario.cluster.identity(&new_node.credentials).await.unwrap().is_some());
+    scenario.cluster.end_node(&new_node).await.unwrap();
     delete(&mut scenario, &new_id, &new).await;
     scenario.cluster.wait_refused(&new_node.credentials).await.unwrap();
 }
@@ -155,6 +157,7 @@ async fn a_resource_moves_to_another_cluster() {
 
     delete(&mut scenario, &old_id, &old).await;
     other.wait_admitted(&node.credentials).await.unwrap();
+    other.end_node(&node).await.unwrap();
     delete(&mut scenario, &new_id, &new).await;
     for (before, after) in before.iter().zip(worlds(&scenario, &other).await) {
         before.assert_same(&after, "after the move and its end");

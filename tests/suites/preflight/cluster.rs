@@ -3,6 +3,7 @@
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     CloudOptions, ClusterOptions,
+    cluster::{create_role, service_trust},
     gateway::ClusterRewrite,
     scenario::{AWS_AUTH, Scenario},
 };
@@ -58,24 +59,20 @@ async fn an_oidc_provider_that_is_missing_or_incomplete_is_told_with_the_command
     assert_eq!(accepts(&mut scenario, &with(json!({})), "OidcProviderArn").await, arn);
 }
 
-/// Where aws-auth would have no effect, that is told before anything is made; `NodeAccess: None` goes on.
+/// Where aws-auth would have no effect, that is told before anything is made; without a word on it an access entry is made.
 #[tokio::test]
-async fn a_cluster_with_access_entries_alone_is_told_with_the_command_that_helps() {
+async fn a_cluster_with_access_entries_alone_is_told() {
     let options = ClusterOptions { authentication_mode: AuthenticationMode::Api, ..ClusterOptions::default() };
     let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
-    let words = [
-        "authenticationMode API",
-        "set NodeAccess to None",
-        "`aws eks create-access-entry --cluster-name demo --type EC2_LINUX \
-         --principal-arn arn:aws:iam::111122223333:role/KarpenterNodeRole-demo`",
-    ];
-    for access in ["Auto", "AwsAuth"] {
-        refuses(&mut scenario, &with(json!({"NodeAccess": access})), &words).await;
+    let words = ["authenticationMode API", "set NodeAccess to AccessEntry, or leave it out"];
+    refuses(&mut scenario, &with(json!({"NodeAccess": "AwsAuth"})), &words).await;
+    for (asked, used) in [("Auto", "AccessEntry"), ("AccessEntry", "AccessEntry"), ("None", "None")] {
+        assert_eq!(accepts(&mut scenario, &with(json!({"NodeAccess": asked})), "NodeAccess").await, used);
     }
-    assert_eq!(accepts(&mut scenario, &with(json!({"NodeAccess": "None"})), "NodeAccess").await, "None");
 }
 
-/// An access entry of another type for the node role would override aws-auth; one for nodes agrees with it.
+/// An access entry of another type for the node role would override aws-auth, and let no node join; one for nodes agrees with
+/// it.
 #[tokio::test]
 async fn an_access_entry_that_overrides_aws_auth_is_told() {
     let options =
@@ -83,14 +80,20 @@ async fn an_access_entry_that_overrides_aws_auth_is_told() {
     let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
     scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await.unwrap();
     let eks = aws_sdk_eks::Client::new(&scenario.cloud.admin());
-    let principal = "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo";
-    let entry = |kind: &'static str| {
-        eks.create_access_entry().cluster_name("demo").principal_arn(principal).r#type(kind).send()
-    };
+    let trust = service_trust("ec2.amazonaws.com");
+    let role = create_role(&scenario.cloud.admin(), "existing-nodes", &trust).await.unwrap();
+    let entry =
+        |kind: &'static str| eks.create_access_entry().cluster_name("demo").principal_arn(&role).r#type(kind).send();
     entry("STANDARD").await.unwrap();
-    let command = format!("`aws eks delete-access-entry --cluster-name demo --principal-arn {principal}`");
-    refuses(&mut scenario, &with(json!({})), &["access entry of type STANDARD", "overrides aws-auth", &command]).await;
-    eks.delete_access_entry().cluster_name("demo").principal_arn(principal).send().await.unwrap();
+    let command = format!("`aws eks delete-access-entry --cluster-name demo --principal-arn {role}`");
+    let with = |access: &str| with(json!({"NodeRoleArn": role, "NodeAccess": access}));
+    for access in ["AwsAuth", "Auto"] {
+        let words = ["access entry of type STANDARD", "lets no node join", &command];
+        refuses(&mut scenario, &with(access), &words).await;
+    }
+    eks.delete_access_entry().cluster_name("demo").principal_arn(&role).send().await.unwrap();
     entry("EC2_LINUX").await.unwrap();
-    assert_eq!(accepts(&mut scenario, &with(json!({})), "NodeAccess").await, "AwsAuth");
+    for (asked, used) in [("AwsAuth", "AwsAuth"), ("Auto", "AccessEntry")] {
+        assert_eq!(accepts(&mut scenario, &with(asked), "NodeAccess").await, used);
+    }
 }

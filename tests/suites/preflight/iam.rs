@@ -28,9 +28,9 @@ async fn a_role_of_a_wanted_name_that_is_not_this_stacks_is_left_alone() {
     for (name, cure) in [
         (
             "KarpenterNodeRole-demo",
-            "set NodeRoleName to another name, or NodeRoleArn to use it as it is, or delete the role",
+            "set NodeRoleName to another name, or NodeRoleArn to use this one as it is, or ExistingObjects to Adopt",
         ),
-        ("KarpenterControllerRole-demo", "set ControllerRoleName to another name, or delete the role"),
+        ("KarpenterControllerRole-demo", "set ControllerRoleName to another name, or ExistingObjects to Adopt"),
     ] {
         for (tag, owner) in &owners {
             make_role(&iam, name, *tag).await;
@@ -52,7 +52,7 @@ async fn an_instance_profile_that_is_not_this_stacks_is_left_alone() {
     refuses(
         &mut scenario,
         &with(json!({})),
-        &[&told, "set InstanceProfileName to another name, or delete the profile"],
+        &[&told, "set InstanceProfileName to another name, or ExistingObjects to Adopt"],
     )
     .await;
     let renamed = with(json!({"InstanceProfileName": "another"}));

@@ -21,7 +21,7 @@ async fn slips_in_properties_are_named_with_what_is_meant() {
         (with(json!({"Karpenter": "1"})), vec!["unknown property `Karpenter`"]),
         (
             with(json!({"NodeAccess": "Sometimes"})),
-            vec!["`NodeAccess` must be `Auto`, `AwsAuth` or `None`; it is \"Sometimes\""],
+            vec!["`NodeAccess` must be `Auto`, `AwsAuth`, `AccessEntry` or `None`; it is \"Sometimes\""],
         ),
         (with(json!({"NodeRoleName": too_long})), vec!["`NodeRoleName` must be a role name: 1 to 64"]),
         (with(json!({"Namespace": "Karpenter"})), vec!["`Namespace` must be a Kubernetes namespace", "\"Karpenter\""]),

@@ -1,5 +1,6 @@
 //! One cloud and one cluster for many sequences, and the functions that serve them.
 
+use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Error,
     bare::Bare,
@@ -11,6 +12,7 @@ use local_cloud::{
 use std::time::Duration;
 
 use super::foreign::{EXISTING_ROLE, Foreign, SOMEBODYS_ROLE};
+use super::in_force::InForce;
 use super::op::Sequence;
 
 /// How long AWS may take to end what an earlier run has asked of it.
@@ -31,7 +33,10 @@ impl Bench {
     /// Brings all of it up.
     pub(super) async fn start() -> Result<Self, Error> {
         let cloud = Cloud::start(CloudOptions::default()).await?;
-        let cluster = cloud.create_cluster(CLUSTER, ClusterOptions::default()).await?;
+        // Both ways in count here.
+        let options =
+            ClusterOptions { authentication_mode: AuthenticationMode::ApiAndConfigMap, ..ClusterOptions::default() };
+        let cluster = cloud.create_cluster(CLUSTER, options).await?;
         allow_everything(&cloud, &format!("{CLUSTER}-creator")).await?;
         for role in [EXISTING_ROLE, SOMEBODYS_ROLE] {
             create_role(&cloud.admin(), role, &service_trust("ec2.amazonaws.com")).await?;
@@ -70,6 +75,12 @@ impl Bench {
             return Ok(());
         }
         Err(Error::Unusable(format!("calls are still under way after {bound:?}")))
+    }
+
+    /// The cluster goes, with all that hangs on it.
+    pub(super) async fn without_cluster(&self, standing: &World) -> Result<InForce, Error> {
+        self.bare.wipe_cluster(&self.cloud, &self.cluster, standing).await?;
+        Ok(InForce::no_cluster(&self.cloud))
     }
 
     /// Everything that stands.

@@ -242,8 +242,28 @@ impl Scene<'_> {
                 missing(format!("{id} lacks {key} = {value}, or its mark {mark}: {tags}"));
             }
         }
-        if word(properties, "NodeAccess", "Auto") == "None" || self.cluster_is_gone || standing.has_lost_its_entry {
+        if self.cluster_is_gone || standing.has_lost_its_entry {
             return;
+        }
+        let identity = &properties["ControllerIdentity"];
+        if identity == "PodIdentity" || identity.as_array().is_some_and(|both| both.contains(&json!("PodIdentity"))) {
+            let account = word(properties, "ServiceAccount", "karpenter");
+            let association = object(&format!("pod-identity/karpenter/{account}"));
+            if association["tags"].get(&mark).is_none() {
+                missing(format!("the association of {account} lacks its mark {mark}: {association}"));
+            }
+        }
+        match word(properties, "NodeAccess", "Auto") {
+            "None" => return,
+            "AwsAuth" => {}
+            _ => {
+                let name = format!("access-entry/{node_role_arn}");
+                let entry = object(&name);
+                if !self.foreign.objects.contains_key(&name) && entry["tags"].get(&mark).is_none() {
+                    missing(format!("the access entry of {node_role_arn} lacks its mark {mark}: {entry}"));
+                }
+                return;
+            }
         }
         let map = Map::in_world(self.world).unwrap_or_default();
         let is_theirs =

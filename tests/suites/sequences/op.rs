@@ -64,7 +64,7 @@ pub(super) enum To {
     /// What the old one does.
     Keep,
     /// This.
-    Wanted(Wanted),
+    Wanted(Box<Wanted>),
     /// What some earlier template did, another than the old one's if there is one.
     Back(Index),
     /// That there be none.
@@ -158,7 +158,7 @@ fn op() -> impl Strategy<Value = Op> {
 fn to() -> impl Strategy<Value = To> {
     prop_oneof![
         2 => Just(To::Keep),
-        6 => wanted().prop_map(To::Wanted),
+        6 => wanted().prop_map(|wanted| To::Wanted(Box::new(wanted))),
         6 => any::<Index>().prop_map(To::Back),
         1 => Just(To::Gone),
     ]

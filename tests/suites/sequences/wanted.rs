@@ -27,6 +27,9 @@ pub(super) struct Wanted {
     controller_policies: Option<&'static str>,
     team: Option<&'static str>,
     service_account: Option<&'static str>,
+    identity: Option<&'static [&'static str]>,
+    version: Option<&'static str>,
+    boundary: Option<&'static str>,
     node_access: Option<&'static str>,
     discovery_key: Option<&'static str>,
     discovery_value: Option<&'static str>,
@@ -118,6 +121,9 @@ impl Wanted {
             set("ControllerPolicyArns", self.controller_policies.map(|arn| json!([arn])));
             set("Tags", self.team.map(|team| json!({"team": team})));
             set("ServiceAccount", self.service_account.map(Value::from));
+            set("ControllerIdentity", self.identity.map(Value::from));
+            set("KarpenterVersion", self.version.map(Value::from));
+            set("PermissionsBoundary", self.boundary.map(Value::from));
         }
         if let Some(flaw) = self.flaw {
             flaw.spoil(&mut properties);
@@ -196,15 +202,16 @@ pub(super) fn wanted() -> impl Strategy<Value = Wanted> {
         sometimes(0.3, &["red", "blue"]),
         sometimes(0.2, &["controller"]),
     );
+    let releases = (sometimes(0.3, &IDENTITIES), sometimes(0.3, &["1.14.1", "0.37"]), sometimes(0.15, &POLICIES));
     let access = (
-        sometimes(0.3, &["Auto", "AwsAuth", "None"]),
+        sometimes(0.7, &["Auto", "AwsAuth", "AwsAuth", "AwsAuth", "None"]),
         sometimes(0.2, &["team/discovery"]),
         sometimes(0.15, &["shared"]),
         sometimes(0.25, &[1_usize, 2, 4]),
         sometimes(0.5, &["Skip", "Skip", "Fail"]),
         sometimes(0.2, &["1", "2"]),
     );
-    (objects, access).prop_map(|(objects, access)| {
+    (objects, releases, access).prop_map(|(objects, (identity, version, boundary), access)| {
         let (names, flaw, node_policies, controller_policies, team, service_account) = objects;
         let (node_access, discovery_key, discovery_value, subnets, tag_conflict, revision) = access;
         Wanted {
@@ -214,6 +221,9 @@ pub(super) fn wanted() -> impl Strategy<Value = Wanted> {
             controller_policies,
             team,
             service_account,
+            identity,
+            version,
+            boundary,
             node_access,
             discovery_key,
             discovery_value,
@@ -270,6 +280,8 @@ fn object(value: Value) -> Map<String, Value> {
 
 const POLICIES: [&str; 2] =
     ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess", "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy"];
+
+const IDENTITIES: [&[&str]; 2] = [&["PodIdentity"], &["IRSA", "PodIdentity"]];
 
 const FLAWS: [Flaw; 6] =
     [Flaw::Unknown, Flaw::NoCluster, Flaw::OtherCluster, Flaw::NoSuchPolicy, Flaw::NoSuchSubnet, Flaw::SomebodysRole];

@@ -1,5 +1,4 @@
-//! One planted leak for every kind of object: each is told. (MiniStack's OIDC providers cannot be changed, so what could
-//! be left of one is the whole.)
+//! One planted leak for every kind of object: each is told.
 
 use aws_sdk_ec2::types::Tag;
 use aws_sdk_iam::types::Tag as IamTag;
@@ -7,6 +6,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, api::PostParams};
 use local_cloud::{
     cluster::{create_role, service_trust},
+    scenario::CLUSTER,
     sweep::{Bench, Operation},
 };
 
@@ -23,6 +23,11 @@ enum Leak {
     RoleTag,
     ProfileTag,
     OidcProvider,
+    ProviderTag,
+    Boundary,
+    AccessEntry,
+    EntryTag,
+    Association,
     SubnetTag,
     SecurityGroupTag,
     AwsAuthEntry,
@@ -32,7 +37,7 @@ enum Leak {
 
 impl Leak {
     /// In an order in which each shows by itself: those before it stay.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 18] = [
         Self::Role,
         Self::InstanceProfile,
         Self::RoleInProfile,
@@ -41,6 +46,11 @@ impl Leak {
         Self::RoleTag,
         Self::ProfileTag,
         Self::OidcProvider,
+        Self::ProviderTag,
+        Self::Boundary,
+        Self::AccessEntry,
+        Self::EntryTag,
+        Self::Association,
         Self::SubnetTag,
         Self::SecurityGroupTag,
         Self::AwsAuthEntry,
@@ -59,6 +69,11 @@ impl Leak {
             Self::RoleTag => ("role/demo-creator", "leaked-role-tag"),
             Self::ProfileTag => ("instance-profile/leaked", "leaked-profile-tag"),
             Self::OidcProvider => ("oidc-provider/", "leaked.example.com"),
+            Self::ProviderTag => ("oidc-provider/", "leaked-provider-tag"),
+            Self::Boundary => ("role/demo-creator", "PowerUserAccess"),
+            Self::AccessEntry => ("access-entry/", "EC2_LINUX"),
+            Self::EntryTag => ("access-entry/", "leaked-entry-tag"),
+            Self::Association => ("pod-identity/", "pod-identity/leaked/leaked"),
             Self::SubnetTag => ("subnet-", "leaked-subnet-tag"),
             Self::SecurityGroupTag => ("sg-", "leaked-group-tag"),
             Self::AwsAuthEntry => ("aws-auth/mapRoles", "role/leaked-entry"),
@@ -70,6 +85,7 @@ impl Leak {
     async fn plant(self, bench: &Bench) {
         let admin = bench.cloud.admin();
         let (iam, ec2) = (aws_sdk_iam::Client::new(&admin), aws_sdk_ec2::Client::new(&admin));
+        let eks = aws_sdk_eks::Client::new(&admin);
         let iam_tag = |key: &str| IamTag::builder().key(key).value("").build().unwrap();
         let profile = "leaked";
         match self {
@@ -100,6 +116,30 @@ impl Leak {
             Self::OidcProvider => {
                 let call = iam.create_open_id_connect_provider().url("https://leaked.example.com");
                 call.client_id_list("sts.amazonaws.com").send().await.unwrap();
+            }
+            Self::ProviderTag => {
+                let arn = "arn:aws:iam::111122223333:oidc-provider/leaked.example.com";
+                let call = iam.tag_open_id_connect_provider().open_id_connect_provider_arn(arn);
+                call.tags(iam_tag("leaked-provider-tag")).send().await.unwrap();
+            }
+            Self::Boundary => {
+                let arn = "arn:aws:iam::aws:policy/PowerUserAccess";
+                let call = iam.put_role_permissions_boundary().role_name("demo-creator").permissions_boundary(arn);
+                call.send().await.unwrap();
+            }
+            Self::AccessEntry => {
+                let call = eks.create_access_entry().cluster_name(CLUSTER).principal_arn(NODE_ROLE);
+                call.r#type("EC2_LINUX").send().await.unwrap();
+            }
+            Self::EntryTag => {
+                let entry = eks.describe_access_entry().cluster_name(CLUSTER).principal_arn(NODE_ROLE).send().await;
+                let arn = entry.unwrap().access_entry.unwrap().access_entry_arn.unwrap();
+                eks.tag_resource().resource_arn(arn).tags("leaked-entry-tag", "").send().await.unwrap();
+            }
+            Self::Association => {
+                let call = eks.create_pod_identity_association().cluster_name(CLUSTER).namespace("leaked");
+                let call = call.service_account("leaked").role_arn("arn:aws:iam::111122223333:role/demo-cluster");
+                call.send().await.unwrap();
             }
             Self::SubnetTag | Self::SecurityGroupTag => {
                 let (id, key) = match self {
@@ -147,6 +187,9 @@ async fn whatever_is_left_is_told() {
         before = verdict;
     }
 }
+
+/// The node groups' role.
+const NODE_ROLE: &str = "arn:aws:iam::111122223333:role/demo-managed-nodes";
 
 const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#;
 

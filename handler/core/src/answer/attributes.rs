@@ -4,7 +4,7 @@ use super::BODY_MAX;
 use crate::names::issuer_without_scheme;
 use crate::observed::Observed;
 use crate::plan::Converged;
-use crate::spec::Spec;
+use crate::spec::{ControllerIdentity, Spec};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -25,13 +25,13 @@ pub const ATTRIBUTES: &[(&str, &str)] = &[
     ("InstanceProfileArn", "The instance profile's ARN."),
     ("ControllerRoleName", "The controller role's name."),
     ("ControllerRoleArn", "The controller role's ARN: the service account's annotation."),
-    ("OidcProviderArn", "The IAM OIDC provider that the controller role trusts."),
+    ("OidcProviderArn", "The IAM OIDC provider that the controller role trusts; empty without IRSA."),
     ("Namespace", "The namespace of Karpenter's service account."),
     ("ServiceAccount", "The name of Karpenter's service account."),
-    ("NodeAccess", "How nodes join: what was really used, `AwsAuth` or `None`."),
+    ("NodeAccess", "How nodes join: what was really used, `AwsAuth`, `AccessEntry` or `None`."),
     ("SubnetIds", "The subnets with the discovery tag, with commas between."),
     ("SecurityGroupIds", "The security groups with the discovery tag, with commas between."),
-    ("HelmValues", "A values file, in YAML, for Karpenter's Helm chart."),
+    ("HelmValues", "A values file, in YAML, for Karpenter's Helm chart, from release 0.32 on."),
     ("Warnings", "What you should know, with `; ` between; empty when there is nothing."),
 ];
 
@@ -45,8 +45,8 @@ impl Attributes {
     pub fn new(spec: &Spec, observed: &Observed, converged: &Converged) -> Self {
         let cluster = observed.cluster.as_ref();
         let endpoint = cluster.map(|cluster| cluster.endpoint.clone()).unwrap_or_default();
-        let issuer =
-            cluster.and_then(|cluster| cluster.issuer.as_deref()).map(issuer_without_scheme).unwrap_or_default();
+        let issuer = cluster.and_then(|cluster| cluster.issuer.as_deref()).map(issuer_without_scheme);
+        let issuer = issuer.filter(|_| spec.has_identity(ControllerIdentity::Irsa));
         let joined = |ids: &BTreeSet<String>| ids.iter().map(String::as_str).collect::<Vec<_>>().join(",");
         Self(BTreeMap::from([
             ("ClusterName", spec.cluster_name.clone()),
@@ -58,10 +58,10 @@ impl Attributes {
             ("InstanceProfileArn", spec.instance_profile_arn()),
             ("ControllerRoleName", spec.controller_role_name.clone()),
             ("ControllerRoleArn", spec.controller_role_arn()),
-            ("OidcProviderArn", spec.scope.oidc_provider_arn(issuer)),
+            ("OidcProviderArn", issuer.map(|issuer| spec.scope.oidc_provider_arn(issuer)).unwrap_or_default()),
             ("Namespace", spec.namespace.clone()),
             ("ServiceAccount", spec.service_account.clone()),
-            ("NodeAccess", converged.node_access.to_owned()),
+            ("NodeAccess", converged.node_access.name().to_owned()),
             ("SubnetIds", joined(&converged.subnet_ids)),
             ("SecurityGroupIds", joined(&converged.security_group_ids)),
             (WARNINGS, converged.warnings.join("; ")),
@@ -99,14 +99,19 @@ impl Attributes {
     }
 }
 
-/// Values for the chart; JSON's quoting is YAML's too.
+/// Values for the chart, whose keys are the same since release 0.32; JSON's quoting is YAML's too. A service account with Pod
+/// Identity alone needs no annotation.
 fn helm_values(spec: &Spec, endpoint: &str) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let queue = spec.interruption_queue_arn.as_deref().and_then(|arn| arn.rsplit(':').next());
+    let queue = queue.map(|name| format!("  interruptionQueue: {}\n", quoted(name))).unwrap_or_default();
+    let annotation =
+        || format!("  annotations:\n    eks.amazonaws.com/role-arn: {}\n", quoted(&spec.controller_role_arn()));
+    let annotations = if spec.has_identity(ControllerIdentity::Irsa) { annotation() } else { String::new() };
     format!(
-        "settings:\n  clusterName: {}\n  clusterEndpoint: {}\nserviceAccount:\n  name: {}\n  annotations:\n    eks.amazonaws.com/role-arn: {}\n",
+        "settings:\n  clusterName: {}\n  clusterEndpoint: {}\n{queue}serviceAccount:\n  name: {}\n{annotations}",
         quoted(&spec.cluster_name),
         quoted(endpoint),
         quoted(&spec.service_account),
-        quoted(&spec.controller_role_arn()),
     )
 }

@@ -1,25 +1,26 @@
 //! The two roles.
 
-use super::object::{elsewhere, owner_of, tag_changes, too_many_tags};
+use super::identity::{self, Unfit};
+use super::object::{Object, elsewhere, is_admitted, owner_of, retag};
 use super::{Aim, Plan, Refusal, RoleKind, Step, StepId, made_with, profile};
-use crate::observed::{Observed, Role};
-use crate::ownership::{Tags, marked_by_others, marks};
-use crate::policy::{self, baseline, trust};
+use crate::observed::{Cluster, Observed, Role};
+use crate::ownership::{Tags, arns_noted, is_in_aws_auth, marked_by_others, marks, noted_arn};
+use crate::policy::{self, trust};
 use crate::spec::{CONTROLLER_POLICY_PREFIX, NodeRole, Spec};
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// IAM's default quota of managed policies on a role
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
 const POLICIES_MAX: usize = 10;
 
-/// The steps that others may need.
+/// The steps that make an object this generation's, each if it is planned: others may need them.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Roles {
-    /// What makes the node role this generation's, if it is planned.
-    pub(super) node_role_ready: Option<StepId>,
-    /// What makes the controller role this generation's, if it is planned.
-    pub(super) controller_role_ready: Option<StepId>,
+pub(super) struct Ready {
+    pub(super) node_role: Option<StepId>,
+    pub(super) instance_profile: Option<StepId>,
+    pub(super) controller_role: Option<StepId>,
+    /// The step that has the controller role trust whom it should.
+    pub(super) trust: Option<StepId>,
 }
 
 /// A role as it should be.
@@ -29,28 +30,42 @@ struct Wanted<'a> {
     property: &'static str,
     alternative: &'static str,
     trust: Value,
+    /// What the trust needs.
+    trusted: Option<StepId>,
     policy_arns: Vec<String>,
     formerly: Vec<String>,
     policies_property: &'static str,
     tags: Tags,
 }
 
-/// Plans roles and profile. `issuer` is `None` when IRSA was refused already: the controller role is then left out.
+/// Plans roles and profile. `issuer`: for IRSA; where that was refused already, the controller role is left out.
+/// `provider`: the step that makes the issuer's OIDC provider.
 pub(super) fn converge(
     aim: Aim<'_>,
     observed: &Observed,
-    issuer: Option<&str>,
+    issuer: Result<Option<&str>, Unfit>,
+    provider: Option<StepId>,
     plan: &mut Plan,
     refusals: &mut Vec<Refusal>,
-) -> Roles {
+) -> Ready {
     if aim.spec.node_role_name().eq_ignore_ascii_case(&aim.spec.controller_role_name) {
         refusals.push(Refusal::OneRoleForBoth { name: aim.spec.controller_role_name.clone() });
     }
-    let node_role_ready = node_role(aim, observed.node_role.as_ref(), plan, refusals);
-    profile::converge(aim, observed.instance_profile.as_ref(), node_role_ready, plan, refusals);
-    let controller_role_ready =
-        issuer.and_then(|issuer| controller_role(aim, observed.controller_role.as_ref(), issuer, plan, refusals));
-    Roles { node_role_ready, controller_role_ready }
+    let node_role = node_role(aim, observed, plan, refusals);
+    let instance_profile = profile::converge(aim, observed, node_role, plan, refusals);
+    let (controller_role, trust) =
+        issuer.map_or((None, None), |issuer| controller_role(aim, observed, issuer, provider, plan, refusals));
+    Ready { node_role, instance_profile, controller_role, trust }
+}
+
+/// What the mark says on the node role or the profile, with these tags: as before, unless an entry in aws-auth is wanted.
+/// The note of one goes when the entry has.
+pub(super) fn noted(aim: Aim<'_>, observed: &Observed, found: Option<&Tags>) -> String {
+    let wants = |cluster: &Cluster| aim.spec.node_access.wants_aws_auth(cluster.authentication_mode);
+    let ours = [aim.generation.mark()].into();
+    let is_noted =
+        observed.cluster.as_ref().is_some_and(wants) || found.is_some_and(|tags| is_in_aws_auth(tags, &ours));
+    aim.generation.noted(is_noted)
 }
 
 /// Whether the plan writes the policy of a controller role that others mark too.
@@ -60,7 +75,8 @@ pub(super) fn writes_what_is_shared(aim: Aim<'_>, observed: &Observed, plan: &Pl
     is_shared && plan.steps().any(|(_, step, _)| matches!(step, Step::PutRolePolicy { .. }))
 }
 
-fn node_role(aim: Aim<'_>, found: Option<&Role>, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Option<StepId> {
+fn node_role(aim: Aim<'_>, observed: &Observed, plan: &mut Plan, refusals: &mut Vec<Refusal>) -> Option<StepId> {
+    let found = observed.node_role.as_ref();
     let policies = |spec: &Spec| match &spec.node_role {
         NodeRole::Made { policy_arns, .. } => policy_arns.clone(),
         NodeRole::Given { .. } => Vec::new(),
@@ -78,36 +94,40 @@ fn node_role(aim: Aim<'_>, found: Option<&Role>, plan: &mut Plan, refusals: &mut
                 kind: RoleKind::Node,
                 name,
                 property: "NodeRoleName",
-                alternative: ", or NodeRoleArn to use it as it is",
+                alternative: ", or NodeRoleArn to use this one as it is",
                 trust: trust::ec2(&aim.spec.scope.partition),
+                trusted: None,
                 policy_arns: policy_arns.clone(),
                 formerly: aim.old.map(policies).unwrap_or_default(),
                 policies_property: "NodePolicyArns",
-                tags: made_with(aim, aim.generation.physical_resource_id()),
+                tags: made_with(aim, &noted(aim, observed, found.map(|found| &found.tags))),
             };
-            role(aim, &wanted, found, plan, refusals)
+            role(aim, &wanted, found, plan, refusals).0
         }
     }
 }
 
 fn controller_role(
     aim: Aim<'_>,
-    found: Option<&Role>,
-    issuer: &str,
+    observed: &Observed,
+    issuer: Option<&str>,
+    provider: Option<StepId>,
     plan: &mut Plan,
     refusals: &mut Vec<Refusal>,
-) -> Option<StepId> {
-    let spec = aim.spec;
+) -> (Option<StepId>, Option<StepId>) {
+    let (spec, found) = (aim.spec, observed.controller_role.as_ref());
+    let leaving = identity::unwanted(aim, observed).map(|(account, _)| account);
     let wanted = Wanted {
         kind: RoleKind::Controller,
         name: &spec.controller_role_name,
         property: "ControllerRoleName",
         alternative: "",
-        trust: trust::service_account(&spec.scope, issuer, &spec.namespace, &spec.service_account),
+        trust: trust::controller(spec, issuer.or_else(|| identity::former_issuer(aim, observed)), leaving),
+        trusted: provider,
         policy_arns: spec.controller_policy_arns.clone(),
         formerly: aim.old.map(|old| old.controller_policy_arns.clone()).unwrap_or_default(),
         policies_property: "ControllerPolicyArns",
-        tags: made_with(aim, &spec.node_role_arn()),
+        tags: made_with(aim, &noted_arn(&spec.node_role_arn())),
     };
     let policy_name = spec.controller_policy_name();
     if let Some(found) = found.filter(|found| marked_by_others(&found.tags, &[aim.generation.mark()].into())) {
@@ -117,65 +137,81 @@ fn controller_role(
             refusals.push(Refusal::ControllerServesOther { name: found.name.clone(), policy: foreign.clone() });
         }
     }
-    let ready = role(aim, &wanted, found, plan, refusals);
-    let mut passable: BTreeSet<String> =
-        found.map(|found| marks(&found.tags).map(|(_, arn)| arn.to_owned()).collect()).unwrap_or_default();
-    passable.insert(spec.node_role_arn());
-    let document = baseline::document(&spec.scope, &spec.cluster_name, &passable);
+    let (ready, trusts) = role(aim, &wanted, found, plan, refusals);
     let there = found.and_then(|found| found.inline.get(&policy_name)).and_then(Option::as_ref);
+    let notes = found.into_iter().flat_map(|found| marks(&found.tags)).map(|(_, note)| note);
+    let mut passable = arns_noted(notes, &there.map(policy::passed).unwrap_or_default());
+    passable.insert(spec.node_role_arn());
+    let document = spec.controller_policy(&passable);
     if there.is_none_or(|there| !policy::same(there, &document)) {
         plan.add(Step::PutRolePolicy { name: wanted.name.to_owned(), policy_name, document }, ready);
     }
-    ready
+    (ready, trusts)
 }
 
-/// Plans one role; gives the step that makes it this generation's, if one is needed: its creation, or its mark. A
-/// release knows by the mark what to take back, so whatever is done to the role comes after it.
+/// Plans one role; gives the step that makes it this generation's, if one is needed: its creation, or its mark; and the one
+/// that writes its trust. A release knows by the mark what to take back, so whatever is done to the role comes after it.
 fn role(
     aim: Aim<'_>,
     wanted: &Wanted<'_>,
     found: Option<&Role>,
     plan: &mut Plan,
     refusals: &mut Vec<Refusal>,
-) -> Option<StepId> {
+) -> (Option<StepId>, Option<StepId>) {
     let name = wanted.name.to_owned();
-    let ready = match found {
-        None => Some(plan.add(
-            Step::CreateRole {
-                kind: wanted.kind,
-                name,
-                path: aim.spec.path.clone(),
-                trust: wanted.trust.clone(),
-                tags: wanted.tags.clone(),
-            },
-            None,
-        )),
+    let (ready, trusts) = match found {
+        None => {
+            let created = Some(plan.add(
+                Step::CreateRole {
+                    kind: wanted.kind,
+                    name,
+                    path: aim.spec.path.clone(),
+                    trust: wanted.trust.clone(),
+                    permissions_boundary: aim.spec.permissions_boundary.clone(),
+                    tags: wanted.tags.clone(),
+                },
+                wanted.trusted,
+            ));
+            (created, created)
+        }
         Some(found) => {
-            if !aim.owner.is_same_stack(&found.tags) {
-                let (owner, property, alternative) = (owner_of(&found.tags), wanted.property, wanted.alternative);
+            if !is_admitted(aim, &found.tags) {
+                let owner = owner_of(&found.tags, &aim.spec.scope);
+                let (property, alternative) = (wanted.property, wanted.alternative);
                 refusals.push(Refusal::RoleTaken { name: found.name.clone(), owner, property, alternative });
-                return None;
+                return (None, None);
             }
             if let Some(refusal) =
                 elsewhere("role", (&found.path, &found.name), (&aim.spec.path, wanted.name), wanted.property)
             {
                 refusals.push(refusal);
-                return None;
+                return (None, None);
             }
-            let (add, remove) = tag_changes(aim, &wanted.tags, &found.tags);
-            refusals.extend(too_many_tags("role", &name, &found.tags, &add, &remove));
-            // A full object takes a tag only when another has gone.
-            let untagged =
-                (!remove.is_empty()).then(|| plan.add(Step::UntagRole { name: name.clone(), keys: remove }, None));
-            let tagged = (!add.is_empty()).then(|| plan.add(Step::TagRole { name: name.clone(), tags: add }, untagged));
-            if !policy::same(&found.trust, &wanted.trust) {
-                plan.add(Step::UpdateAssumeRolePolicy { name, trust: wanted.trust.clone() }, tagged);
-            }
-            tagged
+            let tagged = retag(aim, Object::Role(&name), (&wanted.tags, &found.tags), true, plan, refusals);
+            let trusts = (!policy::same(&found.trust, &wanted.trust)).then(|| {
+                let needs = tagged.into_iter().chain(wanted.trusted);
+                plan.add(Step::UpdateAssumeRolePolicy { name: name.clone(), trust: wanted.trust.clone() }, needs)
+            });
+            bounded(aim, name, found, tagged, plan);
+            (tagged, trusts)
         }
     };
     attachments(wanted, found, ready, plan, refusals);
-    ready
+    (ready, trusts)
+}
+
+/// Plans the permissions boundary: what is wanted, or without what was and is not any more. Somebody else's stays.
+fn bounded(aim: Aim<'_>, name: String, found: &Role, ready: Option<StepId>, plan: &mut Plan) {
+    let there = found.permissions_boundary.as_ref();
+    match &aim.spec.permissions_boundary {
+        Some(wanted) if there != Some(wanted) => {
+            plan.add(Step::PutRolePermissionsBoundary { name, permissions_boundary: wanted.clone() }, ready);
+        }
+        None if there.is_some() && aim.old.and_then(|old| old.permissions_boundary.as_ref()) == there => {
+            plan.add(Step::DeleteRolePermissionsBoundary { name }, ready);
+        }
+        _ => {}
+    }
 }
 
 /// Plans the managed policies: those that are wanted, then without those that were and are not any more. Others'

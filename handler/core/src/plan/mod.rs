@@ -7,7 +7,10 @@
 
 mod access;
 mod iam;
+mod identity;
+mod leftovers;
 mod object;
+mod oidc_provider;
 mod profile;
 mod refusal;
 mod release;
@@ -15,6 +18,7 @@ mod step;
 mod tagged;
 mod tags;
 
+pub use access::Way;
 pub use refusal::{Refusal, Refused};
 pub use release::{Leaving, Released, release};
 pub use step::{Plan, RoleKind, Step, StepId, Verb};
@@ -23,7 +27,6 @@ pub use tags::leavings;
 
 use crate::observed::{Cluster, Observed};
 use crate::ownership::{Generation, OWNER_KEY, Owner, Tags};
-use crate::policy::{baseline, trust::AUDIENCE};
 use crate::spec::Spec;
 use std::collections::BTreeSet;
 use tags::Tagged;
@@ -53,8 +56,8 @@ pub struct Converged {
     pub subnet_ids: BTreeSet<String>,
     /// The security groups likewise.
     pub security_group_ids: BTreeSet<String>,
-    /// How nodes join: `AwsAuth` or `None`.
-    pub node_access: &'static str,
+    /// How nodes join.
+    pub node_access: Way,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -66,16 +69,23 @@ pub struct Converged {
 pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused> {
     let mut refusals = Vec::new();
     let mut plan = Plan::default();
-    let mut warnings = vec![baseline::WARNING.to_owned()];
-    let issuer = sound_issuer(aim.spec, observed, &mut refusals);
-    if !observed.cluster.as_ref().is_some_and(is_usable) {
+    let mut warnings = aim.spec.releases.warnings(aim.old.map(|old| &old.releases), &aim.spec.namespace);
+    if let Some(refusal) = unusable(aim.spec, observed) {
         // What else could be said would only follow from that.
-        return Err(Refused(refusals));
+        return Err(Refused(vec![refusal]));
     }
-    let roles = iam::converge(aim, observed, issuer, &mut plan, &mut refusals);
+    let issuer = identity::issuer(aim.spec, observed, &mut refusals);
+    let provider = issuer
+        .ok()
+        .flatten()
+        .and_then(|issuer| oidc_provider::converge(aim, observed, issuer, &mut plan, &mut refusals));
+    let ready = iam::converge(aim, observed, issuer, provider, &mut plan, &mut refusals);
+    let issuer = issuer.ok().flatten();
+    let trusting = identity::converge(aim, observed, issuer, &ready, &mut plan, &mut refusals, &mut warnings);
+    oidc_provider::leave(aim, observed, &mut plan, &trusting);
     refusals.extend(unknown_policies(aim.spec, observed));
     let tags = tags::converge(aim, &observed.discovery, &mut plan, &mut refusals, &mut warnings);
-    let node_access = access::converge(aim, observed, roles, &mut plan, &mut refusals);
+    let node_access = access::converge(aim, observed, &ready, &mut plan, &mut refusals);
     if refusals.is_empty() {
         let Tagged { subnet_ids, security_group_ids, gives_up } = tags;
         let is_shared = gives_up || iam::writes_what_is_shared(aim, observed, &plan);
@@ -93,44 +103,30 @@ fn made_with(aim: Aim<'_>, mark_value: &str) -> Tags {
     tags
 }
 
-/// The cluster's issuer, when cluster and OIDC provider are fit for IRSA.
-fn sound_issuer<'a>(spec: &Spec, observed: &'a Observed, refusals: &mut Vec<Refusal>) -> Option<&'a str> {
-    let cluster_name = || spec.cluster_name.clone();
-    let Some(cluster) = &observed.cluster else {
-        refusals.push(Refusal::NoCluster {
-            cluster: cluster_name(),
-            region: spec.scope.region.clone(),
-            account: spec.scope.account.clone(),
-        });
-        return None;
-    };
-    if !is_usable(cluster) {
-        refusals.push(Refusal::ClusterNotReady { cluster: cluster_name(), status: cluster.status.clone() });
-        return None;
-    }
-    let Some(issuer) = cluster.issuer.as_deref() else {
-        refusals.push(Refusal::NoIssuer { cluster: cluster_name() });
-        return None;
-    };
-    match &observed.oidc_provider {
+/// Why there is no cluster to make ready.
+fn unusable(spec: &Spec, observed: &Observed) -> Option<Refusal> {
+    let cluster = spec.cluster_name.clone();
+    match &observed.cluster {
         None => {
-            refusals.push(Refusal::NoOidcProvider { cluster: cluster_name(), issuer: issuer.to_owned() });
-            None
+            let (region, account) = (spec.scope.region.clone(), spec.scope.account.clone());
+            Some(Refusal::NoCluster { cluster, region, account })
         }
-        Some(provider) if !provider.client_ids.iter().any(|id| id == AUDIENCE) => {
-            refusals.push(Refusal::NoAudience { provider: provider.arn.clone() });
-            None
-        }
-        Some(_) => Some(issuer),
+        Some(found) if !is_usable(found) => Some(Refusal::ClusterNotReady { cluster, status: found.status.clone() }),
+        Some(_) => None,
     }
 }
 
 /// A policy that does not exist fails its attachment, after the role was made.
 fn unknown_policies(spec: &Spec, observed: &Observed) -> impl Iterator<Item = Refusal> {
-    let of_controller = |arn: &String| spec.controller_policy_arns.contains(arn);
     observed.unknown_policies.iter().map(move |arn| Refusal::UnknownPolicy {
         arn: arn.clone(),
-        property: if of_controller(arn) { "ControllerPolicyArns" } else { "NodePolicyArns" },
+        property: if spec.permissions_boundary.as_ref() == Some(arn) {
+            "PermissionsBoundary"
+        } else if spec.controller_policy_arns.contains(arn) {
+            "ControllerPolicyArns"
+        } else {
+            "NodePolicyArns"
+        },
     })
 }
 

@@ -33,19 +33,25 @@ pub enum Refusal {
     #[error("cluster `{cluster}` has no OIDC issuer: wait until it is ACTIVE, then retry")]
     NoIssuer { cluster: String },
     #[error(
-        "IAM has no OIDC provider for cluster `{cluster}`'s issuer {issuer}: make one, for instance with `eksctl utils associate-iam-oidc-provider --cluster {cluster} --approve`"
+        "IAM has no OIDC provider for cluster `{cluster}`'s issuer {issuer}: make one, for instance with `eksctl utils associate-iam-oidc-provider --cluster {cluster} --approve`, or set OidcProvider to Create"
     )]
     NoOidcProvider { cluster: String, issuer: String },
     #[error(
         "the OIDC provider {provider} lacks the audience `sts.amazonaws.com`: add it with `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {provider} --client-id sts.amazonaws.com`"
     )]
     NoAudience { provider: String },
-    #[error("role `{name}` exists and is {owner}: set {property} to another name{alternative}, or delete the role")]
+    #[error(
+        "role `{name}` exists and is {owner}: set {property} to another name{alternative}, or ExistingObjects to Adopt to have it brought into line and used, or delete the role"
+    )]
     RoleTaken { name: String, owner: String, property: &'static str, alternative: &'static str },
     #[error(
-        "instance profile `{name}` exists and is {owner}: set InstanceProfileName to another name, or delete the profile"
+        "instance profile `{name}` exists and is {owner}: set InstanceProfileName to another name, or ExistingObjects to Adopt to use it, or delete the profile"
     )]
     InstanceProfileTaken { name: String, owner: String },
+    #[error(
+        "instance profile `{name}`, which this stack did not make, holds role `{role}`, and a profile holds one role: remove that with `aws iam remove-role-from-instance-profile --instance-profile-name {name} --role-name {role}`, or set InstanceProfileName to another name"
+    )]
+    ProfileHoldsOther { name: String, role: String },
     #[error(
         "{kind} `{name}` stands under the path `{found}` and is wanted under `{wanted}`: IAM cannot move it, so give it another name with {property}"
     )]
@@ -74,8 +80,8 @@ pub enum Refusal {
         "IAM has no managed policy {arn} ({property}): check the ARN, and that the policy is this account's or AWS's own"
     )]
     UnknownPolicy { arn: String, property: &'static str },
-    #[error("{kind} `{name}` would carry {count} tags, and IAM allows 50: take some away")]
-    TooManyIamTags { kind: &'static str, name: String, count: usize },
+    #[error("{kind} `{name}` would carry {count} tags, and AWS allows 50: take some away")]
+    TooManyObjectTags { kind: &'static str, name: String, count: usize },
     #[error(
         "role `{name}` would carry {count} managed policies, and IAM's default quota is 10: take some out of {property}, or detach others"
     )]
@@ -93,15 +99,34 @@ pub enum Refusal {
     )]
     TooManyTags { id: String, count: usize, needed: usize, property: &'static str },
     #[error(
-        "cluster `{cluster}` uses access entries alone (authenticationMode API), so aws-auth would have no effect: set NodeAccess to None and create an EC2_LINUX access entry for the node role with `aws eks create-access-entry --cluster-name {cluster} --type EC2_LINUX --principal-arn {node_role_arn}`"
+        "cluster `{cluster}` uses access entries alone (authenticationMode API), so aws-auth would have no effect: set NodeAccess to AccessEntry, or leave it out"
     )]
-    NoAwsAuth { cluster: String, node_role_arn: String },
+    NoAwsAuth { cluster: String },
     #[error(
-        "cluster `{cluster}` has an access entry of type {found} for the node role {node_role_arn}, which overrides aws-auth: delete it with `aws eks delete-access-entry --cluster-name {cluster} --principal-arn {node_role_arn}`"
+        "cluster `{cluster}` uses aws-auth alone (authenticationMode CONFIG_MAP), so there are no access entries: set NodeAccess to AwsAuth, or leave it out, or let the cluster have both with `aws eks update-cluster-config --name {cluster} --access-config authenticationMode=API_AND_CONFIG_MAP`"
+    )]
+    NoAccessEntries { cluster: String },
+    #[error(
+        "cluster `{cluster}` has an access entry of type {found} for the node role {node_role_arn}, which lets no node join: delete it with `aws eks delete-access-entry --cluster-name {cluster} --principal-arn {node_role_arn}`"
     )]
     OtherAccessEntry { cluster: String, found: String, node_role_arn: String },
+    #[error(
+        "service account `{namespace}/{service_account}` of cluster `{cluster}` already has a Pod Identity association, with role {role_arn}; it is {owner}: delete it with `aws eks delete-pod-identity-association --cluster-name {cluster} --association-id {id}`, or set ServiceAccount to another, or ExistingObjects to Adopt to have it lead to the controller role"
+    )]
+    AssociationTaken {
+        cluster: String,
+        namespace: String,
+        service_account: String,
+        role_arn: String,
+        owner: String,
+        id: String,
+    },
     #[error("aws-auth: {0}")]
     AwsAuth(String),
+    #[error(
+        "{instances} still run with instance profile {profiles}, and would lose it, its role or their way into the cluster: delete Karpenter's NodePools while its controller runs, so that it ends its nodes, then delete again; or set RunningNodes to Ignore by an Update first"
+    )]
+    RunningNodes { instances: String, profiles: String },
     #[error(
         "role `{role}` is still in instance profiles that this resource did not make: {profiles}; delete Karpenter's EC2NodeClasses first, while the controller runs, or remove the role from them, then delete again"
     )]

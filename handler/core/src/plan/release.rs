@@ -1,9 +1,9 @@
 //! Generations that go: their marks off, and what no other mark holds away.
 
-use super::{Plan, Refusal, Refused, Step, StepId, access, tags};
+use super::{Plan, Refused, Step, StepId, access, identity, leftovers, oidc_provider, tags};
 use crate::observed::{InstanceProfile, Observed, Role};
-use crate::ownership::{Mark, Owner, Tags, marked_by_others, marks};
-use crate::policy::{self, baseline};
+use crate::ownership::{Mark, OWNER_KEY, Owner, Tags, arns_noted, marked_by_others, marks};
+use crate::policy;
 use crate::spec::{NodeRole, Spec};
 use std::collections::BTreeSet;
 
@@ -39,23 +39,36 @@ pub fn release(spec: &Spec, leaving: Leaving<'_>, observed: &Observed) -> Result
     let ours = leaving.ours;
     let mut released = Released { plan: Plan::default(), is_shared: false, notes: Vec::new() };
     let mut refusals = Vec::new();
-    let plan = &mut released.plan;
     let node_role = observed.node_role.as_ref().filter(|_| matches!(spec.node_role, NodeRole::Made { .. }));
     let node_role_goes = node_role.is_some_and(|role| leaving.ends(&role.tags));
+    for template in &observed.launch_templates {
+        released.notes.push(format!("launch template `{template}`, which Karpenter made for the cluster, is left"));
+    }
+    let plan = &mut released.plan;
     // First the way in, then the tags that lead Karpenter there, then what its nodes run with.
-    let expelled = access::release(spec, observed, ours, node_role_goes, plan, &mut refusals);
+    let access::Left { steps: expelled, is_shared, shuts_out } =
+        access::release(spec, observed, leaving, node_role_goes, plan, &mut refusals);
+    refusals.extend(leftovers::running_nodes(spec, observed, leaving, node_role_goes || shuts_out));
+    let (dissociated, is_associated) = identity::release(spec, observed, leaving, plan);
+    released.is_shared = is_shared || is_associated;
+    let plan = &mut released.plan;
     let resources = observed.discovery.subnets.iter().chain(&observed.discovery.security_groups);
-    tags::release(resources, ours, plan, expelled.as_slice());
+    tags::release(resources, ours, plan, &expelled);
     let freed = observed
         .instance_profile
         .as_ref()
-        .map(|profile| instance_profile(profile, leaving, &mut released, expelled.as_slice()))
+        .map(|profile| {
+            let node_role = node_role.filter(|_| node_role_goes).map(|role| role.name.as_str());
+            instance_profile(profile, node_role, leaving, &mut released, &expelled)
+        })
         .unwrap_or_default();
     if let Some(role) = node_role {
+        let mut freed = freed;
         if node_role_goes {
-            refusals.extend(other_profiles(role, observed, leaving));
+            let plan = &mut released.plan;
+            freed.extend(leftovers::profiles(spec, role, observed, leaving, plan, &mut refusals, &expelled));
         }
-        let needs: Vec<_> = expelled.into_iter().chain(freed).collect();
+        let needs: Vec<_> = expelled.iter().copied().chain(freed).collect();
         let expected: BTreeSet<_> = match &spec.node_role {
             NodeRole::Made { policy_arns, .. } => policy_arns.iter().cloned().collect(),
             NodeRole::Given { .. } => BTreeSet::new(),
@@ -63,46 +76,54 @@ pub fn release(spec: &Spec, leaving: Leaving<'_>, observed: &Observed) -> Result
         self::role(role, leaving, &expected, &needs, &[], &mut released);
     }
     if let Some(role) = &observed.controller_role {
-        let before = narrowed_policy(spec, role, leaving, &mut released.plan, expelled.as_slice());
+        let before = narrowed_policy(spec, role, leaving, &mut released.plan, &expelled);
         let expected: BTreeSet<_> = spec.controller_policy_arns.iter().cloned().collect();
-        let needs: Vec<_> = expelled.into_iter().chain(before).collect();
+        let needs: Vec<_> = expelled.into_iter().chain(before).chain(dissociated).collect();
         self::role(role, leaving, &expected, &needs, &[spec.controller_policy_name()], &mut released);
     }
+    // Last of all: until then the controller role trusts it.
+    let needs: Vec<_> = released.plan.steps().map(|(id, _, _)| id).collect();
+    let left = oidc_provider::release(observed, leaving, &mut released.plan, &needs);
+    released.is_shared |= left.is_shared;
+    released.notes.extend(left.note);
     if refusals.is_empty() { Ok(released) } else { Err(Refused(refusals)) }
 }
 
 impl Leaving<'_> {
-    /// Whether an object goes: nobody else marks it, and one of ours does, or nobody at all.
-    fn ends(self, tags: &Tags) -> bool {
-        let is_nobodys = || self.owner.is_same_stack(tags);
-        !marked_by_others(tags, self.ours) && (!self.keys(tags).is_empty() || is_nobodys())
+    /// Whether an object goes: a resource like this has made it, and nobody else marks it, and one of ours does, or nobody
+    /// at all.
+    pub(super) fn ends(self, tags: &Tags) -> bool {
+        let is_ours = !self.keys(tags).is_empty() || self.owner.is_same_stack(tags);
+        tags.contains_key(OWNER_KEY) && is_ours && !marked_by_others(tags, self.ours)
+    }
+
+    /// Whether an object stays though this was the last to use it: it was adopted.
+    pub(super) fn gives_back(self, tags: &Tags) -> bool {
+        !tags.contains_key(OWNER_KEY) && !self.keys(tags).is_empty() && !marked_by_others(tags, self.ours)
     }
 
     /// The keys of our marks.
-    fn keys(self, tags: &Tags) -> BTreeSet<String> {
+    pub(super) fn keys(self, tags: &Tags) -> BTreeSet<String> {
         marks(tags).filter(|(mark, _)| self.ours.contains(mark)).map(|(mark, _)| mark.key().to_owned()).collect()
     }
 }
 
-/// Plans the profile's end, or its mark's; gives the steps that free its role.
+/// Plans the profile's end, or its mark's; gives the steps that free its role. `node_role`: the one that goes.
 fn instance_profile(
     profile: &InstanceProfile,
+    node_role: Option<&str>,
     leaving: Leaving<'_>,
     released: &mut Released,
     needs: &[StepId],
 ) -> Vec<StepId> {
     let (name, keys) = (profile.name.clone(), leaving.keys(&profile.tags));
+    let (ends, gives_back) = (leaving.ends(&profile.tags), leaving.gives_back(&profile.tags));
     let plan = &mut released.plan;
-    if !leaving.ends(&profile.tags) {
-        if !keys.is_empty() {
-            plan.add(Step::UntagInstanceProfile { name, keys }, needs.iter().copied());
-            released.is_shared = true;
-        }
-        return Vec::new();
-    }
+    let is_to_go = |role: &&String| ends || gives_back && node_role.is_some_and(|it| it.eq_ignore_ascii_case(role));
     let freed: Vec<_> = profile
         .roles
         .iter()
+        .filter(is_to_go)
         .map(|role| {
             plan.add(
                 Step::RemoveRoleFromInstanceProfile { name: name.clone(), role: role.clone() },
@@ -111,8 +132,21 @@ fn instance_profile(
         })
         .collect();
     let after = needs.iter().chain(&freed).copied().collect::<Vec<_>>();
-    plan.add(Step::DeleteInstanceProfile { name }, after);
+    if ends {
+        plan.add(Step::DeleteInstanceProfile { name }, after);
+    } else if !keys.is_empty() {
+        if gives_back {
+            released.notes.push(left("instance profile", &name));
+        }
+        plan.add(Step::UntagInstanceProfile { name, keys }, after);
+        released.is_shared |= !gives_back;
+    }
     freed
+}
+
+/// What the log says of an object that was adopted.
+fn left(kind: &str, name: &str) -> String {
+    format!("{kind} `{name}` is left: it was adopted")
 }
 
 /// Plans the role's end, or its mark's.
@@ -127,8 +161,12 @@ fn role(
     let (name, keys) = (role.name.clone(), leaving.keys(&role.tags));
     if !leaving.ends(&role.tags) {
         if !keys.is_empty() {
+            let gives_back = leaving.gives_back(&role.tags);
+            if gives_back {
+                released.notes.push(left("role", &name));
+            }
             released.plan.add(Step::UntagRole { name, keys }, needs.iter().copied());
-            released.is_shared = true;
+            released.is_shared |= !gives_back;
         }
         return;
     }
@@ -164,28 +202,17 @@ fn narrowed_policy(
     needs: &[StepId],
 ) -> Option<StepId> {
     let is_left = leaving.again && leaving.owner.is_same_stack(&role.tags);
-    if leaving.keys(&role.tags).is_empty() && !is_left || leaving.ends(&role.tags) {
+    let stays_with_others = !leaving.ends(&role.tags) && !leaving.gives_back(&role.tags);
+    if leaving.keys(&role.tags).is_empty() && !is_left || !stays_with_others {
         return None;
     }
     let policy_name = spec.controller_policy_name();
     let there = role.inline.get(&policy_name)?.as_ref()?;
-    let passable = marks(&role.tags).filter(|(mark, _)| !leaving.ours.contains(mark));
-    let passable = passable.map(|(_, arn)| arn.to_owned()).collect();
-    let document = baseline::document(&spec.scope, &spec.cluster_name, &passable);
+    let notes = marks(&role.tags).filter(|(mark, _)| !leaving.ours.contains(mark)).map(|(_, note)| note);
+    let passable = arns_noted(notes, &policy::passed(there));
+    // All else in it is of those that stay, whatever these properties would have it say.
+    let document = policy::passing(there, &passable);
     (!policy::same(there, &document)).then(|| {
         plan.add(Step::PutRolePolicy { name: role.name.clone(), policy_name, document }, needs.iter().copied())
     })
-}
-
-/// Profiles that hold the role and are not this generation's: IAM deletes no role that a profile holds.
-fn other_profiles(role: &Role, observed: &Observed, leaving: Leaving<'_>) -> Option<Refusal> {
-    let goes_too = |name: &str| {
-        observed
-            .instance_profile
-            .as_ref()
-            .is_some_and(|profile| profile.name.eq_ignore_ascii_case(name) && leaving.ends(&profile.tags))
-    };
-    let others: Vec<_> =
-        observed.profiles_of_node_role.iter().filter(|name| !goes_too(name)).map(|name| format!("`{name}`")).collect();
-    (!others.is_empty()).then(|| Refusal::OtherProfiles { role: role.name.clone(), profiles: others.join(", ") })
 }

@@ -57,7 +57,15 @@ pub enum Step {
         name: String,
         path: String,
         trust: Value,
+        permissions_boundary: Option<String>,
         tags: Tags,
+    },
+    PutRolePermissionsBoundary {
+        name: String,
+        permissions_boundary: String,
+    },
+    DeleteRolePermissionsBoundary {
+        name: String,
     },
     TagRole {
         name: String,
@@ -144,6 +152,56 @@ pub enum Step {
         change: config_map::Change,
         verb: Verb,
     },
+    CreateAccessEntry {
+        cluster_name: String,
+        principal_arn: String,
+        tags: Tags,
+    },
+    TagEksResource {
+        arn: String,
+        tags: Tags,
+    },
+    UntagEksResource {
+        arn: String,
+        keys: BTreeSet<String>,
+    },
+    DeleteAccessEntry {
+        cluster_name: String,
+        principal_arn: String,
+    },
+    CreateOpenIdConnectProvider {
+        arn: String,
+        url: String,
+        client_id_list: Vec<String>,
+        tags: Tags,
+    },
+    TagOpenIdConnectProvider {
+        arn: String,
+        tags: Tags,
+    },
+    UntagOpenIdConnectProvider {
+        arn: String,
+        keys: BTreeSet<String>,
+    },
+    DeleteOpenIdConnectProvider {
+        arn: String,
+    },
+    CreatePodIdentityAssociation {
+        cluster_name: String,
+        namespace: String,
+        service_account: String,
+        role_arn: String,
+        tags: Tags,
+    },
+    UpdatePodIdentityAssociation {
+        cluster_name: String,
+        id: String,
+        role_arn: String,
+    },
+    DeletePodIdentityAssociation {
+        cluster_name: String,
+        id: String,
+    },
 }
 
 impl Plan {
@@ -186,6 +244,12 @@ impl fmt::Display for Step {
             Self::TagRole { name, tags } => write!(f, "tag role `{name}` with {}", shown(tags.keys())),
             Self::UntagRole { name, keys } => write!(f, "untag role `{name}` of {}", shown(keys)),
             Self::UpdateAssumeRolePolicy { name, .. } => write!(f, "update the trust policy of role `{name}`"),
+            Self::PutRolePermissionsBoundary { name, permissions_boundary } => {
+                write!(f, "bound role `{name}` by policy `{permissions_boundary}`")
+            }
+            Self::DeleteRolePermissionsBoundary { name } => {
+                write!(f, "delete the permissions boundary of role `{name}`")
+            }
             Self::AttachRolePolicy { name, policy_arn } => write!(f, "attach policy `{policy_arn}` to role `{name}`"),
             Self::DetachRolePolicy { name, policy_arn } => write!(f, "detach policy `{policy_arn}` from role `{name}`"),
             Self::PutRolePolicy { name, policy_name, .. } => {
@@ -220,6 +284,25 @@ impl fmt::Display for Step {
             Self::EditAwsAuth { change: config_map::Change::Expel { .. }, .. } => {
                 f.write_str("remove the node role from mapRoles of kube-system/aws-auth")
             }
+            Self::CreateAccessEntry { principal_arn, .. } => {
+                write!(f, "create the EC2_LINUX access entry of {principal_arn}")
+            }
+            Self::TagEksResource { arn, tags } | Self::TagOpenIdConnectProvider { arn, tags } => {
+                write!(f, "tag {arn} with {}", shown(tags.keys()))
+            }
+            Self::UntagEksResource { arn, keys } | Self::UntagOpenIdConnectProvider { arn, keys } => {
+                write!(f, "untag {arn} of {}", shown(keys))
+            }
+            Self::DeleteAccessEntry { principal_arn, .. } => write!(f, "delete the access entry of {principal_arn}"),
+            Self::CreateOpenIdConnectProvider { url, .. } => write!(f, "create the OIDC provider of {url}"),
+            Self::DeleteOpenIdConnectProvider { arn } => write!(f, "delete {arn}"),
+            Self::CreatePodIdentityAssociation { namespace, service_account, .. } => {
+                write!(f, "create the Pod Identity association of service account `{namespace}/{service_account}`")
+            }
+            Self::UpdatePodIdentityAssociation { id, role_arn, .. } => {
+                write!(f, "update Pod Identity association `{id}` to role {role_arn}")
+            }
+            Self::DeletePodIdentityAssociation { id, .. } => write!(f, "delete Pod Identity association `{id}`"),
         }
     }
 }

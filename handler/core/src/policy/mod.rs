@@ -1,9 +1,87 @@
 //! Trust and permission documents, as JSON values.
 
-pub mod baseline;
+mod baseline;
+mod scoped;
+mod statement;
 pub mod trust;
+mod union;
 
-use serde_json::{Map, Value};
+use crate::karpenter::{Release, Releases};
+use crate::names::Scope;
+use serde_json::{Map, Value, json};
+use statement::Statement;
+use std::collections::BTreeSet;
+
+/// IAM's limit of all inline policies of a role together, in characters that are no white space
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
+pub const INLINE_MAX: usize = 10_240;
+
+/// The action whose resources are the node roles.
+const PASS_ROLE: &str = "iam:PassRole";
+
+/// What a controller's permissions are for.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Partition, region and account.
+    pub scope: &'a Scope,
+    /// The cluster.
+    pub cluster_name: &'a str,
+    /// The node roles of every generation on the controller role, so that none loses the right to pass its own.
+    pub node_role_arns: &'a BTreeSet<String>,
+    /// The queue with the notices of interruptions, if there is one.
+    pub interruption_queue_arn: Option<&'a str>,
+}
+
+/// The controller's permissions: what any of these releases needs, each said once.
+pub fn controller(place: Place<'_>, releases: &Releases) -> Value {
+    let statements = releases.all().into_iter().rev().flat_map(|release| match release {
+        Release::Baseline => baseline::statements(&place),
+        Release::Scoped(minor) => scoped::statements(&place, minor),
+    });
+    let statements = statements.chain(interruption_queue(&place));
+    let statements: Vec<_> = union::union(statements.collect()).iter().map(Statement::document).collect();
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// The node roles that a controller's permissions let it pass.
+pub fn passed(document: &Value) -> BTreeSet<String> {
+    let statements = document["Statement"].as_array().into_iter().flatten();
+    let resources = statements.filter(|statement| is_passing(statement)).map(|statement| &statement["Resource"]);
+    let arns = resources.flat_map(|resource| match resource {
+        Value::Array(arns) => arns.as_slice(),
+        arn => std::slice::from_ref(arn),
+    });
+    arns.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// A controller's permissions with which these node roles alone may be passed, and all else as it stands.
+pub fn passing(document: &Value, node_role_arns: &BTreeSet<String>) -> Value {
+    let mut document = document.clone();
+    for statement in document["Statement"].as_array_mut().into_iter().flatten() {
+        if is_passing(statement) {
+            statement["Resource"] = statement::one_or_all(node_role_arns.iter());
+        }
+    }
+    document
+}
+
+/// What the controller does with the queue, in every release.
+fn interruption_queue(place: &Place<'_>) -> Option<Statement> {
+    const ACTIONS: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"];
+    place.interruption_queue_arn.map(|arn| Statement::new("AllowInterruptionQueueActions", ACTIONS, [arn]))
+}
+
+fn is_passing(statement: &Value) -> bool {
+    match &statement["Action"] {
+        Value::Array(actions) => actions.iter().any(|action| action == PASS_ROLE),
+        action => action == PASS_ROLE,
+    }
+}
+
+/// The characters of a document that count against IAM's limits.
+pub fn size(document: &Value) -> usize {
+    document.to_string().chars().filter(|c| !c.is_whitespace()).count()
+}
 
 /// Whether two policy documents say the same: IAM keeps a document as it was written, but a person who edits
 /// one may write a single value as a list, and lists in any order.

@@ -73,6 +73,35 @@ pub(super) fn is_policy_arn(text: &str) -> bool {
     })
 }
 
+pub(super) fn is_identity(text: &str) -> bool {
+    matches!(text, "IRSA" | "PodIdentity")
+}
+
+/// `arn:<partition>:sqs:<region>:<account>:<name>`.
+pub(super) fn is_queue_arn(text: &str) -> bool {
+    let parts: Vec<_> = text.split(':').collect();
+    let [arn, partition, service, region, account, name] = parts.as_slice() else { return false };
+    let is_region = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let is_name =
+        |text: &str| chars_within(text, 1, 80) && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    *arn == "arn"
+        && is_partition(partition)
+        && *service == "sqs"
+        && is_region(region)
+        && is_account(account)
+        && is_name(name)
+}
+
+/// `/`, or names between slashes, of which IAM takes any printable ASCII character
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>); those of a name are what every ARN takes.
+pub(super) fn is_path(text: &str) -> bool {
+    let inner = |part: &str| !part.is_empty() && part.chars().all(is_iam_name_char);
+    let between = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+    text == "/" || text.len() <= PATH_MAX && between.is_some_and(|parts| parts.split('/').all(inner))
+}
+
 fn is_ec2_id(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|id| {
         chars_within(id, 8, 17) && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))

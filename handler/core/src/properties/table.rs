@@ -1,8 +1,10 @@
 //! The table, a row a property.
 
+use crate::karpenter::is_release;
+
 use super::rules::{
-    is_cluster_name, is_dns_label, is_dns_subdomain, is_instance_profile_name, is_policy_arn, is_role_arn,
-    is_role_name, is_security_group_id, is_subnet_id, is_tag_key, is_tag_value,
+    is_cluster_name, is_dns_label, is_dns_subdomain, is_identity, is_instance_profile_name, is_path, is_policy_arn,
+    is_queue_arn, is_role_arn, is_role_name, is_security_group_id, is_subnet_id, is_tag_key, is_tag_value,
 };
 
 /// What a property may hold.
@@ -43,6 +45,13 @@ pub const PROPERTIES: &[Property] = &[
         must_be: "the name of an EKS cluster: 1 to 100 letters, digits, `-` and `_`, the first a letter or digit",
     },
     Property {
+        name: "KarpenterVersion",
+        kind: Kind::List(is_release),
+        default: "none",
+        text: "The release of Karpenter that runs, such as `1.14.1`, `1.0` or `0.37`: the controller gets the permissions of that release's own guide, which go by tags, and the node role its policies. A list grants what any of its releases needs, for the time of an upgrade; `baseline` counts as one. Without it, and before 0.32, the permissions are the baseline's.",
+        must_be: "a release of Karpenter, such as `1.14.1`, `1.0` or `0.37`, or `baseline`, or a list of such; 1.1 and 1.2 with their patch, as `1.1.0`, and 1.10 in quotes, since unquoted YAML makes 1.1 of it",
+    },
+    Property {
         name: "Namespace",
         kind: Kind::Text(is_dns_label),
         default: "`karpenter`",
@@ -57,11 +66,25 @@ pub const PROPERTIES: &[Property] = &[
         must_be: "the name of a Kubernetes service account: 1 to 253 lower-case letters, digits, `-` and `.`",
     },
     Property {
+        name: "ControllerIdentity",
+        kind: Kind::List(is_identity),
+        default: "`IRSA`",
+        text: "How the controller comes by its role. `IRSA`: by its service account's token and the cluster's OIDC issuer. `PodIdentity`: by an EKS Pod Identity association, which is made. Both in a list, while you move from one to the other.",
+        must_be: "`IRSA` or `PodIdentity`, or a list of both",
+    },
+    Property {
+        name: "OidcProvider",
+        kind: Kind::OneOf(&["Require", "Create"]),
+        default: "`Require`",
+        text: "IRSA needs an IAM OIDC provider for the cluster's issuer with the audience `sts.amazonaws.com`. `Require`: fail before any change where there is none. `Create`: make it; one that is there is used, and not owned. One that was made goes with the last resource on the cluster that relies on it, unless other roles' trust names the issuer by then: it is theirs from then on.",
+        must_be: "`Require` or `Create`",
+    },
+    Property {
         name: "NodeAccess",
-        kind: Kind::OneOf(&["Auto", "AwsAuth", "None"]),
+        kind: Kind::OneOf(&["Auto", "AwsAuth", "AccessEntry", "None"]),
         default: "`Auto`",
-        text: "How nodes join the cluster. `AwsAuth`: an entry in the ConfigMap `kube-system/aws-auth`. `None`: you see to it yourself. `Auto`: `AwsAuth` where the cluster's authenticationMode has aws-auth.",
-        must_be: "`Auto`, `AwsAuth` or `None`",
+        text: "How nodes join the cluster. `AccessEntry`: an EKS access entry of type EC2_LINUX. `AwsAuth`: an entry in the ConfigMap `kube-system/aws-auth`. `None`: you see to it yourself. `Auto`: `AccessEntry` where the cluster's authenticationMode has access entries (`API`, `API_AND_CONFIG_MAP`), `AwsAuth` where it is `CONFIG_MAP`.",
+        must_be: "`Auto`, `AwsAuth`, `AccessEntry` or `None`",
     },
     Property {
         name: "NodeRoleName",
@@ -106,6 +129,20 @@ pub const PROPERTIES: &[Property] = &[
         must_be: "a list of managed policies' ARNs: `arn:<partition>:iam::<account or aws>:policy/<name>`",
     },
     Property {
+        name: "RolePath",
+        kind: Kind::Text(is_path),
+        default: "`/`",
+        text: "The path of both roles and of the instance profile. aws-auth gets the node role's ARN without it, as it must.",
+        must_be: "an IAM path: `/`, or up to 512 characters that begin and end with `/`, with letters, digits and `_+=,.@-` between",
+    },
+    Property {
+        name: "PermissionsBoundary",
+        kind: Kind::Text(is_policy_arn),
+        default: "none",
+        text: "The managed policy that bounds the permissions of both roles.",
+        must_be: "the ARN of a managed policy: `arn:<partition>:iam::<account or aws>:policy/<name>`",
+    },
+    Property {
         name: "Tags",
         kind: Kind::Tags,
         default: "none",
@@ -148,6 +185,13 @@ pub const PROPERTIES: &[Property] = &[
         must_be: "`Fail` or `Skip`",
     },
     Property {
+        name: "InterruptionQueueArn",
+        kind: Kind::Text(is_queue_arn),
+        default: "none",
+        text: "The SQS queue with the notices of interruptions: the controller may read it, and HelmValues names it. You make the queue and the EventBridge rules that fill it.",
+        must_be: "the ARN of an SQS queue: `arn:<partition>:sqs:<region>:<account>:<name>`",
+    },
+    Property {
         name: "KubernetesRoleArn",
         kind: Kind::Text(is_role_arn),
         default: "none",
@@ -155,11 +199,18 @@ pub const PROPERTIES: &[Property] = &[
         must_be: "the ARN of a role: `arn:<partition>:iam::<account>:role/<name>`",
     },
     Property {
-        name: "OidcProvider",
-        kind: Kind::OneOf(&["Require"]),
-        default: "`Require`",
-        text: "`Require`: fail before any change when IAM has no OIDC provider for the cluster's issuer with the audience `sts.amazonaws.com`.",
-        must_be: "`Require`",
+        name: "ExistingObjects",
+        kind: Kind::OneOf(&["Fail", "Adopt"]),
+        default: "`Fail`",
+        text: "What to do with a role, instance profile or Pod Identity association of the wanted name that is not this stack's. `Fail` before any change, saying whose it is. `Adopt`: bring it into line (trust, policies, boundary, tags) and use it. What no stack of this kind had made is left in place on Delete; what one had made goes with the last resource that uses it.",
+        must_be: "`Fail` or `Adopt`",
+    },
+    Property {
+        name: "RunningNodes",
+        kind: Kind::OneOf(&["Fail", "Ignore"]),
+        default: "`Fail`",
+        text: "What a Delete does while instances still run with an instance profile that would go: `Fail` before any change, naming them, or `Ignore` them. Of a cluster that is gone they are ignored.",
+        must_be: "`Fail` or `Ignore`",
     },
     Property {
         name: "Revision",

@@ -1,8 +1,13 @@
 //! The services' own rules: what each write does, and what each service refuses.
 
 use crate::model::World;
+use crate::properties::scope;
+use crate::worlds::access_entry;
 use karpenter_prereqs_core::config_map::{self, Change, Edit};
-use karpenter_prereqs_core::observed::{InstanceProfile, Role};
+use karpenter_prereqs_core::names::issuer_without_scheme;
+use karpenter_prereqs_core::observed::{
+    AccessEntry, InstanceProfile, OidcProvider, PodIdentityAssociation, Role, ServiceAccount,
+};
 use karpenter_prereqs_core::ownership::Tags;
 use karpenter_prereqs_core::plan::{Claim, Step, Verb, leavings};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +17,9 @@ const TAGS_MAX: usize = 50;
 
 /// Managed policies on a role.
 const POLICIES_MAX: usize = 10;
+
+/// When all that is made is made; what was there before is older.
+const MADE_AT: i64 = 1;
 
 /// Resources in one call of CreateTags or DeleteTags.
 const IDS_MAX: usize = 1000;
@@ -42,13 +50,24 @@ impl World {
             | Step::AddRoleToInstanceProfile { .. }
             | Step::RemoveRoleFromInstanceProfile { .. }
             | Step::DeleteInstanceProfile { .. } => self.on_profile(step),
+            Step::CreateAccessEntry { .. }
+            | Step::TagEksResource { .. }
+            | Step::UntagEksResource { .. }
+            | Step::DeleteAccessEntry { .. } => self.on_access_entry(step),
+            Step::CreatePodIdentityAssociation { .. }
+            | Step::UpdatePodIdentityAssociation { .. }
+            | Step::DeletePodIdentityAssociation { .. } => self.on_association(step),
+            Step::CreateOpenIdConnectProvider { .. }
+            | Step::TagOpenIdConnectProvider { .. }
+            | Step::UntagOpenIdConnectProvider { .. }
+            | Step::DeleteOpenIdConnectProvider { .. } => self.on_provider(step),
             _ => self.on_role(step),
         }
     }
 
     fn on_role(&mut self, step: &Step) -> Result<(), String> {
         match step {
-            Step::CreateRole { name, path, trust, tags, .. } => {
+            Step::CreateRole { name, path, trust, permissions_boundary, tags, .. } => {
                 limited(tags)?;
                 let role = Role {
                     name: name.clone(),
@@ -57,6 +76,8 @@ impl World {
                     tags: tags.clone(),
                     attached: BTreeSet::new(),
                     inline: BTreeMap::new(),
+                    created_at: MADE_AT,
+                    permissions_boundary: permissions_boundary.clone(),
                 };
                 let before = self.roles.insert(name.to_lowercase(), role);
                 return if before.is_none() { Ok(()) } else { Err("EntityAlreadyExists".to_owned()) };
@@ -75,6 +96,8 @@ impl World {
         let (Step::TagRole { name, .. }
         | Step::UntagRole { name, .. }
         | Step::UpdateAssumeRolePolicy { name, .. }
+        | Step::PutRolePermissionsBoundary { name, .. }
+        | Step::DeleteRolePermissionsBoundary { name }
         | Step::AttachRolePolicy { name, .. }
         | Step::DetachRolePolicy { name, .. }
         | Step::PutRolePolicy { name, .. }
@@ -90,6 +113,12 @@ impl World {
             }
             Step::UntagRole { keys, .. } => role.tags.retain(|key, _| !keys.contains(key)),
             Step::UpdateAssumeRolePolicy { trust, .. } => role.trust = trust.clone(),
+            Step::PutRolePermissionsBoundary { permissions_boundary, .. } => {
+                role.permissions_boundary = Some(permissions_boundary.clone());
+            }
+            Step::DeleteRolePermissionsBoundary { .. } => {
+                role.permissions_boundary.take().ok_or("NoSuchEntity")?;
+            }
             Step::AttachRolePolicy { policy_arn, .. } => {
                 role.attached.insert(policy_arn.clone());
                 if POLICIES_MAX < role.attached.len() {
@@ -108,6 +137,118 @@ impl World {
             _ => {}
         }
         Ok(())
+    }
+
+    fn on_access_entry(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::CreateAccessEntry { cluster_name, principal_arn, tags } => {
+                limited(tags)?;
+                let is_principal =
+                    |role: &Role| format!("arn:aws:iam::111122223333:role{}{}", role.path, role.name) == *principal_arn;
+                if !self.roles.values().any(is_principal) {
+                    return Err("InvalidParameterException".to_owned());
+                }
+                let eks = self.clusters.get_mut(cluster_name).ok_or("ResourceNotFoundException")?;
+                if eks.access_entries.contains_key(principal_arn) {
+                    return Err("ResourceInUseException".to_owned());
+                }
+                let entry = AccessEntry {
+                    tags: tags.clone(),
+                    created_at: MADE_AT,
+                    ..access_entry(cluster_name, principal_arn, "EC2_LINUX")
+                };
+                eks.access_entries.insert(principal_arn.clone(), entry);
+                Ok(())
+            }
+            Step::DeleteAccessEntry { cluster_name, principal_arn } => {
+                let eks = self.clusters.get_mut(cluster_name).ok_or("ResourceNotFoundException")?;
+                eks.access_entries.remove(principal_arn).map(drop).ok_or_else(|| "ResourceNotFoundException".to_owned())
+            }
+            Step::TagEksResource { arn, tags } => {
+                let found = self.eks_tags(arn)?;
+                found.extend(tags.clone());
+                limited(found)
+            }
+            Step::UntagEksResource { arn, keys } => {
+                self.eks_tags(arn)?.retain(|key, _| !keys.contains(key));
+                Ok(())
+            }
+            _ => Err("no step on an access entry".to_owned()),
+        }
+    }
+
+    fn on_provider(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::CreateOpenIdConnectProvider { url, client_id_list, tags, .. } => {
+                limited(tags)?;
+                let arn = scope().oidc_provider_arn(issuer_without_scheme(url));
+                let provider =
+                    OidcProvider { arn: arn.clone(), client_ids: client_id_list.clone(), tags: tags.clone() };
+                let before = self.oidc_providers.insert(arn, provider);
+                if before.is_none() { Ok(()) } else { Err("EntityAlreadyExists".to_owned()) }
+            }
+            Step::TagOpenIdConnectProvider { arn, tags } => {
+                let provider = self.oidc_providers.get_mut(arn).ok_or("NoSuchEntity")?;
+                provider.tags.extend(tags.clone());
+                limited(&provider.tags)
+            }
+            Step::UntagOpenIdConnectProvider { arn, keys } => {
+                let provider = self.oidc_providers.get_mut(arn).ok_or("NoSuchEntity")?;
+                provider.tags.retain(|key, _| !keys.contains(key));
+                Ok(())
+            }
+            Step::DeleteOpenIdConnectProvider { arn } => {
+                self.oidc_providers.remove(arn).map(drop).ok_or_else(|| "NoSuchEntity".to_owned())
+            }
+            _ => Err("no step on an OIDC provider".to_owned()),
+        }
+    }
+
+    fn on_association(&mut self, step: &Step) -> Result<(), String> {
+        let is_role = |role_arn: &str, role: &Role| {
+            format!("arn:aws:iam::111122223333:role{}{}", role.path, role.name) == role_arn
+        };
+        match step {
+            Step::CreatePodIdentityAssociation { cluster_name, namespace, service_account, role_arn, tags } => {
+                limited(tags)?;
+                if !self.roles.values().any(|role| is_role(role_arn, role)) {
+                    return Err("InvalidParameterException".to_owned());
+                }
+                let eks = self.clusters.get_mut(cluster_name).ok_or("ResourceNotFoundException")?;
+                let account = ServiceAccount { namespace: namespace.clone(), name: service_account.clone() };
+                let id = format!("{namespace}/{service_account}");
+                let arn = format!("arn:aws:eks:eu-west-1:111122223333:podidentityassociation/{cluster_name}/{id}");
+                let (role_arn, tags) = (role_arn.clone(), tags.clone());
+                let before = eks.associations.insert(account, PodIdentityAssociation { id, arn, role_arn, tags });
+                if before.is_none() { Ok(()) } else { Err("ResourceInUseException".to_owned()) }
+            }
+            Step::UpdatePodIdentityAssociation { cluster_name, id, role_arn } => {
+                if !self.roles.values().any(|role| is_role(role_arn, role)) {
+                    return Err("InvalidParameterException".to_owned());
+                }
+                let eks = self.clusters.get_mut(cluster_name).ok_or("ResourceNotFoundException")?;
+                let found = eks.associations.values_mut().find(|found| found.id == *id);
+                found.ok_or("ResourceNotFoundException")?.role_arn.clone_from(role_arn);
+                Ok(())
+            }
+            Step::DeletePodIdentityAssociation { cluster_name, id } => {
+                let eks = self.clusters.get_mut(cluster_name).ok_or("ResourceNotFoundException")?;
+                let before = eks.associations.len();
+                eks.associations.retain(|_, found| found.id != *id);
+                if eks.associations.len() < before { Ok(()) } else { Err("ResourceNotFoundException".to_owned()) }
+            }
+            _ => Err("no step on an association".to_owned()),
+        }
+    }
+
+    /// The tags of an object of EKS.
+    fn eks_tags(&mut self, arn: &str) -> Result<&mut Tags, String> {
+        let tags = self.clusters.values_mut().flat_map(|eks| {
+            let entries = eks.access_entries.values_mut().map(|entry| (&entry.arn, &mut entry.tags));
+            entries.chain(eks.associations.values_mut().map(|association| (&association.arn, &mut association.tags)))
+        });
+        let found = tags.into_iter().find(|(found, _)| *found == arn);
+        found.map(|(_, tags)| tags).ok_or_else(|| "ResourceNotFoundException".to_owned())
     }
 
     fn on_profile(&mut self, step: &Step) -> Result<(), String> {

@@ -107,12 +107,14 @@ fn every_object_says_whose_it_is() {
     let (mark, id) = (generation.mark().key().to_owned(), generation.physical_resource_id());
     let tagged =
         |value: &str| json!({"karpenter-prereqs/owner": format!("{STACK}/Prereqs"), mark.as_str(): value, "team": "a"});
-    assert_eq!(json!(role(&world, "KarpenterNodeRole-demo").tags), tagged(id));
+    // Role and profile say too that aws-auth may hold an entry.
+    let noted = format!("{id} aws-auth");
+    assert_eq!(json!(role(&world, "KarpenterNodeRole-demo").tags), tagged(&noted));
     assert_eq!(
         json!(role(&world, "KarpenterControllerRole-demo").tags),
         tagged("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo")
     );
-    assert_eq!(json!(world.profiles["karpenternodeinstanceprofile-demo"].tags), tagged(id));
+    assert_eq!(json!(world.profiles["karpenternodeinstanceprofile-demo"].tags), tagged(&noted));
     let subnet = json!({"Name": "subnet-0000000a", "karpenter.sh/discovery": "demo", mark.as_str(): "karpenter.sh/discovery=demo"});
     assert_eq!(json!(world.resources["subnet-0000000a"]), subnet);
     let annotations = &world.clusters["demo"].aws_auth.as_ref().unwrap().annotations;

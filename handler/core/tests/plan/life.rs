@@ -2,7 +2,7 @@
 
 use crate::model::{Look, World};
 use karpenter_prereqs_core::config_map::BEFORE_KEY;
-use karpenter_prereqs_core::ownership::{Generation, Mark, Owner, PREFIX, marks};
+use karpenter_prereqs_core::ownership::{Generation, Mark, OWNER_KEY, Owner, PREFIX, is_in_aws_auth, marks};
 use karpenter_prereqs_core::plan::{self, Aim, Converged, Leaving, Plan, Refused, Released, Step};
 use karpenter_prereqs_core::spec::{CONTROLLER_POLICY_PREFIX, Spec};
 use proptest::test_runner::TestCaseError;
@@ -181,13 +181,16 @@ fn admitted_under_a_mark(world: &World, mark: &Mark) -> Result<(), String> {
     let standing = world.clusters.values().filter(|eks| eks.cluster.status != "DELETING");
     let mut maps = standing.filter_map(|eks| eks.aws_auth.as_ref());
     let admitted = maps.any(|map| map.annotations.contains_key(mark.key()));
-    let marked = world.roles.values().any(|role| role.tags.contains_key(mark.key()));
-    if admitted && !marked { Err(format!("{mark} stands in aws-auth and on no role")) } else { Ok(()) }
+    let ours = [mark.clone()].into();
+    let roles = world.roles.values().map(|role| &role.tags);
+    let noted = roles.chain(world.profiles.values().map(|it| &it.tags)).any(|tags| is_in_aws_auth(tags, &ours));
+    if admitted && !noted { Err(format!("{mark} stands in aws-auth and nothing says so")) } else { Ok(()) }
 }
 
 /// What holds between two runs, whatever they were for.
 fn sound(world: &World) -> Result<(), String> {
-    for role in world.roles.values() {
+    // What was adopted and left is as its last user had it.
+    for role in world.roles.values().filter(|role| role.tags.keys().any(|key| key.starts_with(PREFIX))) {
         let passable: BTreeSet<_> = marks(&role.tags).map(|(_, arn)| arn.to_owned()).collect();
         for (name, document) in role.inline.iter().filter(|(name, _)| name.starts_with(CONTROLLER_POLICY_PREFIX)) {
             let listed = document.as_ref().map(passed).unwrap_or_default();
@@ -210,6 +213,10 @@ fn sound(world: &World) -> Result<(), String> {
         }
     }
     for eks in world.clusters.values() {
+        let made = eks.access_entries.values().filter(|entry| entry.tags.contains_key(OWNER_KEY));
+        if let Some(entry) = made.clone().find(|entry| marks(&entry.tags).next().is_none()) {
+            return Err(format!("{} was left behind", entry.arn));
+        }
         let annotations = eks.aws_auth.iter().map(|map| &map.annotations);
         if annotations
             .clone()
@@ -224,7 +231,7 @@ fn sound(world: &World) -> Result<(), String> {
 /// The roles that a controller policy lets pass.
 pub(crate) fn passed(document: &Value) -> BTreeSet<String> {
     let statements = document["Statement"].as_array().cloned().unwrap_or_default();
-    let mut passing = statements.iter().filter(|statement| statement["Sid"] == "PassNodeIAMRole");
+    let mut passing = statements.iter().filter(|statement| statement["Action"] == "iam:PassRole");
     match passing.next().map(|statement| &statement["Resource"]) {
         Some(Value::Array(arns)) => arns.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         Some(Value::String(arn)) => [arn.clone()].into(),

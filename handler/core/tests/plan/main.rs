@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, in a helper as in a test")]
 
+mod adopt;
 mod at_once;
 mod aws;
 mod comes_and_goes;
@@ -17,6 +18,7 @@ mod model;
 mod moments;
 mod properties;
 mod refusals;
+mod releases;
 mod replace;
 mod share;
 mod stands;

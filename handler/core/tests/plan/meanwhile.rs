@@ -72,7 +72,7 @@ impl Deed {
 #[test]
 fn what_others_do_meanwhile_is_there_when_it_has_gone() {
     let deeds = subsequence(&DEEDS[..], 1..=DEEDS.len());
-    prove(&(properties(), worlds(), deeds, orders()), 45, |(raw, world, deeds, order)| {
+    prove(&(properties(), worlds(), deeds, orders()), 40, |(raw, world, deeds, order)| {
         let (resource, spec) = (Resource::of(STACK, "Prereqs"), spec(&raw));
         let mut world = world;
         for eks in world.clusters.values_mut() {

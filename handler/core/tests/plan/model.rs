@@ -2,10 +2,12 @@
 
 use karpenter_prereqs_core::names::issuer_without_scheme;
 use karpenter_prereqs_core::observed::{
-    AwsAuth, Cluster, ConfigMap, Discovery, InstanceProfile, Observed, OidcProvider, Role,
+    AccessEntry, AwsAuth, Cluster, ConfigMap, Discovery, InstanceProfile, Observed, OidcProvider,
+    PodIdentityAssociation, Role, Running, ServiceAccount,
 };
-use karpenter_prereqs_core::ownership::{Mark, Tags};
-use karpenter_prereqs_core::spec::{NodeRole, Spec};
+use karpenter_prereqs_core::ownership::{Mark, Tags, is_in_aws_auth};
+use karpenter_prereqs_core::policy::trust::{self, associable};
+use karpenter_prereqs_core::spec::{ControllerIdentity, Spec};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An account's region.
@@ -16,9 +18,11 @@ pub(crate) struct World {
     /// By name in lower case.
     pub(crate) profiles: BTreeMap<String, InstanceProfile>,
     /// The audiences of IAM's OIDC providers, by ARN.
-    pub(crate) oidc_providers: BTreeMap<String, Vec<String>>,
+    pub(crate) oidc_providers: BTreeMap<String, OidcProvider>,
     /// The tags of subnets and security groups, by id.
     pub(crate) resources: BTreeMap<String, Tags>,
+    /// Instances.
+    pub(crate) running: Vec<Running>,
     /// By name.
     pub(crate) clusters: BTreeMap<String, Eks>,
 }
@@ -32,8 +36,10 @@ pub(crate) struct Eks {
     /// The union of its node groups' security groups.
     pub(crate) security_group_ids: BTreeSet<String>,
     pub(crate) aws_auth: Option<ConfigMap>,
-    /// The types of its access entries, by the role's ARN.
-    pub(crate) access_entries: BTreeMap<String, String>,
+    /// Its access entries, by the role's ARN.
+    pub(crate) access_entries: BTreeMap<String, AccessEntry>,
+    /// Its Pod Identity associations.
+    pub(crate) associations: BTreeMap<ServiceAccount, PodIdentityAssociation>,
 }
 
 /// What the world is read for.
@@ -50,22 +56,27 @@ impl World {
     pub(crate) fn observed(&self, spec: &Spec, marks: &BTreeSet<Mark>, look: Look<'_>) -> Observed {
         let eks = self.clusters.get(&spec.cluster_name);
         let serving = eks.filter(|eks| !matches!(eks.cluster.status.as_str(), "CREATING" | "DELETING"));
-        let wants_aws_auth = |eks: &Eks| {
-            let wants = |spec: &Spec| spec.node_access.wants_aws_auth(eks.cluster.authentication_mode);
-            wants(spec) || matches!(look, Look::Converge(Some(old)) if wants(old))
-        };
-        let reachable = serving.filter(|eks| wants_aws_auth(eks));
+        let profile = self.profiles.get(&spec.instance_profile_name.to_lowercase());
+        let mut tags =
+            self.role(spec.node_role_name()).map(|role| &role.tags).into_iter().chain(profile.map(|it| &it.tags));
+        let is_noted = tags.any(|tags| is_in_aws_auth(tags, marks));
+        let wants = |eks: &Eks| spec.node_access.wants_aws_auth(eks.cluster.authentication_mode);
+        let reachable = serving.filter(|eks| is_noted || wants(eks));
         let converging = look != Look::Release;
-        let made = matches!(spec.node_role, NodeRole::Made { .. });
+        let provider = self.oidc_provider(spec, serving);
+        let trusting = provider.map(|provider| self.trusting(provider)).unwrap_or_default();
         Observed {
             cluster: eks.map(|eks| eks.cluster.clone()),
-            oidc_provider: serving.filter(|_| converging).and_then(|eks| self.oidc_provider(spec, eks)),
-            node_role: self.role(spec.node_role_name()).map(|role| as_read(role, None)),
-            profiles_of_node_role: if made && !converging {
-                self.profiles_of(spec.node_role_name())
+            oidc_provider: provider.cloned(),
+            roles_that_trust_issuer: if converging && spec.has_identity(ControllerIdentity::Irsa) {
+                BTreeSet::new()
             } else {
-                Vec::new()
+                trusting
             },
+            node_role: self.role(spec.node_role_name()).map(|role| as_read(role, None)),
+            profiles_of_node_role: if converging { Vec::new() } else { self.profiles_of(spec.node_role_name()) },
+            running: self.running.clone(),
+            launch_templates: Vec::new(),
             controller_role: self
                 .role(&spec.controller_role_name)
                 .map(|role| as_read(role, Some(&spec.controller_policy_name()))),
@@ -76,9 +87,11 @@ impl World {
                 Some(None) => AwsAuth::Missing,
                 Some(Some(map)) => AwsAuth::Present(map),
             },
-            access_entry_type: reachable
-                .filter(|eks| converging && eks.cluster.authentication_mode.has_access_entries())
+            access_entry: serving
+                .filter(|eks| eks.cluster.authentication_mode.has_access_entries())
                 .and_then(|eks| eks.access_entries.get(&spec.node_role_arn()).cloned()),
+            associations: serving.map(|eks| self.associations(spec, look, eks)).unwrap_or_default(),
+            has_pod_identity_agent: true,
             unknown_policies: BTreeSet::new(),
         }
     }
@@ -93,16 +106,35 @@ impl World {
         self.roles.get(&name.to_lowercase())
     }
 
-    fn profiles_of(&self, role: &str) -> Vec<String> {
+    fn profiles_of(&self, role: &str) -> Vec<InstanceProfile> {
         let holds = |profile: &&InstanceProfile| profile.roles.iter().any(|held| held.eq_ignore_ascii_case(role));
-        self.profiles.values().filter(holds).map(|profile| profile.name.clone()).collect()
+        self.profiles.values().filter(holds).cloned().collect()
     }
 
-    fn oidc_provider(&self, spec: &Spec, eks: &Eks) -> Option<OidcProvider> {
-        let arn = spec.scope.oidc_provider_arn(issuer_without_scheme(eks.cluster.issuer.as_deref()?));
-        self.oidc_providers
-            .get(&arn)
-            .map(|client_ids| OidcProvider { arn: arn.clone(), client_ids: client_ids.clone() })
+    /// The cluster's, or the one that the controller role trusts.
+    fn oidc_provider(&self, spec: &Spec, eks: Option<&Eks>) -> Option<&OidcProvider> {
+        let of_cluster = eks.and_then(|eks| eks.cluster.issuer.as_deref());
+        let of_cluster = of_cluster.map(|issuer| spec.scope.oidc_provider_arn(issuer_without_scheme(issuer)));
+        let trusted = || self.role(&spec.controller_role_name).and_then(|role| trust::provider(&role.trust));
+        self.oidc_providers.get(&of_cluster.or_else(|| trusted().map(str::to_owned))?)
+    }
+
+    fn trusting(&self, provider: &OidcProvider) -> BTreeSet<String> {
+        let trusts = |role: &&Role| trust::provider(&role.trust) == Some(&provider.arn);
+        self.roles.values().filter(trusts).map(|role| role.name.clone()).collect()
+    }
+
+    fn associations(&self, spec: &Spec, look: Look<'_>, eks: &Eks) -> BTreeMap<ServiceAccount, PodIdentityAssociation> {
+        let arn = spec.scope.cluster_arn(&spec.cluster_name);
+        let trusted = self.role(&spec.controller_role_name).map(|role| associable(&role.trust, &arn));
+        let old = match look {
+            Look::Converge(old) => old,
+            Look::Release => None,
+        };
+        let named = old.into_iter().chain([spec]).map(Spec::controller_account);
+        let looked_for: BTreeSet<_> = trusted.into_iter().flatten().chain(named).collect();
+        let found = eks.associations.iter().filter(|(account, _)| looked_for.contains(*account));
+        found.map(|(account, found)| (account.clone(), found.clone())).collect()
     }
 
     fn discovery(&self, spec: &Spec, marks: &BTreeSet<Mark>, eks: Option<&Eks>, converging: bool) -> Discovery {

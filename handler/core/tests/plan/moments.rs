@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 enum Support {
     Tag { id: String },
     Entry,
-    NodeRole { policy: String },
+    NodeRole { policy: &'static str },
     Profile,
     PassRole,
 }
@@ -29,12 +29,16 @@ fn support(world: &World, spec: &Spec, ids: &BTreeSet<String>, tags: &[&Spec]) -
     }
     let arn = spec.node_role_arn();
     let map_roles = world.clusters.get(&spec.cluster_name).and_then(|eks| eks.aws_auth.as_ref()?.map_roles.as_ref());
-    if spec.node_access != NodeAccess::None && map_roles.is_some_and(|text| text.contains(&without_path(&arn))) {
+    let is_mapped = map_roles.is_some_and(|text| text.contains(&without_path(&arn)));
+    let is_admitted = world.clusters.get(&spec.cluster_name).is_some_and(|eks| eks.access_entries.contains_key(&arn));
+    if spec.node_access != NodeAccess::None && (is_mapped || is_admitted) {
         support.insert(Support::Entry);
     }
     if let (NodeRole::Made { .. }, Some(role)) = (&spec.node_role, world.role(spec.node_role_name())) {
-        let own = role.attached.iter().filter(|arn| NODE_POLICIES.iter().any(|policy| arn.ends_with(policy)));
-        support.extend(own.map(|policy| Support::NodeRole { policy: policy.clone() }));
+        // Either of those that let images be pulled will do.
+        let own = NODE_POLICIES.into_iter().chain(["AmazonEC2ContainerRegistry"]);
+        let own = own.filter(|policy| role.attached.iter().any(|arn| arn.contains(policy)));
+        support.extend(own.map(|policy| Support::NodeRole { policy }));
     }
     let profile = world.profiles.get(&spec.instance_profile_name.to_lowercase());
     if profile.is_some_and(|profile| profile.roles.iter().any(|role| role == spec.node_role_name())) {

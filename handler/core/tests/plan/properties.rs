@@ -134,7 +134,14 @@ fn choices() -> impl Strategy<Value = Vec<(String, Value)>> {
         json!({"cost": "1", "team": "a"}),
         json!({"cost": "2"}),
     ]);
-    let access = (rarely(word(&["AwsAuth", "None"])), rarely(word(&["kube-system"])), rarely(word(&["controller"])));
+    let boundary = rarely(word(&POLICIES[2..]));
+    let identity = (rarely(some(&["IRSA", "PodIdentity"])), rarely(word(&["Require", "Create"])));
+    let releases = rarely(some(&["0.37", "1.3.0", "1.14.1", "baseline"]));
+    let access = (
+        rarely(word(&["AwsAuth", "AccessEntry", "None"])),
+        rarely(word(&["kube-system"])),
+        rarely(word(&["controller"])),
+    );
     let policies = (rarely(some(&POLICIES)), rarely(some(&POLICIES)), rarely(tags));
     let discovery = (
         rarely(word(&["team/discovery", "zone"])),
@@ -143,22 +150,28 @@ fn choices() -> impl Strategy<Value = Vec<(String, Value)>> {
         rarely(some(&SECURITY_GROUPS)),
         rarely(word(&["Skip", "Fail"])),
     );
-    (access, policies, discovery).prop_map(|(access, policies, discovery)| {
-        let all = [
-            ("NodeAccess", access.0),
-            ("Namespace", access.1),
-            ("ServiceAccount", access.2),
-            ("NodePolicyArns", policies.0),
-            ("ControllerPolicyArns", policies.1),
-            ("Tags", policies.2),
-            ("DiscoveryTagKey", discovery.0),
-            ("DiscoveryTagValue", discovery.1),
-            ("SubnetIds", discovery.2),
-            ("SecurityGroupIds", discovery.3),
-            ("TagConflict", discovery.4),
-        ];
-        all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-    })
+    ((releases, boundary, identity), access, policies, discovery).prop_map(
+        |((releases, boundary, identity), access, policies, discovery)| {
+            let all = [
+                ("KarpenterVersion", releases),
+                ("ControllerIdentity", identity.0),
+                ("OidcProvider", identity.1),
+                ("PermissionsBoundary", boundary),
+                ("NodeAccess", access.0),
+                ("Namespace", access.1),
+                ("ServiceAccount", access.2),
+                ("NodePolicyArns", policies.0),
+                ("ControllerPolicyArns", policies.1),
+                ("Tags", policies.2),
+                ("DiscoveryTagKey", discovery.0),
+                ("DiscoveryTagValue", discovery.1),
+                ("SubnetIds", discovery.2),
+                ("SecurityGroupIds", discovery.3),
+                ("TagConflict", discovery.4),
+            ];
+            all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+        },
+    )
 }
 
 fn rarely(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Option<Value>> {

@@ -3,8 +3,12 @@
 use crate::life::Resource;
 use crate::model::World;
 use crate::properties::{OTHER_STACK, STACK, spec_of};
-use crate::worlds::{GIVEN_ROLE, SUBNETS, made_by, oidc_provider_arn, plain, profile, role};
-use karpenter_prereqs_core::observed::{AuthenticationMode, ConfigMap};
+use crate::worlds::{
+    GIVEN_ROLE, SUBNETS, access_entry, made_by, oidc_provider, oidc_provider_arn, plain, profile, role,
+};
+use karpenter_prereqs_core::observed::{
+    AuthenticationMode, ConfigMap, InstanceProfile, OidcProvider, PodIdentityAssociation, Running, ServiceAccount,
+};
 use karpenter_prereqs_core::ownership::Tags;
 use karpenter_prereqs_core::plan::{Refusal, Refused};
 use serde_json::{Value, json};
@@ -23,24 +27,28 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::OtherPath { .. } => "OtherPath",
         Refusal::OtherSpelling { .. } => "OtherSpelling",
         Refusal::OneRoleForBoth { .. } => "OneRoleForBoth",
+        Refusal::ProfileHoldsOther { .. } => "ProfileHoldsOther",
         Refusal::ProfileServesOther { .. } => "ProfileServesOther",
         Refusal::ControllerServesOther { .. } => "ControllerServesOther",
         Refusal::NoNodeRole { .. } => "NoNodeRole",
         Refusal::UnknownPolicy { .. } => "UnknownPolicy",
-        Refusal::TooManyIamTags { .. } => "TooManyIamTags",
+        Refusal::TooManyObjectTags { .. } => "TooManyObjectTags",
         Refusal::TooManyPolicies { .. } => "TooManyPolicies",
         Refusal::NothingToDiscover { .. } => "NothingToDiscover",
         Refusal::NoSuchResource { .. } => "NoSuchResource",
         Refusal::TagConflict { .. } => "TagConflict",
         Refusal::TooManyTags { .. } => "TooManyTags",
         Refusal::NoAwsAuth { .. } => "NoAwsAuth",
+        Refusal::NoAccessEntries { .. } => "NoAccessEntries",
         Refusal::OtherAccessEntry { .. } => "OtherAccessEntry",
+        Refusal::AssociationTaken { .. } => "AssociationTaken",
         Refusal::AwsAuth(_) => "AwsAuth",
         Refusal::OtherProfiles { .. } => "OtherProfiles",
+        Refusal::RunningNodes { .. } => "RunningNodes",
     }
 }
 
-const VARIANTS: usize = 24;
+const VARIANTS: usize = 28;
 
 /// The refusal's name, what the message must say, the properties, and the world, made from a plain one.
 type Example = (&'static str, &'static [&'static str], Value, fn(&mut World));
@@ -61,12 +69,25 @@ fn examples() -> Vec<Example> {
             &["add-client-id-to-open-id-connect-provider", "--client-id sts.amazonaws.com"],
             none(),
             |world| {
-                world.oidc_providers.insert(oidc_provider_arn("demo"), vec!["sigstore".into()]);
+                let client_ids = vec!["sigstore".into()];
+                world
+                    .oidc_providers
+                    .insert(oidc_provider_arn("demo"), OidcProvider { client_ids, ..oidc_provider("demo") });
             },
         ),
-        ("RoleTaken", &["the stack `network`'s", "set NodeRoleName", "or NodeRoleArn to use it"], none(), |world| {
-            world.roles.insert("karpenternoderole-demo".into(), role("karpenternoderole-DEMO", "/"));
-        }),
+        (
+            "RoleTaken",
+            &[
+                "the stack `network`'s",
+                "set NodeRoleName",
+                "or NodeRoleArn to use this one",
+                "ExistingObjects to Adopt",
+            ],
+            none(),
+            |world| {
+                world.roles.insert("karpenternoderole-demo".into(), role("karpenternoderole-DEMO", "/"));
+            },
+        ),
         (
             "RoleTaken",
             &[
@@ -106,6 +127,15 @@ fn examples() -> Vec<Example> {
             json!({"NodeRoleName": "karpenter", "ControllerRoleName": "Karpenter"}),
             |_| {},
         ),
+        (
+            "ProfileHoldsOther",
+            &["holds role `existing`", "aws iam remove-role-from-instance-profile", "another name"],
+            json!({"ExistingObjects": "Adopt"}),
+            |world| {
+                let name = "KarpenterNodeInstanceProfile-demo";
+                world.profiles.insert(name.to_lowercase(), profile(name, &["existing"]));
+            },
+        ),
         ("ProfileServesOther", &["serves role `existing`", "another name with InstanceProfileName"], none(), |world| {
             let name = "KarpenterNodeInstanceProfile-demo";
             let mut held = profile(name, &["existing"]);
@@ -138,7 +168,7 @@ fn examples() -> Vec<Example> {
             |_| {},
         ),
         ("NoNodeRole", &["account"], json!({"NodeRoleArn": "arn:aws:iam::999999999999:role/team/existing"}), |_| {}),
-        ("TooManyIamTags", &["51 tags", "take some away"], json!({"Tags": filler(20)}), |world| {
+        ("TooManyObjectTags", &["51 tags", "take some away"], json!({"Tags": filler(20)}), |world| {
             let mut full = role("KarpenterNodeRole-demo", "/");
             full.tags = made_by(STACK, "More");
             full.tags.extend((0..29).map(|number| (format!("theirs-{number}"), String::new())));
@@ -188,13 +218,14 @@ fn examples() -> Vec<Example> {
                 .unwrap()
                 .extend((0..48).map(|number| (format!("theirs-{number}"), String::new())));
         }),
+        ("NoAwsAuth", &["set NodeAccess to AccessEntry, or leave it out"], json!({"NodeAccess": "AwsAuth"}), |world| {
+            world.demo().cluster.authentication_mode = AuthenticationMode::Api;
+        }),
         (
-            "NoAwsAuth",
-            &["set NodeAccess to None", "aws eks create-access-entry --cluster-name demo --type EC2_LINUX"],
-            none(),
-            |world| {
-                world.demo().cluster.authentication_mode = AuthenticationMode::Api;
-            },
+            "NoAccessEntries",
+            &["set NodeAccess to AwsAuth", "aws eks update-cluster-config --name demo"],
+            json!({"NodeAccess": "AccessEntry"}),
+            |_| {},
         ),
         (
             "OtherAccessEntry",
@@ -203,8 +234,23 @@ fn examples() -> Vec<Example> {
             |world| {
                 let demo = world.demo();
                 demo.cluster.authentication_mode = AuthenticationMode::ApiAndConfigMap;
-                demo.access_entries
-                    .insert("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo".into(), "STANDARD".into());
+                let role = "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo";
+                demo.access_entries.insert(role.into(), access_entry("demo", role, "STANDARD"));
+            },
+        ),
+        (
+            "AssociationTaken",
+            &["aws eks delete-pod-identity-association --cluster-name demo --association-id a-1", "set ServiceAccount"],
+            json!({"ControllerIdentity": "PodIdentity"}),
+            |world| {
+                let association = PodIdentityAssociation {
+                    id: "a-1".into(),
+                    arn: "arn:aws:eks:eu-west-1:111122223333:podidentityassociation/demo/a-1".into(),
+                    role_arn: GIVEN_ROLE.into(),
+                    tags: Tags::new(),
+                };
+                let account = ServiceAccount { namespace: "karpenter".into(), name: "karpenter".into() };
+                world.demo().associations.insert(account, association);
             },
         ),
         ("AwsAuth", &["line 2", "correct it and try again"], none(), |world| {
@@ -230,6 +276,7 @@ fn every_refusal_names_its_cure() {
     }
     met.insert(judged(&unknown_policy(), "UnknownPolicy", &["check the ARN", "ControllerPolicyArns"]));
     met.insert(judged(&other_profiles(), "OtherProfiles", &["`eks-123`", "delete Karpenter's EC2NodeClasses first"]));
+    met.insert(judged(&running_nodes(), "RunningNodes", &["`i-1`", "`eks-123`", "set RunningNodes to Ignore"]));
     assert_eq!(met.len(), VARIANTS, "not met: all but {met:?}");
 }
 
@@ -274,6 +321,35 @@ fn other_profiles() -> Refused {
     let mut world = resource.converge(&plain(), &spec, None, Run::whole(&[])).unwrap();
     world.profiles.insert("eks-123".into(), profile("eks-123", &["KarpenterNodeRole-demo"]));
     resource.plan_release(&world, &spec).unwrap_err()
+}
+
+/// Of the profiles that hold the node role, Karpenter's own too.
+fn running_nodes() -> Refused {
+    use crate::life::Run;
+    let (resource, spec) = (Resource::of(STACK, "Prereqs"), spec_of(json!({})));
+    let mut world = resource.converge(&plain(), &spec, None, Run::whole(&[])).unwrap();
+    world.profiles.insert("eks-123".into(), of_karpenter("eks-123"));
+    world.running.push(Running { id: "i-1".into(), instance_profile: "eks-123".into() });
+    resource.plan_release(&world, &spec).unwrap_err()
+}
+
+/// A profile that Karpenter made for the cluster on the node role.
+fn of_karpenter(name: &str) -> InstanceProfile {
+    let mut profile = profile(name, &["KarpenterNodeRole-demo"]);
+    profile.tags.insert("kubernetes.io/cluster/demo".into(), "owned".into());
+    profile.tags.insert("topology.kubernetes.io/region".into(), "eu-west-1".into());
+    profile.tags.insert("karpenter.k8s.aws/ec2nodeclass".into(), "default".into());
+    profile
+}
+
+/// What Karpenter made for the cluster goes with the node role.
+#[test]
+fn karpenters_own_profiles_go_with_the_role() {
+    use crate::life::Run;
+    let (resource, spec) = (Resource::of(STACK, "Prereqs"), spec_of(json!({})));
+    let mut world = resource.converge(&plain(), &spec, None, Run::whole(&[])).unwrap();
+    world.profiles.insert("eks-123".into(), of_karpenter("eks-123"));
+    assert_eq!(resource.release(&world, &spec, Run::whole(&[])).unwrap(), plain());
 }
 
 fn listing(text: &str) -> Option<ConfigMap> {

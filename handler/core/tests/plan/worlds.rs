@@ -2,7 +2,9 @@
 
 use crate::model::{Eks, World};
 use crate::properties::OTHER_STACK;
-use karpenter_prereqs_core::observed::{AuthenticationMode, Cluster, ConfigMap, InstanceProfile, Role};
+use karpenter_prereqs_core::observed::{
+    AccessEntry, AuthenticationMode, Cluster, ConfigMap, InstanceProfile, OidcProvider, Role,
+};
 use karpenter_prereqs_core::ownership::{Generation, Identity, Mark, OWNER_KEY, Owner, Tags};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -36,14 +38,18 @@ pub(crate) fn worlds() -> BoxedStrategy<World> {
     let subnets = SUBNETS.map(|_| tags());
     let security_groups = SECURITY_GROUPS.map(|_| tags());
     let squatters = subsequence(SQUATTERS.to_vec(), 0..=1);
-    (clusters, subnets, security_groups, prop_oneof![9 => Just(Vec::new()), 1 => squatters], often())
-        .prop_map(|(clusters, subnets, security_groups, squatters, given)| {
+    let made_by_hand = (often(), prop::bool::weighted(0.9));
+    (clusters, subnets, security_groups, prop_oneof![9 => Just(Vec::new()), 1 => squatters], made_by_hand)
+        .prop_map(|(clusters, subnets, security_groups, squatters, (given, has_provider))| {
             let mut world = empty();
             world.clusters = CLUSTERS.iter().map(|name| (*name).to_owned()).zip([clusters.0, clusters.1]).collect();
             let ids = SUBNETS.iter().chain(&SECURITY_GROUPS).map(|id| (*id).to_owned());
             world.resources = ids.zip(subnets.into_iter().chain(security_groups)).collect();
             if !given {
                 world.roles.clear();
+            }
+            if !has_provider {
+                world.oidc_providers.clear();
             }
             for (name, profile) in squatters {
                 if profile {
@@ -72,7 +78,7 @@ pub(crate) fn empty() -> World {
     let mut world = World::default();
     for name in CLUSTERS {
         world.clusters.insert(name.to_owned(), cluster(name));
-        world.oidc_providers.insert(oidc_provider_arn(name), vec!["sts.amazonaws.com".to_owned()]);
+        world.oidc_providers.insert(oidc_provider_arn(name), oidc_provider(name));
     }
     let mut given = role("existing", "/team/");
     given.attached.insert("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
@@ -93,6 +99,12 @@ pub(crate) fn plain() -> World {
     world
 }
 
+/// A cluster's OIDC provider, made by hand.
+pub(crate) fn oidc_provider(cluster: &str) -> OidcProvider {
+    let client_ids = vec!["sts.amazonaws.com".to_owned()];
+    OidcProvider { arn: oidc_provider_arn(cluster), client_ids, tags: Tags::new() }
+}
+
 pub(crate) fn oidc_provider_arn(cluster: &str) -> String {
     format!("arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/{cluster}")
 }
@@ -111,7 +123,14 @@ pub(crate) fn cluster(name: &str) -> Eks {
         security_group_ids: BTreeSet::new(),
         aws_auth: None,
         access_entries: BTreeMap::new(),
+        associations: BTreeMap::new(),
     }
+}
+
+/// An access entry of nobody's.
+pub(crate) fn access_entry(cluster: &str, role_arn: &str, kind: &str) -> AccessEntry {
+    let arn = format!("arn:aws:eks:eu-west-1:111122223333:access-entry/{cluster}/{role_arn}");
+    AccessEntry { arn, kind: kind.to_owned(), tags: Tags::new(), created_at: 0 }
 }
 
 /// A role of somebody else's.
@@ -123,6 +142,8 @@ pub(crate) fn role(name: &str, path: &str) -> Role {
         tags: Tags::from([("aws:cloudformation:stack-name".to_owned(), "network".to_owned())]),
         attached: BTreeSet::new(),
         inline: BTreeMap::new(),
+        created_at: 0,
+        permissions_boundary: None,
     }
 }
 
@@ -148,11 +169,12 @@ fn eks(name: &'static str) -> BoxedStrategy<Eks> {
     let mode = prop_oneof![
         9 => Just(AuthenticationMode::ConfigMap),
         9 => Just(AuthenticationMode::ApiAndConfigMap),
-        1 => Just(AuthenticationMode::Api),
+        3 => Just(AuthenticationMode::Api),
     ];
     let subnets = prop_oneof![1 => Just(vec![]), 9 => subsequence(&SUBNETS[..], 1..=SUBNETS.len())];
     let groups = prop_oneof![1 => Just(vec![]), 9 => subsequence(&SECURITY_GROUPS[..], 1..=SECURITY_GROUPS.len())];
-    let entry = proptest::option::weighted(0.2, prop_oneof![4 => Just("EC2_LINUX"), 1 => Just("STANDARD")]);
+    let kind = prop_oneof![4 => Just("EC2_LINUX"), 1 => Just("STANDARD")];
+    let entry = proptest::option::weighted(0.2, (kind, any::<bool>()));
     let status = prop_oneof![19 => Just("ACTIVE"), 9 => Just("UPDATING"), 1 => Just("CREATING")];
     (mode, subnets, groups, aws_auth(), entry, status)
         .prop_map(move |(mode, subnets, groups, aws_auth, entry, status)| {
@@ -162,7 +184,14 @@ fn eks(name: &'static str) -> BoxedStrategy<Eks> {
             eks.subnet_ids = subnets.into_iter().map(str::to_owned).collect();
             eks.security_group_ids = groups.into_iter().map(str::to_owned).collect();
             eks.aws_auth = aws_auth;
-            eks.access_entries = entry.map(|kind| (GIVEN_ROLE.to_owned(), kind.to_owned())).into_iter().collect();
+            if let Some((kind, is_strangers)) = entry {
+                let mut entry = access_entry(name, GIVEN_ROLE, kind);
+                if is_strangers {
+                    entry.tags = made_by(OTHER_STACK, "Stranger");
+                    entry.tags.insert(stranger(0).key().to_owned(), "elsewhere".to_owned());
+                }
+                eks.access_entries.insert(GIVEN_ROLE.to_owned(), entry);
+            }
             eks
         })
         .boxed()

@@ -4,8 +4,8 @@ use super::Apply;
 use crate::aws::iam;
 use crate::error::{AwsError, Error};
 use crate::log::millis;
-use backon::{ExponentialBuilder, Retryable as _};
-use karpenter_prereqs_core::ownership::{Tags, marks};
+use backon::Retryable as _;
+use karpenter_prereqs_core::ownership::{Mark, OWNER_KEY, Tags, marks};
 use karpenter_prereqs_core::plan::Step;
 use std::time::Duration;
 
@@ -15,16 +15,10 @@ pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<
     // IAM's copies agree after a while: a role that was just made may not be there for the next call, nor may the
     // permission that its tags give.
     let heals = |error: &AwsError| error.is(iam::UNSETTLED) || fresh && (error.is(iam::NOT_FOUND) || error.is_denied());
-    let backoff = ExponentialBuilder::new()
-        .with_min_delay(apply.budget.patience / 240)
-        .with_max_delay((apply.budget.patience / 12).max(Duration::from_millis(100)))
-        .without_max_times()
-        .with_total_delay(Some(apply.budget.patience))
-        .with_jitter();
     let notify = |error: &AwsError, after: Duration| {
         tracing::info!(step = %step, %error, after_ms = millis(after), "not settled yet: tried again");
     };
-    let result = call.retry(backoff).when(heals).notify(notify).await;
+    let result = call.retry(apply.budget.settling()).when(heals).notify(notify).await;
     match result {
         Err(error) if is_removal(step) && error.is(iam::NOT_FOUND) => Ok(()),
         Err(error) if error.is(iam::EXISTS) || error.is(iam::FULL) => {
@@ -44,13 +38,14 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
         };
     }
     match step {
-        Step::CreateRole { name, path, trust, tags, .. } => {
+        Step::CreateRole { name, path, trust, permissions_boundary, tags, .. } => {
             send!(
                 client
                     .create_role()
                     .role_name(name)
                     .path(path)
                     .assume_role_policy_document(trust.to_string())
+                    .set_permissions_boundary(permissions_boundary.clone())
                     .set_tags(Some(iam::pairs(tags)?))
             )
         }
@@ -60,6 +55,12 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
         }
         Step::UpdateAssumeRolePolicy { name, trust } => {
             send!(client.update_assume_role_policy().role_name(name).policy_document(trust.to_string()))
+        }
+        Step::PutRolePermissionsBoundary { name, permissions_boundary } => {
+            send!(client.put_role_permissions_boundary().role_name(name).permissions_boundary(permissions_boundary))
+        }
+        Step::DeleteRolePermissionsBoundary { name } => {
+            send!(client.delete_role_permissions_boundary().role_name(name))
         }
         Step::AttachRolePolicy { name, policy_arn } => {
             send!(client.attach_role_policy().role_name(name).policy_arn(policy_arn))
@@ -103,12 +104,47 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
             send!(client.remove_role_from_instance_profile().instance_profile_name(name).role_name(role))
         }
         Step::DeleteInstanceProfile { name } => send!(client.delete_instance_profile().instance_profile_name(name)),
+        Step::CreateOpenIdConnectProvider { url, client_id_list, tags, .. } => {
+            send!(
+                client
+                    .create_open_id_connect_provider()
+                    .url(url)
+                    .set_client_id_list(Some(client_id_list.clone()))
+                    .set_tags(Some(iam::pairs(tags)?))
+            )
+        }
+        Step::TagOpenIdConnectProvider { arn, tags } => {
+            send!(
+                client
+                    .tag_open_id_connect_provider()
+                    .open_id_connect_provider_arn(arn)
+                    .set_tags(Some(iam::pairs(tags)?))
+            )
+        }
+        Step::UntagOpenIdConnectProvider { arn, keys } => {
+            send!(
+                client
+                    .untag_open_id_connect_provider()
+                    .open_id_connect_provider_arn(arn)
+                    .set_tag_keys(Some(keys.iter().cloned().collect()))
+            )
+        }
+        Step::DeleteOpenIdConnectProvider { arn } => {
+            send!(client.delete_open_id_connect_provider().open_id_connect_provider_arn(arn))
+        }
         Step::CreateTags { .. }
         | Step::DeleteTags { .. }
         | Step::ConfirmTags { .. }
         | Step::MarkLeaving { .. }
         | Step::LeaveTags { .. }
-        | Step::EditAwsAuth { .. } => Ok(()),
+        | Step::EditAwsAuth { .. }
+        | Step::CreateAccessEntry { .. }
+        | Step::TagEksResource { .. }
+        | Step::UntagEksResource { .. }
+        | Step::DeleteAccessEntry { .. }
+        | Step::CreatePodIdentityAssociation { .. }
+        | Step::UpdatePodIdentityAssociation { .. }
+        | Step::DeletePodIdentityAssociation { .. } => Ok(()),
     }
 }
 
@@ -125,19 +161,39 @@ async fn is_there(apply: &Apply<'_>, step: &Step) -> Result<bool, AwsError> {
         Step::AddRoleToInstanceProfile { name, role } => iam::instance_profile(client, name)
             .await?
             .is_some_and(|profile| profile.roles.iter().any(|held| held.eq_ignore_ascii_case(role))),
+        Step::CreateOpenIdConnectProvider { arn, client_id_list, tags, .. } => {
+            provider_serves(apply, arn, client_id_list, tags).await?
+        }
         _ => false,
     })
+}
+
+/// Whether the OIDC provider that another has just made serves as well: one of another resource like this bears our mark
+/// too from now on.
+async fn provider_serves(apply: &Apply<'_>, arn: &str, client_ids: &[String], tags: &Tags) -> Result<bool, AwsError> {
+    let client = &apply.clients.iam;
+    let Some(found) = iam::oidc_provider(client, arn).await? else { return Ok(false) };
+    let mut mark = tags.clone();
+    mark.retain(|key, _| Mark::from_key(key).is_some() && !found.tags.contains_key(key));
+    if found.tags.contains_key(OWNER_KEY) && !mark.is_empty() {
+        let tag = Step::TagOpenIdConnectProvider { arn: arn.to_owned(), tags: mark };
+        Box::pin(call(apply, &tag)).await?;
+    }
+    Ok(client_ids.iter().all(|id| found.client_ids.contains(id)))
 }
 
 fn is_removal(step: &Step) -> bool {
     matches!(
         step,
         Step::UntagRole { .. }
+            | Step::DeleteRolePermissionsBoundary { .. }
             | Step::DetachRolePolicy { .. }
             | Step::DeleteRolePolicy { .. }
             | Step::DeleteRole { .. }
             | Step::UntagInstanceProfile { .. }
             | Step::RemoveRoleFromInstanceProfile { .. }
             | Step::DeleteInstanceProfile { .. }
+            | Step::UntagOpenIdConnectProvider { .. }
+            | Step::DeleteOpenIdConnectProvider { .. }
     )
 }

@@ -1,6 +1,7 @@
 //! Runs a plan along its needs, side by side where it may.
 
 mod aws_auth;
+mod eks;
 mod iam;
 mod tags;
 
@@ -143,6 +144,13 @@ impl Apply<'_> {
             Step::MarkLeaving { ids, tags } => tags::mark_leaving(self, ids, tags).await,
             Step::LeaveTags { ids, marks } => tags::leave(self, ids, marks).await,
             Step::EditAwsAuth { change, .. } => aws_auth::edit(self, change).await,
+            Step::CreateAccessEntry { .. }
+            | Step::TagEksResource { .. }
+            | Step::UntagEksResource { .. }
+            | Step::DeleteAccessEntry { .. }
+            | Step::CreatePodIdentityAssociation { .. }
+            | Step::UpdatePodIdentityAssociation { .. }
+            | Step::DeletePodIdentityAssociation { .. } => eks::step(self, step, fresh).await,
             step => iam::step(self, step, fresh).await,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::error::AwsError;
 use aws_sdk_ec2::{Client, types};
+use karpenter_prereqs_core::observed::Running;
 use karpenter_prereqs_core::ownership::{Mark, Tags};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,6 +69,45 @@ pub(crate) async fn launch_template_groups(
         })
         .cloned()
         .collect())
+}
+
+/// The instances that are pending or running with one of these instance profiles, given by their ARNs.
+pub(crate) async fn running(client: &Client, profile_arns: &[String]) -> Result<Vec<Running>, AwsError> {
+    let mut running = Vec::new();
+    for arns in profile_arns.chunks(FILTER_VALUES_MAX) {
+        let states = ["pending", "running"].map(str::to_owned).to_vec();
+        let call = client
+            .describe_instances()
+            .filters(filter("instance-state-name", states))
+            .filters(filter("iam-instance-profile.arn", arns.to_vec()));
+        let mut pages = call.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| AwsError::new("describe the instances of the node role", &error))?;
+            let instances =
+                page.reservations.unwrap_or_default().into_iter().flat_map(|it| it.instances.unwrap_or_default());
+            running.extend(instances.filter_map(|instance| {
+                let arn = instance.iam_instance_profile?.arn?;
+                let instance_profile = arn.rsplit('/').next().unwrap_or_default().to_owned();
+                Some(Running { id: instance.instance_id?, instance_profile })
+            }));
+        }
+    }
+    Ok(running)
+}
+
+/// The names of the launch templates that Karpenter made for a cluster.
+pub(crate) async fn launch_templates_of_karpenter(client: &Client, cluster: &str) -> Result<Vec<String>, AwsError> {
+    let call = client
+        .describe_launch_templates()
+        .filters(filter(&format!("tag:kubernetes.io/cluster/{cluster}"), vec!["owned".to_owned()]))
+        .filters(filter("tag-key", vec!["karpenter.sh/nodepool".to_owned()]));
+    let mut names = Vec::new();
+    let mut pages = call.into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| AwsError::new("describe Karpenter's launch templates", &error))?;
+        names.extend(page.launch_templates.unwrap_or_default().into_iter().filter_map(|it| it.launch_template_name));
+    }
+    Ok(names)
 }
 
 /// Puts these tags on these resources, over whatever values stand there.

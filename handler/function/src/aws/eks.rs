@@ -1,12 +1,20 @@
-//! Amazon EKS: the cluster, its node groups, an access entry.
+//! Amazon EKS: the cluster, its node groups, an access entry, a Pod Identity
+//! association, an add-on.
 
 use crate::error::AwsError;
 use aws_sdk_eks::{Client, types};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use karpenter_prereqs_core::observed::{AuthenticationMode, Cluster};
+use karpenter_prereqs_core::observed::{
+    AccessEntry, AuthenticationMode, Cluster, PodIdentityAssociation, ServiceAccount,
+};
 
 /// What EKS says when a thing is not there.
-const NOT_FOUND: &[&str] = &["ResourceNotFoundException"];
+pub(crate) const NOT_FOUND: &[&str] = &["ResourceNotFoundException"];
+/// What EKS says when a thing is there already.
+pub(crate) const EXISTS: &[&str] = &["ResourceInUseException"];
+/// What EKS says of a role that it does not see yet, among other things
+/// (<https://github.com/hashicorp/terraform-provider-aws/issues/35535>).
+pub(crate) const INVALID: &[&str] = &["InvalidParameterException"];
 
 /// A node group, as far as discovery depends on it.
 #[derive(Debug)]
@@ -62,16 +70,63 @@ pub(crate) async fn node_group(client: &Client, cluster: &str, name: &str) -> Re
     }))
 }
 
-/// The type of the cluster's access entry for a principal; `None` when there is no entry.
-pub(crate) async fn access_entry_type(
+/// The cluster's access entry for a principal; `None` when there is none.
+pub(crate) async fn access_entry(
     client: &Client,
     cluster: &str,
     principal_arn: &str,
-) -> Result<Option<String>, AwsError> {
+) -> Result<Option<AccessEntry>, AwsError> {
     let what = || format!("describe the access entry of {principal_arn} in cluster `{cluster}`");
     match client.describe_access_entry().cluster_name(cluster).principal_arn(principal_arn).send().await {
-        Ok(found) => Ok(found.access_entry.and_then(|entry| entry.r#type)),
+        Ok(found) => Ok(found.access_entry.map(|entry| AccessEntry {
+            arn: entry.access_entry_arn.unwrap_or_default(),
+            kind: entry.r#type.unwrap_or_default(),
+            tags: entry.tags.unwrap_or_default().into_iter().collect(),
+            created_at: entry.created_at.map(|at| at.secs()).unwrap_or_default(),
+        })),
         Err(error) => none_if_not_found(AwsError::new(what(), &error)),
+    }
+}
+
+/// The Pod Identity association of a service account; `None` when there is none.
+pub(crate) async fn pod_identity_association(
+    client: &Client,
+    cluster: &str,
+    account: &ServiceAccount,
+) -> Result<Option<PodIdentityAssociation>, AwsError> {
+    let ServiceAccount { namespace, name } = account;
+    let what = |verb| format!("{verb} the Pod Identity association of `{namespace}/{name}` in cluster `{cluster}`");
+    let listed = client
+        .list_pod_identity_associations()
+        .cluster_name(cluster)
+        .namespace(namespace)
+        .service_account(name)
+        .send()
+        .await;
+    let listed = match listed {
+        Ok(listed) => listed.associations.unwrap_or_default(),
+        Err(error) => return none_if_not_found(AwsError::new(what("list"), &error)),
+    };
+    let Some(id) = listed.into_iter().find_map(|association| association.association_id) else { return Ok(None) };
+    match client.describe_pod_identity_association().cluster_name(cluster).association_id(&id).send().await {
+        Ok(found) => Ok(found.association.map(|association| PodIdentityAssociation {
+            id,
+            arn: association.association_arn.unwrap_or_default(),
+            role_arn: association.role_arn.unwrap_or_default(),
+            tags: association.tags.unwrap_or_default().into_iter().collect(),
+        })),
+        Err(error) => none_if_not_found(AwsError::new(what("describe"), &error)),
+    }
+}
+
+/// Whether the cluster has the add-on.
+pub(crate) async fn has_addon(client: &Client, cluster: &str, name: &str) -> Result<bool, AwsError> {
+    match client.describe_addon().cluster_name(cluster).addon_name(name).send().await {
+        Ok(_) => Ok(true),
+        Err(error) => {
+            let error = AwsError::new(format!("describe add-on `{name}` of cluster `{cluster}`"), &error);
+            none_if_not_found::<()>(error).map(|_| false)
+        }
     }
 }
 

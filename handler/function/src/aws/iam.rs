@@ -41,6 +41,8 @@ pub(crate) async fn role(client: &Client, name: &str, document_of: Option<&str>)
     Ok(Some(Role {
         trust: role.assume_role_policy_document().map(decoded).unwrap_or_default(),
         tags: read(role.tags()),
+        created_at: role.create_date.secs(),
+        permissions_boundary: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
         name: role.role_name,
         path: role.path,
         attached,
@@ -62,8 +64,8 @@ pub(crate) async fn instance_profile(client: &Client, name: &str) -> Result<Opti
     }))
 }
 
-/// The names of the instance profiles that hold a role.
-pub(crate) async fn profiles_of_role(client: &Client, role: &str) -> Result<Vec<String>, AwsError> {
+/// The instance profiles that hold a role, with their tags.
+pub(crate) async fn profiles_of_role(client: &Client, role: &str) -> Result<Vec<InstanceProfile>, AwsError> {
     let mut names = Vec::new();
     let mut pages = client.list_instance_profiles_for_role().role_name(role).into_paginator().send();
     while let Some(page) = pages.next().await {
@@ -72,7 +74,9 @@ pub(crate) async fn profiles_of_role(client: &Client, role: &str) -> Result<Vec<
             page.into_iter().flat_map(|page| page.instance_profiles).map(|profile| profile.instance_profile_name),
         );
     }
-    Ok(names)
+    // The list tells no tags.
+    let profiles = names.iter().map(|name| instance_profile(client, name));
+    Ok(futures::future::try_join_all(profiles).await?.into_iter().flatten().collect())
 }
 
 /// Whether there is a managed policy of that ARN.
@@ -85,8 +89,26 @@ pub(crate) async fn has_policy(client: &Client, arn: &str) -> Result<bool, AwsEr
 pub(crate) async fn oidc_provider(client: &Client, arn: &str) -> Result<Option<OidcProvider>, AwsError> {
     let result = client.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send().await;
     let provider = found(result, |error| AwsError::new(format!("get OIDC provider {arn}"), &error))?;
-    Ok(provider
-        .map(|provider| OidcProvider { arn: arn.to_owned(), client_ids: provider.client_id_list.unwrap_or_default() }))
+    Ok(provider.map(|provider| OidcProvider {
+        arn: arn.to_owned(),
+        tags: read(provider.tags()),
+        client_ids: provider.client_id_list.unwrap_or_default(),
+    }))
+}
+
+/// The names of the roles whose trust names an OIDC provider.
+pub(crate) async fn roles_that_trust(client: &Client, provider_arn: &str) -> Result<BTreeSet<String>, AwsError> {
+    let mut names = BTreeSet::new();
+    let mut pages = client.list_roles().into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| AwsError::new("list the roles", &error))?;
+        let trusts = |role: &types::Role| {
+            role.assume_role_policy_document()
+                .is_some_and(|document| decoded(document).to_string().contains(provider_arn))
+        };
+        names.extend(page.roles.into_iter().filter(trusts).map(|role| role.role_name));
+    }
+    Ok(names)
 }
 
 /// Tags as the service takes them.

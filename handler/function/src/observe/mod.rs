@@ -1,15 +1,21 @@
 //! Reads the world side by side: only what must follow another read waits for it.
 
 mod discovery;
+mod identity;
+mod leftovers;
+mod oidc_provider;
 
 use crate::aws::{Clients, eks, iam};
 use crate::cluster::{ClusterError, Kubernetes};
 use crate::error::{AwsError, Error, chain};
 use futures::FutureExt as _;
-use karpenter_prereqs_core::names::issuer_without_scheme;
-use karpenter_prereqs_core::observed::{AwsAuth, Cluster, Discovery, InstanceProfile, Observed, OidcProvider, Role};
+use identity::PodIdentity;
+use karpenter_prereqs_core::observed::{
+    AccessEntry, AwsAuth, Cluster, Discovery, InstanceProfile, Observed, OidcProvider, Role,
+};
 use karpenter_prereqs_core::ownership::{self, Mark};
-use karpenter_prereqs_core::spec::{NodeAccess, NodeRole, Spec};
+use karpenter_prereqs_core::spec::{ControllerIdentity, Spec};
+use leftovers::Leftovers;
 use std::collections::BTreeSet;
 
 /// What is looked for.
@@ -17,7 +23,7 @@ use std::collections::BTreeSet;
 pub(crate) struct Look<'a> {
     /// Names the objects.
     pub(crate) spec: &'a Spec,
-    /// What was wanted before, on an Update: its traces are looked for too.
+    /// What was wanted before, on an Update.
     pub(crate) old: Option<&'a Spec>,
     /// The generations whose traces are looked for.
     pub(crate) marks: &'a BTreeSet<Mark>,
@@ -50,7 +56,15 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     // Boxed: the calls side by side are a future of 50 KB.
     let (cluster, roles) = (cluster.boxed_local(), roles(clients, look).boxed_local());
     let (found, roles) = futures::try_join!(cluster, roles)?;
-    let (aws_auth, kubernetes) = match found.config_map {
+    let config_map = match &found.cluster {
+        // Not asked for, but there may be an entry from before.
+        Some(cluster) if roles.is_in_aws_auth(look.marks) && is_serving(cluster) => match found.config_map {
+            Ok((AwsAuth::NotRead, _)) => read_config_map(clients, look.spec, cluster).boxed_local().await,
+            read => read,
+        },
+        _ => found.config_map,
+    };
+    let (aws_auth, kubernetes) = match config_map {
         Ok(read) => read,
         // A Create that failed before its first write left nothing; its Delete must not fail for the same reason. The
         // entry is written after the roles are marked and goes before they do, so without a mark there is none.
@@ -60,17 +74,39 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
         }
         Err(error) => return Err(Error::Cluster(error)),
     };
-    let stands = roles.is_marked(look.marks);
+    let (stands, has_pod_identity_agent) = (roles.is_marked(look.marks), found.identity.has_agent);
+    let trusted = roles.controller_role.as_ref().filter(|_| found.cluster.as_ref().is_some_and(is_serving));
+    let trusted = found.identity.with_trusted(clients, look.spec, trusted).boxed_local().await;
+    let associations = trusted.map_err(Error::Aws)?;
+    let (oidc_provider, roles_that_trust_issuer) = match look.aim {
+        Aim::Converge if look.spec.has_identity(ControllerIdentity::Irsa) => (found.oidc_provider, BTreeSet::new()),
+        // One that is relied on no more may go.
+        Aim::Converge => {
+            let read = oidc_provider::roles_that_trust(clients, look, found.oidc_provider.as_ref()).boxed_local();
+            let trusting = read.await.map_err(Error::Aws)?;
+            (found.oidc_provider, trusting)
+        }
+        Aim::Release => {
+            let role = roles.controller_role.as_ref();
+            let read = oidc_provider::of_release(clients, look, found.cluster.as_ref(), role).boxed_local();
+            read.await.map_err(Error::Aws)?
+        }
+    };
     let observed = Observed {
         cluster: found.cluster,
-        oidc_provider: found.oidc_provider,
+        oidc_provider,
+        roles_that_trust_issuer,
         node_role: roles.node_role,
-        profiles_of_node_role: roles.profiles_of_node_role,
+        profiles_of_node_role: roles.leftovers.profiles_of_node_role,
+        running: roles.leftovers.running,
+        launch_templates: roles.leftovers.launch_templates,
         controller_role: roles.controller_role,
         instance_profile: roles.instance_profile,
         discovery: found.discovery,
         aws_auth,
-        access_entry_type: found.access_entry_type,
+        access_entry: found.access_entry,
+        associations,
+        has_pod_identity_agent,
         unknown_policies: roles.unknown_policies,
     };
     Ok(World { observed, kubernetes, stands })
@@ -83,28 +119,16 @@ struct OfCluster {
     discovery: Discovery,
     /// Kept as it came: whether a failure matters is seen when the roles are known.
     config_map: Result<(AwsAuth, Option<Kubernetes>), ClusterError>,
-    access_entry_type: Option<String>,
+    access_entry: Option<AccessEntry>,
+    identity: PodIdentity,
 }
 
 async fn of_cluster(clients: &Clients, look: Look<'_>, cluster: Option<Cluster>) -> Result<OfCluster, Error> {
-    let converging = look.aim == Aim::Converge;
     let serving = cluster.as_ref().filter(|cluster| is_serving(cluster));
-    let provider = async {
-        let issuer = serving.and_then(|cluster| cluster.issuer.as_deref()).filter(|_| converging);
-        match issuer {
-            Some(issuer) => {
-                let arn = look.spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
-                iam::oidc_provider(&clients.iam, &arn).await.map_err(Error::Aws)
-            }
-            None => Ok(None),
-        }
-    };
+    let provider = async { oidc_provider::of_cluster(clients, look, serving).await.map_err(Error::Aws) };
     let entry = async {
-        let relevant = serving.filter(|cluster| {
-            converging && cluster.authentication_mode.has_access_entries() && wants_aws_auth(look, cluster)
-        });
-        match relevant {
-            Some(_) => eks::access_entry_type(&clients.eks, &look.spec.cluster_name, &look.spec.node_role_arn())
+        match serving.filter(|cluster| cluster.authentication_mode.has_access_entries()) {
+            Some(_) => eks::access_entry(&clients.eks, &look.spec.cluster_name, &look.spec.node_role_arn())
                 .await
                 .map_err(Error::Aws),
             None => Ok(None),
@@ -112,21 +136,36 @@ async fn of_cluster(clients: &Clients, look: Look<'_>, cluster: Option<Cluster>)
     };
     let config_map = async { Ok(config_map(clients, look, serving).await) };
     let discovery = async { discovery::discover(clients, look, serving).await.map_err(Error::Aws) };
-    let (oidc_provider, access_entry_type, config_map, discovery) =
-        futures::try_join!(provider, entry, config_map, discovery)?;
-    Ok(OfCluster { cluster, oidc_provider, discovery, config_map, access_entry_type })
+    let identity = async {
+        match serving {
+            Some(_) => identity::read(clients, look).await.map_err(Error::Aws),
+            None => Ok(PodIdentity::default()),
+        }
+    };
+    let (oidc_provider, access_entry, config_map, discovery, identity) =
+        futures::try_join!(provider, entry, config_map, discovery, identity.boxed_local())?;
+    Ok(OfCluster { cluster, oidc_provider, discovery, config_map, access_entry, identity })
 }
 
-/// Reads the ConfigMap, if anything depends on it.
+/// Reads the ConfigMap, if an entry in it is asked for.
 async fn config_map(
     clients: &Clients,
     look: Look<'_>,
     serving: Option<&Cluster>,
 ) -> Result<(AwsAuth, Option<Kubernetes>), ClusterError> {
-    let Some(cluster) = serving.filter(|cluster| wants_aws_auth(look, cluster)) else {
-        return Ok((AwsAuth::NotRead, None));
-    };
-    let kubernetes = Kubernetes::connect(clients, look.spec, cluster).await?;
+    let wants = |cluster: &&Cluster| look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
+    match serving.filter(wants) {
+        Some(cluster) => read_config_map(clients, look.spec, cluster).await,
+        None => Ok((AwsAuth::NotRead, None)),
+    }
+}
+
+async fn read_config_map(
+    clients: &Clients,
+    spec: &Spec,
+    cluster: &Cluster,
+) -> Result<(AwsAuth, Option<Kubernetes>), ClusterError> {
+    let kubernetes = Kubernetes::connect(clients, spec, cluster).await?;
     let read = kubernetes.get_patiently().await?;
     let aws_auth = read.map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
     Ok((aws_auth, Some(kubernetes)))
@@ -135,7 +174,7 @@ async fn config_map(
 /// What IAM holds under the spec's names.
 struct Roles {
     node_role: Option<Role>,
-    profiles_of_node_role: Vec<String>,
+    leftovers: Leftovers,
     controller_role: Option<Role>,
     instance_profile: Option<InstanceProfile>,
     unknown_policies: BTreeSet<String>,
@@ -144,26 +183,27 @@ struct Roles {
 async fn roles(clients: &Clients, look: Look<'_>) -> Result<Roles, Error> {
     let (iam, spec) = (&clients.iam, look.spec);
     let policy = spec.controller_policy_name();
-    let made = matches!(spec.node_role, NodeRole::Made { .. });
-    let profiles = async {
-        match look.aim {
-            Aim::Release if made => iam::profiles_of_role(iam, spec.node_role_name()).await,
-            Aim::Release | Aim::Converge => Ok(Vec::new()),
-        }
-    };
     let asked = |arns| if look.aim == Aim::Converge { arns } else { Vec::new() };
     let (of_nodes, of_controller) =
         (asked(spec.further_node_policy_arns()), asked(spec.controller_policy_arns.clone()));
-    let ((node_role, unknown), profiles_of_node_role, (controller_role, unknown_too), instance_profile) =
+    let boundary = async {
+        let asked = spec.permissions_boundary.as_ref().filter(|_| look.aim == Aim::Converge);
+        match asked {
+            Some(arn) => Ok((!iam::has_policy(iam, arn).await?).then(|| arn.clone())),
+            None => Ok(None),
+        }
+    };
+    let ((node_role, unknown), leftovers, (controller_role, unknown_too), instance_profile, unknown_boundary) =
         futures::try_join!(
             role(iam, spec.node_role_name(), None, of_nodes).boxed_local(),
-            profiles,
+            leftovers::read(clients, look).boxed_local(),
             role(iam, &spec.controller_role_name, Some(&policy), of_controller).boxed_local(),
             iam::instance_profile(iam, &spec.instance_profile_name),
+            boundary,
         )
         .map_err(Error::Aws)?;
-    let unknown_policies = unknown.into_iter().chain(unknown_too).collect();
-    Ok(Roles { node_role, profiles_of_node_role, controller_role, instance_profile, unknown_policies })
+    let unknown_policies = unknown.into_iter().chain(unknown_too).chain(unknown_boundary).collect();
+    Ok(Roles { node_role, leftovers, controller_role, instance_profile, unknown_policies })
 }
 
 /// A role, and which of the policies that it is to carry and does not yet are none.
@@ -184,6 +224,13 @@ async fn role(
 }
 
 impl Roles {
+    /// Whether the node role or the profile says that aws-auth may hold an entry of these generations.
+    fn is_in_aws_auth(&self, marks: &BTreeSet<Mark>) -> bool {
+        let role = self.node_role.iter().map(|role| &role.tags);
+        let mut tags = role.chain(self.instance_profile.iter().map(|profile| &profile.tags));
+        tags.any(|tags| ownership::is_in_aws_auth(tags, marks))
+    }
+
     /// Whether any of these marks is on a role or the profile.
     fn is_marked(&self, marks: &BTreeSet<Mark>) -> bool {
         let roles = self.node_role.iter().chain(&self.controller_role).map(|role| &role.tags);
@@ -195,10 +242,4 @@ impl Roles {
 /// A cluster whose API server is there; one that goes takes its ConfigMap along.
 fn is_serving(cluster: &Cluster) -> bool {
     !cluster.endpoint.is_empty() && cluster.status != "DELETING" && cluster.status != "CREATING"
-}
-
-/// Whether an entry is wanted, or was wanted before and may be there.
-fn wants_aws_auth(look: Look<'_>, cluster: &Cluster) -> bool {
-    let wants = |access: NodeAccess| access.wants_aws_auth(cluster.authentication_mode);
-    wants(look.spec.node_access) || look.old.is_some_and(|old| wants(old.node_access))
 }

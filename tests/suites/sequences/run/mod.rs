@@ -125,8 +125,8 @@ impl<'a> Run<'a> {
             }
             Op::Cluster if self.no_cluster.is_none() => {
                 self.story.push("the cluster is deleted".to_owned());
-                self.no_cluster = Some(InForce::no_cluster(&self.bench.cloud));
-                Ok(())
+                self.no_cluster = Some(self.bench.without_cluster(&self.world).await?);
+                self.look().await
             }
             Op::Cluster => self.make_cluster().await,
         }

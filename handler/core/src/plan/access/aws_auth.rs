@@ -1,0 +1,111 @@
+//! The entry in aws-auth, and the note on the node role and the profile that there may be one.
+
+use crate::aws_auth::NodeEntry;
+use crate::config_map::{self, Change, Edit};
+use crate::names::without_path;
+use crate::observed::{AwsAuth, Observed, Role};
+use crate::ownership::{Mark, OWNER_KEY, Tags, is_in_aws_auth};
+use crate::plan::iam::Ready;
+use crate::plan::{Aim, Plan, Refusal, Step, StepId, Verb};
+use crate::spec::{NodeRole, Spec};
+use std::collections::BTreeSet;
+
+/// The entry for a spec's node role.
+fn entry(spec: &Spec) -> NodeEntry {
+    NodeEntry::new(without_path(&spec.node_role_arn()))
+}
+
+/// Plans the entry; gives the step that writes it, if one is needed.
+pub(super) fn admit(
+    aim: Aim<'_>,
+    observed: &Observed,
+    ready: &Ready,
+    plan: &mut Plan,
+    refusals: &mut Vec<Refusal>,
+) -> Option<StepId> {
+    let own = is_node_role_made(aim.spec, observed);
+    let change = Change::Admit { mark: aim.generation.mark(), entry: entry(aim.spec), own };
+    // A node that comes while its role is still being made finds no role, not a refusal. And a release that finds no
+    // mark on any role, or no note of an entry, may take it that there is none: it need not reach the Kubernetes API.
+    let needs: Vec<_> =
+        [ready.node_role, ready.controller_role, ready.instance_profile].into_iter().flatten().collect();
+    plan_edit(&observed.aws_auth, change, plan, &needs, refusals).map(|edited| edited.step)
+}
+
+/// Plans that the entry goes, after `admitted`, and the note of it after that.
+pub(super) fn leave(
+    aim: Aim<'_>,
+    observed: &Observed,
+    admitted: Option<StepId>,
+    plan: &mut Plan,
+    refusals: &mut Vec<Refusal>,
+) {
+    let marks = [aim.generation.mark()].into();
+    let own = is_node_role_made(aim.spec, observed).then(|| entry(aim.spec));
+    let change = Change::Expel { marks, own };
+    let edited = plan_edit(&observed.aws_auth, change, plan, admitted.as_slice(), refusals);
+    let expelled = edited.map(|edited| edited.step).or(admitted);
+    let mark = aim.generation.mark();
+    let ours = [mark.clone()].into();
+    let tags = Tags::from([(mark.key().to_owned(), aim.generation.noted(false))]);
+    let made = observed.node_role.as_ref().filter(|_| matches!(aim.spec.node_role, NodeRole::Made { .. }));
+    if let Some(role) = made.filter(|role| is_in_aws_auth(&role.tags, &ours)) {
+        plan.add(Step::TagRole { name: role.name.clone(), tags: tags.clone() }, expelled);
+    }
+    if let Some(profile) = observed.instance_profile.as_ref().filter(|it| is_in_aws_auth(&it.tags, &ours)) {
+        plan.add(Step::TagInstanceProfile { name: profile.name.clone(), tags }, expelled);
+    }
+}
+
+/// A step that writes the ConfigMap.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edited {
+    pub(super) step: StepId,
+    /// Whether `mapRoles` changes, and not the notes alone.
+    pub(super) in_map_roles: bool,
+}
+
+/// Plans that these generations' entries go; gives the step, if there is one.
+pub(super) fn release(
+    spec: &Spec,
+    observed: &Observed,
+    ours: &BTreeSet<Mark>,
+    role_goes: bool,
+    plan: &mut Plan,
+    refusals: &mut Vec<Refusal>,
+) -> Option<Edited> {
+    let own = role_goes.then(|| entry(spec));
+    plan_edit(&observed.aws_auth, Change::Expel { marks: ours.clone(), own }, plan, &[], refusals)
+}
+
+/// Whether a stack of this kind has made the node role, or is about to: then an entry for it is ours, whether or not a note
+/// says so. One that was adopted may have had its entry before.
+fn is_node_role_made(spec: &Spec, observed: &Observed) -> bool {
+    let is_made = |role: &Role| role.tags.contains_key(OWNER_KEY);
+    matches!(spec.node_role, NodeRole::Made { .. }) && observed.node_role.as_ref().is_none_or(is_made)
+}
+
+fn plan_edit(
+    aws_auth: &AwsAuth,
+    change: Change,
+    plan: &mut Plan,
+    needs: &[StepId],
+    refusals: &mut Vec<Refusal>,
+) -> Option<Edited> {
+    if *aws_auth == AwsAuth::NotRead {
+        return None;
+    }
+    let before = aws_auth.config_map().and_then(|map| map.map_roles.as_ref());
+    let (verb, in_map_roles) = match config_map::edit(aws_auth.config_map(), &change) {
+        Ok(Edit::None) => return None,
+        Ok(Edit::Create(_)) => (Verb::Create, true),
+        Ok(Edit::Replace(map)) => (Verb::Update, map.map_roles.as_ref() != before),
+        Ok(Edit::Delete) => (Verb::Delete, true),
+        Err(error) => {
+            refusals.push(Refusal::AwsAuth(error.to_string()));
+            return None;
+        }
+    };
+    let step = plan.add(Step::EditAwsAuth { change, verb }, needs.iter().copied());
+    Some(Edited { step, in_map_roles })
+}

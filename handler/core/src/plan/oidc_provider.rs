@@ -1,0 +1,114 @@
+//! IAM's OIDC provider for the cluster's issuer: made where it is missing and that is wanted, and left to those who have
+//! come to trust it.
+
+use super::object::{Object, retag};
+use super::release::Leaving;
+use super::{Aim, Plan, Refusal, Step, StepId, made_with};
+use crate::names::issuer_without_scheme;
+use crate::observed::{Cluster, Observed, OidcProvider};
+use crate::ownership::{OWNER_KEY, Tags, marked_by_others, marks};
+use crate::policy::trust::AUDIENCE;
+use crate::spec::ControllerIdentity;
+use std::collections::BTreeSet;
+
+/// Plans the provider of this issuer; gives the step that makes it, if there is one. One that a resource like this has made
+/// is marked by all that rely on it, whether they would have made it or not; any other is used as it is.
+pub(super) fn converge(
+    aim: Aim<'_>,
+    observed: &Observed,
+    issuer: &str,
+    plan: &mut Plan,
+    refusals: &mut Vec<Refusal>,
+) -> Option<StepId> {
+    let mut tags = made_with(aim, aim.generation.physical_resource_id());
+    let Some(found) = &observed.oidc_provider else {
+        // Where it is not to be made, that was refused.
+        let arn = aim.spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
+        let (url, client_id_list) = (issuer.to_owned(), vec![AUDIENCE.to_owned()]);
+        return Some(plan.add(Step::CreateOpenIdConnectProvider { arn, url, client_id_list, tags }, None));
+    };
+    if !found.tags.contains_key(OWNER_KEY) {
+        return None;
+    }
+    let is_ours = aim.owner.is_maker(&found.tags);
+    if !is_ours {
+        tags.retain(|key, _| key == aim.generation.mark().key());
+    }
+    retag(aim, Object::OidcProvider(&found.arn), (&tags, &found.tags), is_ours, plan, refusals);
+    None
+}
+
+/// What becomes of a provider that is left.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// Whether it stays with others like this, who may go at the same time: then whoever looks again last takes it away.
+    pub(super) is_shared: bool,
+    /// What the log should say.
+    pub(super) note: Option<String>,
+}
+
+/// Plans that this generation leaves a provider that it relied on, since it does not want IRSA any more: as [`release`] does,
+/// once the controller role trusts it no more.
+pub(super) fn leave(aim: Aim<'_>, observed: &Observed, plan: &mut Plan, needs: &[StepId]) {
+    let leaving = Leaving { ours: &[aim.generation.mark()].into(), owner: aim.owner, again: false };
+    let found = observed.oidc_provider.as_ref().filter(|found| !leaving.keys(&found.tags).is_empty());
+    if let Some(found) = found.filter(|_| !aim.spec.has_identity(ControllerIdentity::Irsa)) {
+        let others = trusting(observed, Some(&aim.spec.controller_role_name));
+        go(found, observed, leaving, &others, plan, needs);
+    }
+}
+
+/// Plans that these generations leave the provider: with the last mark it goes, if nobody else trusts it or the cluster has
+/// gone. Where it stays for others' roles, it is nobody's from then on.
+pub(super) fn release(observed: &Observed, leaving: Leaving<'_>, plan: &mut Plan, needs: &[StepId]) -> Left {
+    let Some(found) = observed.oidc_provider.as_ref().filter(|found| found.tags.contains_key(OWNER_KEY)) else {
+        return Left::default();
+    };
+    // Without any mark: those who left it at the same time did not live to see that they were the last.
+    let is_nobodys = leaving.again || leaving.owner.is_same_stack(&found.tags);
+    if leaving.keys(&found.tags).is_empty() && (marked_by_others(&found.tags, leaving.ours) || !is_nobodys) {
+        return Left::default();
+    }
+    // A generation that stays and relies on the provider marks it, whatever its role still trusts. An adopted role is its
+    // owner's again.
+    let is_of_ours = |tags: &Tags| tags.contains_key(OWNER_KEY) || marks(tags).next().is_some();
+    let role = observed.controller_role.as_ref().filter(|role| is_of_ours(&role.tags));
+    let ours = role.filter(|role| !leaving.gives_back(&role.tags)).map(|role| &role.name);
+    let others = trusting(observed, ours);
+    go(found, observed, leaving, &others, plan, needs)
+}
+
+fn go(
+    found: &OidcProvider,
+    observed: &Observed,
+    leaving: Leaving<'_>,
+    others: &BTreeSet<&str>,
+    plan: &mut Plan,
+    needs: &[StepId],
+) -> Left {
+    let mut keys = leaving.keys(&found.tags);
+    let (arn, needs) = (found.arn.clone(), needs.iter().copied());
+    if marked_by_others(&found.tags, leaving.ours) {
+        plan.add(Step::UntagOpenIdConnectProvider { arn, keys }, needs);
+        return Left { is_shared: true, note: None };
+    }
+    if others.is_empty() || observed.cluster.as_ref().is_none_or(is_going) {
+        plan.add(Step::DeleteOpenIdConnectProvider { arn }, needs);
+        return Left::default();
+    }
+    let others = others.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let note = Some(format!("{arn} is left: {others} trusts it"));
+    keys.insert(OWNER_KEY.to_owned());
+    plan.add(Step::UntagOpenIdConnectProvider { arn, keys }, needs);
+    Left { is_shared: false, note }
+}
+
+/// The roles that trust the issuer, but for one.
+fn trusting<'a>(observed: &'a Observed, but_for: Option<&String>) -> BTreeSet<&'a str> {
+    let counts = |name: &&String| but_for.is_none_or(|it| !name.eq_ignore_ascii_case(it));
+    observed.roles_that_trust_issuer.iter().filter(counts).map(String::as_str).collect()
+}
+
+fn is_going(cluster: &Cluster) -> bool {
+    cluster.status == "DELETING"
+}

@@ -1,0 +1,55 @@
+//! IAM's OIDC provider for the cluster's issuer, and who trusts it.
+
+use super::{Aim, Look};
+use crate::aws::{Clients, iam};
+use crate::error::AwsError;
+use karpenter_prereqs_core::names::issuer_without_scheme;
+use karpenter_prereqs_core::observed::{Cluster, OidcProvider, Role};
+use karpenter_prereqs_core::ownership::{OWNER_KEY, Tags, marked_by_others};
+use karpenter_prereqs_core::policy::trust;
+use std::collections::BTreeSet;
+
+/// What is to be there: the provider of the cluster's issuer.
+pub(super) async fn of_cluster(
+    clients: &Clients,
+    look: Look<'_>,
+    cluster: Option<&Cluster>,
+) -> Result<Option<OidcProvider>, AwsError> {
+    match cluster.and_then(|cluster| cluster.issuer.as_deref()).filter(|_| look.aim == Aim::Converge) {
+        Some(issuer) => {
+            let arn = look.spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
+            iam::oidc_provider(&clients.iam, &arn).await
+        }
+        None => Ok(None),
+    }
+}
+
+/// What is to go: the provider that the controller role trusts, the cluster's, which may have gone; and who else trusts it,
+/// where no other resource like this relies on it. The roles of an account are many pages: they are read for no less.
+pub(super) async fn of_release(
+    clients: &Clients,
+    look: Look<'_>,
+    cluster: Option<&Cluster>,
+    controller_role: Option<&Role>,
+) -> Result<(Option<OidcProvider>, BTreeSet<String>), AwsError> {
+    let of_cluster = cluster.and_then(|cluster| cluster.issuer.as_deref()).map(issuer_without_scheme);
+    let of_cluster = of_cluster.map(|issuer| look.spec.scope.oidc_provider_arn(issuer));
+    let trusted = controller_role.and_then(|role| trust::provider(&role.trust)).map(str::to_owned);
+    let Some(arn) = of_cluster.or(trusted) else { return Ok((None, BTreeSet::new())) };
+    let provider = iam::oidc_provider(&clients.iam, &arn).await?;
+    let trusting = roles_that_trust(clients, look, provider.as_ref()).await?;
+    Ok((provider, trusting))
+}
+
+/// The roles whose trust names the provider, where it goes with us: a resource like this made it, and no other relies on it.
+pub(super) async fn roles_that_trust(
+    clients: &Clients,
+    look: Look<'_>,
+    provider: Option<&OidcProvider>,
+) -> Result<BTreeSet<String>, AwsError> {
+    let goes_with_us = |tags: &Tags| tags.contains_key(OWNER_KEY) && !marked_by_others(tags, look.marks);
+    match provider.filter(|found| goes_with_us(&found.tags)) {
+        Some(found) => iam::roles_that_trust(&clients.iam, &found.arn).await,
+        None => Ok(BTreeSet::new()),
+    }
+}

@@ -1,0 +1,34 @@
+// Asks an IAM simulator that knows conditions. Reads one JSON object from stdin, {"policies": {NAME: DOCUMENT},
+// "requests": [{"policy": NAME, "action", "resource", "account", "context": {KEY: TEXT or LIST}}]}, and writes a list of
+// as many words: "Allowed", "ImplicitlyDenied" or "ExplicitlyDenied". What the simulator cannot judge, such as an action
+// that does not exist, or a context key that such a request never has, is an error of the request's author. On the
+// resource "*" a request stands for all resources of the action's own kinds.
+import { text } from 'node:stream/consumers'
+import { runSimulation } from '@cloud-copilot/iam-simulate'
+
+const { policies, requests } = JSON.parse(await text(process.stdin))
+const judged = []
+for (const { policy, action, resource, account, context } of requests) {
+  const answer = await runSimulation(
+    {
+      request: {
+        principal: `arn:aws:iam::${account}:role/controller`,
+        action,
+        resource: { resource, accountId: account },
+        contextVariables: context
+      },
+      identityPolicies: [{ name: policy, policy: policies[policy] }],
+      serviceControlPolicies: [],
+      resourceControlPolicies: []
+    },
+    {}
+  )
+  const results = answer.results ?? [answer.result ?? {}]
+  const ignored = results.flatMap((result) => result.ignoredContextKeys ?? [])
+  if (answer.errors || ignored.length !== 0) {
+    console.error(`${action} on ${resource}: ${JSON.stringify(answer.errors ?? { results, ignored })}`)
+    process.exitCode = 1
+  }
+  judged.push(answer.overallResult)
+}
+console.log(JSON.stringify(judged))

@@ -1,0 +1,114 @@
+//! OidcProvider Create: made when it is missing, used when it is there, and left to those who came to trust it.
+
+use aws_sdk_iam::Client;
+use local_cloud::{cluster::ClusterOptions, lambda::Resource, scenario::Scenario};
+use serde_json::{Value, json};
+
+use super::{created, deleted, started, updated, with};
+
+fn creating() -> Value {
+    with(json!({"OidcProvider": "Create"}))
+}
+
+async fn without_provider() -> Scenario {
+    started(ClusterOptions { oidc_audiences: Vec::new(), ..ClusterOptions::default() }).await
+}
+
+fn provider(scenario: &Scenario) -> String {
+    let issuer = scenario.cluster.issuer.split_once("://").unwrap().1;
+    format!("oidc-provider/arn:aws:iam::111122223333:oidc-provider/{issuer}")
+}
+
+/// Made with the audience of STS and its marks, and a token of the cluster's is worth the role then; it goes with the
+/// resource.
+#[tokio::test]
+async fn a_missing_provider_is_made_and_goes() {
+    let mut scenario = without_provider().await;
+    let before = scenario.world().await.unwrap();
+    let (made, id) = created(&mut scenario, &creating()).await;
+    let found = scenario.world().await.unwrap().json(&provider(&scenario));
+    assert_eq!(found["audiences"], json!(["sts.amazonaws.com"]));
+    assert!(found["tags"].as_object().unwrap().values().any(|value| *value == json!(id)), "{found}");
+    let role = made.succeeded().data["ControllerRoleArn"].clone();
+    let token = scenario.cluster.control_plane().service_account_token("karpenter", "karpenter", "sts.amazonaws.com");
+    let token = token.await.unwrap();
+    scenario.cluster.assume_role_with_web_identity(&role, &token).await.unwrap();
+
+    updated(&mut scenario, &id, &creating(), &creating()).await.wrote_nothing();
+    deleted(&mut scenario, &id, &creating()).await;
+    before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
+}
+
+/// One that is there is used, and not owned.
+#[tokio::test]
+async fn a_provider_that_is_there_is_used_and_left() {
+    let mut scenario = started(ClusterOptions::default()).await;
+    let before = scenario.world().await.unwrap();
+    let (_, id) = created(&mut scenario, &creating()).await;
+    let name = provider(&scenario);
+    assert_eq!(scenario.world().await.unwrap().get(&name), before.get(&name));
+    deleted(&mut scenario, &id, &creating()).await;
+    before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
+}
+
+/// Another workload's role has come to trust it: the Delete leaves it, without any sign of ours, and the log says for whom.
+#[tokio::test]
+async fn a_provider_that_others_trust_is_left_to_them() {
+    let mut scenario = without_provider().await;
+    let (_, id) = created(&mut scenario, &creating()).await;
+    let arn = provider(&scenario).strip_prefix("oidc-provider/").unwrap().to_owned();
+    let trust = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated": arn},
+    }]});
+    let iam = Client::new(&scenario.cloud.admin());
+    iam.create_role().role_name("external-dns").assume_role_policy_document(trust.to_string()).send().await.unwrap();
+    let gone = deleted(&mut scenario, &id, &creating()).await;
+    let left = scenario.world().await.unwrap().json(&provider(&scenario));
+    assert_eq!(left["tags"], json!({}));
+    assert!(gone.invocation.log_text().contains("`external-dns` trusts it"), "{}", gone.invocation.log_text());
+
+    // It is theirs from then on: another of ours uses it, and does not take it away.
+    let before = scenario.world().await.unwrap();
+    let (_, id) = created(&mut scenario, &creating()).await;
+    deleted(&mut scenario, &id, &creating()).await;
+    before.assert_same(&scenario.world().await.unwrap(), "after the second Delete");
+}
+
+/// Two resources on one cluster: whichever goes first, the other keeps the provider, though only one would have made it.
+#[tokio::test]
+async fn a_provider_goes_with_the_last_that_relies_on_it() {
+    let mut scenario = without_provider().await;
+    let before = scenario.world().await.unwrap();
+    let other = Resource::new("111122223333", "us-east-1", "other", "Prereqs").service_timeout(600);
+    let others = with(json!({
+        "NodeRoleName": "two-nodes", "ControllerRoleName": "two-controller", "InstanceProfileName": "two-nodes",
+    }));
+    for first_goes_first in [true, false] {
+        let (_, id) = created(&mut scenario, &creating()).await;
+        let made = scenario.send(&other.create(&others)).await.unwrap();
+        let other_id = made.succeeded().physical_resource_id.clone();
+        let mut events = [scenario.resource.delete(&id, &creating()), other.delete(&other_id, &others)];
+        if !first_goes_first {
+            events.reverse();
+        }
+        scenario.send(&events[0]).await.unwrap().succeeded();
+        assert!(scenario.world().await.unwrap().get(&provider(&scenario)).is_some());
+        scenario.send(&events[1]).await.unwrap().succeeded();
+        before.assert_same(&scenario.world().await.unwrap(), "after both");
+    }
+}
+
+/// A resource that made it and then goes over to Pod Identity needs it no more: it goes, unless another relies on it.
+#[tokio::test]
+async fn a_provider_goes_when_irsa_is_given_up() {
+    let mut scenario = without_provider().await;
+    let before = scenario.world().await.unwrap();
+    let (_, id) = created(&mut scenario, &creating()).await;
+    let pods = with(json!({"ControllerIdentity": "PodIdentity"}));
+    updated(&mut scenario, &id, &pods, &creating()).await;
+    assert!(scenario.world().await.unwrap().get(&provider(&scenario)).is_none());
+    updated(&mut scenario, &id, &creating(), &pods).await;
+    assert!(scenario.world().await.unwrap().get(&provider(&scenario)).is_some());
+    deleted(&mut scenario, &id, &creating()).await;
+    before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
+}
