@@ -25,6 +25,16 @@ pub(super) const VALUES: [Values; 26] = [
     ),
     ("ServiceAccount", account, |choices| odd(choices, &["K", "k..k", ".k", "k.", "k/k", &"k".repeat(64)], 254)),
     (
+        "ControllerIdentity",
+        |choices| list(choices, |choices| choices.pick(&["IRSA", "PodIdentity"]).to_owned()),
+        |choices| bad_list(choices, &["irsa", "Pod Identity", "IRSA;PodIdentity"]),
+    ),
+    (
+        "OidcProvider",
+        |choices| word(choices, &["Require", "Create"]),
+        |choices| odd(choices, &["require", "true", "Create "], 20),
+    ),
+    (
         "NodeAccess",
         |choices| word(choices, &["Auto", "AwsAuth", "AccessEntry", "None"]),
         |choices| odd(choices, &["auto", "Auto ", "awsauth"], 20),
@@ -39,6 +49,15 @@ pub(super) const VALUES: [Values; 26] = [
     ("NodeRoleArn", role_arn, bad_role_arn),
     ("NodePolicyArns", |choices| list(choices, policy_arn), |choices| bad_list(choices, &BAD_POLICIES)),
     ("ControllerPolicyArns", |choices| list(choices, policy_arn), |choices| bad_list(choices, &BAD_POLICIES)),
+    (
+        "RolePath",
+        |choices| choices.pick(&["/", "/a/", "/team/a+b=c,d.e@f-g_h/", &format!("/{}/", "p".repeat(510))]).into(),
+        |choices| {
+            let long = format!("/{}/", "p".repeat(511));
+            odd(choices, &["a", "/a", "a/", "//", "/a//b/", "/ä/", "/a b/", &long], 513)
+        },
+    ),
+    ("PermissionsBoundary", |choices| policy_arn(choices).into(), |choices| odd(choices, &BAD_POLICIES, 100)),
     ("Tags", tags, bad_tags),
     (
         "DiscoveryTagKey",
@@ -61,26 +80,6 @@ pub(super) const VALUES: [Values; 26] = [
         |choices| bad_list(choices, &["subnet-01234567", "sg-0123456", "sg-0123456789abcdef01"]),
     ),
     ("TagConflict", |choices| word(choices, &["Fail", "Skip"]), |choices| odd(choices, &["fail", "Overwrite"], 20)),
-    ("KubernetesRoleArn", role_arn, bad_role_arn),
-    (
-        "ControllerIdentity",
-        |choices| list(choices, |choices| choices.pick(&["IRSA", "PodIdentity"]).to_owned()),
-        |choices| bad_list(choices, &["irsa", "Pod Identity", "IRSA;PodIdentity"]),
-    ),
-    (
-        "OidcProvider",
-        |choices| word(choices, &["Require", "Create"]),
-        |choices| odd(choices, &["require", "true", "Create "], 20),
-    ),
-    (
-        "RolePath",
-        |choices| choices.pick(&["/", "/a/", "/team/a+b=c,d.e@f-g_h/", &format!("/{}/", "p".repeat(510))]).into(),
-        |choices| {
-            let long = format!("/{}/", "p".repeat(511));
-            odd(choices, &["a", "/a", "a/", "//", "/a//b/", "/ä/", "/a b/", &long], 513)
-        },
-    ),
-    ("PermissionsBoundary", |choices| policy_arn(choices).into(), |choices| odd(choices, &BAD_POLICIES, 100)),
     (
         "InterruptionQueueArn",
         |choices| {
@@ -103,6 +102,7 @@ pub(super) const VALUES: [Values; 26] = [
             odd(choices, &odd_ones, 100)
         },
     ),
+    ("KubernetesRoleArn", role_arn, bad_role_arn),
     ("ExistingObjects", |choices| word(choices, &["Fail", "Adopt"]), |choices| odd(choices, &["adopt", "Keep"], 20)),
     (
         "RunningNodes",
