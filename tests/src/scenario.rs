@@ -33,6 +33,15 @@ pub const AWS_AUTH: &str = "\
   groups: [developers]
 ";
 
+/// The properties of a resource for the scenario's cluster: `ClusterName`, and these, an object.
+pub fn with(more: Value) -> Value {
+    let mut properties = serde_json::json!({"ClusterName": CLUSTER});
+    if let (Some(properties), Value::Object(more)) = (properties.as_object_mut(), more) {
+        properties.extend(more);
+    }
+    properties
+}
+
 /// How long one invocation may take before it is killed: what the template gives the function is longer.
 const LIMIT: Duration = Duration::from_mins(2);
 

@@ -3,9 +3,9 @@
 
 use local_cloud::{
     lambda::Event,
-    scenario::{CLUSTER, Scenario},
+    scenario::{Scenario, with},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 mod aws_auth;
 mod cluster;
@@ -14,15 +14,6 @@ mod discovery;
 mod iam;
 mod properties;
 mod reach;
-
-/// `ClusterName`, and these properties.
-fn with(more: Value) -> Value {
-    let mut properties = json!({"ClusterName": CLUSTER});
-    if let (Some(properties), Value::Object(more)) = (properties.as_object_mut(), more) {
-        properties.extend(more);
-    }
-    properties
-}
 
 /// A Create with these properties must be refused, in these words; gives the Reason.
 async fn refuses(scenario: &mut Scenario, properties: &Value, words: &[&str]) -> String {

@@ -50,10 +50,11 @@ fn unknown_managed_policy(call: &Call) -> Option<Refusal> {
         _ => None,
     }?;
     let (_, name) = arn.split_once(":iam::aws:policy/")?;
-    (!MANAGED_POLICIES.contains(&name)).then(|| {
-        let message = format!("Policy {arn} does not exist or is not attachable.");
-        Refusal::new(404, "NoSuchEntity", message)
-    })
+    (!MANAGED_POLICIES.contains(&name)).then(|| no_such_policy(arn))
+}
+
+pub(crate) fn no_such_policy(arn: &str) -> Refusal {
+    Refusal::new(404, "NoSuchEntity", format!("Policy {arn} does not exist or is not attachable."))
 }
 
 /// `GetPolicy` of a managed policy that AWS has and `MiniStack` does not: it is told to be there.

@@ -4,6 +4,7 @@
 use super::{
     answer::{Refusal, elements},
     call::Call,
+    limits::no_such_policy,
     upstream::Upstream,
 };
 
@@ -48,8 +49,7 @@ pub(super) async fn refuse(account: &str, call: &Call, upstream: &Upstream) -> O
         "AttachRolePolicy" => {
             let arn = call.param("PolicyArn")?;
             if !arn.contains(":iam::aws:") && ask("GetPolicy", "PolicyArn").await?.0.is_client_error() {
-                let message = format!("Policy {arn} does not exist or is not attachable.");
-                return Some(Refusal::new(404, "NoSuchEntity", message));
+                return Some(no_such_policy(arn));
             }
             let (_, text) = ask("ListAttachedRolePolicies", "RoleName").await?;
             let attached: Vec<_> = elements(&text, "PolicyArn").collect();

@@ -13,9 +13,9 @@ use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     cloud::CloudOptions,
     cluster::ClusterOptions,
-    scenario::{AWS_AUTH, CLUSTER, Delivered, Scenario},
+    scenario::{AWS_AUTH, Delivered, Scenario, with},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// A cluster of this mode, with aws-auth.
 async fn scenario(authentication_mode: AuthenticationMode) -> Scenario {
@@ -26,15 +26,6 @@ async fn started(options: ClusterOptions) -> Scenario {
     let scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
     scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await.unwrap();
     scenario
-}
-
-/// `ClusterName`, and these properties.
-fn with(more: Value) -> Value {
-    let mut properties = json!({"ClusterName": CLUSTER});
-    if let (Some(properties), Value::Object(more)) = (properties.as_object_mut(), more) {
-        properties.extend(more);
-    }
-    properties
 }
 
 /// Creates the scenario's resource; gives its id too.

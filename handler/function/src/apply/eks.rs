@@ -35,7 +35,7 @@ pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<
             let account = ServiceAccount { namespace: namespace.clone(), name: service_account.clone() };
             let found = eks::pod_identity_association(client, cluster_name, &account).await;
             let found = found.map_err(Error::Aws)?;
-            let is_ours = found.is_some_and(|found| found.role_arn == *role_arn && is_marked(apply, &found.tags));
+            let is_ours = found.is_some_and(|found| found.role_arn == *role_arn && apply.is_marked(&found.tags));
             if is_ours { Ok(()) } else { Err(Error::Aws(error)) }
         }
         (result, _) => result.map_err(Error::Aws),
@@ -97,10 +97,6 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
     }
 }
 
-fn is_marked(apply: &Apply<'_>, tags: &Tags) -> bool {
-    marks(tags).any(|(mark, _)| apply.marks.contains(&mark))
-}
-
 /// Whether EKS does not know the role, which IAM has, yet.
 fn is_unseen_principal(error: &AwsError) -> bool {
     error.is(eks::INVALID) && error.message().contains("invalid principal")
@@ -120,7 +116,7 @@ async fn joined(
     if entry.kind != "EC2_LINUX" {
         return Err(refused);
     }
-    if is_marked(apply, &entry.tags) || marks(&entry.tags).next().is_none() {
+    if apply.is_marked(&entry.tags) || marks(&entry.tags).next().is_none() {
         return Ok(());
     }
     let ours = tags.iter().filter(|(key, _)| apply.marks.iter().any(|mark| mark.key() == *key));

@@ -5,7 +5,7 @@ use crate::aws::iam;
 use crate::error::{AwsError, Error};
 use crate::log::millis;
 use backon::Retryable as _;
-use karpenter_prereqs_core::ownership::{Mark, OWNER_KEY, Tags, marks};
+use karpenter_prereqs_core::ownership::{Mark, OWNER_KEY, Tags};
 use karpenter_prereqs_core::plan::Step;
 use std::time::Duration;
 
@@ -152,11 +152,12 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
 /// twice and the other run was first.
 async fn is_there(apply: &Apply<'_>, step: &Step) -> Result<bool, AwsError> {
     let client = &apply.clients.iam;
-    let marked = |tags: &Tags| marks(tags).any(|(mark, _)| apply.marks.contains(&mark));
     Ok(match step {
-        Step::CreateRole { name, .. } => iam::role(client, name, None).await?.is_some_and(|role| marked(&role.tags)),
+        Step::CreateRole { name, .. } => {
+            iam::role(client, name, None).await?.is_some_and(|role| apply.is_marked(&role.tags))
+        }
         Step::CreateInstanceProfile { name, .. } => {
-            iam::instance_profile(client, name).await?.is_some_and(|profile| marked(&profile.tags))
+            iam::instance_profile(client, name).await?.is_some_and(|profile| apply.is_marked(&profile.tags))
         }
         Step::AddRoleToInstanceProfile { name, role } => iam::instance_profile(client, name)
             .await?

@@ -40,13 +40,12 @@ pub(super) fn leave(
     plan: &mut Plan,
     refusals: &mut Vec<Refusal>,
 ) {
-    let marks = [aim.generation.mark()].into();
+    let mark = aim.generation.mark();
+    let ours: BTreeSet<_> = [mark.clone()].into();
     let own = is_node_role_made(aim.spec, observed).then(|| entry(aim.spec));
-    let change = Change::Expel { marks, own };
+    let change = Change::Expel { marks: ours.clone(), own };
     let edited = plan_edit(&observed.aws_auth, change, plan, admitted.as_slice(), refusals);
     let expelled = edited.map(|edited| edited.step).or(admitted);
-    let mark = aim.generation.mark();
-    let ours = [mark.clone()].into();
     let tags = Tags::from([(mark.key().to_owned(), aim.generation.noted(false))]);
     let made = observed.node_role.as_ref().filter(|_| matches!(aim.spec.node_role, NodeRole::Made { .. }));
     if let Some(role) = made.filter(|role| is_in_aws_auth(&role.tags, &ours)) {
