@@ -232,7 +232,8 @@ impl World {
             let found = call.send().await.map_err(Error::aws("DescribePodIdentityAssociation"))?;
             let Some(found) = found.association else { continue };
             let tags: BTreeMap<_, _> = found.tags().into_iter().flatten().collect();
-            let value = json!({"role": found.role_arn(), "tags": tags});
+            let value =
+                json!({"role": found.role_arn(), "disableSessionTags": found.disable_session_tags(), "tags": tags});
             let account = [found.namespace(), found.service_account()].map(Option::unwrap_or_default);
             self.insert(format!("pod-identity/{}", account.join("/")), &value);
         }

@@ -113,6 +113,8 @@ pub struct PodIdentityAssociation {
     pub arn: String,
     /// The role that the service account's pods come by.
     pub role_arn: String,
+    /// Whether EKS sends the pod's session tags, which the controller role's trust asks for.
+    pub has_session_tags: bool,
     /// The tags.
     pub tags: Tags,
 }

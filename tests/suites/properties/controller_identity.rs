@@ -126,3 +126,33 @@ async fn a_service_account_follows_another() {
     deleted(&mut scenario, &id, &new).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
+
+/// The controller role asks for the session tags of Pod Identity: an association of ours, that somebody disabled them on, gets
+/// them back; of somebody's own, which leads to the role already, Warnings tells what to do.
+#[tokio::test]
+async fn an_association_without_session_tags_is_mended_or_told() {
+    let mut scenario = scenario().await;
+    let eks = Client::new(&scenario.cloud.admin());
+    let before = scenario.world().await.unwrap();
+    let properties = with(json!({"ControllerIdentity": "PodIdentity"}));
+    let (_, id) = created(&mut scenario, &properties).await;
+    let made = scenario.world().await.unwrap();
+    let listed = eks.list_pod_identity_associations().cluster_name(CLUSTER).send().await.unwrap();
+    let association = listed.associations()[0].association_id().unwrap();
+    let disable = eks.update_pod_identity_association().cluster_name(CLUSTER).association_id(association);
+    disable.disable_session_tags(true).send().await.unwrap();
+    let mended = updated(&mut scenario, &id, &properties, &properties).await;
+    assert_eq!(writes(&mended), ["UpdatePodIdentityAssociation eks"]);
+    made.assert_same(&scenario.world().await.unwrap(), "after the Update that mends it");
+    deleted(&mut scenario, &id, &properties).await;
+    before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
+
+    let (_, id) = created(&mut scenario, &with(json!({}))).await;
+    let by_hand = eks.create_pod_identity_association().cluster_name(CLUSTER).namespace("karpenter");
+    let by_hand = by_hand.service_account("karpenter").disable_session_tags(true);
+    by_hand.role_arn(format!("arn:aws:iam::111122223333:role/{CONTROLLER}")).send().await.unwrap();
+    let told = updated(&mut scenario, &id, &properties, &with(json!({}))).await;
+    let warnings = &told.succeeded().data["Warnings"];
+    assert!(warnings.contains("--no-disable-session-tags") && warnings.contains(CONTROLLER), "{warnings}");
+    assert_eq!(scenario.world().await.unwrap().json(ASSOCIATION)["disableSessionTags"], true);
+}

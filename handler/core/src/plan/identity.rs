@@ -81,7 +81,7 @@ pub(super) fn converge(
     let ours = [aim.generation.mark()].into();
     let leaving = Leaving { ours: &ours, owner: aim.owner, again: false };
     let wanted = aim.spec.has_identity(ControllerIdentity::PodIdentity);
-    let stands = if wanted { associated(aim, observed, ready, plan, refusals) } else { None };
+    let stands = if wanted { associated(aim, observed, ready, plan, refusals, warnings) } else { None };
     let stands: Vec<_> = stands.into_iter().chain(ready.controller_role).chain(ready.trust).collect();
     if wanted && !observed.has_pod_identity_agent {
         let cluster = &aim.spec.cluster_name;
@@ -104,6 +104,7 @@ fn associated(
     ready: &Ready,
     plan: &mut Plan,
     refusals: &mut Vec<Refusal>,
+    warnings: &mut Vec<String>,
 ) -> Option<StepId> {
     let spec = aim.spec;
     let (cluster_name, role_arn) = (spec.cluster_name.clone(), spec.controller_role_arn());
@@ -128,6 +129,10 @@ fn associated(
     if !is_ours {
         if found.role_arn == role_arn && marks(&found.tags).next().is_none() && !is_same_stack {
             // Somebody's own: used, and left in place.
+            if !found.has_session_tags {
+                let ServiceAccount { namespace, name } = spec.controller_account();
+                warnings.push(format!("the Pod Identity association of `{namespace}/{name}` in cluster `{cluster_name}` has its session tags disabled, and no stack made it: role `{}` asks for them and is denied to Karpenter; enable them with `aws eks update-pod-identity-association --cluster-name {cluster_name} --association-id {} --no-disable-session-tags`", spec.controller_role_name, found.id));
+            }
             return None;
         }
         tags.retain(|key, _| key == aim.generation.mark().key());
@@ -135,7 +140,7 @@ fn associated(
     let object = Object::PodIdentityAssociation(&found.arn);
     let tagged = retag(aim, object, (&tags, &found.tags), is_ours, plan, refusals);
     let needs: Vec<_> = tagged.into_iter().chain(ready.controller_role).chain(ready.trust).collect();
-    if found.role_arn == role_arn {
+    if found.role_arn == role_arn && found.has_session_tags {
         return tagged;
     }
     let step = Step::UpdatePodIdentityAssociation { cluster_name, id: found.id.clone(), role_arn };

@@ -193,6 +193,7 @@ pub enum Step {
         role_arn: String,
         tags: Tags,
     },
+    /// With its session tags enabled.
     UpdatePodIdentityAssociation {
         cluster_name: String,
         id: String,

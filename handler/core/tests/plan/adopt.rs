@@ -81,6 +81,7 @@ fn made_by_hand(world: &World, spec: &Spec, what: &[ByHand]) -> World {
             id: "a-1".to_owned(),
             arn: format!("arn:aws:eks:eu-west-1:111122223333:podidentityassociation/{}/a-1", spec.cluster_name),
             role_arn: "arn:aws:iam::111122223333:role/by-hand".to_owned(),
+            has_session_tags: false,
             tags: Tags::new(),
         };
         eks.associations.insert(spec.controller_account(), association);

@@ -219,7 +219,8 @@ impl World {
                 let id = format!("{namespace}/{service_account}");
                 let arn = format!("arn:aws:eks:eu-west-1:111122223333:podidentityassociation/{cluster_name}/{id}");
                 let (role_arn, tags) = (role_arn.clone(), tags.clone());
-                let before = eks.associations.insert(account, PodIdentityAssociation { id, arn, role_arn, tags });
+                let association = PodIdentityAssociation { id, arn, role_arn, has_session_tags: true, tags };
+                let before = eks.associations.insert(account, association);
                 if before.is_none() { Ok(()) } else { Err("ResourceInUseException".to_owned()) }
             }
             Step::UpdatePodIdentityAssociation { cluster_name, id, role_arn } => {
@@ -228,7 +229,9 @@ impl World {
                 }
                 let eks = self.clusters.get_mut(cluster_name).ok_or("ResourceNotFoundException")?;
                 let found = eks.associations.values_mut().find(|found| found.id == *id);
-                found.ok_or("ResourceNotFoundException")?.role_arn.clone_from(role_arn);
+                let found = found.ok_or("ResourceNotFoundException")?;
+                found.role_arn.clone_from(role_arn);
+                found.has_session_tags = true;
                 Ok(())
             }
             Step::DeletePodIdentityAssociation { cluster_name, id } => {

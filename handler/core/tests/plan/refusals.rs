@@ -247,6 +247,7 @@ fn examples() -> Vec<Example> {
                     id: "a-1".into(),
                     arn: "arn:aws:eks:eu-west-1:111122223333:podidentityassociation/demo/a-1".into(),
                     role_arn: GIVEN_ROLE.into(),
+                    has_session_tags: true,
                     tags: Tags::new(),
                 };
                 let account = ServiceAccount { namespace: "karpenter".into(), name: "karpenter".into() };

@@ -88,6 +88,7 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
                     .cluster_name(cluster_name)
                     .association_id(id)
                     .role_arn(role_arn)
+                    .disable_session_tags(false)
             )
         }
         Step::DeletePodIdentityAssociation { cluster_name, id } => {

@@ -113,6 +113,7 @@ pub(crate) async fn pod_identity_association(
             id,
             arn: association.association_arn.unwrap_or_default(),
             role_arn: association.role_arn.unwrap_or_default(),
+            has_session_tags: association.disable_session_tags != Some(true),
             tags: association.tags.unwrap_or_default().into_iter().collect(),
         })),
         Err(error) => none_if_not_found(AwsError::new(what("describe"), &error)),
