@@ -6,7 +6,7 @@ use super::release::Leaving;
 use super::{Aim, Plan, Refusal, Step, StepId, made_with};
 use crate::names::issuer_without_scheme;
 use crate::observed::{Observed, PodIdentityAssociation, ServiceAccount};
-use crate::ownership::{Tags, marks, noted_arn};
+use crate::ownership::{Tags, marked_by_others, marks, noted_arn};
 use crate::policy::trust::{self, AUDIENCE};
 use crate::spec::{ControllerIdentity, Spec};
 
@@ -115,7 +115,7 @@ fn associated(
         return Some(plan.add(step, ready.controller_role.into_iter().chain(ready.trust)));
     };
     let (is_ours, is_same_stack) = (aim.owner.is_maker(&found.tags), aim.owner.is_same_stack(&found.tags));
-    if found.role_arn != role_arn && !is_admitted(aim, &found.tags) {
+    if found.role_arn != role_arn && (!is_admitted(aim, &found.tags) || serves_another(aim, &found.tags)) {
         refusals.push(Refusal::AssociationTaken {
             cluster: cluster_name,
             namespace: spec.namespace.clone(),
@@ -145,6 +145,15 @@ fn associated(
     }
     let step = Step::UpdatePodIdentityAssociation { cluster_name, id: found.id.clone(), role_arn };
     Some(plan.add(step, needs))
+}
+
+/// Whether another resource of the stack made an association, and it serves others than this resource: to lead it to another
+/// role would take it from them. That is for `Adopt` to ask.
+fn serves_another(aim: Aim<'_>, tags: &Tags) -> bool {
+    let former = aim.old.map(|old| aim.owner.generation(&old.identity()).mark());
+    let ours = former.into_iter().chain([aim.generation.mark()]).collect();
+    let is_anothers = aim.owner.is_same_stack(tags) && !aim.owner.is_maker(tags);
+    is_anothers && !aim.spec.adopts_existing_objects && marked_by_others(tags, &ours)
 }
 
 /// Plans that these generations leave the associations; gives the steps, and whether any stays with others.

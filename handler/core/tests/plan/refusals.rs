@@ -254,6 +254,18 @@ fn examples() -> Vec<Example> {
                 world.demo().associations.insert(account, association);
             },
         ),
+        // Another resource of the same stack has it lead to its own role.
+        (
+            "AssociationTaken",
+            &["it is the resource arn:aws:cloudformation:", "/Other's", "set ServiceAccount"],
+            json!({"ControllerIdentity": "PodIdentity", "ControllerRoleName": "another"}),
+            |world| {
+                let other = Resource::of(STACK, "Other");
+                let spec =
+                    spec_of(json!({"ControllerIdentity": "PodIdentity", "NodeRoleName": "a", "NodeAccess": "None"}));
+                *world = other.converge(world, &spec, None, crate::life::Run::whole(&[])).unwrap();
+            },
+        ),
         ("AwsAuth", &["line 2", "correct it and try again"], none(), |world| {
             world.demo().aws_auth = listing("- rolearn: a\n  x: [\n");
         }),
