@@ -152,8 +152,8 @@ fn associated(
 fn serves_another(aim: Aim<'_>, tags: &Tags) -> bool {
     let former = aim.old.map(|old| aim.owner.generation(&old.identity()).mark());
     let ours = former.into_iter().chain([aim.generation.mark()]).collect();
-    let is_anothers = aim.owner.is_same_stack(tags) && !aim.owner.is_maker(tags);
-    is_anothers && !aim.spec.adopts_existing_objects && marked_by_others(tags, &ours)
+    let is_of_another = aim.owner.is_same_stack(tags) && !aim.owner.is_maker(tags);
+    is_of_another && !aim.spec.adopts_existing_objects && marked_by_others(tags, &ours)
 }
 
 /// Plans that these generations leave the associations; gives the steps, and whether any stays with others.
