@@ -64,7 +64,7 @@ fn release(text: &str) -> Option<(Release, bool)> {
         return Some((Release::Baseline, false));
     }
     let number = |part: &str| {
-        let is_plain = part == "0" || !part.starts_with('0');
+        let is_plain = part == "0" || !part.starts_with('0') && part.len() <= 9;
         (is_plain && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse::<u32>().ok()).flatten()
     };
     let parts: Vec<_> = text.strip_prefix('v').unwrap_or(text).split('.').map(number).collect::<Option<_>>()?;

@@ -166,8 +166,7 @@ impl Spec {
     /// # Errors
     /// All that is wrong with them, so that one round mends all.
     pub fn new(raw: &RawProperties, scope: &Scope) -> Result<Self, Vec<PropertyError>> {
-        let (properties, mut errors) = Properties::parse(raw);
-        errors.extend(exclusions(&properties));
+        let (properties, errors) = Properties::parse(raw);
         match Self::from_good(&properties, scope) {
             Some(spec) if errors.is_empty() => Ok(spec),
             _ => Err(errors),
@@ -338,18 +337,4 @@ fn node_policies(scope: &Scope, releases: &Releases, further: &[String]) -> Vec<
         }
     }
     arns
-}
-
-fn exclusions(properties: &Properties) -> Vec<PropertyError> {
-    let why = "an existing role is used as it is";
-    let mut errors = Vec::new();
-    if properties.text("NodeRoleArn").is_some() {
-        if properties.text("NodeRoleName").is_some() {
-            errors.push(PropertyError::Exclusive { one: "NodeRoleArn", other: "NodeRoleName", why });
-        }
-        if properties.list("NodePolicyArns").is_some() {
-            errors.push(PropertyError::Exclusive { one: "NodeRoleArn", other: "NodePolicyArns", why });
-        }
-    }
-    errors
 }

@@ -54,7 +54,7 @@ fn properties() -> String {
         let kind = match property.kind {
             Kind::Text(_) => "text".to_owned(),
             Kind::OneOf(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
-            Kind::List(_) => "list".to_owned(),
+            Kind::SomeOf(_) | Kind::List(_) => "list".to_owned(),
             Kind::Tags => "map or list".to_owned(),
         };
         writeln!(table, "| {} | {kind} | {default} | {} |", property.name, property.text).unwrap();

@@ -1,6 +1,6 @@
 //! What is wrong with properties, in words.
 
-use super::{PROPERTIES, Property};
+use super::{Exclusion, PROPERTIES, Property};
 use serde_json::Value;
 
 /// How alike (Jaro-Winkler, 0 to 1) an unknown name must be to a known one to be taken for a slip of it.
@@ -36,15 +36,8 @@ pub enum PropertyError {
         found: String,
     },
     /// Two properties that do not go together.
-    #[error("`{one}` and `{other}` exclude each other: {why}")]
-    Exclusive {
-        /// One of them.
-        one: &'static str,
-        /// The other.
-        other: &'static str,
-        /// Why.
-        why: &'static str,
-    },
+    #[error("`{}` and `{}` exclude each other: {}", .0.one, .0.other, .0.why)]
+    Exclusive(Exclusion),
 }
 
 impl PropertyError {

@@ -12,7 +12,8 @@ mod values;
 mod tests;
 
 pub use errors::PropertyError;
-pub use table::{Kind, PROPERTIES, Property};
+pub use rules::{IAM_TAG_KEY, IAM_TAG_VALUE, Rule, TAGS_MAX};
+pub use table::{EXCLUSIONS, Exclusion, Kind, PROPERTIES, Property};
 pub use values::Given;
 
 use crate::event::RawProperties;
@@ -29,7 +30,7 @@ pub struct Properties(BTreeMap<&'static str, Given>);
 
 impl Properties {
     /// Sorts raw properties into good values and errors, each error once, in the table's order after the
-    /// unknown names. A good value is there whatever is wrong with others: a Delete works with what there is.
+    /// unknown names; last, what does not go together. A good value is there whatever is wrong with others: a Delete works with what there is.
     pub fn parse(raw: &RawProperties) -> (Self, Vec<PropertyError>) {
         let mut errors: Vec<_> = raw
             .keys()
@@ -51,6 +52,8 @@ impl Properties {
                 None => {}
             }
         }
+        let clash = |exclusion: &&Exclusion| given.contains_key(exclusion.one) && given.contains_key(exclusion.other);
+        errors.extend(EXCLUSIONS.iter().filter(clash).copied().map(PropertyError::Exclusive));
         (Self(given), errors)
     }
 

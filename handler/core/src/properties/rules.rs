@@ -1,24 +1,120 @@
 //! What good values are, by AWS's and Kubernetes' own limits.
 
+use crate::karpenter::is_release;
 use crate::names::{INSTANCE_PROFILE_NAME_MAX, PATH_MAX, POLICY_NAME_MAX, ROLE_NAME_MAX, role_name_of_arn};
 use crate::ownership::PREFIX;
 
-pub(super) fn chars_within(text: &str, least: usize, most: usize) -> bool {
+/// What a good text is, in two ways that are proved equal (`tests/schema.rs`): as code, which the function runs, and as a
+/// pattern, for those who look at a template before it is deployed.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Whether the text is good.
+    pub is: fn(&str) -> bool,
+    /// A regular expression that good texts match, from end to end, in what ECMA-262 (with its `u` flag) and the crate
+    /// `regex` have in common.
+    pub pattern: &'static str,
+    /// One that they do not match.
+    pub not: Option<&'static str>,
+    /// The most characters, where the pattern does not bound them.
+    pub max_length: Option<usize>,
+}
+
+impl Rule {
+    const fn new(is: fn(&str) -> bool, pattern: &'static str) -> Self {
+        Self { is, pattern, not: None, max_length: None }
+    }
+
+    const fn within(self, max_length: usize) -> Self {
+        Self { max_length: Some(max_length), ..self }
+    }
+}
+
+/// The name of an EKS cluster.
+pub(super) const CLUSTER_NAME: Rule = Rule::new(is_cluster_name, "^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$");
+
+/// A release of Karpenter, or `baseline`.
+pub(super) const RELEASE: Rule = Rule::new(
+    is_release,
+    r"^(?:baseline|v?(?:0\.(?:[0-9]|[12][0-9]|3[0-7])(?:\.(?:0|[1-9][0-9]{0,8}))?|1\.[12]\.(?:0|[1-9][0-9]{0,8})|1\.(?:0|[3-9]|[1-9][0-9]{1,8})(?:\.(?:0|[1-9][0-9]{0,8}))?|(?:[2-9]|[1-9][0-9]{1,8})(?:\.(?:0|[1-9][0-9]{0,8})){1,2}))$",
+);
+
+/// A Kubernetes namespace.
+pub(super) const DNS_LABEL: Rule = Rule::new(is_dns_label, "^[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?$");
+
+/// The name of a Kubernetes service account.
+pub(super) const DNS_SUBDOMAIN: Rule =
+    Rule::new(is_dns_subdomain, r"^[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?(?:\.[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?)*$")
+        .within(253);
+
+/// The name of a role.
+pub(super) const ROLE_NAME: Rule = Rule::new(is_role_name, "^[0-9A-Za-z_+=,.@-]{1,64}$");
+
+/// The name of an instance profile.
+pub(super) const INSTANCE_PROFILE_NAME: Rule = Rule::new(is_instance_profile_name, "^[0-9A-Za-z_+=,.@-]{1,128}$");
+
+/// The ARN of a role.
+pub(super) const ROLE_ARN: Rule = Rule::new(
+    is_role_arn,
+    "^arn:aws[a-z-]{0,13}:iam::[0-9]{12}:role/(?:[0-9A-Za-z_+=,.@/-]{0,510}/)?[0-9A-Za-z_+=,.@-]{1,64}$",
+);
+
+/// The ARN of a managed policy.
+pub(super) const POLICY_ARN: Rule = Rule::new(
+    is_policy_arn,
+    "^arn:aws[a-z-]{0,13}:iam::(?:aws|[0-9]{12}):policy/(?:[0-9A-Za-z_+=,.@/-]{0,510}/)?[0-9A-Za-z_+=,.@-]{1,128}$",
+);
+
+/// The ARN of a queue.
+pub(super) const QUEUE_ARN: Rule =
+    Rule::new(is_queue_arn, "^arn:aws[a-z-]{0,13}:sqs:[0-9a-z-]+:[0-9]{12}:[0-9A-Za-z_.-]{1,80}$");
+
+/// The path of IAM objects.
+pub(super) const PATH: Rule = Rule::new(is_path, "^/(?:[0-9A-Za-z_+=,.@-]+/)*$").within(PATH_MAX);
+
+/// The id of a subnet.
+pub(super) const SUBNET_ID: Rule = Rule::new(is_subnet_id, "^subnet-[0-9a-f]{8,17}$");
+
+/// The id of a security group.
+pub(super) const SECURITY_GROUP_ID: Rule = Rule::new(is_security_group_id, "^sg-[0-9a-f]{8,17}$");
+
+/// The key of the discovery tag.
+pub(super) const TAG_KEY: Rule = Rule { not: Some(NOT_FREE), ..Rule::new(is_tag_key, r"^[^=\p{Cc}]+$").within(126) };
+
+/// The value of the discovery tag.
+pub(super) const TAG_VALUE: Rule = Rule::new(is_tag_value, r"^[^\p{Cc}]+$").within(128);
+
+/// Any text.
+pub(super) const TEXT: Rule = Rule::new(|_| true, "");
+
+/// The key of a tag of IAM, of the user's own.
+pub const IAM_TAG_KEY: Rule =
+    Rule { not: Some(NOT_FREE), ..Rule::new(is_iam_tag_key, r"^[\p{Alphabetic}\p{N} _.:/=+@-]+$").within(128) };
+
+/// The value of a tag of IAM.
+pub const IAM_TAG_VALUE: Rule = Rule::new(is_iam_tag_value, r"^[\p{Alphabetic}\p{N} _.:/=+@-]*$").within(256);
+
+/// The most tags of the property `Tags`: two of IAM's 50 are the owner's and the mark's.
+pub const TAGS_MAX: usize = 48;
+
+/// Keys that are AWS's, or this project's own.
+const NOT_FREE: &str = "^(?:[Aa][Ww][Ss]:|karpenter-prereqs/)";
+
+fn chars_within(text: &str, least: usize, most: usize) -> bool {
     (least..=most).contains(&text.chars().count())
 }
 
-pub(super) fn is_cluster_name(text: &str) -> bool {
+fn is_cluster_name(text: &str) -> bool {
     chars_within(text, 1, 100)
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
-pub(super) fn is_dns_label(text: &str) -> bool {
+fn is_dns_label(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     chars_within(text, 1, 63) && text.chars().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
-pub(super) fn is_dns_subdomain(text: &str) -> bool {
+fn is_dns_subdomain(text: &str) -> bool {
     chars_within(text, 1, 253) && text.split('.').all(is_dns_label)
 }
 
@@ -26,11 +122,11 @@ fn is_iam_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)
 }
 
-pub(super) fn is_role_name(text: &str) -> bool {
+fn is_role_name(text: &str) -> bool {
     chars_within(text, 1, ROLE_NAME_MAX) && text.chars().all(is_iam_name_char)
 }
 
-pub(super) fn is_instance_profile_name(text: &str) -> bool {
+fn is_instance_profile_name(text: &str) -> bool {
     chars_within(text, 1, INSTANCE_PROFILE_NAME_MAX) && text.chars().all(is_iam_name_char)
 }
 
@@ -60,25 +156,21 @@ fn is_path_and_name(text: &str, most: usize) -> bool {
     (1..=most).contains(&name.len()) && path <= PATH_MAX
 }
 
-pub(super) fn is_role_arn(text: &str) -> bool {
+fn is_role_arn(text: &str) -> bool {
     iam_arn(text).is_some_and(|(account, rest)| {
         is_account(account) && rest.strip_prefix("role/").is_some_and(|role| is_path_and_name(role, ROLE_NAME_MAX))
     })
 }
 
-pub(super) fn is_policy_arn(text: &str) -> bool {
+fn is_policy_arn(text: &str) -> bool {
     iam_arn(text).is_some_and(|(account, rest)| {
         (account == "aws" || is_account(account))
             && rest.strip_prefix("policy/").is_some_and(|policy| is_path_and_name(policy, POLICY_NAME_MAX))
     })
 }
 
-pub(super) fn is_identity(text: &str) -> bool {
-    matches!(text, "IRSA" | "PodIdentity")
-}
-
 /// `arn:<partition>:sqs:<region>:<account>:<name>`.
-pub(super) fn is_queue_arn(text: &str) -> bool {
+fn is_queue_arn(text: &str) -> bool {
     let parts: Vec<_> = text.split(':').collect();
     let [arn, partition, service, region, account, name] = parts.as_slice() else { return false };
     let is_region = |text: &str| {
@@ -96,7 +188,7 @@ pub(super) fn is_queue_arn(text: &str) -> bool {
 
 /// `/`, or names between slashes, of which IAM takes any printable ASCII character
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>); those of a name are what every ARN takes.
-pub(super) fn is_path(text: &str) -> bool {
+fn is_path(text: &str) -> bool {
     let inner = |part: &str| !part.is_empty() && part.chars().all(is_iam_name_char);
     let between = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
     text == "/" || text.len() <= PATH_MAX && between.is_some_and(|parts| parts.split('/').all(inner))
@@ -108,27 +200,35 @@ fn is_ec2_id(text: &str, prefix: &str) -> bool {
     })
 }
 
-pub(super) fn is_subnet_id(text: &str) -> bool {
+fn is_subnet_id(text: &str) -> bool {
     is_ec2_id(text, "subnet-")
 }
 
-pub(super) fn is_security_group_id(text: &str) -> bool {
+fn is_security_group_id(text: &str) -> bool {
     is_ec2_id(text, "sg-")
 }
 
-pub(super) fn is_free_key(text: &str) -> bool {
+fn is_free_key(text: &str) -> bool {
     !text.to_ascii_lowercase().starts_with("aws:") && !text.starts_with(PREFIX)
 }
 
 /// With a value, `=` between them and another before them, it is a tag value of at most 256 characters.
-pub(super) fn is_tag_key(text: &str) -> bool {
+fn is_tag_key(text: &str) -> bool {
     chars_within(text, 1, 126) && is_free_key(text) && !text.contains(|c: char| c == '=' || c.is_control())
 }
 
-pub(super) fn is_tag_value(text: &str) -> bool {
+fn is_tag_value(text: &str) -> bool {
     chars_within(text, 1, 128) && !text.chars().any(char::is_control)
 }
 
-pub(super) fn is_iam_tag_char(c: char) -> bool {
+fn is_iam_tag_key(text: &str) -> bool {
+    chars_within(text, 1, 128) && is_free_key(text) && text.chars().all(is_iam_tag_char)
+}
+
+fn is_iam_tag_value(text: &str) -> bool {
+    chars_within(text, 0, 256) && text.chars().all(is_iam_tag_char)
+}
+
+fn is_iam_tag_char(c: char) -> bool {
     c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)
 }

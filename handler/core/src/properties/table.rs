@@ -1,21 +1,21 @@
 //! The table, a row a property.
 
-use crate::karpenter::is_release;
-
 use super::rules::{
-    is_cluster_name, is_dns_label, is_dns_subdomain, is_identity, is_instance_profile_name, is_path, is_policy_arn,
-    is_queue_arn, is_role_arn, is_role_name, is_security_group_id, is_subnet_id, is_tag_key, is_tag_value,
+    CLUSTER_NAME, DNS_LABEL, DNS_SUBDOMAIN, INSTANCE_PROFILE_NAME, PATH, POLICY_ARN, QUEUE_ARN, RELEASE, ROLE_ARN,
+    ROLE_NAME, Rule, SECURITY_GROUP_ID, SUBNET_ID, TAG_KEY, TAG_VALUE, TEXT,
 };
 
 /// What a property may hold.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// Text that the rule accepts.
-    Text(fn(&str) -> bool),
+    Text(Rule),
     /// One of these words, spelled so.
     OneOf(&'static [&'static str]),
+    /// A list of these words, spelled so, or one text with commas between.
+    SomeOf(&'static [&'static str]),
     /// A list of texts that the rule accepts, or one text with commas between.
-    List(fn(&str) -> bool),
+    List(Rule),
     /// A map of text to text, or a list of maps with `Key` and `Value`.
     Tags,
 }
@@ -35,39 +35,56 @@ pub struct Property {
     pub must_be: &'static str,
 }
 
+/// Two properties that do not go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exclusion {
+    /// One of them.
+    pub one: &'static str,
+    /// The other.
+    pub other: &'static str,
+    /// Why: ends the sentence "`One` and `Other` exclude each other: …".
+    pub why: &'static str,
+}
+
+/// What does not go together.
+pub const EXCLUSIONS: &[Exclusion] = &[
+    Exclusion { one: "NodeRoleArn", other: "NodeRoleName", why: "an existing role is used as it is" },
+    Exclusion { one: "NodeRoleArn", other: "NodePolicyArns", why: "an existing role is used as it is" },
+];
+
 /// Every property, in the order of the documentation.
 pub const PROPERTIES: &[Property] = &[
     Property {
         name: "ClusterName",
-        kind: Kind::Text(is_cluster_name),
+        kind: Kind::Text(CLUSTER_NAME),
         default: "",
         text: "The EKS cluster, in the stack's account and region.",
         must_be: "the name of an EKS cluster: 1 to 100 letters, digits, `-` and `_`, the first a letter or digit",
     },
     Property {
         name: "KarpenterVersion",
-        kind: Kind::List(is_release),
+        kind: Kind::List(RELEASE),
         default: "none",
         text: "The release of Karpenter that runs, such as `1.14.1`, `1.0` or `0.37`: the controller gets the permissions of that release's own guide, which go by tags, and the node role its policies. A list grants what any of its releases needs, for the time of an upgrade; `baseline` counts as one. Without it, and before 0.32, the permissions are the baseline's.",
         must_be: "a release of Karpenter, such as `1.14.1`, `1.0` or `0.37`, or `baseline`, or a list of such; 1.1 and 1.2 with their patch, as `1.1.0`, and 1.10 in quotes, since unquoted YAML makes 1.1 of it",
     },
     Property {
         name: "Namespace",
-        kind: Kind::Text(is_dns_label),
+        kind: Kind::Text(DNS_LABEL),
         default: "`karpenter`",
         text: "The namespace of Karpenter's service account, for the trust of the controller role.",
         must_be: "a Kubernetes namespace: 1 to 63 lower-case letters, digits and `-`",
     },
     Property {
         name: "ServiceAccount",
-        kind: Kind::Text(is_dns_subdomain),
+        kind: Kind::Text(DNS_SUBDOMAIN),
         default: "`karpenter`",
         text: "The name of Karpenter's service account, for the trust of the controller role.",
         must_be: "the name of a Kubernetes service account: 1 to 253 lower-case letters, digits, `-` and `.`",
     },
     Property {
         name: "ControllerIdentity",
-        kind: Kind::List(is_identity),
+        kind: Kind::SomeOf(&["IRSA", "PodIdentity"]),
         default: "`IRSA`",
         text: "How the controller comes by its role. `IRSA`: by its service account's token and the cluster's OIDC issuer. `PodIdentity`: by an EKS Pod Identity association, which is made. Both in a list, while you move from one to the other.",
         must_be: "`IRSA` or `PodIdentity`, or a list of both",
@@ -88,56 +105,56 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "NodeRoleName",
-        kind: Kind::Text(is_role_name),
+        kind: Kind::Text(ROLE_NAME),
         default: "`KarpenterNodeRole-<cluster>`",
         text: "The name of the node role to make. A default that would exceed IAM's limit is cut and ends in a hash of the cluster name.",
         must_be: "a role name: 1 to 64 letters, digits and `_+=,.@-`",
     },
     Property {
         name: "ControllerRoleName",
-        kind: Kind::Text(is_role_name),
+        kind: Kind::Text(ROLE_NAME),
         default: "`KarpenterControllerRole-<cluster>`",
         text: "The name of the controller role to make; cut like NodeRoleName's default.",
         must_be: "a role name: 1 to 64 letters, digits and `_+=,.@-`",
     },
     Property {
         name: "InstanceProfileName",
-        kind: Kind::Text(is_instance_profile_name),
+        kind: Kind::Text(INSTANCE_PROFILE_NAME),
         default: "`KarpenterNodeInstanceProfile-<cluster>`; NodeRoleName where that is given",
         text: "The name of the instance profile to make.",
         must_be: "an instance profile name: 1 to 128 letters, digits and `_+=,.@-`",
     },
     Property {
         name: "NodeRoleArn",
-        kind: Kind::Text(is_role_arn),
+        kind: Kind::Text(ROLE_ARN),
         default: "none",
         text: "An existing role for the nodes: used, never changed, never deleted. Excludes NodeRoleName and NodePolicyArns.",
         must_be: "the ARN of a role: `arn:<partition>:iam::<account>:role/<name>`",
     },
     Property {
         name: "NodePolicyArns",
-        kind: Kind::List(is_policy_arn),
+        kind: Kind::List(POLICY_ARN),
         default: "none",
         text: "Further managed policies for the node role.",
         must_be: "a list of managed policies' ARNs: `arn:<partition>:iam::<account or aws>:policy/<name>`",
     },
     Property {
         name: "ControllerPolicyArns",
-        kind: Kind::List(is_policy_arn),
+        kind: Kind::List(POLICY_ARN),
         default: "none",
         text: "Further managed policies for the controller role.",
         must_be: "a list of managed policies' ARNs: `arn:<partition>:iam::<account or aws>:policy/<name>`",
     },
     Property {
         name: "RolePath",
-        kind: Kind::Text(is_path),
+        kind: Kind::Text(PATH),
         default: "`/`",
         text: "The path of both roles and of the instance profile. aws-auth gets the node role's ARN without it, as it must.",
         must_be: "an IAM path: `/`, or up to 512 characters that begin and end with `/`, with letters, digits and `_+=,.@-` between",
     },
     Property {
         name: "PermissionsBoundary",
-        kind: Kind::Text(is_policy_arn),
+        kind: Kind::Text(POLICY_ARN),
         default: "none",
         text: "The managed policy that bounds the permissions of both roles.",
         must_be: "the ARN of a managed policy: `arn:<partition>:iam::<account or aws>:policy/<name>`",
@@ -151,28 +168,28 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "DiscoveryTagKey",
-        kind: Kind::Text(is_tag_key),
+        kind: Kind::Text(TAG_KEY),
         default: "`karpenter.sh/discovery`",
         text: "The key of the tag by which Karpenter finds subnets and security groups.",
         must_be: "a tag key: 1 to 126 characters without `=`, not beginning with `aws:` or `karpenter-prereqs/`",
     },
     Property {
         name: "DiscoveryTagValue",
-        kind: Kind::Text(is_tag_value),
+        kind: Kind::Text(TAG_VALUE),
         default: "the cluster name",
         text: "The value of that tag.",
         must_be: "a tag value: 1 to 128 characters",
     },
     Property {
         name: "SubnetIds",
-        kind: Kind::List(is_subnet_id),
+        kind: Kind::List(SUBNET_ID),
         default: "the node groups' subnets",
         text: "The subnets to tag, instead of the node groups'.",
         must_be: "a list of subnet ids: `subnet-…`",
     },
     Property {
         name: "SecurityGroupIds",
-        kind: Kind::List(is_security_group_id),
+        kind: Kind::List(SECURITY_GROUP_ID),
         default: "the node groups' security groups",
         text: "The security groups to tag, instead of the node groups'.",
         must_be: "a list of security group ids: `sg-…`",
@@ -186,14 +203,14 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "InterruptionQueueArn",
-        kind: Kind::Text(is_queue_arn),
+        kind: Kind::Text(QUEUE_ARN),
         default: "none",
         text: "The SQS queue with the notices of interruptions: the controller may read it, and HelmValues names it. You make the queue and the EventBridge rules that fill it.",
         must_be: "the ARN of an SQS queue: `arn:<partition>:sqs:<region>:<account>:<name>`",
     },
     Property {
         name: "KubernetesRoleArn",
-        kind: Kind::Text(is_role_arn),
+        kind: Kind::Text(ROLE_ARN),
         default: "none",
         text: "A role to assume for the Kubernetes API, such as the one that created the cluster.",
         must_be: "the ARN of a role: `arn:<partition>:iam::<account>:role/<name>`",
@@ -214,7 +231,7 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "Revision",
-        kind: Kind::Text(|_| true),
+        kind: Kind::Text(TEXT),
         default: "none",
         text: "Ignored: change it to run the resource again (a new node group, drift, a new function).",
         must_be: "text",

@@ -1,7 +1,7 @@
 //! From JSON to the values of properties.
 
 use super::Kind;
-use super::rules::{chars_within, is_free_key, is_iam_tag_char};
+use super::rules::{IAM_TAG_KEY, IAM_TAG_VALUE, TAGS_MAX};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -20,27 +20,30 @@ impl Kind {
     /// The value, if the rule accepts it.
     pub(super) fn parse(self, value: &Value) -> Option<Given> {
         match self {
-            Self::Text(rule) => scalar(value).filter(|text| rule(text)).map(Given::Text),
+            Self::Text(rule) => scalar(value).filter(|text| (rule.is)(text)).map(Given::Text),
             Self::OneOf(words) => scalar(value).filter(|text| words.contains(&text.as_str())).map(Given::Text),
-            Self::List(rule) => {
-                let items = match value {
-                    Value::Array(items) => items.iter().map(scalar).collect::<Option<Vec<_>>>()?,
-                    _ => scalar(value)?.split(',').map(|item| item.trim().to_owned()).collect(),
-                };
-                let mut list: Vec<String> = Vec::new();
-                for item in items.into_iter().filter(|item| !item.is_empty()) {
-                    if !rule(&item) {
-                        return None;
-                    }
-                    if !list.contains(&item) {
-                        list.push(item);
-                    }
-                }
-                Some(Given::List(list))
-            }
+            Self::SomeOf(words) => list(value, |item| words.contains(&item)).map(Given::List),
+            Self::List(rule) => list(value, rule.is).map(Given::List),
             Self::Tags => tags(value).map(Given::Tags),
         }
     }
+}
+
+fn list(value: &Value, is_good: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+    let items = match value {
+        Value::Array(items) => items.iter().map(scalar).collect::<Option<Vec<_>>>()?,
+        _ => scalar(value)?.split(',').map(|item| item.trim().to_owned()).collect(),
+    };
+    let mut list: Vec<String> = Vec::new();
+    for item in items.into_iter().filter(|item| !item.is_empty()) {
+        if !is_good(&item) {
+            return None;
+        }
+        if !list.contains(&item) {
+            list.push(item);
+        }
+    }
+    Some(list)
 }
 
 /// Whether it counts as not given.
@@ -63,8 +66,6 @@ fn scalar(value: &Value) -> Option<String> {
 }
 
 fn tags(value: &Value) -> Option<BTreeMap<String, String>> {
-    // Two of IAM's 50 are the owner's and the mark's.
-    const MOST: usize = 48;
     let pairs = match value {
         Value::Object(map) => {
             map.iter().map(|(key, value)| Some((key.clone(), scalar(value)?))).collect::<Option<Vec<_>>>()?
@@ -78,8 +79,7 @@ fn tags(value: &Value) -> Option<BTreeMap<String, String>> {
     let count = pairs.len();
     let tags: BTreeMap<_, _> = pairs.into_iter().collect();
     let good = tags.len() == count
-        && count <= MOST
-        && tags.iter().all(|(key, value)| is_free_key(key) && chars_within(key, 1, 128) && chars_within(value, 0, 256))
-        && tags.iter().all(|(key, value)| key.chars().chain(value.chars()).all(is_iam_tag_char));
+        && count <= TAGS_MAX
+        && tags.iter().all(|(key, value)| (IAM_TAG_KEY.is)(key) && (IAM_TAG_VALUE.is)(value));
     good.then_some(tags)
 }
