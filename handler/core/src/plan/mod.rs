@@ -18,7 +18,7 @@ mod step;
 mod tagged;
 mod tags;
 
-pub use access::Way;
+pub use access::{EC2_LINUX, Way};
 pub use refusal::{Refusal, Refused};
 pub use release::{Leaving, Released, release};
 pub use step::{Plan, RoleKind, Step, StepId, Verb};

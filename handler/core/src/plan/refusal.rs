@@ -111,6 +111,10 @@ pub enum Refusal {
     )]
     OtherAccessEntry { cluster: String, found: String, node_role_arn: String },
     #[error(
+        "cluster `{cluster}` has an access entry for the node role {node_role_arn} that this kind of resource did not make, of a former role of that name, so it lets no node join: delete it with `aws eks delete-access-entry --cluster-name {cluster} --principal-arn {node_role_arn}`"
+    )]
+    DeadAccessEntry { cluster: String, node_role_arn: String },
+    #[error(
         "service account `{namespace}/{service_account}` of cluster `{cluster}` already has a Pod Identity association, with role {role_arn}; it is {owner}: delete it with `aws eks delete-pod-identity-association --cluster-name {cluster} --association-id {id}`, or set ServiceAccount to another, or ExistingObjects to Adopt to have it lead to the controller role"
     )]
     AssociationTaken {

@@ -41,6 +41,7 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::NoAwsAuth { .. } => "NoAwsAuth",
         Refusal::NoAccessEntries { .. } => "NoAccessEntries",
         Refusal::OtherAccessEntry { .. } => "OtherAccessEntry",
+        Refusal::DeadAccessEntry { .. } => "DeadAccessEntry",
         Refusal::AssociationTaken { .. } => "AssociationTaken",
         Refusal::AwsAuth(_) => "AwsAuth",
         Refusal::OtherProfiles { .. } => "OtherProfiles",
@@ -48,7 +49,7 @@ fn name(refusal: &Refusal) -> &'static str {
     }
 }
 
-const VARIANTS: usize = 28;
+const VARIANTS: usize = 29;
 
 /// The refusal's name, what the message must say, the properties, and the world, made from a plain one.
 type Example = (&'static str, &'static [&'static str], Value, fn(&mut World));
@@ -236,6 +237,18 @@ fn examples() -> Vec<Example> {
                 demo.cluster.authentication_mode = AuthenticationMode::ApiAndConfigMap;
                 let role = "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo";
                 demo.access_entries.insert(role.into(), access_entry("demo", role, "STANDARD"));
+            },
+        ),
+        // The role is yet to be made: what the entry was made for is gone.
+        (
+            "DeadAccessEntry",
+            &["a former role", "aws eks delete-access-entry --cluster-name demo --principal-arn"],
+            none(),
+            |world| {
+                let demo = world.demo();
+                demo.cluster.authentication_mode = AuthenticationMode::ApiAndConfigMap;
+                let role = "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo";
+                demo.access_entries.insert(role.into(), access_entry("demo", role, "EC2_LINUX"));
             },
         ),
         (

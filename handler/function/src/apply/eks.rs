@@ -7,7 +7,7 @@ use crate::log::millis;
 use backon::Retryable as _;
 use karpenter_prereqs_core::observed::ServiceAccount;
 use karpenter_prereqs_core::ownership::{Tags, marks};
-use karpenter_prereqs_core::plan::Step;
+use karpenter_prereqs_core::plan::{EC2_LINUX, Step};
 
 /// Carries one step out. What is there already and ours, or gone already, is done. `fresh`: it is about a role that this
 /// very run made.
@@ -23,7 +23,7 @@ pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<
         (
             Err(error),
             Step::UntagEksResource { .. } | Step::DeleteAccessEntry { .. } | Step::DeletePodIdentityAssociation { .. },
-        ) if error.is(eks::NOT_FOUND) => Ok(()),
+        ) if error.is(eks::NOT_FOUND) || error.is_denied() && is_gone(apply, step).await => Ok(()),
         (Err(error), Step::CreateAccessEntry { cluster_name, principal_arn, tags }) if error.is(eks::EXISTS) => {
             joined(apply, cluster_name, principal_arn, tags, error).await.map_err(Error::Aws)
         }
@@ -57,7 +57,7 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
                     .create_access_entry()
                     .cluster_name(cluster_name)
                     .principal_arn(principal_arn)
-                    .r#type("EC2_LINUX")
+                    .r#type(EC2_LINUX)
                     .set_tags(Some(tags.clone().into_iter().collect()))
             )
         }
@@ -98,6 +98,21 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
     }
 }
 
+/// Whether the object of a removal is not there any more; a look that fails tells nothing. The execution role may remove
+/// what bears the owner tag, and what is gone bears none: EKS denies that it be removed before it looks for it.
+async fn is_gone(apply: &Apply<'_>, step: &Step) -> bool {
+    let client = &apply.clients.eks;
+    match step {
+        Step::DeleteAccessEntry { cluster_name, principal_arn } => {
+            matches!(eks::access_entry(client, cluster_name, principal_arn).await, Ok(None))
+        }
+        Step::DeletePodIdentityAssociation { cluster_name, id } => {
+            matches!(eks::association(client, cluster_name, id).await, Ok(None))
+        }
+        _ => false,
+    }
+}
+
 /// Whether EKS does not know the role, which IAM has, yet.
 fn is_unseen_principal(error: &AwsError) -> bool {
     error.is(eks::INVALID) && error.message().contains("invalid principal")
@@ -114,7 +129,7 @@ async fn joined(
 ) -> Result<(), AwsError> {
     let client = &apply.clients.eks;
     let Some(entry) = eks::access_entry(client, cluster_name, principal_arn).await? else { return Err(refused) };
-    if entry.kind != "EC2_LINUX" {
+    if entry.kind != EC2_LINUX {
         return Err(refused);
     }
     if apply.is_marked(&entry.tags) || marks(&entry.tags).next().is_none() {

@@ -11,16 +11,28 @@ use std::time::Duration;
 
 /// Carries one step out. What is there already and ours, or gone already, is done.
 pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), Error> {
-    let call = || call(apply, step);
+    let removes = is_removal(step);
+    let call = || async {
+        match call(apply, step).await {
+            // The execution role may remove what bears the owner tag. What is gone bears none: IAM denies that it be removed
+            // before it looks for it.
+            Err(error) if removes && error.is_denied() && is_gone(apply, step).await => Ok(()),
+            result => result,
+        }
+    };
     // IAM's copies agree after a while: a role that was just made may not be there for the next call, nor may the
     // permission that its tags give.
-    let heals = |error: &AwsError| error.is(iam::UNSETTLED) || fresh && (error.is(iam::NOT_FOUND) || error.is_denied());
+    let heals = |error: &AwsError| {
+        error.is(iam::UNSETTLED)
+            || fresh && (error.is(iam::NOT_FOUND) || error.is_denied())
+            || removes && error.is_denied() && apply.progress.is_own_work()
+    };
     let notify = |error: &AwsError, after: Duration| {
         tracing::info!(step = %step, %error, after_ms = millis(after), "not settled yet: tried again");
     };
     let result = call.retry(apply.budget.settling()).when(heals).notify(notify).await;
     match result {
-        Err(error) if is_removal(step) && error.is(iam::NOT_FOUND) => Ok(()),
+        Err(error) if removes && error.is(iam::NOT_FOUND) => Ok(()),
         Err(error) if error.is(iam::EXISTS) || error.is(iam::FULL) => {
             if is_there(apply, step).await.map_err(Error::Aws)? { Ok(()) } else { Err(Error::Aws(error)) }
         }
@@ -181,6 +193,22 @@ async fn provider_serves(apply: &Apply<'_>, arn: &str, client_ids: &[String], ta
         Box::pin(call(apply, &tag)).await?;
     }
     Ok(client_ids.iter().all(|id| found.client_ids.contains(id)))
+}
+
+/// Whether the object of a removal is not there any more; a look that fails tells nothing.
+async fn is_gone(apply: &Apply<'_>, step: &Step) -> bool {
+    let client = &apply.clients.iam;
+    let there = match step {
+        Step::DeleteRole { name } | Step::DetachRolePolicy { name, .. } => iam::has_role(client, name).await,
+        Step::DeleteInstanceProfile { name } => {
+            iam::instance_profile(client, name).await.map(|profile| profile.is_some())
+        }
+        Step::DeleteOpenIdConnectProvider { arn } => {
+            iam::oidc_provider(client, arn).await.map(|provider| provider.is_some())
+        }
+        _ => return false,
+    };
+    matches!(there, Ok(false))
 }
 
 fn is_removal(step: &Step) -> bool {

@@ -83,7 +83,10 @@ async fn step_back(
             .cloned()
             .collect();
         if !left.is_empty() {
-            delete(apply, &left, &candidate.tags()).await?;
+            // The execution role may take a discovery tag off only together with one of our marks.
+            let mut tags = candidate.tags();
+            tags.insert(mark.key().to_owned(), tag.noted());
+            delete(apply, &left, &tags).await?;
         }
     }
     Ok(())

@@ -95,7 +95,6 @@ pub(crate) async fn pod_identity_association(
     account: &ServiceAccount,
 ) -> Result<Option<PodIdentityAssociation>, AwsError> {
     let ServiceAccount { namespace, name } = account;
-    let what = |verb| format!("{verb} the Pod Identity association of `{namespace}/{name}` in cluster `{cluster}`");
     let listed = client
         .list_pod_identity_associations()
         .cluster_name(cluster)
@@ -105,18 +104,35 @@ pub(crate) async fn pod_identity_association(
         .await;
     let listed = match listed {
         Ok(listed) => listed.associations.unwrap_or_default(),
-        Err(error) => return none_if_not_found(AwsError::new(what("list"), &error)),
+        Err(error) => {
+            let what = format!("list the Pod Identity association of `{namespace}/{name}` in cluster `{cluster}`");
+            return none_if_not_found(AwsError::new(what, &error));
+        }
     };
-    let Some(id) = listed.into_iter().find_map(|association| association.association_id) else { return Ok(None) };
-    match client.describe_pod_identity_association().cluster_name(cluster).association_id(&id).send().await {
+    match listed.into_iter().find_map(|association| association.association_id) {
+        Some(id) => association(client, cluster, &id).await,
+        None => Ok(None),
+    }
+}
+
+/// The Pod Identity association of that id; `None` when there is none.
+pub(crate) async fn association(
+    client: &Client,
+    cluster: &str,
+    id: &str,
+) -> Result<Option<PodIdentityAssociation>, AwsError> {
+    match client.describe_pod_identity_association().cluster_name(cluster).association_id(id).send().await {
         Ok(found) => Ok(found.association.map(|association| PodIdentityAssociation {
-            id,
+            id: id.to_owned(),
             arn: association.association_arn.unwrap_or_default(),
             role_arn: association.role_arn.unwrap_or_default(),
             has_session_tags: association.disable_session_tags != Some(true),
             tags: association.tags.unwrap_or_default().into_iter().collect(),
         })),
-        Err(error) => none_if_not_found(AwsError::new(what("describe"), &error)),
+        Err(error) => {
+            let what = format!("describe the Pod Identity association `{id}` of cluster `{cluster}`");
+            none_if_not_found(AwsError::new(what, &error))
+        }
     }
 }
 

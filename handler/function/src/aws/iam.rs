@@ -50,6 +50,12 @@ pub(crate) async fn role(client: &Client, name: &str, document_of: Option<&str>)
     }))
 }
 
+/// Whether there is a role of that name.
+pub(crate) async fn has_role(client: &Client, name: &str) -> Result<bool, AwsError> {
+    let result = client.get_role().role_name(name).send().await;
+    Ok(found(result, |error| AwsError::new(format!("get role `{name}`"), &error))?.is_some())
+}
+
 /// The instance profile of that name; `None` when there is none.
 pub(crate) async fn instance_profile(client: &Client, name: &str) -> Result<Option<InstanceProfile>, AwsError> {
     let result = client.get_instance_profile().instance_profile_name(name).send().await;

@@ -29,7 +29,16 @@ pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Leftovers,
         let running = if spec.ignores_running_nodes { Vec::new() } else { ec2::running(&clients.ec2, &arns).await? };
         Ok((profiles, running))
     };
-    let templates = ec2::launch_templates_of_karpenter(&clients.ec2, &spec.cluster_name);
+    let templates = async {
+        match ec2::launch_templates_of_karpenter(&clients.ec2, &spec.cluster_name).await {
+            // They are told of in the log, and no more: no Delete fails for want of them.
+            Err(error) if error.is_denied() => {
+                tracing::warn!(%error, "it is not known which launch templates Karpenter left");
+                Ok(Vec::new())
+            }
+            found => found,
+        }
+    };
     let ((profiles_of_node_role, running), launch_templates) = futures::try_join!(nodes, templates)?;
     Ok(Leftovers { profiles_of_node_role, running, launch_templates })
 }

@@ -6,7 +6,7 @@
 
 use super::EC2_LINUX;
 use crate::observed::{AccessEntry, Observed};
-use crate::ownership::marks;
+use crate::ownership::{OWNER_KEY, marks};
 use crate::plan::iam::Ready;
 use crate::plan::object::{Object, retag};
 use crate::plan::release::Leaving;
@@ -36,6 +36,11 @@ pub(super) fn admit(
     match observed.access_entry.as_ref().filter(|entry| entry.kind == EC2_LINUX) {
         None => Some(plan.add(Step::CreateAccessEntry { cluster_name, principal_arn, tags }, ready.node_role)),
         Some(dead) if is_of_a_former_role(dead, observed) => {
+            // Somebody's own is not ours to delete, nor may the execution role.
+            if !dead.tags.contains_key(OWNER_KEY) {
+                refusals.push(Refusal::DeadAccessEntry { cluster: cluster_name, node_role_arn: principal_arn });
+                return None;
+            }
             tags.extend(
                 marks(&dead.tags)
                     .filter(|(mark, _)| *mark != aim.generation.mark())

@@ -9,8 +9,8 @@ use super::{Aim, Plan, Refusal, StepId};
 use crate::observed::{AuthenticationMode, Observed};
 use crate::spec::{NodeAccess, Spec};
 
-/// The type of the access entries that let nodes join.
-const EC2_LINUX: &str = "EC2_LINUX";
+/// The type of the access entries that let Linux nodes join.
+pub const EC2_LINUX: &str = "EC2_LINUX";
 
 /// How nodes join, once the cluster's mode is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
