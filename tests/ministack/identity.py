@@ -9,17 +9,20 @@ audience that is a list of one as that one. (The token's signature is looked at 
 has the API server vouch for it.)
 """
 
+import json
 import re
 from urllib.parse import unquote
 
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import ec2, iam, sts, tagging
+from ministack.services import ec2, eks, iam, sts, tagging
 
 # The kinds of EC2's resources by how their ids begin, and what the calls that make something are checked on. AWS checks those on
 # all that they use besides; that is for a simulator.
 EC2_KINDS = {"subnet-": "subnet", "sg-": "security-group", "i-": "instance", "lt-": "launch-template"}
 EC2_MADE = {"CreateFleet": "fleet", "CreateLaunchTemplate": "launch-template", "RunInstances": "instance"}
+ENTRY_PATH = re.compile(r"/clusters/([^/]+)/access-entries/(.+)")
+ASSOCIATION_PATH = re.compile(r"/clusters/([^/]+)/pod-identity-associations/([^/]+)")
 TAG_OF_SPECIFICATION = re.compile(r"(TagSpecifications?\.\d+\.Tags?\.\d+)\.Key$")
 
 _request_tag_context = iam_actions.request_tag_context
@@ -36,6 +39,7 @@ def install():
     iam_actions.request_tag_context = request_tag_context
     tagging._RESOURCE_TAG_COLLECTORS["iam"] = iam_tags
     tagging._RESOURCE_TAG_COLLECTORS["ec2"] = ec2_tags
+    tagging._RESOURCE_TAG_COLLECTORS["eks"] = eks_tags
     sts._web_identity_principal = web_identity_principal
     sts._web_identity_trust_denied = web_identity_trust_denied
     iam._IAM_HANDLERS["GetAccountAuthorizationDetails"] = account_authorization_details
@@ -53,10 +57,14 @@ def resource_arn(service, method, path, headers, body, params, region, account):
             return iam_arn(iam._roles.get(name), "role", name, params, account)
         if provider := one(params.get("OpenIDConnectProviderArn")) or one(params.get("Url")):
             # MiniStack's issuers are its own; on AWS they are EKS's, which is what templates grant.
-            issuer = provider.rsplit("/", 1)[-1]
-            return f"arn:aws:iam::{account}:oidc-provider/oidc.eks.{region}.amazonaws.com/id/{issuer}"
+            return oidc_arn(provider, region, account)
     if service == "eks" and path.startswith("/tags/"):
         return unquote(path.removeprefix("/tags/"))
+    if service == "eks" and (match := ASSOCIATION_PATH.fullmatch(path)):
+        return eks._pod_identity_association_arn(match[1], match[2])
+    if service == "eks" and (match := ENTRY_PATH.fullmatch(path)):
+        entry = eks._access_entries.get(eks._ae_key(match[1], unquote(match[2])))
+        return entry["accessEntryArn"] if entry else f"arn:aws:eks:{region}:{account}:access-entry/{match[1]}/none"
     if service == "ec2":
         if kind := EC2_MADE.get(one(params.get("Action"))):
             return f"arn:aws:ec2:{region}:{account}:{kind}/*"
@@ -81,6 +89,18 @@ def ec2_arn(resource, region, account):
     return f"arn:aws:ec2:{region}:{account}:{kinds[0]}/{resource}" if kinds else None
 
 
+def oidc_arn(provider, region, account):
+    """The ARN of an OIDC provider, given by its ARN or URL, as if its issuer were EKS's."""
+    issuer = provider.rsplit("/", 1)[-1]
+    return f"arn:aws:iam::{account}:oidc-provider/oidc.eks.{region}.amazonaws.com/id/{issuer}"
+
+
+def eks_tags():
+    """The tags of EKS's resources."""
+    for arn, tags in eks._tags.items():
+        yield arn, [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 def ec2_tags():
     """The tags of EC2's resources."""
     for resource, tags in ec2._tags.items():
@@ -89,8 +109,13 @@ def ec2_tags():
 
 
 def request_tag_context(service, iam_action, body, params):
-    """The tags that a call asks for, those of what it makes on the way too."""
+    """The tags that a call asks for, those of what it makes on the way too; and what else of it conditions go by."""
     context = _request_tag_context(service, iam_action, body, params)
+    if service == "iam":
+        named = {"iam:policyarn": "PolicyArn", "iam:permissionsboundary": "PermissionsBoundary"}
+        context |= {key: one(params[name]) for key, name in named.items() if params.get(name)}
+    if iam_action == "eks:CreateAccessEntry":
+        context["eks:accessentrytype"] = json.loads(body or b"{}").get("type", "STANDARD")
     if service == "ec2" and iam_action.split(":")[-1] in EC2_MADE:
         tags = {}
         for name in params:
@@ -104,8 +129,10 @@ def request_tag_context(service, iam_action, body, params):
 def iam_tags():
     """The tags of users and roles, and of instance profiles and OIDC providers."""
     yield from _iam_tags()
-    for tagged in [*iam._instance_profiles.values(), *iam._oidc_providers.values()]:
-        yield tagged["Arn"], tagged.get("Tags", [])
+    for profile in iam._instance_profiles.values():
+        yield profile["Arn"], profile.get("Tags", [])
+    for provider in iam._oidc_providers.values():
+        yield oidc_arn(provider["Arn"], get_region(), get_account_id()), provider.get("Tags", [])
 
 
 def web_identity_principal(token, provider_id, role_arn):

@@ -109,7 +109,12 @@ impl Cloud {
 
     /// How to call AWS as the account's root, who may do everything.
     pub fn admin(&self) -> SdkConfig {
-        self.sdk_config(Credentials::new(&self.options.account, "test", None, None, "root"))
+        self.admin_in(&self.options.account, &self.options.region)
+    }
+
+    /// How to call AWS as the root of another account, in another region: all of them are there.
+    pub fn admin_in(&self, account: &str, region: &str) -> SdkConfig {
+        sdk_config(self.ministack.url(), region, Credentials::new(account, "test", None, None, "root"))
     }
 
     /// How to call AWS with these credentials: `MiniStack` itself, not the gateway, so that what a

@@ -29,13 +29,13 @@ impl Deployment {
     /// As [`upload_function`].
     pub async fn prepare(cloud: &Cloud, cluster: &Cluster, name: &str) -> Result<Self, Error> {
         let admin = cloud.admin();
-        let key = Box::pin(upload_function(&admin, BUCKET)).await?;
+        let sha256 = Box::pin(upload_function(&admin, BUCKET_PREFIX)).await?;
         let ca = cloud.pki().ca_path();
         let parameters = [
             ("ClusterName", cluster.name.as_str()),
             ("KubernetesRoleArn", &cluster.creator_role_arn),
-            ("CodeS3Bucket", BUCKET),
-            ("CodeS3Key", &key),
+            ("CodeBucketPrefix", BUCKET_PREFIX),
+            ("CodeSha256", &sha256),
             ("Architecture", "x86_64"),
             ("CaBundleFile", &ca.to_string_lossy()),
         ];
@@ -126,7 +126,7 @@ pub fn expected_outputs(cloud: &Cloud, cluster: &Cluster) -> BTreeMap<&'static s
     ])
 }
 
-const BUCKET: &str = "karpenter-prereqs-code";
+const BUCKET_PREFIX: &str = "karpenter-prereqs-code";
 
 /// The first property of the custom resource in the template, with its line's end.
 const ABOVE_TAGS: &str = "      ClusterName: !Ref ClusterName\n";

@@ -15,7 +15,7 @@
 //! that ends. Code map: [`cloud`] puts the parts together, [`cluster`] makes an EKS cluster with its
 //! control plane and node groups, [`node`] is a machine that joins it, [`stack`] drives
 //! `MiniStack`'s CloudFormation, [`deployment`] the stack that users deploy; [`cloudformation`] is
-//! our own, strict one, and [`sweep`] fails each call of its operations; [`karpenter`] is the real one; below them are
+//! our own, strict one; [`execution_role`] is what the function may do, of the [`template`]; and [`sweep`] fails each call of its operations; [`karpenter`] is the real one; below them are
 //! [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each one program or server;
 //! [`process`], [`pki`], [`folder`] and [`tools`] serve those.
 //!
@@ -28,6 +28,7 @@ pub mod cluster;
 pub mod control_plane;
 pub mod deployment;
 pub mod error;
+pub mod execution_role;
 pub mod folder;
 pub mod gateway;
 pub mod karpenter;
@@ -40,6 +41,7 @@ pub mod process;
 pub mod scenario;
 pub mod stack;
 pub mod sweep;
+pub mod template;
 pub mod token;
 pub mod tools;
 mod web_identity;

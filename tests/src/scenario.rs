@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::cloud::{Cloud, CloudOptions};
 use crate::cluster::{Cluster, ClusterOptions};
 use crate::error::Error;
+use crate::execution_role;
 use crate::gateway::{Answer as ServiceAnswer, Call, Effect, Hold, Installed, When};
 use crate::lambda::{Answer, Answers, Behaviour, Event, Function, FunctionOptions, Invocation, Resource};
 use crate::node::assume_role;
@@ -94,7 +95,7 @@ impl Scenario {
     }
 
     /// A cloud and a cluster of a certain kind, without aws-auth. The function runs with the role that created the
-    /// cluster, which may do everything in the account.
+    /// cluster, which may do what the template lets the function do.
     ///
     /// # Errors
     /// Whatever keeps a part from coming up.
@@ -102,7 +103,7 @@ impl Scenario {
         let tls = cloud.tls;
         let cloud = Cloud::start(cloud).await?;
         let cluster = cloud.create_cluster(CLUSTER, cluster).await?;
-        allow_everything(&cloud, &format!("{CLUSTER}-creator")).await?;
+        execution_role::grant(&cloud, &format!("{CLUSTER}-creator")).await?;
         let server = if tls { Some(cloud.pki().server("answers", &["localhost"])?.server_config()?) } else { None };
         let answers = Answers::start(server).await.map_err(Error::file("bind", "the port for answers"))?;
         let function = Function::start(function_options(&cloud, &cluster.creator_role_arn).await?).await?;
@@ -296,15 +297,4 @@ pub(crate) async fn function_options(cloud: &Cloud, role_arn: &str) -> Result<Fu
         ca_file: Some(cloud.pki().ca_path()),
         ..FunctionOptions::new(tools::bootstrap()?, folder)
     })
-}
-
-/// Lets a role do everything in its account.
-///
-/// # Errors
-/// Any refusal of IAM.
-pub async fn allow_everything(cloud: &Cloud, role: &str) -> Result<(), Error> {
-    let document = serde_json::json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
-    let call = aws_sdk_iam::Client::new(&cloud.admin()).put_role_policy().role_name(role).policy_name("everything");
-    call.policy_document(document.to_string()).send().await.map_err(Error::aws("PutRolePolicy"))?;
-    Ok(())
 }

@@ -202,24 +202,26 @@ impl Stack {
     }
 }
 
-/// Puts the function's zip, with the executable that Cargo built as its `bootstrap`, into a bucket,
-/// and makes the bucket if it is missing. Gives the key.
+/// Puts the function's zip, with the executable that Cargo built as its `bootstrap`, into the bucket of this prefix, a
+/// hyphen and the Region, and makes the bucket if it is missing. Gives the zip's SHA-256, which its key holds:
+/// [`function_key`].
 ///
 /// # Errors
 /// [`Error::Unusable`] if the executable is not built; [`Error::Aws`].
-pub async fn upload_function(sdk: &SdkConfig, bucket: &str) -> Result<String, Error> {
-    const KEY: &str = "karpenter-prereqs.zip";
+pub async fn upload_function(sdk: &SdkConfig, bucket_prefix: &str) -> Result<String, Error> {
     let executable = tools::bootstrap()?;
-    let archive = archive(&executable).map_err(Error::file("archive", &executable))?;
+    let archive = archive(&executable, "").map_err(Error::file("archive", &executable))?;
+    let sha256 = sha256(&archive);
     // The client of an emulator on an address, not a host name, cannot put the bucket before it.
     let config = aws_sdk_s3::config::Builder::from(sdk).force_path_style(true).build();
     let client = aws_sdk_s3::Client::from_conf(config);
     let region = sdk.region().map_or("us-east-1", AsRef::as_ref);
+    let bucket = format!("{bucket_prefix}-{region}");
     // us-east-1 is the one region that a bucket's location must not name.
     let location = (region != "us-east-1").then(|| {
         CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(region)).build()
     });
-    let created = client.create_bucket().bucket(bucket).set_create_bucket_configuration(location);
+    let created = client.create_bucket().bucket(&bucket).set_create_bucket_configuration(location);
     match created.send().await.map_err(Error::aws("CreateBucket")) {
         Err(error) if error.code() != Some("BucketAlreadyOwnedByYou") => return Err(error),
         _ => {}
@@ -227,8 +229,8 @@ pub async fn upload_function(sdk: &SdkConfig, bucket: &str) -> Result<String, Er
     // Presigned, since a signature over the body would hash 70 MB in code without optimization.
     let expiry = PresigningConfig::expires_in(Duration::from_mins(5))
         .map_err(|error| Error::Unusable(format!("cannot presign an upload: {error}")))?;
-    let presigned =
-        client.put_object().bucket(bucket).key(KEY).presigned(expiry).await.map_err(Error::aws("PutObject"))?;
+    let put = client.put_object().bucket(&bucket).key(function_key(&sha256));
+    let presigned = put.presigned(expiry).await.map_err(Error::aws("PutObject"))?;
     let refused = |reason: String| Error::Unusable(format!("cannot upload the function: {reason}"));
     let answer = reqwest::Client::new()
         .put(presigned.uri())
@@ -239,18 +241,42 @@ pub async fn upload_function(sdk: &SdkConfig, bucket: &str) -> Result<String, Er
     if !answer.status().is_success() {
         return Err(refused(format!("S3 answered {}", answer.status())));
     }
-    Ok(KEY.to_owned())
+    Ok(sha256)
+}
+
+/// Writes the function's zip to a file, for those who upload it themselves. Gives its SHA-256, which is another for another
+/// comment.
+///
+/// # Errors
+/// [`Error::Unusable`] if the executable is not built; [`Error::File`].
+pub fn write_function(path: &Path, comment: &str) -> Result<String, Error> {
+    let executable = tools::bootstrap()?;
+    let archive = archive(&executable, comment).map_err(Error::file("archive", &executable))?;
+    std::fs::write(path, &archive).map_err(Error::file("write", path))?;
+    Ok(sha256(&archive))
+}
+
+/// The key of the function's zip of this SHA-256, as the templates have it.
+pub fn function_key(sha256: &str) -> String {
+    format!("karpenter-prereqs/{sha256}/bootstrap.zip")
+}
+
+/// In hexadecimal, by the crate that is fast without optimization too.
+fn sha256(data: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, data);
+    digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A zip of the executable. It is stored as it is: compression in code without optimization takes
 /// longer than everything else.
-fn archive(executable: &Path) -> std::io::Result<Vec<u8>> {
+fn archive(executable: &Path, comment: &str) -> std::io::Result<Vec<u8>> {
     let mut code = Vec::new();
     File::open(executable)?.read_to_end(&mut code)?;
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).unix_permissions(0o755);
     let mut zip = ZipWriter::new(Cursor::new(Vec::with_capacity(code.len() + 1024)));
     zip.start_file("bootstrap", options)?;
     zip.write_all(&code)?;
+    zip.set_comment(comment)?;
     Ok(zip.finish()?.into_inner())
 }
 

@@ -43,14 +43,23 @@ impl World {
     /// Any refusal of AWS or of the API server.
     pub async fn read(cloud: &Cloud, cluster: Option<&Cluster>) -> Result<Self, Error> {
         let admin = cloud.admin();
-        let mut world = Self::default();
-        world.read_iam(&admin).await?;
-        world.read_ec2(&admin).await?;
+        let mut world = Self::read_account(&admin).await?;
         if let Some(cluster) = cluster {
             world.read_aws_auth(cluster).await?;
             world.read_access_entries(&admin, cluster).await?;
             world.read_associations(&admin, cluster).await?;
         }
+        Ok(world)
+    }
+
+    /// Reads roles, instance profiles, OIDC providers, and the tags of subnets and security groups of an account and region.
+    ///
+    /// # Errors
+    /// Any refusal of AWS.
+    pub async fn read_account(admin: &SdkConfig) -> Result<Self, Error> {
+        let mut world = Self::default();
+        world.read_iam(admin).await?;
+        world.read_ec2(admin).await?;
         Ok(world)
     }
 

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::execution_role;
 use aws_sdk_ec2::types::Tag;
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
-    Cloud, CloudOptions, Cluster, ClusterOptions, Deployment, Error, deployment::expected_outputs, gateway::Call,
-    scenario::AWS_AUTH, world::World,
+    Cloud, CloudOptions, Cluster, ClusterOptions, Deployment, Error, deployment::expected_outputs,
+    execution_role::actions, gateway::Call, scenario::AWS_AUTH, world::World,
 };
 use serde_json::Value;
 
@@ -128,7 +129,7 @@ async fn updates_change_what_is_asked_with_the_permissions_of_the_template() {
     let before = setting.world().await;
     setting.deployment.create().await.unwrap();
     let created = setting.world().await;
-    let granted = granted(&created);
+    let granted = granted(&setting.cloud).await;
 
     setting.deployment.set_tags(&BTreeMap::from([("team", "platform")])).unwrap();
     setting.deployment.set("NodePolicyArns", MORE_POLICY);
@@ -195,7 +196,7 @@ async fn todays_settings_need_no_more_than_the_template_grants() {
     }
     setting.deployment.create().await.unwrap();
     let created = setting.world().await;
-    let granted = granted(&created);
+    let granted = granted(&setting.cloud).await;
     let outputs = setting.deployment.stack().outputs().await.unwrap();
     assert_eq!((outputs["NodeAccess"].as_str(), outputs["OidcProviderArn"].as_str()), ("AccessEntry", ""));
     assert!(created.get("pod-identity/kube-system/karpenter").is_some());
@@ -251,14 +252,7 @@ async fn a_create_that_is_refused_leaves_nothing_but_its_reason() {
     before.assert_same(&setting.world().await, "after the deletion");
 }
 
-/// The actions that the execution role's policy grants, as the template wrote it into the account.
-fn granted(world: &World) -> BTreeSet<String> {
-    let role = world.names().find(|name| name.contains("ExecutionRole")).unwrap();
-    let policies = world.json(role)["inline"].as_object().unwrap().clone();
-    let statements = policies.values().flat_map(|policy| policy["Statement"].as_array().unwrap().clone());
-    let actions = statements.flat_map(|statement| match &statement["Action"] {
-        Value::String(action) => vec![action.clone()],
-        actions => actions.as_array().unwrap().iter().map(|action| action.as_str().unwrap().to_owned()).collect(),
-    });
-    actions.collect()
+/// The actions that the execution role's policies grant, as the template wrote them into the account.
+async fn granted(cloud: &Cloud) -> BTreeSet<String> {
+    execution_role::deployed(&cloud.admin()).await.iter().flat_map(actions).collect()
 }

@@ -9,7 +9,7 @@ use local_cloud::{
     cluster::{create_role, service_trust},
     control_plane::Identity,
     scenario::Scenario,
-    stack::upload_function,
+    stack::{function_key, upload_function},
 };
 use serde_json::json;
 
@@ -225,9 +225,9 @@ async fn the_function_is_uploaded_as_an_executable_in_a_zip() {
     let cloud = Cloud::start(CloudOptions::default()).await.unwrap();
     let executable = local_cloud::tools::bootstrap().unwrap();
     for _ in 0..2 {
-        let key = upload_function(&cloud.admin(), "code").await.unwrap();
+        let key = function_key(&upload_function(&cloud.admin(), "code").await.unwrap());
         let config = aws_sdk_s3::config::Builder::from(&cloud.admin()).force_path_style(true).build();
-        let object = aws_sdk_s3::Client::from_conf(config).get_object().bucket("code").key(key);
+        let object = aws_sdk_s3::Client::from_conf(config).get_object().bucket("code-us-east-1").key(key);
         let archive = object.send().await.unwrap().body.collect().await.unwrap().into_bytes();
         let mut archive = zip::ZipArchive::new(std::io::Cursor::new(archive)).unwrap();
         let entry = archive.by_name("bootstrap").unwrap();

@@ -4,9 +4,11 @@
 #![allow(clippy::print_stdout, reason = "a long run says how far it is")]
 
 mod aws_auth;
+mod cdk;
 mod cloudformation;
 mod convergence;
 mod end_to_end;
+mod execution_role;
 mod gateway;
 mod generations;
 mod guarantees;
@@ -18,6 +20,7 @@ mod overtaken;
 mod preflight;
 mod properties;
 mod protocol;
+mod rollout;
 mod secrets;
 mod seeded;
 mod sequences;

@@ -7,12 +7,13 @@ use std::{
 
 use local_cloud::{
     cluster::{account_trust, create_role},
+    execution_role,
     gateway::{Effect, When},
     lambda::{
         Behaviour::{self, AcceptThenReset, Hang, Reset, Status},
         Event, Outcome,
     },
-    scenario::{CLUSTER, Scenario, allow_everything},
+    scenario::{CLUSTER, Scenario},
 };
 use serde_json::json;
 
@@ -61,7 +62,7 @@ async fn no_path_at_any_log_level_tells_a_secret() {
     let account = scenario.cloud.account().to_owned();
     let admin = scenario.cloud.admin();
     let role = create_role(&admin, "function", &account_trust(&account)).await.unwrap();
-    allow_everything(&scenario.cloud, "function").await.unwrap();
+    execution_role::grant(&scenario.cloud, "function").await.unwrap();
     let stranger = create_role(&admin, "stranger", &account_trust(&account)).await.unwrap();
     let mut own = Vec::new();
     scenario

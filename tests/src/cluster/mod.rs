@@ -4,6 +4,7 @@ mod eks;
 mod network;
 mod node_groups;
 mod roles;
+mod site;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -15,6 +16,7 @@ use self::network::Network;
 pub use self::{
     node_groups::{LaunchTemplate, NodeGroup, NodeGroupOptions},
     roles::{account_trust, create_role, service_trust},
+    site::Site,
 };
 use crate::{
     cloud::Cloud,

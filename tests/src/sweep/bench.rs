@@ -16,9 +16,10 @@ use crate::{
     cloudformation::{Delivered, Delivery, Engine, Request, Stack, Template},
     cluster::{Cluster, ClusterOptions},
     error::Error,
+    execution_role,
     gateway::{Call, Effect, Installed, When},
     lambda::{Behaviour, FunctionOptions},
-    scenario::{AWS_AUTH, CLUSTER, allow_everything},
+    scenario::{AWS_AUTH, CLUSTER},
     world::World,
 };
 
@@ -59,7 +60,7 @@ const LONGEST: Duration = Duration::from_mins(1);
 const TRIES: usize = 3;
 
 impl Bench {
-    /// A cloud and a cluster with an aws-auth, and a function that may do everything.
+    /// A cloud and a cluster with an aws-auth, and a function that may do what the template grants.
     ///
     /// # Errors
     /// Whatever keeps a part from coming up.
@@ -72,7 +73,7 @@ impl Bench {
             ..ClusterOptions::default()
         };
         let cluster = cloud.create_cluster(CLUSTER, options).await?;
-        allow_everything(&cloud, &format!("{CLUSTER}-creator")).await?;
+        execution_role::grant(&cloud, &format!("{CLUSTER}-creator")).await?;
         cluster.control_plane().set_aws_auth(AWS_AUTH).await?;
         // Whatever is logged at any level is searched for secrets.
         let level = |options: &mut FunctionOptions| "TRACE".clone_into(&mut options.log_level);

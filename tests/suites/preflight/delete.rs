@@ -2,9 +2,10 @@
 
 use local_cloud::{
     cluster::{account_trust, create_role},
+    execution_role,
     gateway::ClusterRewrite,
     ports,
-    scenario::{Scenario, allow_everything},
+    scenario::Scenario,
 };
 use serde_json::json;
 
@@ -36,7 +37,7 @@ async fn the_delete_after_a_create_that_kubernetes_refused_succeeds() {
     let mut scenario = Scenario::start().await.unwrap();
     let admin = scenario.cloud.admin();
     let stranger = create_role(&admin, "stranger", &account_trust(scenario.cloud.account())).await.unwrap();
-    allow_everything(&scenario.cloud, "stranger").await.unwrap();
+    execution_role::grant(&scenario.cloud, "stranger").await.unwrap();
     scenario.restart(&stranger, |_| {}).await.unwrap();
     let properties = with(json!({}));
     refuses(&mut scenario, &properties, &["401 Unauthorized"]).await;

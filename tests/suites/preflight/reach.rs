@@ -9,11 +9,12 @@ use kube::{
 };
 use local_cloud::{
     cluster::{account_trust, create_role, service_trust},
+    execution_role,
     gateway::{ClusterRewrite, Effect, When},
     node::assume_role,
     pki::Pki,
     ports,
-    scenario::{AWS_AUTH, Scenario, allow_everything},
+    scenario::{AWS_AUTH, Scenario},
 };
 use serde_json::json;
 
@@ -69,7 +70,7 @@ async fn a_function_that_the_cluster_does_not_know_is_told_the_ways_in() {
     let mut scenario = Scenario::start().await.unwrap();
     let stranger =
         create_role(&scenario.cloud.admin(), "stranger", &account_trust(scenario.cloud.account())).await.unwrap();
-    allow_everything(&scenario.cloud, "stranger").await.unwrap();
+    execution_role::grant(&scenario.cloud, "stranger").await.unwrap();
     scenario.restart(&stranger, |_| {}).await.unwrap();
     let words = [
         "does not know the function's role (401 Unauthorized)",

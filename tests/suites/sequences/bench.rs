@@ -6,7 +6,8 @@ use local_cloud::{
     bare::Bare,
     cloudformation::Engine,
     cluster::{create_role, service_trust},
-    scenario::{CLUSTER, allow_everything},
+    execution_role,
+    scenario::CLUSTER,
     world::World,
 };
 use std::time::Duration;
@@ -37,7 +38,7 @@ impl Bench {
         let options =
             ClusterOptions { authentication_mode: AuthenticationMode::ApiAndConfigMap, ..ClusterOptions::default() };
         let cluster = cloud.create_cluster(CLUSTER, options).await?;
-        allow_everything(&cloud, &format!("{CLUSTER}-creator")).await?;
+        execution_role::grant(&cloud, &format!("{CLUSTER}-creator")).await?;
         for role in [EXISTING_ROLE, SOMEBODYS_ROLE] {
             create_role(&cloud.admin(), role, &service_trust("ec2.amazonaws.com")).await?;
         }

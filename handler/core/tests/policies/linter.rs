@@ -22,7 +22,7 @@ pub(crate) fn findings(documents: &BTreeMap<String, Value>) -> Vec<Finding> {
         fs::write(folder.path().join(format!("{name}.json")), document.to_string()).unwrap();
     }
     // It goes by its exit code: 1 when there are findings.
-    let output = Command::new(Path::new(&crate::printed_by("python.sh")).join("bin/parliament"))
+    let output = Command::new(Path::new(&crate::simulator::printed_by("python.sh")).join("bin/parliament"))
         .args(["--json", "--directory"])
         .arg(folder.path())
         .stderr(Stdio::inherit())

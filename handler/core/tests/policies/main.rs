@@ -10,9 +10,6 @@ mod karpenter;
 mod linter;
 mod simulator;
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use karpenter::{OURS, Setting, calls};
 use karpenter_prereqs_core::karpenter::{FIRST_SCOPED, Minor, NEWEST, Releases};
 use karpenter_prereqs_core::names::Scope;
@@ -24,14 +21,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Every release whose permissions go by tags.
 fn scoped() -> impl Iterator<Item = Minor> {
     (32..=37).map(|minor| Minor(0, minor)).chain((0..=14).map(|minor| Minor(1, minor)))
-}
-
-/// The folder that a script of the tests' installs something in, and prints.
-fn printed_by(script: &str) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests").join(script);
-    let output = Command::new(&script).stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success(), "{} failed", script.display());
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// How `KarpenterVersion` names it.

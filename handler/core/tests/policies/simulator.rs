@@ -35,13 +35,23 @@ struct Asked<'a> {
     request: &'a Request,
 }
 
+/// The folder that a script of the tests' installs something in, and prints.
+pub(crate) fn printed_by(script: &str) -> String {
+    // Of this repository, whichever of its packages asks.
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let script = folders.map(|folder| folder.join("tests").join(script)).find(|script| script.exists()).unwrap();
+    let output = Command::new(&script).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "{} failed", script.display());
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
 /// The verdict on each request under the document that is named beside it. All are asked at once: the simulator takes
 /// a second to start.
 pub(crate) fn verdicts(policies: &BTreeMap<String, Value>, requests: &[(String, Request)]) -> Vec<Verdict> {
     let asked: Vec<_> = requests.iter().map(|(policy, request)| Asked { policy, account: ACCOUNT, request }).collect();
     let input = serde_json::json!({"policies": policies, "requests": asked}).to_string();
     let mut node = Command::new("node")
-        .arg(Path::new(&crate::printed_by("simulator/install.sh")).join("simulate.js"))
+        .arg(Path::new(&printed_by("simulator/install.sh")).join("simulate.js"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

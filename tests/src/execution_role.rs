@@ -1,0 +1,80 @@
+//! What the function's role may do: the policies of `infra/function.yaml`, for any name, path and policy, so that whatever a
+//! test asks for goes by the actions, resources and tags that the template grants.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use serde_json::Value;
+
+use crate::{
+    cloud::Cloud,
+    error::Error,
+    template::{Template, Values},
+};
+
+/// The widest bounds that the template's parameters could be given.
+const BOUNDS: [(&str, &str); 6] = [
+    ("NamePrefix", ""),
+    ("RolePath", "/"),
+    ("AttachablePolicyArns", "arn:aws:iam::*:policy/*"),
+    ("NodeRoleArns", "arn:aws:iam::*:role/*"),
+    ("DiscoveryTagKeys", "*"),
+    ("KubernetesRoleArns", "arn:aws:iam::*:role/*"),
+];
+
+/// The policies of `infra/function.yaml` in this account and Region, within the widest bounds, by their names in the template.
+///
+/// # Errors
+/// As [`Template::read`].
+pub fn policies(account: &str, region: &str) -> Result<BTreeMap<String, Value>, Error> {
+    let template = Template::read("function.yaml")?;
+    let values = template.values(&BOUNDS);
+    Ok(template.policies(&in_place(values, account, region)))
+}
+
+/// With the pseudo parameters of this account and Region, and the log's ARN.
+pub fn in_place(mut values: Values, account: &str, region: &str) -> Values {
+    let stack = format!("arn:aws:cloudformation:{region}:{account}:stack/karpenter-prereqs/8a1b2c3d");
+    let role = format!("arn:aws:iam::{account}:role/karpenter-prereqs-ExecutionRole-1A2B3C4D5E6F");
+    let log = format!("arn:aws:logs:{region}:{account}:log-group:/aws/lambda/karpenter-prereqs/stack:*");
+    let place = [
+        ("AWS::AccountId", account),
+        ("AWS::Partition", "aws"),
+        ("AWS::Region", region),
+        ("AWS::StackId", &stack),
+        ("AWS::StackName", "karpenter-prereqs"),
+        ("LogGroup.Arn", &log),
+        ("ExecutionRole.Arn", &role),
+    ];
+    values.extend(place.map(|(name, value)| (name.to_owned(), Value::from(value))));
+    values
+}
+
+/// Gives a role these policies, as inline ones.
+///
+/// # Errors
+/// Any refusal of IAM.
+pub async fn give(sdk: &SdkConfig, role: &str, policies: &BTreeMap<String, Value>) -> Result<(), Error> {
+    let iam = aws_sdk_iam::Client::new(sdk);
+    for (name, document) in policies {
+        let call = iam.put_role_policy().role_name(role).policy_name(name).policy_document(document.to_string());
+        call.send().await.map_err(Error::aws("PutRolePolicy"))?;
+    }
+    Ok(())
+}
+
+/// Lets a role do what the template lets the function do.
+///
+/// # Errors
+/// As [`policies`] and [`give`].
+pub async fn grant(cloud: &Cloud, role: &str) -> Result<(), Error> {
+    give(&cloud.admin(), role, &policies(cloud.account(), cloud.region())?).await
+}
+
+/// The actions of a statement.
+pub fn actions(statement: &Value) -> Vec<String> {
+    match &statement["Action"] {
+        Value::Array(actions) => actions.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        action => action.as_str().map(str::to_owned).into_iter().collect(),
+    }
+}

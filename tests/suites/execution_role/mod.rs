@@ -1,0 +1,139 @@
+//! The permissions of the function: the templates agree on them, they fit, and what is granted is called for.
+
+mod deputy;
+mod minimal;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_config::SdkConfig;
+use local_cloud::{
+    execution_role::{actions, in_place},
+    template::{Template, Values},
+};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+/// The most characters of a managed policy, white space left out
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
+const POLICY_MAX: usize = 6_144;
+
+/// Statements that differ between the templates, and why.
+const DIFFER: [(&str, &str); 11] = [
+    ("AttachFurtherPolicies", "those of the stack's parameters, or the bounds"),
+    ("AttachFurtherPoliciesToController", "those of the stack's parameters, or the bounds"),
+    ("AttachFurtherPoliciesToNodes", "those of the stack's parameters, or the bounds"),
+    ("AttachPolicies", "what one stack no longer names is detached by the owner tag; others', by the bounds too"),
+    ("DetachPolicies", "as AttachPolicies"),
+    ("PassGivenNodeRole", "the stack's parameter, or the bounds"),
+    ("PassGivenNodeRoles", "the stack's parameter, or the bounds"),
+    ("TagSubnetsAndSecurityGroups", "the key of the stack's parameter, or the bounds"),
+    ("TakeAwayRoles", "as AttachPolicies"),
+    ("TakeOffMarksOfFormerNames", "as TakeAwayRolesAndProfilesOfFormerNames"),
+    ("TakeAwayRolesAndProfilesOfFormerNames", "one stack's own, whose names its parameters told before"),
+];
+
+/// The statements of a template, conditional ones too, by their Sids.
+fn statements(template: &Template) -> BTreeMap<String, Value> {
+    fn collect(node: &Value, found: &mut BTreeMap<String, Value>) {
+        if let Some(sid) = node["Sid"].as_str() {
+            assert!(found.insert(sid.to_owned(), node.clone()).is_none(), "{sid} is there twice");
+        } else {
+            let inner =
+                node.as_array().into_iter().flatten().chain(node.as_object().into_iter().flat_map(|map| map.values()));
+            inner.for_each(|node| collect(node, found));
+        }
+    }
+    let mut found = BTreeMap::new();
+    let resources = template.section("Resources").as_object().unwrap();
+    for resource in resources.values().filter(|resource| resource["Type"] == "AWS::IAM::ManagedPolicy") {
+        collect(&resource["Properties"]["PolicyDocument"]["Statement"], &mut found);
+    }
+    found
+}
+
+/// One function for many stacks may do what one of a single stack may, under the same conditions, but for what `DIFFER` says;
+/// and what else the templates have in common is the same.
+#[test]
+fn the_templates_grant_the_same() {
+    let (whole, alone) = (Template::read("template.yaml").unwrap(), Template::read("function.yaml").unwrap());
+    let (of_whole, of_alone) = (statements(&whole), statements(&alone));
+    let granted = |all: &BTreeMap<_, Value>| all.values().flat_map(actions).collect::<BTreeSet<_>>();
+    assert_eq!(granted(&of_whole), granted(&of_alone));
+    let sids: BTreeSet<_> = of_whole.keys().chain(of_alone.keys()).collect();
+    for sid in &sids {
+        let part = |all: &BTreeMap<_, Value>| all.get(*sid).map(|it| (it["Action"].clone(), it["Condition"].clone()));
+        let differs = DIFFER.iter().any(|(differs, _)| differs == sid);
+        assert_eq!(part(&of_whole) != part(&of_alone), differs, "{sid}");
+    }
+    assert!(DIFFER.iter().all(|(sid, _)| sids.contains(&&(*sid).to_owned())), "{sids:?}");
+
+    for (name, parameter) in alone.section("Parameters").as_object().unwrap() {
+        let other = &whole.section("Parameters")[name];
+        for key in ["Type", "Default", "AllowedPattern", "AllowedValues", "MaxLength"] {
+            assert!(other.is_null() || other[key] == parameter[key], "{key} of {name}");
+        }
+    }
+    for name in ["Delivery", "LogGroup", "ExecutionRole"] {
+        assert_eq!(whole.section("Resources")[name], alone.section("Resources")[name], "{name}");
+    }
+    let function = |template: &Template| template.section("Resources")["Function"]["Properties"].clone();
+    let (mut one, mut many) = (function(&whole), function(&alone));
+    one["Description"].take();
+    many["Description"].take();
+    assert_eq!(one, many);
+}
+
+/// The longest names, the longest path and what else makes them longer: the policies are within IAM's limit.
+#[test]
+fn the_policies_fit() {
+    let arn = format!("arn:aws-us-gov:iam::111122223333:policy/{}", "p".repeat(60));
+    let arns = format!("{arn},{arn}");
+    let path = format!("/{}/", "p".repeat(126));
+    let (name, profile, key) = ("n".repeat(64), "i".repeat(128), "k".repeat(126));
+    let given = [
+        ("NamePrefix", name.as_str()),
+        ("NodeRoleName", &name),
+        ("ControllerRoleName", &name),
+        ("InstanceProfileName", &profile),
+        ("RolePath", &path),
+        ("AttachablePolicyArns", &arns),
+        ("NodePolicyArns", &arns),
+        ("ControllerPolicyArns", &arns),
+        ("PermissionsBoundary", &arn),
+        ("NodeRoleArns", &arn),
+        ("KubernetesRoleArn", &arn),
+        ("KubernetesRoleArns", &arn),
+        ("DiscoveryTagKey", &key),
+        ("DiscoveryTagKeys", &key),
+        ("FailureDestinationArn", &arn),
+        ("FunctionSubnetIds", "subnet-0123456789abcdef0"),
+    ];
+    for file in ["template.yaml", "function.yaml"] {
+        let template = Template::read(file).unwrap();
+        let mut values: Values = in_place(template.values(&given), "111122223333", "us-gov-west-1");
+        values.insert("AWS::Partition".to_owned(), "aws-us-gov".into());
+        for (policy, document) in template.policies(&values) {
+            let size = document.to_string().len();
+            println!("{file} {policy}: {size} of {POLICY_MAX} characters");
+            assert!(size <= POLICY_MAX, "{policy} of {file} has {size} characters");
+        }
+    }
+}
+
+/// The statements that an execution role of a stack has in the account.
+pub(super) async fn deployed(sdk: &SdkConfig) -> Vec<Value> {
+    let iam = aws_sdk_iam::Client::new(sdk);
+    let roles = iam.list_roles().send().await.unwrap();
+    let role = roles.roles().iter().find(|role| role.role_name().contains("ExecutionRole")).unwrap();
+    let attached = iam.list_attached_role_policies().role_name(role.role_name()).send().await.unwrap();
+    let mut statements = Vec::new();
+    for policy in attached.attached_policies() {
+        let arn = policy.policy_arn().unwrap();
+        let version = iam.get_policy_version().policy_arn(arn).version_id("v1").send().await.unwrap();
+        let document = version.policy_version().and_then(|version| version.document()).unwrap().to_owned();
+        let document: Value = serde_json::from_str(&percent_decode_str(&document).decode_utf8().unwrap()).unwrap();
+        statements.extend(document["Statement"].as_array().unwrap().clone());
+    }
+    assert!(20 < statements.len(), "{statements:?}");
+    statements
+}

@@ -1,0 +1,204 @@
+//! The template rolled out over accounts and Regions, as a stack set does it: one stack an account and Region, side by side, with
+//! parameters of its own where that is asked for.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+};
+
+use aws_sdk_ec2::types::Tag;
+use futures::future::join_all;
+use local_cloud::{
+    Cloud, CloudOptions, Error, Stack, cluster::Site, stack::write_function, tools::Tools, world::World,
+};
+use tokio::process::Command;
+
+const CLUSTER: &str = "platform";
+const PREFIX: &str = "artifacts";
+const ACCOUNTS: [&str; 3] = ["111122223333", "444455556666", "777788889999"];
+const TOOLING: &str = "000011112222";
+/// What all accounts of MiniStack belong to, here.
+const ORGANIZATION: &str = "o-karpenter00";
+const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
+
+/// What a stack set does: the template, the parameters of all, and those of one account and Region.
+struct StackSet {
+    sites: Vec<Site>,
+    parameters: BTreeMap<&'static str, String>,
+}
+
+impl StackSet {
+    /// What a stack set deploys, and what is around it.
+    fn file(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra").join(name)
+    }
+
+    fn stack(site: &Site) -> Stack {
+        // A stack set's stacks end in an id of their own.
+        Stack::new(&site.admin, &format!("StackSet-karpenter-prereqs-{}-{}", site.account, site.region))
+    }
+
+    fn parameters(&self, site: &Site) -> BTreeMap<&'static str, String> {
+        let mut parameters = self.parameters.clone();
+        parameters.insert("SubnetIds", site.subnet_ids.join(","));
+        parameters.insert("SecurityGroupIds", site.security_group_id.clone());
+        parameters
+    }
+
+    /// Creates or updates all stacks, side by side; what came of each, in the order of the sites.
+    async fn deploy(&self, update: bool) -> Vec<Result<(), Error>> {
+        let template = Self::file("template.yaml");
+        let all = self.sites.iter().map(async |site| {
+            let parameters = self.parameters(site);
+            let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let stack = Self::stack(site);
+            if update && stack.status().await?.is_some_and(|status| status == "CREATE_COMPLETE") {
+                Box::pin(stack.update(&template, &parameters)).await
+            } else {
+                Box::pin(stack.create(&template, &parameters)).await
+            }
+        });
+        join_all(all).await
+    }
+
+    async fn worlds(&self) -> Vec<World> {
+        join_all(self.sites.iter().map(async |site| site.world().await.unwrap())).await
+    }
+
+    /// Publishes a version of the function, as `make publish` does; all stacks have its SHA-256 from then on.
+    async fn publish(&mut self, cloud: &Cloud, version: &str) {
+        let package = cloud.folder().join("package");
+        std::fs::create_dir_all(package.join("x86_64")).unwrap();
+        let sha256 = write_function(&package.join("x86_64/bootstrap.zip"), version).unwrap();
+        std::fs::write(package.join("SHA256SUMS"), format!("{sha256}  x86_64/bootstrap.zip\n")).unwrap();
+        let tools = Tools::locate().await.unwrap();
+        let path = format!("{}:{}", tools.python.display(), env::var("PATH").unwrap());
+        let mut command = Command::new(Self::file("package/publish.sh"));
+        command.arg(&package).arg(PREFIX).args(REGIONS);
+        command
+            .env("PATH", path)
+            .env("AWS_ACCESS_KEY_ID", TOOLING)
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", REGIONS[0])
+            .env("AWS_ENDPOINT_URL", cloud.aws_url());
+        let done = command.output().await.unwrap();
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
+        for region in REGIONS {
+            assert!(said.contains(&format!("publish: x86_64 is in {PREFIX}-{region}\n")), "{said}");
+        }
+        assert!(said.contains(&format!("CodeBucketPrefix={PREFIX} CodeSha256={sha256}")), "{said}");
+        self.parameters.insert("CodeSha256", sha256);
+    }
+}
+
+/// Makes the bucket of each Region, in an account that has no cluster.
+async fn make_buckets(cloud: &Cloud) {
+    let parameters = [("BucketPrefix", PREFIX), ("OrganizationId", ORGANIZATION)];
+    for region in REGIONS {
+        let stack = Stack::new(&cloud.admin_in(TOOLING, region), "artifacts");
+        stack.create(&StackSet::file("stackset/bucket.yaml"), &parameters).await.unwrap();
+    }
+}
+
+async fn start(cloud: &Cloud) -> StackSet {
+    let mut sites = Vec::new();
+    for account in ACCOUNTS {
+        for region in REGIONS {
+            sites.push(Site::create(cloud, account, region, CLUSTER).await.unwrap());
+        }
+    }
+    let parameters = BTreeMap::from([
+        ("ClusterName", CLUSTER.to_owned()),
+        ("KarpenterVersion", "1.14.1".to_owned()),
+        ("ControllerIdentity", "PodIdentity".to_owned()),
+        ("NamesByRegion", "Yes".to_owned()),
+        ("CodeBucketPrefix", PREFIX.to_owned()),
+        ("Architecture", "x86_64".to_owned()),
+        ("CaBundleFile", cloud.pki().ca_path().to_string_lossy().into_owned()),
+    ]);
+    StackSet { sites, parameters }
+}
+
+/// Three accounts, two Regions each, clusters of one name: five get all of it, by names that do not meet. In one a subnet
+/// belongs to another cluster's Karpenter: its stack says so and changes nothing, and no other is harmed. A new version of the
+/// function runs everywhere and writes nothing. When the stacks are gone, all is as before.
+#[tokio::test]
+async fn one_account_that_fails_harms_no_other() {
+    let cloud = Cloud::start(CloudOptions::default()).await.unwrap();
+    let mut set = start(&cloud).await;
+    make_buckets(&cloud).await;
+    set.publish(&cloud, "1").await;
+    let failing = 3;
+    let subnet = set.sites[failing].subnet_ids[0].clone();
+    let tag = Tag::builder().key("karpenter.sh/discovery").value("another").build();
+    let ec2 = aws_sdk_ec2::Client::new(&set.sites[failing].admin);
+    ec2.create_tags().resources(&subnet).tags(tag).send().await.unwrap();
+    let before = set.worlds().await;
+
+    for (index, (site, outcome)) in set.sites.iter().zip(set.deploy(false).await).enumerate() {
+        let (account, region) = (&site.account, &site.region);
+        if index == failing {
+            let error = outcome.unwrap_err();
+            let Error::Stack { status, reasons, .. } = &error else { panic!("{error:?}") };
+            assert_eq!(status, "ROLLBACK_COMPLETE");
+            assert!(
+                reasons.iter().any(|reason| reason.contains(&subnet) && reason.contains("TagConflict")),
+                "{reasons:?}"
+            );
+            continue;
+        }
+        outcome.unwrap_or_else(|error| panic!("{account} {region}: {error}"));
+        let outputs = StackSet::stack(site).outputs().await.unwrap();
+        let expected = format!("arn:aws:iam::{account}:role/KarpenterNodeRole-{CLUSTER}-{region}");
+        assert_eq!(outputs["NodeRoleArn"], expected);
+        assert_eq!(outputs["NodeAccess"], "AccessEntry");
+        assert!(outputs["SubnetIds"].contains(&site.subnet_ids[0]), "{}", outputs["SubnetIds"]);
+        let world = site.world().await.unwrap();
+        assert!(world.get(&format!("role/KarpenterControllerRole-{CLUSTER}-{region}")).is_some());
+    }
+    let failed = &set.sites[failing];
+    let role = format!("role/KarpenterNodeRole-{CLUSTER}-{}", failed.region);
+    let after = failed.world().await.unwrap();
+    assert!(after.get(&role).is_none(), "{role} is there");
+    assert_eq!(after.json(&subnet), before[failing].json(&subnet));
+    StackSet::stack(failed).delete().await.unwrap();
+
+    // The owner of the subnet gave it up; a new version of the function goes to all, the one that failed too.
+    let key = Tag::builder().key("karpenter.sh/discovery").build();
+    ec2.delete_tags().resources(&subnet).tags(key).send().await.unwrap();
+    let before: Vec<_> = before
+        .into_iter()
+        .enumerate()
+        .map(|(index, world)| if index == failing { None } else { Some(world) })
+        .collect();
+    set.publish(&cloud, "2").await;
+    let standing = set.worlds().await;
+    let mark = cloud.gateway().journal().mark();
+    for (site, outcome) in set.sites.iter().zip(set.deploy(true).await) {
+        outcome.unwrap_or_else(|error| panic!("{} {}: {error}", site.account, site.region));
+    }
+    let calls = cloud.gateway().journal().since(mark);
+    let runs = calls.iter().filter(|call| call.operation == "DescribeCluster").count();
+    assert!(set.sites.len() <= runs, "{runs} runs");
+    // What stood stands as it was; the one that had failed stands too, of the same account as another.
+    for (index, (before, after)) in standing.iter().zip(set.worlds().await).enumerate() {
+        if index == failing {
+            assert!(after.get(&role).is_some(), "{role} is not there");
+            assert_eq!(after.json(&subnet)["karpenter.sh/discovery"], CLUSTER);
+        } else {
+            before.names().for_each(|name| assert_eq!(before.get(name), after.get(name), "{name}"));
+        }
+    }
+
+    let ends = join_all(set.sites.iter().map(async |site| StackSet::stack(site).delete().await)).await;
+    ends.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
+    for (site, (world, before)) in set.sites.iter().zip(set.worlds().await.into_iter().zip(before)) {
+        if let Some(before) = before {
+            before.assert_same(&world, &format!("after the removal from {} {}", site.account, site.region));
+        } else {
+            assert!(world.json(&subnet).get("karpenter.sh/discovery").is_none(), "{}", world.json(&subnet));
+        }
+    }
+}
