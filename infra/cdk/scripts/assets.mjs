@@ -1,0 +1,23 @@
+// Fills the folder assets, which is packed with the library: the schema, and the policies of the execution role, of which the
+// CloudFormation template is the source.
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { parse } from 'yaml';
+
+const here = new URL('.', import.meta.url);
+const at = (path) => new URL(path, here);
+
+const name = (tag) => (tag === 'Ref' || tag === 'Condition' ? tag : `Fn::${tag}`);
+// The short forms of CloudFormation's functions, on texts, lists and maps.
+const functions = ['Ref', 'Sub', 'GetAtt', 'If', 'Not', 'Equals', 'Select', 'Join', 'Split'];
+const tags = functions.flatMap((tag) => [
+  { tag: `!${tag}`, resolve: (text) => ({ [name(tag)]: tag === 'GetAtt' ? text.split('.') : text }) },
+  { tag: `!${tag}`, collection: 'seq', resolve: (items) => ({ [name(tag)]: items.toJSON() }) },
+]);
+
+const template = parse(readFileSync(at('../../function.yaml'), 'utf8'), { customTags: tags });
+const policies = Object.entries(template.Resources).filter(([, { Type }]) => Type === 'AWS::IAM::ManagedPolicy');
+const documents = Object.fromEntries(policies.map(([name, { Properties }]) => [name, Properties]));
+
+mkdirSync(at('../assets/'), { recursive: true });
+writeFileSync(at('../assets/policies.json'), `${JSON.stringify(documents, null, 2)}\n`);
+copyFileSync(at('../../schema.json'), at('../assets/schema.json'));

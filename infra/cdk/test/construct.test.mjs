@@ -1,0 +1,208 @@
+// What the construct makes of its props, in templates.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { App, Aspects, CfnOutput, Fn, Stack, Tags } from 'aws-cdk-lib';
+import * as eks from 'aws-cdk-lib/aws-eks';
+import * as eksv2 from 'aws-cdk-lib/aws-eks-v2';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { fileURLToPath } from 'node:url';
+import { ControllerIdentity, KarpenterPrereqs, KarpenterPrereqsFunction, NodeAccess } from '../lib/index.js';
+import { SCHEMA } from '../lib/validation.js';
+
+const codePath = fileURLToPath(new URL('code.zip', import.meta.url));
+const CUSTOM = 'Custom::KarpenterPrereqs';
+
+/** A stack whose function has some code. */
+function stack(props = {}) {
+  const it = new Stack(new App(), 'Stack', { env: { account: '111122223333', region: 'eu-west-1' } });
+  const fn = new KarpenterPrereqsFunction(it, 'KarpenterPrereqsFunction', { codePath, ...props });
+  return { it, fn };
+}
+
+/** The only resource of that type. */
+function only(template, type) {
+  const found = Object.values(template.findResources(type));
+  assert.equal(found.length, 1, type);
+  return found[0];
+}
+
+/** The statements of the function's role, by Sid. */
+function statements(template) {
+  const policies = Object.values(template.findResources('AWS::IAM::ManagedPolicy'));
+  const all = policies.flatMap((policy) => policy.Properties.PolicyDocument.Statement);
+  return Object.fromEntries(all.map((statement) => [statement.Sid, statement]));
+}
+
+/** What a synth says is wrong. */
+function refused(make) {
+  const { it } = stack();
+  make(it);
+  try {
+    Template.fromStack(it);
+  } catch (error) {
+    return error.message;
+  }
+  return assert.fail('the synth went through');
+}
+
+test('a cluster name is enough, and one function serves all resources of a stack', () => {
+  const { it } = stack();
+  for (const name of ['one', 'two']) new KarpenterPrereqs(it, name, { clusterName: name });
+  const template = Template.fromStack(it);
+  template.resourceCountIs('AWS::Lambda::Function', 1);
+  template.resourceCountIs(CUSTOM, 2);
+  template.hasResourceProperties(CUSTOM, { ClusterName: 'one', ServiceTimeout: '900', Revision: Match.stringLikeRegexp('^[0-9a-f]{64}$') });
+  template.hasResourceProperties('AWS::Lambda::Function', { Runtime: 'provided.al2023', Handler: 'bootstrap', Architectures: ['arm64'] });
+  assert.deepEqual(template.toJSON().Outputs ?? {}, {});
+});
+
+test('the function has its permissions, its log and its rules of delivery as long as the resource stands', () => {
+  const { it } = stack();
+  new KarpenterPrereqs(it, 'Karpenter', { clusterName: 'demo' });
+  const template = Template.fromStack(it);
+  const needed = only(template, CUSTOM).DependsOn;
+  for (const type of ['AWS::IAM::ManagedPolicy', 'AWS::Logs::LogGroup', 'AWS::Lambda::EventInvokeConfig']) {
+    const found = Object.keys(template.findResources(type));
+    assert.ok(found.length > 0 && found.every((id) => needed.includes(id)), `${type}: not all of ${found} are among ${needed}`);
+  }
+});
+
+test('clusters of both modules, made here or imported, are clusters', () => {
+  const { it } = stack();
+  const imported = eks.Cluster.fromClusterAttributes(it, 'V1', { clusterName: 'v1' });
+  const importedV2 = eksv2.Cluster.fromClusterAttributes(it, 'V2', { clusterName: 'v2' });
+  const made = new eksv2.Cluster(it, 'Made', { version: eksv2.KubernetesVersion.V1_33 });
+  new KarpenterPrereqs(it, 'A', { cluster: imported });
+  new KarpenterPrereqs(it, 'B', { cluster: importedV2 });
+  new KarpenterPrereqs(it, 'C', { cluster: made, grantClusterAccess: true });
+  const template = Template.fromStack(it);
+  template.hasResourceProperties(CUSTOM, { ClusterName: 'v1' });
+  template.hasResourceProperties(CUSTOM, { ClusterName: 'v2' });
+  const [cluster] = Object.keys(template.findResources('AWS::EKS::Cluster'));
+  template.hasResourceProperties(CUSTOM, { ClusterName: { Ref: cluster } });
+  const entries = template.findResources('AWS::EKS::AccessEntry', { Properties: { AccessPolicies: Match.anyValue(), ClusterName: { Ref: cluster } } });
+  const [id, entry] = Object.entries(entries).find(([, it]) => JSON.stringify(it).includes('AmazonEKSEditPolicy'));
+  assert.deepEqual(entry.Properties.AccessPolicies[0].AccessScope, { Namespaces: ['kube-system'], Type: 'namespace' });
+  const resource = Object.values(template.findResources(CUSTOM, { Properties: { ClusterName: { Ref: cluster } } }))[0];
+  assert.ok(resource.DependsOn.includes(id), 'the resource waits for the access entry, and goes before it');
+});
+
+test('typed props become the properties of templates, and the function may use what they name', () => {
+  const { it } = stack();
+  const policy = iam.ManagedPolicy.fromManagedPolicyArn(it, 'Policy', 'arn:aws:iam::111122223333:policy/more');
+  new KarpenterPrereqs(it, 'Karpenter', {
+    clusterName: 'demo',
+    karpenterVersions: ['1.13.0', '1.14.3'],
+    controllerIdentities: [ControllerIdentity.IRSA, ControllerIdentity.POD_IDENTITY],
+    nodeAccess: NodeAccess.ACCESS_ENTRY,
+    nodePolicies: [policy],
+    kubernetesRole: iam.Role.fromRoleArn(it, 'Creator', 'arn:aws:iam::111122223333:role/creator'),
+    subnets: [ec2.Subnet.fromSubnetId(it, 'Subnet', 'subnet-0123456789abcdef0')],
+    discoveryTagKey: 'team/discovery',
+    tags: { team: 'platform' },
+    revision: '7',
+  });
+  Tags.of(it).add('cost', 'karpenter');
+  const template = Template.fromStack(it);
+  template.hasResourceProperties(CUSTOM, {
+    KarpenterVersion: ['1.13.0', '1.14.3'],
+    ControllerIdentity: ['IRSA', 'PodIdentity'],
+    NodeAccess: 'AccessEntry',
+    NodePolicyArns: ['arn:aws:iam::111122223333:policy/more'],
+    KubernetesRoleArn: 'arn:aws:iam::111122223333:role/creator',
+    SubnetIds: ['subnet-0123456789abcdef0'],
+    Tags: { team: 'platform', cost: 'karpenter' },
+    Revision: Match.stringLikeRegexp('^[0-9a-f]{64} 7$'),
+  });
+  const may = statements(template);
+  assert.deepEqual(may.AttachFurtherPolicies.Condition.ArnEquals['iam:PolicyARN'], ['arn:aws:iam::111122223333:policy/more']);
+  assert.deepEqual(may.ReachKubernetes.Resource, ['arn:aws:iam::111122223333:role/creator']);
+  const keys = may.TagSubnetsAndSecurityGroups.Condition['ForAllValues:StringLike']['aws:TagKeys'];
+  assert.deepEqual(keys, ['karpenter-prereqs/*', 'karpenter.sh/discovery', 'team/discovery']);
+});
+
+test('every attribute has its getter', () => {
+  const { it } = stack();
+  const karpenter = new KarpenterPrereqs(it, 'Karpenter', { clusterName: 'demo' });
+  for (const name of Object.keys(SCHEMA['x-attributes'])) {
+    const value = karpenter[name[0].toLowerCase() + name.slice(1)];
+    const text = JSON.stringify(it.resolve(value));
+    assert.match(text, new RegExp(`"Fn::GetAtt":\\["[A-Za-z0-9]+","${name}"\\]`), name);
+  }
+  new CfnOutput(it, 'Role', { value: karpenter.nodeRole.roleArn });
+  new CfnOutput(it, 'Controller', { value: karpenter.controllerRole.roleName });
+  Template.fromStack(it);
+});
+
+test('a function that is there already serves too', () => {
+  const it = new Stack(new App(), 'Stack');
+  const fn = KarpenterPrereqsFunction.fromFunctionArn(it, 'Function', Fn.importValue('karpenter-prereqs-FunctionArn'));
+  new KarpenterPrereqs(it, 'Karpenter', { clusterName: 'demo', function: fn, nodeRoleName: 'any' });
+  const template = Template.fromStack(it);
+  template.resourceCountIs('AWS::Lambda::Function', 0);
+  template.hasResourceProperties(CUSTOM, { ServiceToken: { 'Fn::ImportValue': 'karpenter-prereqs-FunctionArn' }, Revision: Match.absent() });
+});
+
+test('the function runs in a VPC, under a boundary and by its own names where that is asked for', () => {
+  const it = new Stack(new App(), 'Stack');
+  const vpc = new ec2.Vpc(it, 'Vpc');
+  const boundary = iam.ManagedPolicy.fromManagedPolicyArn(it, 'Boundary', 'arn:aws:iam::111122223333:policy/boundary');
+  const fn = new KarpenterPrereqsFunction(it, 'Function', {
+    codePath, vpc, architecture: lambda.Architecture.X86_64, namePrefix: 'team-', rolePath: '/team/',
+    permissionsBoundary: boundary, executionRoleBoundary: boundary, executionRolePath: '/functions/',
+  });
+  new KarpenterPrereqs(it, 'Karpenter', {
+    clusterName: 'demo', function: fn, nodeRoleName: 'team-nodes', controllerRoleName: 'team-controller', rolePath: '/team/', permissionsBoundary: boundary,
+  });
+  const template = Template.fromStack(it);
+  const made = only(template, 'AWS::Lambda::Function').Properties;
+  assert.deepEqual(made.Architectures, ['x86_64']);
+  assert.equal(made.VpcConfig.SubnetIds.length, 2);
+  assert.ok(statements(template).RunInVpc);
+  template.hasResourceProperties('AWS::IAM::Role', { Path: '/functions/' });
+  assert.match(JSON.stringify(statements(template).MakeRoles), /role\/team\/team-\*/);
+  template.resourceCountIs('AWS::EC2::SecurityGroup', 1);
+});
+
+test('what the function would refuse is refused at synth, all of it, in its words', () => {
+  const said = refused((it) => new KarpenterPrereqs(it, 'Karpenter', {
+    clusterName: '-demo', karpenterVersions: ['latest'], nodeRoleName: 'nodes', rolePath: '/team/', grantClusterAccess: true,
+  }));
+  for (const part of [
+    '`ClusterName` must be the name of an EKS cluster', '; it is "-demo"', '`KarpenterVersion` must be a release of Karpenter',
+    '`NodeRoleName` must begin with `Karpenter`', '`RolePath` must be `/`', '`grantClusterAccess` needs `cluster`', 'Stack/Karpenter',
+  ]) {
+    assert.ok(said.includes(part), `${part} is not in: ${said}`);
+  }
+  const none = refused((it) => new KarpenterPrereqs(it, 'Karpenter', {}));
+  assert.match(none, /`ClusterName` is required/);
+  const both = refused((it) => new KarpenterPrereqs(it, 'Karpenter', { clusterName: 'a', cluster: eks.Cluster.fromClusterAttributes(it, 'C', { clusterName: 'b' }) }));
+  assert.match(both, /exclude each other: both name the cluster/);
+  const bounded = (() => {
+    const { it, fn } = stack();
+    const boundary = iam.ManagedPolicy.fromManagedPolicyArn(it, 'B', 'arn:aws:iam::111122223333:policy/b');
+    const strict = new KarpenterPrereqsFunction(it, 'Strict', { codePath, permissionsBoundary: boundary });
+    new KarpenterPrereqs(it, 'Karpenter', { clusterName: 'demo', function: strict });
+    assert.notEqual(fn, strict);
+    try { Template.fromStack(it); return ''; } catch (error) { return error.message; }
+  })();
+  assert.match(bounded, /`PermissionsBoundary` must be that of the KarpenterPrereqsFunction/);
+});
+
+test('default names that the function may not make are refused too', () => {
+  const said = (() => {
+    const { it } = stack({ namePrefix: 'Platform-' });
+    new KarpenterPrereqs(it, 'Karpenter', { clusterName: 'demo', nodeRoleName: 'Platform-nodes' });
+    try { Template.fromStack(it); return ''; } catch (error) { return error.message; }
+  })();
+  assert.match(said, /`ControllerRoleName` must begin with `Platform-`/);
+  assert.doesNotMatch(said, /InstanceProfileName|NodeRoleName/);
+});
+
+test('without the zip file of an architecture the error says what to do', () => {
+  const it = new Stack(new App(), 'Stack');
+  assert.throws(() => new KarpenterPrereqsFunction(it, 'Function', { architecture: lambda.Architecture.custom('riscv64') }), /brings no function for riscv64: set codePath/);
+});
