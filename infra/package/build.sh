@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Makes the function's packages, for arm64 and x86_64, into the folder OUT:
+#
+#   build.sh OUT [ARCHITECTURE...]
+#
+#   OUT/ARCHITECTURE/bootstrap.zip        what Lambda runs, and LICENSES.txt
+#   OUT/ARCHITECTURE/bootstrap.cdx.json   what is in it, as CycloneDX
+#   OUT/LICENSES.txt                      the licences of what is in it
+#   OUT/SHA256SUMS
+#
+# Lambda's provided.al2023 has glibc 2.34: the linker is told so, whatever the machine has. The same commit gives the same
+# bytes, wherever its checkout stands.
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+source "$root/tests/once.sh"
+case ${1:-} in
+    '' | -*)
+        echo 'usage: build.sh OUT [arm64] [x86_64]' >&2
+        exit 2
+        ;;
+esac
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+shift
+architectures=("$@")
+((${#architectures[@]} > 0)) || architectures=(arm64 x86_64)
+
+# The most bytes of a zip file.
+readonly BUDGET=4000000
+readonly GLIBC=2.34
+readonly CARGO_ABOUT=0.9.3
+readonly CARGO_CYCLONEDX=0.5.9
+
+name=package
+
+target_of() {
+    case $1 in
+        arm64) echo aarch64-unknown-linux-gnu ;;
+        x86_64) echo x86_64-unknown-linux-gnu ;;
+        *) say "no architecture of Lambda's is called $1: arm64, x86_64" && return 1 ;;
+    esac
+}
+
+has() { [[ -d $(rustc --print sysroot)/lib/rustlib/$1/lib ]]; }
+
+install_tools() {
+    # Whatever folder Cargo builds this project in is not these tools'.
+    unset CARGO_TARGET_DIR RUSTFLAGS
+    cargo install --locked --root "$1" "cargo-about@$CARGO_ABOUT" --features cli
+    cargo install --locked --root "$1" "cargo-cyclonedx@$CARGO_CYCLONEDX"
+}
+
+for architecture in "${architectures[@]}"; do
+    target_of "$architecture" >/dev/null
+done
+
+cd "$root"
+linker=$(REQUIREMENTS=$here/requirements.txt "$root/tests/python.sh")
+tools=$(once package-tools "$CARGO_ABOUT-$CARGO_CYCLONEDX" 'building cargo-about and cargo-cyclonedx (some 5 minutes on two cores)' install_tools)
+export PATH=$linker/bin:$tools/bin:$PATH
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/karpenter-prereqs/target}
+# No path of this machine in the binary, be it Rust's or C's; no time but the commit's.
+prefixes=("${CARGO_HOME:-$HOME/.cargo}=/cargo" "$root=/src" "$CARGO_TARGET_DIR=/target")
+export RUSTFLAGS=${prefixes[*]/#/--remap-path-prefix=} CFLAGS=${prefixes[*]/#/-ffile-prefix-map=}
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
+export SOURCE_DATE_EPOCH
+
+say 'collecting the licences'
+cargo-about generate --locked --offline --fail --manifest-path handler/function/Cargo.toml --config "$here/about.toml" \
+    --output-file "$out/LICENSES.txt" "$here/about.hbs"
+
+missing=()
+rm -f "$out/SHA256SUMS"
+for architecture in "${architectures[@]}"; do
+    target=$(target_of "$architecture")
+    if ! has "$target"; then
+        say "asking rustup for the target $target"
+        timeout 300 rustup target add "$target" >&2 || true
+    fi
+    if ! has "$target"; then
+        missing+=("$architecture")
+        continue
+    fi
+    say "building for $architecture (a quarter of an hour on two cores, the first time)"
+    cargo-zigbuild zigbuild --locked --release --target "$target.$GLIBC" --package karpenter-prereqs-function --bin bootstrap
+    folder=$out/$architecture
+    mkdir -p "$folder"
+    install -m 755 "$CARGO_TARGET_DIR/$target/release/bootstrap" "$folder/bootstrap"
+    python3 "$here/zip.py" "$folder/bootstrap.zip" "$folder/bootstrap" "$out/LICENSES.txt"
+    size=$(stat -c %s "$folder/bootstrap.zip")
+    say "$architecture: $(stat -c %s "$folder/bootstrap") bytes, zipped $size"
+    ((size <= BUDGET)) || say "OVER ITS BUDGET of $BUDGET bytes: $folder/bootstrap.zip"
+    rm "$folder/bootstrap"
+    cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --target "$target" \
+        --manifest-path handler/function/Cargo.toml
+    mv handler/function/bootstrap_bin.cdx.json "$folder/bootstrap.cdx.json"
+    (cd "$out" && sha256sum "$architecture/bootstrap.zip" >>SHA256SUMS)
+done
+((${#missing[@]} == ${#architectures[@]})) || cat "$out/SHA256SUMS"
+if ((${#missing[@]} > 0)); then
+    say "NOT MADE, since rustup has no target for it here: ${missing[*]}"
+    say 'what is made is whole; make the rest where rustup reaches its server'
+fi
