@@ -3,6 +3,9 @@
 Access entries have rules (https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html), show the tags that
 TagResource gives them, and EKS hands them to its authenticators, which know a role by its hidden id: so does the file of each
 cluster in the folder ACCESS_ENTRIES. UntagResource takes off all the keys that it names, of which MiniStack sees one. Pod Identity associations show their tags too, and are of roles that are there.
+
+An access policy is a group of its name and a namespace's, `AmazonEKSEditPolicy:kube-system`: whoever relies on one binds it to what
+the policy allows. CloudFormation makes access entries too.
 """
 
 import json
@@ -11,10 +14,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ministack.services import eks, iam
+from ministack.services.cloudformation import provisioners
 
 _handle_request = eks._handle_request_sync
 _create_access_entry = eks._create_access_entry
 _delete_access_entry = eks._delete_access_entry
+_associate_access_policy = eks._associate_access_policy
 _create_pod_identity_association = eks._create_pod_identity_association
 _describe_pod_identity_association = eks._describe_pod_identity_association
 _tag_resource_arn = eks._resolve_tag_resource_arn
@@ -28,11 +33,13 @@ def install():
     eks._handle_request_sync = handle_request
     eks._create_access_entry = with_tags(create_access_entry)
     eks._delete_access_entry = delete_access_entry
+    eks._associate_access_policy = associate_access_policy
     for operation in ["_describe_access_entry", "_update_access_entry", "_delete_access_entry", "_list_access_entries"]:
         setattr(eks, operation, with_tags(getattr(eks, operation)))
     eks._create_pod_identity_association = create_pod_identity_association
     eks._describe_pod_identity_association = describe_pod_identity_association
     eks._resolve_tag_resource_arn = tag_resource_arn
+    provisioners._RESOURCE_HANDLERS["AWS::EKS::AccessEntry"] = {"create": make_stacks_entry, "delete": delete_stacks_entry}
 
 
 def handle_request(method, path, headers, body, params):
@@ -77,6 +84,39 @@ def delete_access_entry(cluster, principal):
         _admitted.get(cluster, {}).pop(principal, None)
         hand_over(cluster)
     return answer
+
+
+def associate_access_policy(cluster, principal, body):
+    """Gives a principal an access policy, everywhere or in namespaces."""
+    answer = _associate_access_policy(cluster, principal, body)
+    if answer[0] == 200:
+        policy = body["policyArn"].rsplit("/", 1)[-1]
+        entry = _admitted[cluster][principal]
+        groups = {f"{policy}:{namespace}" for namespace in body["accessScope"].get("namespaces") or ["*"]}
+        entry["groups"] = sorted({*entry["groups"], *groups})
+        hand_over(cluster)
+    return answer
+
+
+def make_stacks_entry(logical_id, props, stack_name):
+    """Makes the access entry of a stack, with its policies."""
+    cluster, principal = props["ClusterName"], props["PrincipalArn"]
+    body = {"principalArn": principal, "type": props.get("Type", "STANDARD")}
+    answers = [eks._create_access_entry(cluster, body)]
+    for policy in props.get("AccessPolicies", []):
+        scope = {"type": policy["AccessScope"]["Type"], "namespaces": policy["AccessScope"].get("Namespaces", [])}
+        asked = {"policyArn": policy["PolicyArn"], "accessScope": scope}
+        answers.append(eks._associate_access_policy(cluster, principal, asked))
+    for status, _, answer in answers:
+        if status != 200:
+            raise ValueError(answer.decode())
+    entry = json.loads(answers[0][2])["accessEntry"]
+    return f"{principal}|{cluster}", {"AccessEntryArn": entry["accessEntryArn"]}
+
+
+def delete_stacks_entry(physical_id, props):
+    """Deletes the access entry of a stack."""
+    eks._delete_access_entry(props["ClusterName"], props["PrincipalArn"])
 
 
 def hand_over(cluster):

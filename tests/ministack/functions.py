@@ -4,17 +4,20 @@ A function's code comes from another account's bucket, if the bucket's policy le
 and all accounts here are of one. Code that is not to be had is an error; MiniStack makes a function without code of it, which
 answers nobody.
 
+A function's session bears its role's hidden id, as any session of the role does.
+
 Making a function ends what runs under its name, in this account and Region alone: MiniStack ends all of that name.
 """
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_evaluator, lambda_runtime
 from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import lambda_svc, s3
+from ministack.services import lambda_svc, s3, sts
 
 ORGANIZATION_ID = "o-karpenter00"
 
 _fetch_code = lambda_svc._fetch_code_from_s3
 _invalidate_worker = lambda_svc.invalidate_worker
+_execution_credentials = lambda_runtime.execution_credentials
 
 
 def install():
@@ -22,6 +25,8 @@ def install():
     iam_evaluator._principal_org_id = lambda account: ORGANIZATION_ID
     lambda_svc._fetch_code_from_s3 = fetch_code
     lambda_svc.invalidate_worker = invalidate_worker
+    for module in [lambda_runtime, lambda_svc]:
+        module.execution_credentials = execution_credentials
 
 
 def fetch_code(bucket, key, version_id=None):
@@ -52,3 +57,12 @@ def admits(owner, bucket, key, caller):
 def invalidate_worker(name, qualifier=None, account=None, region=None):
     """Ends the environments of a function."""
     _invalidate_worker(name, qualifier, account or get_account_id(), region or get_region())
+
+
+def execution_credentials(config):
+    """The credentials of a function, with the id of its role."""
+    credentials = _execution_credentials(config)
+    if session := sts._sessions.get(credentials["AWS_ACCESS_KEY_ID"]):
+        name = session["UserId"].partition(":")[2]
+        session["UserId"] = f"{sts._role_id(config['Role'])}:{name}"
+    return credentials

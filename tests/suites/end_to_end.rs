@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::execution_role;
 use aws_sdk_ec2::types::Tag;
 use aws_sdk_eks::types::AuthenticationMode;
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::{Api, api::PostParams};
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Deployment, Error, deployment::expected_outputs,
     execution_role::actions, gateway::Call, scenario::AWS_AUTH, world::World,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const STACK: &str = "karpenter-demo";
 const MORE_POLICY: &str = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
@@ -85,6 +87,40 @@ async fn nodes_join_as_long_as_the_stack_stands() {
     let after = World::read(&cloud, Some(&cluster)).await.unwrap();
     before.assert_same(&after, "after the stack's deletion");
     assert_eq!(after.get("aws-auth/mapRoles"), Some(AWS_AUTH));
+}
+
+/// A role of the cluster's own would have to be told to the stack; an access entry of the stack's is there before the function
+/// needs it, and goes after.
+#[tokio::test]
+async fn the_stack_lets_its_function_into_the_cluster() {
+    let authentication_mode = AuthenticationMode::ApiAndConfigMap;
+    let Setting { mut deployment, cluster, cloud } =
+        Setting::start(ClusterOptions { authentication_mode, ..ClusterOptions::default() }).await;
+    let client = cluster.control_plane().client();
+    let bindings: Api<RoleBinding> = Api::namespaced(client, "kube-system");
+    // What EKS's AmazonEKSEditPolicy comes to, in as much of it as is about ConfigMaps.
+    for part in ["system:aggregate-to-edit", "system:aggregate-to-view"] {
+        let binding = json!({
+            "metadata": {"name": part.replace(':', "-")},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": part},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "AmazonEKSEditPolicy:kube-system"}],
+        });
+        bindings.create(&PostParams::default(), &serde_json::from_value(binding).unwrap()).await.unwrap();
+    }
+    let before = World::read(&cloud, Some(&cluster)).await.unwrap();
+    for (parameter, value) in [("KubernetesRoleArn", ""), ("NodeAccess", "AwsAuth"), ("GrantClusterAccess", "Yes")] {
+        deployment.set(parameter, value);
+    }
+
+    deployment.create().await.unwrap();
+    let outputs = deployment.stack().outputs().await.unwrap();
+    assert_eq!(outputs["NodeAccess"], "AwsAuth");
+    let node = cluster.run_node(&outputs["InstanceProfileName"]).await.unwrap();
+    cluster.wait_admitted(&node.credentials).await.unwrap();
+    cluster.end_node(&node).await.unwrap();
+
+    deployment.delete().await.unwrap();
+    before.assert_same(&World::read(&cloud, Some(&cluster)).await.unwrap(), "after the stack's deletion");
 }
 
 /// Karpenter's service account gets the controller role from its token alone, and nobody else does: not another
