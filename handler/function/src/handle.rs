@@ -28,13 +28,11 @@ pub struct Function {
 }
 
 impl Function {
-    /// Clients from the SDK's configuration. `custom_endpoint`: AWS is stood in for, so the answer may go to any
-    /// host; else only to S3.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
-    pub fn new(config: SdkConfig, custom_endpoint: bool) -> Result<Self, reqwest::Error> {
-        Ok(Self { config, http: reply::client()?, custom_endpoint })
+    /// AWS's services by this configuration, and the answer by this client. Where the configuration names an endpoint,
+    /// AWS is stood in for, so the answer may go to any host; else only to S3.
+    pub fn new(config: SdkConfig, http: reqwest::Client) -> Self {
+        let custom_endpoint = config.endpoint_url().is_some();
+        Self { config, http, custom_endpoint }
     }
 }
 

@@ -16,6 +16,7 @@
 //! | `aws/` | one file a service: the calls used, and the error codes that matter |
 //! | `cluster` | token and client for the Kubernetes API |
 //! | `reply` | the PUT to the presigned URL |
+//! | `http` | the one HTTP client under `aws/`, `cluster` and `reply` |
 //!
 //! What holds everywhere: every request is answered; a call is retried for what time heals and for nothing else; no
 //! credential, token or presigned query reaches a log line or a `Reason`.
@@ -27,6 +28,7 @@ mod cluster;
 mod error;
 mod guard;
 mod handle;
+pub mod http;
 pub mod log;
 mod observe;
 mod reply;

@@ -1,7 +1,8 @@
 //! JSON lines to standard output, and nothing in them that is secret.
 
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// The crates whose lines follow the level that is asked for. Others may print requests whole, with tokens and
 /// presigned URLs (the Lambda runtime prints the event at TRACE), so they are kept at WARN whatever is asked for.
@@ -11,15 +12,15 @@ const OURS: &str = "karpenter_prereqs";
 /// or unknown, it is INFO.
 pub fn install(level: Option<&str>) {
     let level = level.and_then(|level| level.parse::<tracing::Level>().ok()).unwrap_or(tracing::Level::INFO);
-    let filter = EnvFilter::new(format!("warn,{OURS}={level},{OURS}_function={level}"));
-    tracing_subscriber::fmt()
+    // By the beginning of the target: that of the library and the core too.
+    let filter = Targets::new().with_default(tracing::Level::WARN).with_target(OURS, level);
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
-        .with_env_filter(filter)
-        .with_target(false)
-        .init();
+        .with_target(false);
+    tracing_subscriber::registry().with(lines).with(filter).init();
 }
 
 /// Milliseconds, as a number that a log's readers can sum up.

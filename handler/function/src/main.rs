@@ -1,15 +1,18 @@
 //! The Lambda function's program: installs what a process has one of, and calls the library.
 
-use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
-use aws_smithy_http_client::{Builder, tls};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures::{FutureExt as _, TryFutureExt as _};
-use karpenter_prereqs_function::{Function, handle, log};
+use karpenter_prereqs_function::{Function, handle, http, log};
 use lambda_runtime::service_fn;
 use std::time::Duration;
 
-/// How long to wait for a connection, and for one attempt's answer. A connection that hangs is tried again long
-/// before Lambda's own end.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long to wait for one attempt's answer. A connection that hangs is tried again long before Lambda's own end.
 const ATTEMPT: Duration = Duration::from_secs(20);
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,14 +22,24 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     log::install(variable("AWS_LAMBDA_LOG_LEVEL").as_deref());
     rustls::crypto::ring::default_provider().install_default().map_err(|_| "a TLS provider is installed already")?;
-    let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
-    let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http)
-        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build())
-        .load()
-        .await;
-    let custom_endpoint = config.endpoint_url().is_some();
-    let function = Function::new(config, custom_endpoint)?;
+    let http = http::client()?;
+    let is_set = |name| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    // Lambda tells all by the environment: the SDK's own way asks files and services too, which Lambda has not.
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(SharedHttpClient::new(http::Aws(http.clone())))
+        .region(variable("AWS_REGION").map(Region::new))
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SharedTimeSource::new(SystemTimeSource::new()))
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build())
+        .use_fips(is_set("AWS_USE_FIPS_ENDPOINT"))
+        .use_dual_stack(is_set("AWS_USE_DUALSTACK_ENDPOINT"));
+    let config = match variable("AWS_ENDPOINT_URL") {
+        Some(url) => config.endpoint_url(url).build(),
+        None => config.build(),
+    };
+    let function = Function::new(config, http);
     // Boxed: the whole function as one future is a type deeper than the compiler looks.
     let served = |event| handle(event, &function).err_into::<lambda_runtime::Error>().boxed_local();
     lambda_runtime::run(service_fn(served)).await

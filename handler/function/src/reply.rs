@@ -2,7 +2,7 @@
 
 use backon::{ExponentialBuilder, Retryable};
 use karpenter_prereqs_core::response_url::ResponseUrl;
-use reqwest::{Client, StatusCode, header, redirect};
+use reqwest::{Client, StatusCode, header};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -25,16 +25,6 @@ pub enum Undelivered {
     /// The time was up.
     #[error("the answer could not be delivered in time")]
     OutOfTime,
-}
-
-/// The client for the PUT.
-///
-/// # Errors
-/// When the TLS configuration cannot be built: the machine has no root certificates.
-pub(crate) fn client() -> Result<Client, reqwest::Error> {
-    // A presigned URL is for one host: a redirect would carry the answer elsewhere.
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that builds it")]
-    Client::builder().redirect(redirect::Policy::none()).no_proxy().connect_timeout(Duration::from_secs(5)).build()
 }
 
 /// Puts the body, again and again until it is there or the time is up; the first that arrives counts, and all are

@@ -1,5 +1,6 @@
 //! The Kubernetes API of the cluster.
 
+mod client;
 mod config_map;
 mod error;
 mod token;
@@ -17,18 +18,13 @@ use karpenter_prereqs_core::observed::{self, Cluster};
 use karpenter_prereqs_core::plan::Verb;
 use karpenter_prereqs_core::spec::Spec;
 use kube::api::{Api, DeleteParams, PostParams, Preconditions};
-use kube::config::AuthInfo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Where aws-auth stands.
 const NAMESPACE: &str = "kube-system";
 const NAME: &str = "aws-auth";
-
-/// How long to wait for the API server: one that is out of reach does not answer at all.
-const CONNECT: Duration = Duration::from_secs(5);
-const READ: Duration = Duration::from_secs(15);
 
 /// How the API server, or what stands before it, says that it is asked too often, that something broke (as while etcd
 /// elects a leader), that it is away or too slow.
@@ -63,17 +59,7 @@ impl Kubernetes {
         let token = token::token(&credentials, spec).map_err(ClusterError::Token)?;
         let endpoint = cluster.endpoint.clone();
         let broken = |source| ClusterError::Client { endpoint: endpoint.clone(), source };
-        let mut config = kube::Config::new(
-            endpoint.parse().map_err(|error| broken(Box::<dyn std::error::Error + Send + Sync>::from(error)))?,
-        );
-        config.root_cert = Some(certificates(&cluster.certificate_authority).map_err(broken)?);
-        config.auth_info = AuthInfo { token: Some(token.into()), ..AuthInfo::default() };
-        config.connect_timeout = Some(CONNECT);
-        config.read_timeout = Some(READ);
-        config.proxy_url = None;
-        // Its retries, fifteen with waits of minutes, know nothing of the time that there is.
-        config.default_retry = false;
-        let client = kube::Client::try_from(config).map_err(|error| broken(Box::new(error)))?;
+        let client = client::client(&endpoint, &cluster.certificate_authority, &token).map_err(broken)?;
         let who = spec.kubernetes_role_arn.clone().unwrap_or_else(|| "the function's role".to_owned());
         Ok(Self { client, endpoint, who, retries: clients.retries, let_in: Arc::default() })
     }
@@ -220,18 +206,5 @@ impl Kubernetes {
 
     fn forbidden(&self, verb: &'static str) -> ClusterError {
         ClusterError::Forbidden { who: self.who.clone(), verb }
-    }
-}
-
-/// The certificates of a PEM bundle, DER.
-fn certificates(pem: &str) -> Result<Vec<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
-    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
-        .map(|found| found.map(|der| der.to_vec()))
-        .collect::<Result<_, _>>()?;
-    if certificates.is_empty() {
-        Err("the cluster's certificate authority holds no certificate".into())
-    } else {
-        Ok(certificates)
     }
 }

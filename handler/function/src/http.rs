@@ -1,0 +1,80 @@
+//! The one HTTP client: AWS's services, the answer and the Kubernetes API are asked through it, by HTTP/1.1 alone. Each
+//! library's own would be a second and third of them in the binary.
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use reqwest::{Client, ClientBuilder, redirect};
+use std::time::Duration;
+
+/// How long to wait for a connection: one that hangs is tried again long before Lambda's own end.
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
+
+/// What the audit logs of Kubernetes and S3 tell of who called; the SDK tells AWS's other services more.
+const USER_AGENT: &str = concat!("karpenter-prereqs/", env!("CARGO_PKG_VERSION"));
+
+/// What all clients have in common. None follows a redirect, which would carry what is signed for one host elsewhere.
+pub(crate) fn builder() -> ClientBuilder {
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that builds it")]
+    Client::builder()
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .http1_only()
+        .connect_timeout(CONNECT)
+        .user_agent(USER_AGENT)
+}
+
+/// The client for AWS's services and the answer.
+///
+/// # Errors
+/// When the TLS configuration cannot be built: the machine has no root certificates.
+pub fn client() -> Result<Client, reqwest::Error> {
+    builder().build()
+}
+
+/// The client as the AWS SDK wants it. The SDK sees to the time that an attempt may take.
+#[derive(Clone, Debug)]
+pub struct Aws(pub Client);
+
+impl HttpClient for Aws {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Aws {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap))
+                .map_err(|error| ConnectorError::user(error.into()))?;
+            let response = client.execute(request).await.map_err(|error| failed(error.without_url()))?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            // Whole, so that a connection that breaks within an answer is a connection that breaks.
+            let body = response.bytes().await.map_err(|error| failed(error.without_url()))?;
+            let mut answer = HttpResponse::new(status.into(), SdkBody::from(body));
+            for (name, value) in &headers {
+                if let Ok(value) = value.to_str() {
+                    answer.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+                }
+            }
+            Ok(answer)
+        })
+    }
+}
+
+/// A failure as the SDK tells them apart: what is neither the request's fault nor slowness is the connection's, which heals.
+fn failed(error: reqwest::Error) -> ConnectorError {
+    if error.is_timeout() {
+        ConnectorError::timeout(error.into())
+    } else if error.is_builder() {
+        ConnectorError::user(error.into())
+    } else {
+        ConnectorError::io(error.into())
+    }
+}
