@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use reqwest::{Client, ClientBuilder, redirect};
+use reqwest::{Client, ClientBuilder, header, redirect};
 use std::time::Duration;
 
 /// How long to wait for a connection: one that hangs is tried again long before Lambda's own end.
@@ -50,7 +50,10 @@ impl HttpConnector for Aws {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let mut request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            if is_another_try(request.headers()) {
+                request.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+            }
             let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap))
                 .map_err(|error| ConnectorError::user(error.into()))?;
             let response = client.execute(request).await.map_err(|error| failed(error.without_url()))?;
@@ -66,6 +69,13 @@ impl HttpConnector for Aws {
             Ok(answer)
         })
     }
+}
+
+/// Whether the SDK makes a call again. What failed may have been the far end of this very connection, so a further try gets
+/// another one.
+fn is_another_try(headers: &header::HeaderMap) -> bool {
+    let attempt = headers.get("amz-sdk-request").and_then(|value| value.to_str().ok());
+    attempt.is_some_and(|attempt| !attempt.starts_with("attempt=1;") && attempt != "attempt=1")
 }
 
 /// A failure as the SDK tells them apart: what is neither the request's fault nor slowness is the connection's, which heals.

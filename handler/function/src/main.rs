@@ -36,7 +36,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .use_fips(is_set("AWS_USE_FIPS_ENDPOINT"))
         .use_dual_stack(is_set("AWS_USE_DUALSTACK_ENDPOINT"));
     let config = match variable("AWS_ENDPOINT_URL") {
-        Some(url) => config.endpoint_url(url).build(),
+        Some(url) => config.endpoint_url(url::Url::parse(&url)?).build(),
         None => config.build(),
     };
     let function = Function::new(config, http);

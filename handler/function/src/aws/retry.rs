@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
 };
-use aws_smithy_types::retry::{ErrorKind, RetryConfig};
+use aws_smithy_types::retry::{ErrorKind, ReconnectMode, RetryConfig};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -43,6 +43,8 @@ impl Retries {
             .with_max_attempts(TRIES)
             .with_initial_backoff(self.first_pause())
             .with_max_backoff(self.pause)
+            // The SDK cannot close a connection of this HTTP client, and would say so after each failure.
+            .with_reconnect_mode(ReconnectMode::ReuseAllConnections)
     }
 
     /// For a client that gets nothing but this.

@@ -39,8 +39,10 @@ async fn answered(
     request: Request<Body>,
 ) -> Result<Response<reqwest::Body>, Broken> {
     let (parts, body) = request.into_parts();
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let request =
-        client.request(parts.method, server.join(path)?).headers(parts.headers).body(body.collect_bytes().await?);
-    Ok(request.send().await?.into())
+    // Never another host's, whatever the path looks like: the token goes with it.
+    let mut url = server;
+    url.set_path(parts.uri.path());
+    url.set_query(parts.uri.query());
+    let body = body.collect_bytes().await?;
+    Ok(client.request(parts.method, url).headers(parts.headers).body(body).send().await?.into())
 }
