@@ -45,7 +45,7 @@ has() { [[ -d $(rustc --print sysroot)/lib/rustlib/$1/lib ]]; }
 
 install_tools() {
     # Whatever folder Cargo builds this project in is not these tools'.
-    unset CARGO_TARGET_DIR RUSTFLAGS
+    unset CARGO_TARGET_DIR RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
     cargo install --locked --root "$1" "cargo-about@$CARGO_ABOUT" --features cli
     cargo install --locked --root "$1" "cargo-cyclonedx@$CARGO_CYCLONEDX"
 }
@@ -58,14 +58,25 @@ cd "$root"
 linker=$(REQUIREMENTS=$here/requirements.txt "$root/tests/python.sh")
 tools=$(once package-tools "$CARGO_ABOUT-$CARGO_CYCLONEDX" 'building cargo-about and cargo-cyclonedx (some 5 minutes on two cores)' install_tools)
 export PATH=$linker/bin:$tools/bin:$PATH
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/karpenter-prereqs/target}
-# No path of this machine in the binary, be it Rust's or C's; no time but the commit's.
-prefixes=("${CARGO_HOME:-$HOME/.cargo}=/cargo" "$root=/src" "$CARGO_TARGET_DIR=/target")
-export RUSTFLAGS=${prefixes[*]/#/--remap-path-prefix=} CFLAGS=${prefixes[*]/#/-ffile-prefix-map=}
+CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/karpenter-prereqs/target}")
+export CARGO_TARGET_DIR
+# No path of this machine in the binary, be it Rust's or C's; no time but the commit's. The last that fits counts.
+prefixes=("$root=/src" "$CARGO_TARGET_DIR=/target" "${CARGO_HOME:-$HOME/.cargo}=/cargo")
+for prefix in "${prefixes[@]}"; do
+    [[ $prefix != *[[:space:]]* ]] || {
+        say "a path with a space in it cannot be told to C compilers: ${prefix%=*}"
+        exit 1
+    }
+done
+CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && printf '%s' "${prefixes[*]/#/--remap-path-prefix=}")
+export CARGO_ENCODED_RUSTFLAGS CFLAGS="${prefixes[*]/#/-ffile-prefix-map=}"
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 export SOURCE_DATE_EPOCH
 
+trap 'rm -f "$root"/{fuzz,tests,handler/*}/*_bin.cdx.json' EXIT
+
 say 'collecting the licences'
+cargo fetch --locked --quiet
 cargo-about generate --locked --offline --fail --manifest-path handler/function/Cargo.toml --config "$here/about.toml" \
     --output-file "$out/LICENSES.txt" "$here/about.hbs"
 
@@ -91,13 +102,15 @@ for architecture in "${architectures[@]}"; do
     say "$architecture: $(stat -c %s "$folder/bootstrap") bytes, zipped $size"
     ((size <= BUDGET)) || say "OVER ITS BUDGET of $BUDGET bytes: $folder/bootstrap.zip"
     rm "$folder/bootstrap"
+    # Of the graph of all packages, tests' features too, so it names more than is in the binary rather than less.
     cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --target "$target" \
         --manifest-path handler/function/Cargo.toml
-    mv handler/function/bootstrap_bin.cdx.json "$folder/bootstrap.cdx.json"
+    sed "s|$root|/src|g" handler/function/bootstrap_bin.cdx.json >"$folder/bootstrap.cdx.json"
     (cd "$out" && sha256sum "$architecture/bootstrap.zip" >>SHA256SUMS)
 done
 ((${#missing[@]} == ${#architectures[@]})) || cat "$out/SHA256SUMS"
 if ((${#missing[@]} > 0)); then
     say "NOT MADE, since rustup has no target for it here: ${missing[*]}"
     say 'what is made is whole; make the rest where rustup reaches its server'
+    exit 1
 fi

@@ -3,7 +3,7 @@ smaller than zlib does, and takes minutes for it.
 
     zip.py OUT FILE...
 
-A file that may be executed is executable in the zip too.
+What is called bootstrap may be executed.
 """
 
 import os
@@ -21,7 +21,7 @@ def main(out, files):
         for path in sorted(files, key=os.path.basename):
             entry = zipfile.ZipInfo(os.path.basename(path), NO_TIME)
             entry.create_system = 3  # Unix, which the mode below is of.
-            entry.external_attr = (0o755 if os.access(path, os.X_OK) else 0o644) << 16
+            entry.external_attr = (0o755 if entry.filename == "bootstrap" else 0o644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             with open(path, "rb") as file:
                 archive.writestr(entry, file.read())
