@@ -12,7 +12,7 @@ use reqwest::{Client, ClientBuilder, header, redirect};
 use std::time::Duration;
 
 /// How long to wait for a connection: one that hangs is tried again long before Lambda's own end.
-pub(crate) const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// What the audit logs of Kubernetes and S3 tell of who called; the SDK tells AWS's other services more.
 const USER_AGENT: &str = concat!("karpenter-prereqs/", env!("CARGO_PKG_VERSION"));

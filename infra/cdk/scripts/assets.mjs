@@ -1,6 +1,6 @@
-// Fills the folder assets, which is packed with the library: the schema, and the policies of the execution role, of which the
-// CloudFormation template is the source.
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// Fills the folder assets, which is packed with the library: the schema, the policies of the execution role, of which the
+// CloudFormation template is the source, and the zip files of the function that `make package` has built.
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
 const here = new URL('.', import.meta.url);
@@ -21,3 +21,13 @@ const documents = Object.fromEntries(policies.map(([name, { Properties }]) => [n
 mkdirSync(at('../assets/'), { recursive: true });
 writeFileSync(at('../assets/policies.json'), `${JSON.stringify(documents, null, 2)}\n`);
 copyFileSync(at('../../schema.json'), at('../assets/schema.json'));
+
+// A library without them is whole too: whoever uses it says codePath.
+for (const architecture of ['arm64', 'x86_64']) {
+  const [built, packed] = [at(`../../../package/${architecture}/bootstrap.zip`), at(`../assets/${architecture}/`)];
+  rmSync(packed, { recursive: true, force: true });
+  if (existsSync(built)) {
+    mkdirSync(packed, { recursive: true });
+    copyFileSync(built, new URL('bootstrap.zip', packed));
+  }
+}

@@ -1,5 +1,6 @@
 // What the construct makes of its props, in templates.
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { App, Aspects, CfnOutput, Fn, Stack, Tags } from 'aws-cdk-lib';
 import * as eks from 'aws-cdk-lib/aws-eks';
@@ -205,4 +206,14 @@ test('default names that the function may not make are refused too', () => {
 test('without the zip file of an architecture the error says what to do', () => {
   const it = new Stack(new App(), 'Stack');
   assert.throws(() => new KarpenterPrereqsFunction(it, 'Function', { architecture: lambda.Architecture.custom('riscv64') }), /brings no function for riscv64: set codePath/);
+});
+
+test('the package brings the zip files that were built, and no others', () => {
+  for (const { name } of [lambda.Architecture.ARM_64, lambda.Architecture.X86_64]) {
+    const [built, brought] = [`../../../package/${name}/bootstrap.zip`, `../assets/${name}/bootstrap.zip`].map((path) => new URL(path, import.meta.url));
+    assert.equal(existsSync(brought), existsSync(built), name);
+    if (existsSync(built)) {
+      assert.ok(readFileSync(brought).equals(readFileSync(built)), name);
+    }
+  }
 });

@@ -20,10 +20,7 @@ pub(crate) const FULL: &[&str] = &["LimitExceeded"];
 /// document of `document_of` is read.
 pub(crate) async fn role(client: &Client, name: &str, document_of: Option<&str>) -> Result<Option<Role>, AwsError> {
     let (role, attached, inline, document) = futures::try_join!(
-        async {
-            let result = client.get_role().role_name(name).send().await;
-            found(result.map(|found| found.role), |error| AwsError::new(format!("get role `{name}`"), &error))
-        },
+        bare_role(client, name),
         attached(client, name),
         inline(client, name),
         async {
@@ -33,7 +30,7 @@ pub(crate) async fn role(client: &Client, name: &str, document_of: Option<&str>)
             }
         },
     )?;
-    let Some(role) = role.flatten() else { return Ok(None) };
+    let Some(role) = role else { return Ok(None) };
     let mut inline: BTreeMap<String, Option<Value>> = inline.into_iter().map(|name| (name, None)).collect();
     if let (Some(policy), Some(document)) = (document_of, document) {
         inline.insert(policy.to_owned(), Some(document));
@@ -52,8 +49,7 @@ pub(crate) async fn role(client: &Client, name: &str, document_of: Option<&str>)
 
 /// Whether there is a role of that name.
 pub(crate) async fn has_role(client: &Client, name: &str) -> Result<bool, AwsError> {
-    let result = client.get_role().role_name(name).send().await;
-    Ok(found(result, |error| AwsError::new(format!("get role `{name}`"), &error))?.is_some())
+    Ok(bare_role(client, name).await?.is_some())
 }
 
 /// The instance profile of that name; `None` when there is none.
@@ -123,6 +119,12 @@ pub(crate) fn pairs(tags: &Tags) -> Result<Vec<types::Tag>, AwsError> {
         .map(|(key, value)| types::Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
         .map_err(|error| AwsError::local("make a tag", &error))
+}
+
+/// The role of that name, without what hangs on it.
+async fn bare_role(client: &Client, name: &str) -> Result<Option<types::Role>, AwsError> {
+    let result = client.get_role().role_name(name).send().await;
+    Ok(found(result, |error| AwsError::new(format!("get role `{name}`"), &error))?.and_then(|found| found.role))
 }
 
 async fn attached(client: &Client, role: &str) -> Result<BTreeSet<String>, AwsError> {
