@@ -5,32 +5,36 @@ mod operation;
 use crate::apply::Progress;
 use crate::aws::Clients;
 use crate::budget::{Budget, unix_now};
+use crate::calls::Calls;
 use crate::error::{Error, chain};
 use crate::guard::guarded;
+use crate::http::Http;
 use crate::log::millis;
+use crate::metrics;
 use crate::reply::{self, Undelivered};
 use aws_config::SdkConfig;
-use karpenter_prereqs_core::answer::{self, Outcome, id_without_identity};
+use karpenter_prereqs_core::answer::{self as answers, Outcome, id_without_identity};
 use karpenter_prereqs_core::event::{Envelope, EventError, Operation, Request, unwrap_sns};
 use karpenter_prereqs_core::ownership::{Generation, Owner};
 use karpenter_prereqs_core::response_url::UrlRefused;
 use karpenter_prereqs_core::spec::Spec;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
+use std::time::SystemTime;
 use tokio::time::Instant;
 
 /// What one process calls others with.
 #[derive(Debug)]
 pub struct Function {
     config: SdkConfig,
-    http: reqwest::Client,
+    http: Http,
     custom_endpoint: bool,
 }
 
 impl Function {
     /// AWS's services by this configuration, and the answer by this client. Where the configuration names an endpoint,
     /// AWS is stood in for, so the answer may go to any host; else only to S3.
-    pub fn new(config: SdkConfig, http: reqwest::Client) -> Self {
+    pub fn new(config: SdkConfig, http: Http) -> Self {
         let custom_endpoint = config.endpoint_url().is_some();
         Self { config, http, custom_endpoint }
     }
@@ -55,37 +59,55 @@ pub enum Unanswered {
 /// # Errors
 /// Only when no answer could be delivered: what the work came to is in the answer.
 pub async fn handle(event: LambdaEvent<Value>, function: &Function) -> Result<(), Unanswered> {
+    let (begun, calls) = (Instant::now(), Calls::new());
+    let LambdaEvent { payload, context } = event;
+    let payload = unwrap_sns(payload);
+    let operation = operation_name(&payload);
+    let answered = answer(payload, context.deadline(), function, &calls).await.inspect_err(logged);
+    let failed = answered.as_ref().is_ok_and(|succeeded| !succeeded);
+    let outcome = metrics::Outcome { operation, failed, unanswered: answered.is_err(), duration: begun.elapsed() };
+    metrics::tell(&context.env_config.function_name, outcome, &calls);
+    answered.map(drop)
+}
+
+/// Does what is asked and answers; gives whether the answer was of a success.
+async fn answer(payload: Value, deadline: SystemTime, function: &Function, calls: &Calls) -> Result<bool, Unanswered> {
     let begun = Instant::now();
-    let payload = unwrap_sns(event.payload);
     let (envelope, broken) = match Envelope::read(&payload) {
         Ok(envelope) => (envelope, None),
         Err(error) => match Envelope::salvaged(&payload) {
             Some(envelope) => (envelope, Some(error)),
-            None => return Err(Unanswered::NoEnvelope(error)).inspect_err(logged),
+            None => return Err(Unanswered::NoEnvelope(error)),
         },
     };
     if !function.custom_endpoint {
-        envelope.response_url.check(&envelope.scope.partition).map_err(Unanswered::Url).inspect_err(logged)?;
+        envelope.response_url.check(&envelope.scope.partition).map_err(Unanswered::Url)?;
     }
-    let budget = Budget::new(event.context.deadline(), &envelope);
+    let budget = Budget::new(deadline, &envelope);
     let (id, outcome) = match broken {
         Some(error) => (fallback_id(&envelope), untouched(&Error::Event(error))),
-        None => serve(function, &envelope, payload, budget).await,
+        None => serve(function, &envelope, payload, budget, calls).await,
     };
     let failed = match &outcome {
         Outcome::Success(_) => None,
         Outcome::Failed(reason) => Some(reason.as_str()),
     };
-    let body = answer::body(&envelope, &id, &outcome);
+    let body = answers::body(&envelope, &id, &outcome);
     let status = if failed.is_some() { "FAILED" } else { "SUCCESS" };
-    let delivered = reply::put(&function.http, &envelope.response_url, &body, budget.answer).await;
+    let delivered = reply::put(&function.http, &envelope.response_url, &body, budget.answer, calls).await;
     let ms = millis(begun.elapsed());
     tracing::info!(status, reason = failed, physical_resource_id = id, delivered = delivered.is_ok(), ms, "outcome");
-    delivered.map_err(Unanswered::Undelivered).inspect_err(logged)
+    delivered.map(|()| failed.is_none()).map_err(Unanswered::Undelivered)
 }
 
 /// What the request came to, and the id to answer with.
-async fn serve(function: &Function, envelope: &Envelope, payload: Value, budget: Budget) -> (String, Outcome) {
+async fn serve(
+    function: &Function,
+    envelope: &Envelope,
+    payload: Value,
+    budget: Budget,
+    calls: &Calls,
+) -> (String, Outcome) {
     let request = match Request::read(payload) {
         Ok(request) => request,
         Err(error) => return (fallback_id(envelope), untouched(&Error::Event(error))),
@@ -102,7 +124,7 @@ async fn serve(function: &Function, envelope: &Envelope, payload: Value, budget:
     let progress = Progress::default();
     let owner =
         Owner { stack_id: envelope.stack_id.clone(), logical_resource_id: envelope.logical_resource_id.clone() };
-    let clients = Clients::new(&function.config, budget.retries(budget.work));
+    let clients = Clients::new(&function.config, budget.retries(budget.work), calls);
     let run =
         Run { clients: &clients, envelope, owner: &owner, operation: &request.operation, budget, progress: &progress };
     let failed_id = run.id_of_failure(&request);
@@ -161,6 +183,16 @@ impl Run<'_> {
 /// What failed before the first write.
 fn untouched(error: &Error) -> Outcome {
     Outcome::Failed(format!("nothing was changed: {}", error.reason()))
+}
+
+/// What an event asks for, for the figures: also of one that cannot be read.
+fn operation_name(payload: &Value) -> &'static str {
+    match payload["RequestType"].as_str() {
+        Some("Create") => "Create",
+        Some("Update") => "Update",
+        Some("Delete") => "Delete",
+        _ => "Unknown",
+    }
 }
 
 fn fallback_id(envelope: &Envelope) -> String {

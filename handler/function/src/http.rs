@@ -1,6 +1,7 @@
 //! The one HTTP client: AWS's services, the answer and the Kubernetes API are asked through it, by HTTP/1.1 alone. Each
 //! library's own would be a second and third of them in the binary.
 
+use crate::error::chain;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -9,6 +10,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use reqwest::{Client, ClientBuilder, header, redirect};
+use std::fmt;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// How long to wait for a connection: one that hangs is tried again long before Lambda's own end.
@@ -28,28 +31,54 @@ pub(crate) fn builder() -> ClientBuilder {
         .user_agent(USER_AGENT)
 }
 
-/// The client for AWS's services and the answer.
+/// The client for AWS's services and the answer. A clone is another handle on the same, with the same connections.
 ///
-/// # Errors
-/// When the TLS configuration cannot be built: the machine has no root certificates.
-pub fn client() -> Result<Client, reqwest::Error> {
-    builder().build()
+/// It is made when it is first asked for: the root certificates take longer than all else that comes before the first
+/// event. The AWS SDK takes this as its client, and sees itself to the time that an attempt may take.
+#[derive(Clone)]
+pub struct Http(Arc<LazyLock<Result<Client, NoClient>>>);
+
+/// Why there is no client: the machine has no root certificates, or they cannot be read.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("make an HTTPS client of the root certificates, those of SSL_CERT_FILE where it is set: {0}")]
+pub struct NoClient(String);
+
+impl Http {
+    /// A client that is not made yet.
+    #[allow(clippy::new_without_default, reason = "it is more than an empty value")]
+    pub fn new() -> Self {
+        Self(Arc::new(LazyLock::new(|| builder().build().map_err(|error| NoClient(chain(&error))))))
+    }
+
+    /// Begins to make it on a thread of its own, beside what comes next.
+    pub fn make_ahead(&self) {
+        let ahead = self.clone();
+        std::thread::spawn(move || drop(ahead.client().cloned()));
+    }
+
+    /// The client, made by now.
+    pub(crate) fn client(&self) -> Result<&Client, NoClient> {
+        LazyLock::force(&self.0).as_ref().map_err(Clone::clone)
+    }
 }
 
-/// The client as the AWS SDK wants it. The SDK sees to the time that an attempt may take.
-#[derive(Clone, Debug)]
-pub struct Aws(pub Client);
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Http")
+    }
+}
 
-impl HttpClient for Aws {
+impl HttpClient for Http {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
 
-impl HttpConnector for Aws {
+impl HttpConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.0.clone();
+        let client = self.client().cloned();
         HttpConnectorFuture::new(async move {
+            let client = client.map_err(|none| ConnectorError::user(none.into()))?;
             let mut request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             if is_another_try(request.headers()) {
                 request.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));

@@ -17,6 +17,7 @@
 //! | `cluster` | token and client for the Kubernetes API |
 //! | `reply` | the PUT to the presigned URL |
 //! | `http` | the one HTTP client under `aws/`, `cluster` and `reply` |
+//! | `calls`, `log`, `metrics` | what a run tells of itself: each call, each step, and its figures |
 //!
 //! What holds everywhere: every request is answered; a call is retried for what time heals and for nothing else; no
 //! credential, token or presigned query reaches a log line or a `Reason`.
@@ -24,12 +25,14 @@
 mod apply;
 mod aws;
 mod budget;
+mod calls;
 mod cluster;
 mod error;
 mod guard;
 mod handle;
 pub mod http;
 pub mod log;
+mod metrics;
 mod observe;
 mod reply;
 

@@ -8,7 +8,8 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures::{FutureExt as _, TryFutureExt as _};
-use karpenter_prereqs_function::{Function, handle, http, log};
+use karpenter_prereqs_function::http::Http;
+use karpenter_prereqs_function::{Function, handle, log};
 use lambda_runtime::service_fn;
 use std::time::Duration;
 
@@ -20,14 +21,16 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     // The only reader of the environment: the library is told what it needs to know.
     #[allow(clippy::disallowed_methods, reason = "main is the one that may")]
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    log::install(variable("AWS_LAMBDA_LOG_LEVEL").as_deref());
     rustls::crypto::ring::default_provider().install_default().map_err(|_| "a TLS provider is installed already")?;
-    let http = http::client()?;
+    // Every event needs it in the end, and the first event may be on its way already.
+    let http = Http::new();
+    http.make_ahead();
+    log::install(variable("AWS_LAMBDA_LOG_LEVEL").as_deref());
     let is_set = |name| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
     // Lambda tells all by the environment: the SDK's own way asks files and services too, which Lambda has not.
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .http_client(SharedHttpClient::new(http::Aws(http.clone())))
+        .http_client(SharedHttpClient::new(http.clone()))
         .region(variable("AWS_REGION").map(Region::new))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))

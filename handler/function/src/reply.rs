@@ -1,8 +1,10 @@
 //! The PUT to the presigned URL.
 
+use crate::calls::{ANSWER, Calls};
+use crate::http::{Http, NoClient};
 use backon::{ExponentialBuilder, Retryable};
 use karpenter_prereqs_core::response_url::ResponseUrl;
-use reqwest::{Client, StatusCode, header};
+use reqwest::{StatusCode, header};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,9 +24,21 @@ pub enum Undelivered {
     /// No answer came.
     #[error("the PUT of the answer failed")]
     Connection(#[source] reqwest::Error),
+    /// There is no client to send it with.
+    #[error(transparent)]
+    NoClient(NoClient),
     /// The time was up.
     #[error("the answer could not be delivered in time")]
     OutOfTime,
+}
+
+impl Undelivered {
+    fn code(&self) -> String {
+        match self {
+            Self::Status(status) => status.as_u16().to_string(),
+            Self::Connection(_) | Self::NoClient(_) | Self::OutOfTime => "no answer".to_owned(),
+        }
+    }
 }
 
 /// Puts the body, again and again until it is there or the time is up; the first that arrives counts, and all are
@@ -32,15 +46,25 @@ pub enum Undelivered {
 ///
 /// # Errors
 /// The last failure, or [`Undelivered::OutOfTime`].
-pub(crate) async fn put(client: &Client, url: &ResponseUrl, body: &str, until: Instant) -> Result<(), Undelivered> {
+pub(crate) async fn put(
+    http: &Http,
+    url: &ResponseUrl,
+    body: &str,
+    until: Instant,
+    calls: &Calls,
+) -> Result<(), Undelivered> {
+    let client = http.client().map_err(Undelivered::NoClient)?;
     let left = until.saturating_duration_since(Instant::now());
     // A PUT that hangs leaves time for others.
     let attempt = (left / 4).clamp(Duration::from_millis(200), ATTEMPT_MOST);
     let put = || async {
         // In the older form of the URL the content type is part of what was signed, and it was signed empty.
         let request = client.put(url.expose()).header(header::CONTENT_TYPE, "").timeout(attempt).body(body.to_owned());
-        let response = request.send().await.map_err(|error| Undelivered::Connection(error.without_url()))?;
-        if response.status().is_success() { Ok(()) } else { Err(Undelivered::Status(response.status())) }
+        let sent = async {
+            let response = request.send().await.map_err(|error| Undelivered::Connection(error.without_url()))?;
+            if response.status().is_success() { Ok(()) } else { Err(Undelivered::Status(response.status())) }
+        };
+        calls.watched(ANSWER, Undelivered::code, sent).await
     };
     let backoff = ExponentialBuilder::new()
         .with_min_delay((left / 200).min(FIRST_DELAY_MOST))

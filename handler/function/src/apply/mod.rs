@@ -7,9 +7,9 @@ mod tags;
 
 use crate::aws::Clients;
 use crate::budget::Budget;
+use crate::calls::ms;
 use crate::cluster::Kubernetes;
 use crate::error::Error;
-use crate::log::millis;
 use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use karpenter_prereqs_core::ownership::{self, Mark, Tags};
 use karpenter_prereqs_core::plan::{Plan, Step, StepId};
@@ -134,10 +134,10 @@ impl Apply<'_> {
         self.progress.begin(step);
         let result = self.step(step, fresh).await;
         self.progress.end(step);
-        let ms = millis(begun.elapsed());
+        let (at_ms, ms) = (self.clients.calls.at_ms(begun), ms(begun.elapsed()));
         match &result {
-            Ok(()) => tracing::info!(step = %step, ms, "done"),
-            Err(error) => tracing::error!(step = %step, ms, error = error.reason(), "failed"),
+            Ok(()) => tracing::info!(step = %step, at_ms, ms, "done"),
+            Err(error) => tracing::error!(step = %step, at_ms, ms, error = error.reason(), "failed"),
         }
         result
     }

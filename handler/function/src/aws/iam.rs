@@ -19,17 +19,13 @@ pub(crate) const FULL: &[&str] = &["LimitExceeded"];
 /// The role of that name with all that hangs on it; `None` when there is none. Of its inline policies, the
 /// document of `document_of` is read.
 pub(crate) async fn role(client: &Client, name: &str, document_of: Option<&str>) -> Result<Option<Role>, AwsError> {
-    let (role, attached, inline, document) = futures::try_join!(
-        bare_role(client, name),
-        attached(client, name),
-        inline(client, name),
-        async {
+    let (role, attached, inline, document) =
+        futures::try_join!(bare_role(client, name), attached(client, name), inline(client, name), async {
             match document_of {
                 Some(policy) => inline_document(client, name, policy).await,
                 None => Ok(None),
             }
-        },
-    )?;
+        },)?;
     let Some(role) = role else { return Ok(None) };
     let mut inline: BTreeMap<String, Option<Value>> = inline.into_iter().map(|name| (name, None)).collect();
     if let (Some(policy), Some(document)) = (document_of, document) {

@@ -10,6 +10,7 @@ pub(crate) mod iam;
 pub(crate) mod retry;
 
 use self::retry::{Enough, Retries};
+use crate::calls::{Calls, Watch};
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::config::retry::{RetryPartition, TokenBucket};
@@ -19,6 +20,8 @@ use aws_sdk_cloudformation::config::retry::{RetryPartition, TokenBucket};
 pub(crate) struct Clients {
     pub(crate) config: SdkConfig,
     pub(crate) retries: Retries,
+    /// The calls of the whole run, whichever part they are of.
+    pub(crate) calls: Calls,
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) eks: aws_sdk_eks::Client,
     pub(crate) iam: aws_sdk_iam::Client,
@@ -26,31 +29,33 @@ pub(crate) struct Clients {
 
 /// A service's client with these retries. The services' clients differ in type and not in shape.
 macro_rules! client {
-    ($service:ident, $config:expr, $retries:expr) => {
+    ($service:ident, $config:expr, $retries:expr, $calls:expr) => {
         $service::Client::from_conf(
             $service::config::Builder::from($config)
                 .retry_config($retries.config())
                 .retry_classifier(Enough::new($retries))
                 .retry_partition(uncounted())
+                .interceptor(Watch($calls.clone()))
                 .build(),
         )
     };
 }
 
 impl Clients {
-    pub(crate) fn new(config: &SdkConfig, retries: Retries) -> Self {
+    pub(crate) fn new(config: &SdkConfig, retries: Retries, calls: &Calls) -> Self {
         Self {
             config: config.to_builder().retry_config(retries.config_of_credentials()).build(),
             retries,
-            ec2: client!(aws_sdk_ec2, config, retries),
-            eks: client!(aws_sdk_eks, config, retries),
-            iam: client!(aws_sdk_iam, config, retries),
+            calls: calls.clone(),
+            ec2: client!(aws_sdk_ec2, config, retries, calls),
+            eks: client!(aws_sdk_eks, config, retries, calls),
+            iam: client!(aws_sdk_iam, config, retries, calls),
         }
     }
 
     /// The same for a part of the run that has other time.
     pub(crate) fn with(&self, retries: Retries) -> Self {
-        Self::new(&self.config, retries)
+        Self::new(&self.config, retries, &self.calls)
     }
 
     /// A client for CloudFormation, with retries of its own. One try that hangs takes no longer than the service may
@@ -58,7 +63,7 @@ impl Clients {
     pub(crate) fn cloudformation(&self, retries: Retries) -> aws_sdk_cloudformation::Client {
         let timeouts = self.config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
         let timeouts = timeouts.operation_attempt_timeout(retries.failing).build();
-        client!(aws_sdk_cloudformation, &self.config.to_builder().timeout_config(timeouts).build(), retries)
+        client!(aws_sdk_cloudformation, &self.config.to_builder().timeout_config(timeouts).build(), retries, self.calls)
     }
 }
 

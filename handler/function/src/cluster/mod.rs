@@ -10,6 +10,7 @@ pub(crate) use error::ClusterError;
 
 use crate::aws::Clients;
 use crate::aws::retry::Retries;
+use crate::calls::{Calls, REVIEW};
 use crate::error::chain;
 use backon::{ExponentialBuilder, Retryable as _};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
@@ -45,6 +46,7 @@ pub(crate) struct Kubernetes {
     endpoint: String,
     who: String,
     retries: Retries,
+    calls: Calls,
     /// Whether the token was taken before in this run.
     let_in: Arc<AtomicBool>,
 }
@@ -61,7 +63,8 @@ impl Kubernetes {
         let broken = |source| ClusterError::Client { endpoint: endpoint.clone(), source };
         let client = client::client(&endpoint, &cluster.certificate_authority, &token).map_err(broken)?;
         let who = spec.kubernetes_role_arn.clone().unwrap_or_else(|| "the function's role".to_owned());
-        Ok(Self { client, endpoint, who, retries: clients.retries, let_in: Arc::default() })
+        let (retries, calls) = (clients.retries, clients.calls.clone());
+        Ok(Self { client, endpoint, who, retries, calls, let_in: Arc::default() })
     }
 
     /// The ConfigMap, asked for again while the API server is too busy or a connection breaks; `None` when there is
@@ -78,7 +81,9 @@ impl Kubernetes {
     /// # Errors
     /// Out of reach, 401 and 403 each say their cure.
     pub(crate) async fn get(&self) -> Result<Option<Read>, ClusterError> {
-        let found = self.config_maps().get_opt(NAME).await.map_err(|error| self.error("get", error))?;
+        let config_maps = self.config_maps();
+        let found = self.watched("get ConfigMap", config_maps.get_opt(NAME)).await;
+        let found = found.map_err(|error| self.error("get", error))?;
         self.let_in.store(true, Ordering::Relaxed);
         Ok(found.map(|object| Read { object }))
     }
@@ -103,7 +108,8 @@ impl Kubernetes {
         let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
         let reviews = Api::all(self.client.clone());
         let ask = || async {
-            reviews.create(&PostParams::default(), &review).await.map_err(|error| self.error(verb.name(), error))
+            let asked = self.watched(REVIEW, reviews.create(&PostParams::default(), &review)).await;
+            asked.map_err(|error| self.error(verb.name(), error))
         };
         let answer = self.patiently(ask).await?;
         if answer.status.is_some_and(|status| status.allowed) { Ok(()) } else { Err(self.forbidden(verb.name())) }
@@ -118,7 +124,8 @@ impl Kubernetes {
         object.metadata.name = Some(NAME.to_owned());
         object.metadata.namespace = Some(NAMESPACE.to_owned());
         config_map::put(&mut object, wanted);
-        self.won("create", self.config_maps().create(&PostParams::default(), &object).await)
+        let (config_maps, parameters) = (self.config_maps(), PostParams::default());
+        self.won("create", self.watched("create ConfigMap", config_maps.create(&parameters, &object)).await)
     }
 
     /// Replaces the ConfigMap that was read; `false` when it has changed since.
@@ -128,7 +135,8 @@ impl Kubernetes {
     pub(crate) async fn replace(&self, read: Read, wanted: &observed::ConfigMap) -> Result<bool, ClusterError> {
         let mut object = read.object;
         config_map::put(&mut object, wanted);
-        self.won("update", self.config_maps().replace(NAME, &PostParams::default(), &object).await)
+        let (config_maps, parameters) = (self.config_maps(), PostParams::default());
+        self.won("update", self.watched("update ConfigMap", config_maps.replace(NAME, &parameters, &object)).await)
     }
 
     /// Deletes the ConfigMap that was read; `false` when it has changed since. One that is gone is done.
@@ -139,7 +147,8 @@ impl Kubernetes {
         let preconditions =
             Preconditions { uid: read.object.metadata.uid, resource_version: read.object.metadata.resource_version };
         let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        match self.config_maps().delete(NAME, &parameters).await {
+        let config_maps = self.config_maps();
+        match self.watched("delete ConfigMap", config_maps.delete(NAME, &parameters)).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
             other => self.won("delete", other),
         }
@@ -173,6 +182,19 @@ impl Kubernetes {
     /// well when STS throttles it, or is slow.
     pub(crate) fn is_let_in(&self) -> bool {
         self.let_in.load(Ordering::Relaxed)
+    }
+
+    /// Makes one call, and tells it.
+    async fn watched<T>(
+        &self,
+        operation: &'static str,
+        made: impl Future<Output = kube::Result<T>>,
+    ) -> kube::Result<T> {
+        let code = |error: &kube::Error| match error {
+            kube::Error::Api(status) => status.reason.clone(),
+            _ => "no answer".to_owned(),
+        };
+        self.calls.watched(("Kubernetes", operation), code, made).await
     }
 
     fn config_maps(&self) -> Api<ConfigMap> {

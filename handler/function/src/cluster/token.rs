@@ -3,7 +3,8 @@
 use super::ClusterError;
 use crate::aws::Clients;
 use aws_config::sts::AssumeRoleProvider;
-use aws_credential_types::{Credentials, provider::ProvideCredentials as _};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials as _, error::CredentialsError};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -27,13 +28,12 @@ pub(super) async fn credentials(clients: &Clients, spec: &Spec) -> Result<Creden
                 .configure(&clients.config)
                 .build()
                 .await;
-            provider.provide_credentials().await
+            let made = provider.provide_credentials();
+            clients.calls.watched(("STS", "AssumeRole"), |_: &CredentialsError| "refused".to_owned(), made).await
         }
         None => match clients.config.credentials_provider() {
             Some(provider) => provider.provide_credentials().await,
-            None => Err(aws_credential_types::provider::error::CredentialsError::not_loaded(
-                "the function has no credentials",
-            )),
+            None => Err(CredentialsError::not_loaded("the function has no credentials")),
         },
     };
     provided.map_err(|source| ClusterError::Credentials { role, source })
