@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 pub const BEFORE_KEY: &str = "karpenter-prereqs/before";
 
 /// What should be so.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Change {
     /// The entry is there, noted as this generation's.
     Admit {

@@ -7,6 +7,7 @@
 //! rollback, in whichever order their events come, never take away what the surviving generation needs.
 
 use crate::names::sha256_hex;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -57,7 +58,7 @@ pub struct Generation {
 }
 
 /// `karpenter-prereqs/<16 hex>`: the tag or annotation key of one generation.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Mark(String);
 
 impl Generation {

@@ -7,6 +7,7 @@ use crate::observed::ServiceAccount;
 use crate::ownership::{Identity, Tags};
 use crate::policy::{self, Place};
 use crate::properties::{Properties, PropertyError};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -115,7 +116,7 @@ pub enum TagConflict {
 }
 
 /// The tag by which Karpenter finds subnets and security groups.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct DiscoveryTag {
     /// Its key.
     pub key: String,

@@ -27,11 +27,13 @@ mod tree;
 mod tests;
 
 use entries::Relation;
+use serde::Serialize;
 use serde_json::Value;
 use splice::Splice;
 
 /// The entry of `mapRoles` that lets the nodes of one role join.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NodeEntry {
     role_arn: String,
 }

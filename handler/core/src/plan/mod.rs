@@ -17,6 +17,7 @@ mod release;
 mod step;
 mod tagged;
 mod tags;
+mod writes;
 
 pub use access::{EC2_LINUX, Way};
 pub use refusal::{Refusal, Refused};
@@ -24,6 +25,7 @@ pub use release::{Leaving, Released, release};
 pub use step::{Plan, RoleKind, Step, StepId, Verb};
 pub use tagged::{Claim, is_nobodys};
 pub use tags::leavings;
+pub use writes::{Effect, Write, writes};
 
 use crate::observed::{Cluster, Observed};
 use crate::ownership::{Generation, OWNER_KEY, Owner, Tags};

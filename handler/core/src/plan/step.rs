@@ -3,6 +3,7 @@
 use super::tagged::Claim;
 use crate::config_map;
 use crate::ownership::{Mark, Tags};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,11 +15,11 @@ pub struct Plan {
 }
 
 /// A step's place in its plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct StepId(usize);
 
 /// Which of the two roles: for a log line, and for what may be retried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum RoleKind {
     /// The node role.
     Node,
@@ -27,7 +28,8 @@ pub enum RoleKind {
 }
 
 /// A verb of the Kubernetes API on the ConfigMap `kube-system/aws-auth`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verb {
     /// POST.
     Create,
@@ -49,7 +51,10 @@ impl Verb {
 }
 
 /// One write: it has everything that the call takes, so that carrying it out leaves nothing to decide.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// As JSON it is its parameters, and `step`, its name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "step", rename_all_fields = "camelCase")]
 #[allow(missing_docs, reason = "the fields are the call's parameters, named as the service names them")]
 pub enum Step {
     CreateRole {

@@ -5,6 +5,7 @@
 
 use crate::ownership::{Mark, Tags, marks};
 use crate::spec::DiscoveryTag;
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// EC2's limit of tags on a resource; those of AWS itself (`aws:`) do not count
@@ -12,7 +13,8 @@ use std::collections::BTreeSet;
 pub(super) const TAGS_MAX: usize = 50;
 
 /// The discovery tag that a generation wants on subnets and security groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Claim {
     /// The tag.
     pub tag: DiscoveryTag,
