@@ -1,0 +1,126 @@
+//! What the run was and what it came to, in words.
+
+use super::super::{Run, Step};
+use super::words::{self, BOLD, SMALL, count, length};
+use super::xml::{Px, Xml};
+use super::{MARGIN, RIGHT, WIDTH, write};
+
+/// The size of the title.
+const TITLE: f64 = 20.0;
+/// The height of a line of text.
+const LINE: f64 = 17.0;
+/// A reason is up to 4,096 bytes: its beginning says what is wrong, and the outcome's `<title>` has all of it.
+const MOST_LINES: usize = 5;
+
+/// Draws the head from the top of the picture, and gives where it ends.
+pub(super) fn draw(xml: &mut Xml, run: &Run) -> f64 {
+    let mut y = MARGIN + 18.0;
+    let badge = badge(run);
+    let badge_width = words::width(&badge, SMALL * BOLD) + 20.0;
+    let title = words::cut(&title(run), TITLE * BOLD, WIDTH - 2.0 * MARGIN - badge_width - 16.0);
+    write(xml, "title", MARGIN, y, &title);
+    xml.open("g", &[]);
+    if let Some(reason) = run.outcome.as_ref().and_then(|outcome| outcome.reason.as_deref()) {
+        xml.text("title", &[], reason);
+    }
+    let class = match run.status() {
+        "SUCCESS" if is_delivered(run) => "ok",
+        "FAILED" => "bad",
+        _ => "odd",
+    };
+    xml.leaf(
+        "rect",
+        &[
+            ("class", &class),
+            ("x", &Px(RIGHT - badge_width)),
+            ("y", &Px(y - 17.0)),
+            ("width", &Px(badge_width)),
+            ("height", &22),
+            ("rx", &11),
+        ],
+    );
+    write(xml, "badge", RIGHT - badge_width / 2.0, y - 2.0, &badge);
+    xml.close();
+    y += 22.0;
+    for line in words::wrap(&facts(run).join(" · "), SMALL, RIGHT - MARGIN, 3) {
+        write(xml, "muted", MARGIN, y, &line);
+        y += LINE;
+    }
+    for (class, text) in notes(run) {
+        y += 3.0;
+        for line in words::wrap(&text, SMALL, RIGHT - MARGIN, MOST_LINES) {
+            write(xml, class, MARGIN, y, &line);
+            y += LINE;
+        }
+    }
+    y
+}
+
+/// Instead of the picture of the calls.
+pub(super) fn no_calls(xml: &mut Xml, y: f64) -> f64 {
+    write(xml, "head", MARGIN, y + 24.0, "The log has no calls of this run.");
+    let why = format!(
+        "The function logs them from version {} on, at level INFO, each at its end.",
+        env!("CARGO_PKG_VERSION")
+    );
+    write(xml, "muted", MARGIN, y + 24.0 + LINE, &why);
+    y + 24.0 + 2.0 * LINE
+}
+
+/// What the picture is of.
+pub(super) fn title(run: &Run) -> String {
+    format!("{} of {} in stack {}", run.operation, run.logical_resource_id, run.stack_name())
+}
+
+/// The numbers.
+pub(super) fn facts(run: &Run) -> Vec<String> {
+    let number = |number: usize, one, many| count(u64::try_from(number).unwrap_or(u64::MAX), one, many);
+    let mut facts = vec![
+        number(run.calls.len(), "call", "calls"),
+        number(run.writes(), "write", "writes"),
+        count(run.retries(), "retry", "retries"),
+        format!("{} refused", run.refused()),
+    ];
+    if !run.steps.is_empty() {
+        let done = run.steps.iter().filter(|step| step.error.is_none()).count();
+        facts.push(number(done, "step done", "steps done"));
+        if done < run.steps.len() {
+            facts.push(format!("{} failed", run.steps.len() - done));
+        }
+    }
+    facts.push(format!("began {}", run.began.strftime("%Y-%m-%d %H:%M:%S%.3f UTC")));
+    if !run.request_id.is_empty() {
+        facts.push(format!("request {}", run.request_id));
+    }
+    facts
+}
+
+fn is_delivered(run: &Run) -> bool {
+    run.outcome.as_ref().is_some_and(|outcome| outcome.delivered)
+}
+
+fn badge(run: &Run) -> String {
+    let not = if run.outcome.is_some() && !is_delivered(run) { ", not delivered" } else { "" };
+    // A log may say anything.
+    words::cut(&format!("{}{not} · {}", run.status(), length(run.duration())), SMALL, 240.0)
+}
+
+/// What went wrong, with the class of its text.
+fn notes(run: &Run) -> Vec<(&'static str, String)> {
+    let mut notes = Vec::new();
+    match &run.outcome {
+        None => notes.push((
+            "odd",
+            "The log ends before the run does: it was killed, runs still, or its log is cut here. What was under way \
+             then is not shown."
+                .to_owned(),
+        )),
+        Some(outcome) => notes.extend(outcome.reason.iter().map(|reason| ("", reason.clone()))),
+    }
+    let failed = |step: &Step| Some(format!("Failed step: {}: {}", step.name, step.error.as_deref()?));
+    let reason = run.outcome.as_ref().and_then(|outcome| outcome.reason.as_deref()).unwrap_or_default();
+    // The reason quotes the failure that ended the run, as a rule.
+    let unsaid = |step: &&Step| step.error.as_deref().is_some_and(|error| !reason.contains(error));
+    notes.extend(run.steps.iter().filter(unsaid).filter_map(failed).take(3).map(|text| ("muted", text)));
+    notes
+}

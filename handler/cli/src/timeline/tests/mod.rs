@@ -1,0 +1,156 @@
+//! Runs as a generator makes them, and as the function logs them.
+
+mod paths;
+mod reading;
+
+use super::*;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// A Create of some forty calls, one of them throttled.
+pub(super) const CREATE: &str = include_str!("../testdata/create.jsonl");
+
+/// Text that breaks out of what does not hold it.
+pub(super) const HOSTILE: &str = "</text><script>alert(\"1\")</script> & 'x' ]]> \u{1}\u{0}\u{fffe} 名前 🦀";
+
+fn span() -> impl Strategy<Value = Span> {
+    // Tenths of a millisecond, as the log has them; short and few enough that calls touch and overlap.
+    (0_u64..3000, 0_u64..400).prop_map(|(begin, length)| {
+        let tenths = |tenths| Duration::from_micros(tenths * 100);
+        Span { begin: tenths(begin), end: tenths(begin + length) }
+    })
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let service = prop::sample::select(vec!["EKS", "IAM", "EC2", "Kubernetes", "S3", "Other <&>"]);
+    let operation = prop::sample::select(vec!["GetRole", "CreateTags", "update ConfigMap", "PUT answer", HOSTILE]);
+    let error = prop::option::weighted(0.2, prop::sample::select(vec!["NoSuchEntity", HOSTILE]));
+    (service, operation, span(), 1_u32..4, any::<bool>(), error).prop_map(
+        |(service, operation, span, tries, is_told, error)| {
+            let part = span.length() / (2 * tries - 1);
+            let attempt =
+                |index| Span { begin: span.begin + part * 2 * index, end: span.begin + part * (2 * index + 1) };
+            Call {
+                service: service.to_owned(),
+                operation: operation.to_owned(),
+                span,
+                tries,
+                attempts: if is_told { (0..tries).map(attempt).collect() } else { Vec::new() },
+                error: error.map(str::to_owned),
+            }
+        },
+    )
+}
+
+fn moment() -> impl Strategy<Value = Moment> {
+    let plan =
+        prop::collection::vec(prop::sample::select(vec!["create role `a`", "tag \"b\"\u{200b}\\", HOSTILE]), 0..4);
+    let plan = plan.prop_map(|steps| {
+        let steps: Vec<_> = steps.into_iter().map(str::to_owned).collect();
+        What::Plan { len: steps.len(), steps }
+    });
+    let pause = (1_u64..200).prop_map(|ms| What::Pause {
+        length: Duration::from_millis(ms),
+        why: "not settled yet: tried again: create role `a`: AccessDenied".to_owned(),
+    });
+    let warning = Just(What::Warning(format!("the user is told: {HOSTILE}")));
+    (0_u64..350, prop_oneof![plan, pause, warning])
+        .prop_map(|(ms, what)| Moment { at: Duration::from_millis(ms), what })
+}
+
+fn outcome() -> impl Strategy<Value = Option<Outcome>> {
+    let reason = prop::sample::select(vec![None, Some(HOSTILE.to_owned()), Some("why ".repeat(1000))]);
+    let outcome = (reason, any::<bool>(), 0_u64..500).prop_map(|(reason, delivered, ms)| Outcome {
+        status: if reason.is_some() { "FAILED" } else { "SUCCESS" }.to_owned(),
+        reason,
+        delivered,
+        after: Duration::from_millis(ms),
+    });
+    prop::option::weighted(0.8, outcome)
+}
+
+/// Any run that has a call.
+pub(super) fn run() -> impl Strategy<Value = Run> {
+    let step = (span(), prop::option::of(Just(HOSTILE.to_owned()))).prop_map(|(span, error)| Step {
+        name: "create role `a`".to_owned(),
+        span,
+        error,
+    });
+    let lists = (
+        prop::collection::vec(call(), 1..40),
+        prop::collection::vec(step, 0..6),
+        prop::collection::vec(moment(), 0..6),
+    );
+    (lists, outcome()).prop_map(|((mut calls, mut steps, mut moments), outcome)| {
+        calls.sort_by_key(|call| call.span);
+        steps.sort_by_key(|step| step.span);
+        moments.sort_by_key(|moment| moment.at);
+        Run {
+            operation: "Create".to_owned(),
+            request_id: "r".to_owned(),
+            stack_id: "arn:aws:cloudformation:us-east-1:111122223333:stack/platform/6f1d".to_owned(),
+            logical_resource_id: HOSTILE.to_owned(),
+            began: "2026-11-26T02:10:00Z".parse().unwrap(),
+            calls,
+            steps,
+            moments,
+            outcome,
+        }
+    })
+}
+
+/// The lines that the function would log of a run.
+pub(super) fn logged(run: &Run) -> Vec<Value> {
+    let ms = |time: Duration| json!(time.as_secs_f64() * 1e3);
+    let line = |at: Duration, level: &str, message: &str, fields: Value| {
+        let mut line = json!({"timestamp": (run.began + at).to_string(), "level": level, "message": message});
+        line.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        line
+    };
+    let request = json!({
+        "operation": run.operation,
+        "request_id": run.request_id,
+        "stack_id": run.stack_id,
+        "logical_resource_id": run.logical_resource_id,
+    });
+    let mut lines = vec![line(Duration::from_millis(1), "INFO", "request", request)];
+    for Call { service, operation, span, tries, attempts, error } in &run.calls {
+        let attempts: Vec<_> = attempts.iter().map(|attempt| [ms(attempt.begin), ms(attempt.length())]).collect();
+        let mut fields = json!({
+            "service": service, "operation": operation, "at_ms": ms(span.begin), "ms": ms(span.length()), "tries": tries,
+        });
+        if !attempts.is_empty() {
+            fields["attempts"] = json!(json!(attempts).to_string());
+        }
+        if let Some(error) = error {
+            fields["error"] = json!(error);
+        }
+        lines.push(line(span.end, "INFO", "call", fields));
+    }
+    for Step { name, span, error } in &run.steps {
+        let message = if error.is_some() { "failed" } else { "done" };
+        let fields = json!({"step": name, "at_ms": ms(span.begin), "ms": ms(span.length()), "error": error});
+        lines.push(line(span.end, "INFO", message, fields));
+    }
+    for Moment { at, what } in &run.moments {
+        lines.push(match what {
+            What::Plan { len, steps } => line(*at, "INFO", "plan", json!({"steps": len, "plan": format!("{steps:?}")})),
+            What::Pause { length, .. } => {
+                let ms = u64::try_from(length.as_millis()).unwrap();
+                let fields = json!({"step": "create role `a`", "error": "AccessDenied", "after_ms": ms});
+                line(*at, "INFO", "not settled yet: tried again", fields)
+            }
+            What::Warning(_) => line(*at, "WARN", "the user is told", json!({"warning": HOSTILE})),
+        });
+    }
+    if let Some(Outcome { status, reason, delivered, after }) = &run.outcome {
+        let fields = json!({"status": status, "reason": reason, "delivered": delivered, "ms": ms(*after)});
+        lines.push(line(*after, "INFO", "outcome", fields));
+    }
+    lines
+}
+
+/// One line each.
+pub(super) fn text<T: fmt::Display>(lines: impl IntoIterator<Item = T>) -> String {
+    lines.into_iter().fold(String::new(), |text, line| text + &line.to_string() + "\n")
+}
