@@ -17,6 +17,7 @@
 //! | `cluster` | token and client for the Kubernetes API |
 //! | `reply` | the PUT to the presigned URL |
 //! | `http` | the one HTTP client under `aws/`, `cluster` and `reply` |
+//! | `preview` | what an event would do, and nothing of it done: for `karpenter-prereqs`, the program |
 //! | `calls`, `log`, `metrics` | what a run tells of itself: each call, each step, and its figures |
 //!
 //! What holds everywhere: every request is answered; a call is retried for what time heals and for nothing else; no
@@ -34,6 +35,8 @@ pub mod http;
 pub mod log;
 mod metrics;
 mod observe;
+mod preview;
 mod reply;
 
 pub use handle::{Function, Unanswered, handle};
+pub use preview::{Part, Preview, Stage, preview, survey};

@@ -3,6 +3,7 @@
 //! Text → lines (`log`) → [`Run`]s (`runs`) → what determined how long one took (`critical`) → the picture (`svg`).
 //! Nothing is read but the text, and the same text gives the same bytes.
 
+pub(crate) mod command;
 mod critical;
 mod lanes;
 mod log;

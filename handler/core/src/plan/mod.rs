@@ -69,12 +69,21 @@ pub struct Converged {
 /// # Errors
 /// Everything that stands in the way, before any change.
 pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused> {
+    let (converged, refusals) = survey(aim, observed);
+    if refusals.is_empty() { Ok(converged) } else { Err(Refused(refusals)) }
+}
+
+/// What is missing, and what stands in the way of it. Where something does, the plan is what could be planned all the
+/// same: to be looked at, and not to be carried out.
+pub fn survey(aim: Aim<'_>, observed: &Observed) -> (Converged, Vec<Refusal>) {
     let mut refusals = Vec::new();
     let mut plan = Plan::default();
     let mut warnings = aim.spec.releases.warnings(aim.old.map(|old| &old.releases), &aim.spec.namespace);
     if let Some(refusal) = unusable(aim.spec, observed) {
         // What else could be said would only follow from that.
-        return Err(Refused(vec![refusal]));
+        let (subnet_ids, security_group_ids, node_access) = (BTreeSet::new(), BTreeSet::new(), Way::None);
+        let none = Converged { plan, is_shared: false, subnet_ids, security_group_ids, node_access, warnings };
+        return (none, vec![refusal]);
     }
     let issuer = identity::issuer(aim.spec, observed, &mut refusals);
     let provider = issuer
@@ -88,13 +97,9 @@ pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused>
     refusals.extend(unknown_policies(aim.spec, observed));
     let tags = tags::converge(aim, &observed.discovery, &mut plan, &mut refusals, &mut warnings);
     let node_access = access::converge(aim, observed, &ready, &mut plan, &mut refusals);
-    if refusals.is_empty() {
-        let Tagged { subnet_ids, security_group_ids, gives_up } = tags;
-        let is_shared = gives_up || iam::writes_what_is_shared(aim, observed, &plan);
-        Ok(Converged { plan, is_shared, subnet_ids, security_group_ids, node_access, warnings })
-    } else {
-        Err(Refused(refusals))
-    }
+    let Tagged { subnet_ids, security_group_ids, gives_up } = tags;
+    let is_shared = gives_up || iam::writes_what_is_shared(aim, observed, &plan);
+    (Converged { plan, is_shared, subnet_ids, security_group_ids, node_access, warnings }, refusals)
 }
 
 /// The tags that an object is made with: the user's, the owner's and the mark.

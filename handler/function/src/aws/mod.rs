@@ -22,6 +22,8 @@ pub(crate) struct Clients {
     pub(crate) retries: Retries,
     /// The calls of the whole run, whichever part they are of.
     pub(crate) calls: Calls,
+    /// Whose credentials these are, for messages.
+    pub(crate) caller: &'static str,
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) eks: aws_sdk_eks::Client,
     pub(crate) iam: aws_sdk_iam::Client,
@@ -47,6 +49,7 @@ impl Clients {
             config: config.to_builder().retry_config(retries.config_of_credentials()).build(),
             retries,
             calls: calls.clone(),
+            caller: "the function's role",
             ec2: client!(aws_sdk_ec2, config, retries, calls),
             eks: client!(aws_sdk_eks, config, retries, calls),
             iam: client!(aws_sdk_iam, config, retries, calls),
@@ -55,7 +58,7 @@ impl Clients {
 
     /// The same for a part of the run that has other time.
     pub(crate) fn with(&self, retries: Retries) -> Self {
-        Self::new(&self.config, retries, &self.calls)
+        Self { caller: self.caller, ..Self::new(&self.config, retries, &self.calls) }
     }
 
     /// A client for CloudFormation, with retries of its own. One try that hangs takes no longer than the service may

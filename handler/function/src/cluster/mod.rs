@@ -62,7 +62,7 @@ impl Kubernetes {
         let endpoint = cluster.endpoint.clone();
         let broken = |source| ClusterError::Client { endpoint: endpoint.clone(), source };
         let client = client::client(&endpoint, &cluster.certificate_authority, &token).map_err(broken)?;
-        let who = spec.kubernetes_role_arn.clone().unwrap_or_else(|| "the function's role".to_owned());
+        let who = spec.kubernetes_role_arn.clone().unwrap_or_else(|| clients.caller.to_owned());
         let (retries, calls) = (clients.retries, clients.calls.clone());
         Ok(Self { client, endpoint, who, retries, calls, let_in: Arc::default() })
     }

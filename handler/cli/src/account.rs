@@ -1,0 +1,103 @@
+//! The user's own AWS configuration, and what CloudFormation shows of a stack.
+
+use crate::failure::Failure;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_cloudformation::types::{ResourceStatus, StackResource};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use karpenter_prereqs_function::http::Http;
+
+/// The type that the resource has in a template; a template may give it another name after `Custom::`.
+const TYPE: &str = "Custom::KarpenterPrereqs";
+
+/// A stack that exists.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    pub(crate) id: String,
+    /// The resource, and the physical id that it has by now.
+    pub(crate) resource: Option<(String, Option<String>)>,
+}
+
+/// How to call AWS with the user's own credentials.
+///
+/// # Errors
+/// When no Region is configured.
+pub(crate) async fn configuration(profile: Option<&str>, region: Option<&str>) -> Result<SdkConfig, Failure> {
+    // Another part of the process may have installed it: it is the same one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(SharedHttpClient::new(Http::new()));
+    if let Some(profile) = profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    let config = loader.load().await;
+    if config.region().is_none() {
+        return Err(Failure::new("no Region is configured: set AWS_REGION, or say --region"));
+    }
+    Ok(config)
+}
+
+/// The ARN of a stack that does not exist, in the account of the credentials.
+///
+/// # Errors
+/// When STS does not tell whose the credentials are.
+pub(crate) async fn stack_to_be(config: &SdkConfig, name: &str) -> Result<String, Failure> {
+    let called = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+    let identity = called.map_err(|error| failed("ask STS whose credentials these are", &error))?;
+    // The caller's ARN has the partition.
+    let partition = identity.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws");
+    let account = identity.account().unwrap_or_default();
+    let region = config.region().map(Region::as_ref).unwrap_or_default();
+    Ok(format!("arn:{partition}:cloudformation:{region}:{account}:stack/{name}/00000000-0000-0000-0000-000000000000"))
+}
+
+/// The stack of that name or ARN, with the resource of that logical id, or its only one; `None` where there is no such
+/// stack.
+///
+/// # Errors
+/// When CloudFormation refuses, or the stack has several such resources and none is named.
+pub(crate) async fn stack(config: &SdkConfig, name: &str, logical_id: Option<&str>) -> Result<Option<Stack>, Failure> {
+    let client = aws_sdk_cloudformation::Client::new(config);
+    let stacks = match client.describe_stacks().stack_name(name).send().await {
+        Ok(found) => found.stacks.unwrap_or_default(),
+        Err(error) if error.message().is_some_and(|message| message.contains("does not exist")) => return Ok(None),
+        Err(error) => return Err(failed(&format!("describe stack `{name}`"), &error)),
+    };
+    let Some(id) = stacks.into_iter().next().and_then(|stack| stack.stack_id) else { return Ok(None) };
+    let described = client.describe_stack_resources().stack_name(&id).send().await;
+    let described = described.map_err(|error| failed(&format!("describe the resources of stack `{name}`"), &error))?;
+    let stands = |resource: &StackResource| {
+        resource.resource_type() == Some(TYPE)
+            && resource.resource_status() != Some(&ResourceStatus::DeleteComplete)
+            && logical_id.is_none_or(|wanted| resource.logical_resource_id() == Some(wanted))
+    };
+    let found: Vec<_> = described.stack_resources().iter().filter(|resource| stands(resource)).collect();
+    match found.as_slice() {
+        [] => Ok(Some(Stack { id, resource: None })),
+        [only] => {
+            let logical = only.logical_resource_id().unwrap_or_default().to_owned();
+            Ok(Some(Stack { id, resource: Some((logical, only.physical_resource_id().map(str::to_owned))) }))
+        }
+        several => {
+            let ids: Vec<_> = several.iter().filter_map(|resource| resource.logical_resource_id()).collect();
+            let ids = ids.join(", ");
+            Err(Failure::new(format!(
+                "stack `{name}` has several resources of type {TYPE}: say --logical-id, one of {ids}"
+            )))
+        }
+    }
+}
+
+/// A call that did not succeed: what it was for, the service's code and words; or why there was none.
+fn failed<E>(what: &str, error: &E) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error,
+{
+    match (error.code(), error.message()) {
+        (Some(code), message) => Failure::new(format!("{what}: {code}: {}", message.unwrap_or("no message"))),
+        _ => Failure::chain(what, error),
+    }
+}

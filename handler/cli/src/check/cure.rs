@@ -1,0 +1,53 @@
+//! What to do about what is missing: a command for what is one call, the resource itself for the rest.
+
+use karpenter_prereqs_core::aws_auth::NodeEntry;
+use karpenter_prereqs_core::config_map::Change;
+use karpenter_prereqs_core::plan::{EC2_LINUX, Step};
+use karpenter_prereqs_core::spec::Spec;
+
+/// What to do in place of a step, for who has no such resource; or that it does it.
+pub(super) fn of(spec: &Spec, step: &Step) -> String {
+    let cluster = &spec.cluster_name;
+    match step {
+        Step::AttachRolePolicy { name, policy_arn } => {
+            format!("aws iam attach-role-policy --role-name {name} --policy-arn {policy_arn}")
+        }
+        Step::PutRolePermissionsBoundary { name, permissions_boundary } => format!(
+            "aws iam put-role-permissions-boundary --role-name {name} --permissions-boundary {permissions_boundary}"
+        ),
+        Step::CreateInstanceProfile { name, path, .. } => {
+            format!("aws iam create-instance-profile --instance-profile-name {name} --path {path}")
+        }
+        Step::AddRoleToInstanceProfile { name, role } => {
+            format!("aws iam add-role-to-instance-profile --instance-profile-name {name} --role-name {role}")
+        }
+        Step::CreateTags { ids, .. } => format!(
+            "aws ec2 create-tags --resources {} --tags Key={},Value={}",
+            ids.join(" "),
+            spec.discovery_tag.key,
+            spec.discovery_tag.value
+        ),
+        Step::CreateAccessEntry { principal_arn, .. } => format!(
+            "aws eks create-access-entry --cluster-name {cluster} --principal-arn {principal_arn} --type {EC2_LINUX}"
+        ),
+        Step::CreatePodIdentityAssociation { namespace, service_account, role_arn, .. } => format!(
+            "aws eks create-pod-identity-association --cluster-name {cluster} --namespace {namespace} --service-account {service_account} --role-arn {role_arn}"
+        ),
+        Step::UpdatePodIdentityAssociation { id, role_arn, .. } => format!(
+            "aws eks update-pod-identity-association --cluster-name {cluster} --association-id {id} --role-arn {role_arn} --no-disable-session-tags"
+        ),
+        Step::CreateOpenIdConnectProvider { url, client_id_list, .. } => format!(
+            "aws iam create-open-id-connect-provider --url {url} --client-id-list {}",
+            client_id_list.join(" ")
+        ),
+        Step::EditAwsAuth { change: Change::Admit { entry, .. }, .. } => {
+            let groups = NodeEntry::groups().join(", ");
+            format!(
+                "deploy the resource, or add to mapRoles: {{rolearn: \"{}\", username: \"{}\", groups: [{groups}]}}",
+                entry.rolearn(),
+                NodeEntry::username()
+            )
+        }
+        _ => "deploy the resource, or, where it is deployed, change its Revision; `karpenter-prereqs plan --json` has the document".to_owned(),
+    }
+}

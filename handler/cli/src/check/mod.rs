@@ -1,0 +1,67 @@
+//! `check`: what is missing for Karpenter to run and for nodes to join, and what to do about each.
+
+mod cure;
+mod findings;
+
+use crate::arguments;
+use crate::failure::Failure;
+use crate::print;
+use crate::progress::told;
+use crate::wanted;
+use anstyle::{AnsiColor, Style};
+use findings::{Area, Finding, findings};
+use karpenter_prereqs_function::survey;
+use serde_json::json;
+use std::fmt::Write as _;
+
+/// Prints the findings. Gives whether there are any.
+///
+/// # Errors
+/// What cannot be asked or read.
+pub(crate) async fn run(asked: &arguments::Check) -> Result<bool, Failure> {
+    let wanted = wanted::of_check(asked).await?;
+    let looked = survey(&wanted.config, &wanted.request.properties, &wanted.owner, &wanted.scope);
+    let (spec, converged, refusals, observed) =
+        told("reading EKS, IAM, EC2 and the Kubernetes API", looked).await.map_err(Failure::new)?;
+    let found = findings(&spec, &converged.plan, &refusals, &observed);
+    print(&if asked.output.json { as_json(&found) } else { as_text(&spec.cluster_name, &found, &converged.warnings) })?;
+    Ok(!found.is_empty())
+}
+
+fn as_json(found: &[Finding]) -> String {
+    let found: Vec<_> = found
+        .iter()
+        .map(|Finding { area, missing, cure }| json!({"area": area.question(), "missing": missing, "cure": cure}))
+        .collect();
+    format!("{:#}\n", json!({ "findings": found }))
+}
+
+fn as_text(cluster: &str, found: &[Finding], warnings: &[String]) -> String {
+    const BOLD: Style = Style::new().bold();
+    const GOOD: Style = AnsiColor::Green.on_default();
+    const BAD: Style = AnsiColor::Red.on_default();
+    const WARNING: Style = AnsiColor::Yellow.on_default();
+    let mut text = format!("{BOLD}Karpenter's prerequisites of cluster {cluster}{BOLD:#}\n\n");
+    let unknown = found.iter().any(|finding| finding.area == Area::Cluster);
+    for area in Area::ALL {
+        let of_area: Vec<_> = found.iter().filter(|finding| finding.area == area).collect();
+        let _ = match (of_area.is_empty(), unknown) {
+            (true, true) => writeln!(text, "  {WARNING}?{WARNING:#} {}: not known", area.question()),
+            (true, false) => writeln!(text, "  {GOOD}✓{GOOD:#} {}", area.question()),
+            (false, _) => writeln!(text, "  {BAD}✗{BAD:#} {}", area.question()),
+        };
+        for Finding { missing, cure, .. } in of_area {
+            let _ = writeln!(text, "      {missing}");
+            let _ = writeln!(text, "      {BOLD}→{BOLD:#} {cure}");
+        }
+    }
+    for warning in warnings {
+        let _ = write!(text, "\n{WARNING}Warning:{WARNING:#} {warning}\n");
+    }
+    let _ = match found.len() {
+        0 => write!(text, "\n{BOLD}Nothing is missing.{BOLD:#}\n"),
+        1 => write!(text, "\n{BOLD}1 finding.{BOLD:#}\n"),
+        count => write!(text, "\n{BOLD}{count} findings.{BOLD:#}\n"),
+    };
+    text
+}

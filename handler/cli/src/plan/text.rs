@@ -1,0 +1,138 @@
+//! The plan for people.
+
+use super::{Shown, diff};
+use anstyle::{AnsiColor, Style};
+use karpenter_prereqs_core::observed::Observed;
+use karpenter_prereqs_core::plan::{Effect, Step};
+use karpenter_prereqs_function::{Part, Stage};
+use std::fmt::Write as _;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+
+/// How a person counts what is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    add: usize,
+    change: usize,
+    remove: usize,
+}
+
+impl Shown<'_> {
+    pub(super) fn text(&self) -> String {
+        let Self { wanted, preview } = self;
+        let stack = wanted.owner.stack_id.split('/').nth(1).unwrap_or_default();
+        let mut text = format!(
+            "{BOLD}{} of {} in stack {stack}{BOLD:#}, {} of account {}\n{DIM}{}{DIM:#}\n",
+            wanted.request.operation.name(),
+            wanted.owner.logical_resource_id,
+            wanted.scope.region,
+            wanted.scope.account,
+            preview.physical_resource_id,
+        );
+        for note in &wanted.notes {
+            let _ = writeln!(text, "{DIM}{note}{DIM:#}");
+        }
+        let mut tally = Tally::default();
+        for stage in &preview.stages {
+            text.push_str(&stage_text(stage, &mut tally));
+        }
+        for warning in &preview.warnings {
+            let _ = write!(text, "\n{WARNING}Warning:{WARNING:#} {warning}\n");
+        }
+        let _ = match tally {
+            Tally { add: 0, change: 0, remove: 0 } => write!(text, "\n{BOLD}Nothing to do.{BOLD:#}\n"),
+            Tally { add, change, remove } => {
+                write!(text, "\n{BOLD}{add} to add, {change} to change, {remove} to remove.{BOLD:#}\n")
+            }
+        };
+        text
+    }
+}
+
+fn stage_text(stage: &Stage, tally: &mut Tally) -> String {
+    let mut text = String::new();
+    if stage.plan.is_empty() {
+        return text;
+    }
+    match stage.part {
+        Part::Converge => {}
+        Part::Release => text.push_str("\nWhat goes:\n"),
+        Part::CleanUp => text.push_str("\nAfterwards CloudFormation deletes what this replaces:\n"),
+    }
+    for service in ["IAM", "EC2", "EKS", "Kubernetes"] {
+        let steps: Vec<_> =
+            stage.plan.steps().map(|(_, step, _)| step).filter(|step| service_of(step) == service).collect();
+        if steps.iter().all(|step| step.effect() == Effect::Check) {
+            continue;
+        }
+        let _ = write!(text, "\n  {BOLD}{service}{BOLD:#}\n");
+        for step in steps {
+            text.push_str(&step_text(step, &stage.observed, tally));
+        }
+    }
+    text
+}
+
+/// A line, and below it what changes in a text.
+fn step_text(step: &Step, observed: &Observed, tally: &mut Tally) -> String {
+    let is_new = match step {
+        Step::PutRolePolicy { name, policy_name, .. } => diff::inline(observed, name, policy_name).is_none(),
+        _ => false,
+    };
+    let (sign, style) = match step.effect() {
+        Effect::Check => return String::new(),
+        Effect::Change if !is_new => {
+            tally.change += 1;
+            ('~', AnsiColor::Yellow.on_default())
+        }
+        Effect::Add | Effect::Change => {
+            tally.add += 1;
+            ('+', AnsiColor::Green.on_default())
+        }
+        Effect::Remove => {
+            tally.remove += 1;
+            ('-', AnsiColor::Red.on_default())
+        }
+    };
+    let mut text = format!("    {style}{sign}{style:#} {step}\n");
+    if let Step::PutRolePolicy { name, policy_name, document } = step {
+        for line in diff::statements(diff::inline(observed, name, policy_name), document) {
+            let _ = writeln!(text, "        {DIM}{line}{DIM:#}");
+        }
+    }
+    // A text that is new is told by what it is for; as JSON the plan has it whole.
+    let changes_text = !is_new && !matches!(step, Step::CreateRole { .. });
+    if let Some(diff) = changes_text.then(|| diff::of(step, observed)).flatten() {
+        for line in diff.lines().skip(2) {
+            let style = match line.as_bytes().first() {
+                Some(b'+') => AnsiColor::Green.on_default(),
+                Some(b'-') => AnsiColor::Red.on_default(),
+                Some(b'@') => AnsiColor::Cyan.on_default(),
+                _ => Style::new(),
+            };
+            let _ = writeln!(text, "        {style}{line}{style:#}");
+        }
+    }
+    text
+}
+
+fn service_of(step: &Step) -> &'static str {
+    match step {
+        Step::CreateTags { .. }
+        | Step::DeleteTags { .. }
+        | Step::ConfirmTags { .. }
+        | Step::MarkLeaving { .. }
+        | Step::LeaveTags { .. } => "EC2",
+        Step::CreateAccessEntry { .. }
+        | Step::TagEksResource { .. }
+        | Step::UntagEksResource { .. }
+        | Step::DeleteAccessEntry { .. }
+        | Step::CreatePodIdentityAssociation { .. }
+        | Step::UpdatePodIdentityAssociation { .. }
+        | Step::DeletePodIdentityAssociation { .. } => "EKS",
+        Step::EditAwsAuth { .. } => "Kubernetes",
+        _ => "IAM",
+    }
+}

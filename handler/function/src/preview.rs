@@ -1,0 +1,187 @@
+//! What an event would do, and nothing of it done.
+//!
+//! The world is read with the caller's own credentials, by the same reads as in a run, and the same plan is made. What a
+//! run asks besides is left out: whether CloudFormation still wants it, and what Kubernetes allows the function.
+
+use crate::aws::Clients;
+use crate::aws::retry::Retries;
+use crate::calls::Calls;
+use crate::error::Error;
+use crate::observe::{Aim, Look, World, observe};
+use aws_config::SdkConfig;
+use futures::FutureExt as _;
+use karpenter_prereqs_core::event::{Operation, RawProperties, Request};
+use karpenter_prereqs_core::names::Scope;
+use karpenter_prereqs_core::observed::Observed;
+use karpenter_prereqs_core::ownership::{Generation, Mark, Owner};
+use karpenter_prereqs_core::plan::{self, Plan, Refusal};
+use karpenter_prereqs_core::spec::Spec;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a call is made again: a person waits.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How long a service may break or say nothing.
+const FAILING: Duration = Duration::from_secs(15);
+
+/// The longest wait between two tries.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What an event would do.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// The id that a success would be answered with.
+    pub physical_resource_id: String,
+    /// What would be done, in this order.
+    pub stages: Vec<Stage>,
+    /// What `Warnings` would say, and, on a Delete, what the log would.
+    pub warnings: Vec<String>,
+}
+
+/// One plan, and the world that it was made for.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// What it is part of.
+    pub part: Part,
+    /// The steps.
+    pub plan: Plan,
+    /// The world.
+    pub observed: Observed,
+}
+
+/// What a plan is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The event: what is wanted is made.
+    Converge,
+    /// The event: a generation goes, the Delete's own, or, on an Update that is a rollback, the one that failed.
+    Release,
+    /// The Delete that CloudFormation sends after an Update that replaces the resource, seen from today's world.
+    CleanUp,
+}
+
+/// Reads the world and plans what the request would do there. `config` has the caller's credentials, and the scope's
+/// region.
+///
+/// # Errors
+/// What the answer's Reason would say: bad properties, what stands in the way, or what could not be read.
+pub async fn preview(config: &SdkConfig, request: &Request, owner: &Owner, scope: &Scope) -> Result<Preview, String> {
+    let looking = Looking::new(config, owner, scope);
+    looking.at(request).boxed_local().await.map_err(|error| error.reason())
+}
+
+/// Reads the world, and gives what is missing of what these properties want, what stands in the way, and the world.
+/// Objects of the wanted names are looked at whoever made them.
+///
+/// # Errors
+/// Bad properties, or what could not be read.
+pub async fn survey(
+    config: &SdkConfig,
+    properties: &RawProperties,
+    owner: &Owner,
+    scope: &Scope,
+) -> Result<(Spec, plan::Converged, Vec<Refusal>, Observed), String> {
+    let looking = Looking::new(config, owner, scope);
+    let spec = Spec::new(properties, scope).map_err(|errors| Error::Properties(errors).reason())?;
+    let spec = Spec { adopts_existing_objects: true, ..own_way(spec) };
+    let generation = owner.generation(&spec.identity());
+    let observed = looking.observe(&spec, None, &generation, Aim::Converge).boxed_local().await;
+    let observed = observed.map_err(|error| error.reason())?.observed;
+    let aim = plan::Aim { spec: &spec, old: None, owner, generation: &generation };
+    let (converged, refusals) = plan::survey(aim, &observed);
+    Ok((spec, converged, refusals, observed))
+}
+
+/// Who looks, and for whom.
+struct Looking<'a> {
+    clients: Clients,
+    owner: &'a Owner,
+    scope: &'a Scope,
+}
+
+impl<'a> Looking<'a> {
+    fn new(config: &SdkConfig, owner: &'a Owner, scope: &'a Scope) -> Self {
+        let retries = Retries { until: Instant::now() + PATIENCE, failing: FAILING, pause: PAUSE };
+        let clients = Clients { caller: "your AWS identity", ..Clients::new(config, retries, &Calls::new()) };
+        Self { clients, owner, scope }
+    }
+
+    async fn at(&self, request: &Request) -> Result<Preview, Error> {
+        match &request.operation {
+            Operation::Create => {
+                let spec = self.spec(&request.properties)?;
+                self.converged(&spec, None).await
+            }
+            Operation::Update { physical_resource_id, old_properties } => {
+                let spec = self.spec(&request.properties)?;
+                let old = Spec::lenient(old_properties, self.scope).map(own_way);
+                let mut preview = self.converged(&spec, old.as_ref()).await?;
+                if let Some(old) = &old {
+                    let former = self.owner.generation(&old.identity());
+                    let (id, new) = (former.physical_resource_id(), &preview.physical_resource_id);
+                    let part = if id == physical_resource_id { Part::CleanUp } else { Part::Release };
+                    if id != new {
+                        let (stage, notes) = self.released(part, old, &[former.mark()].into()).await?;
+                        preview.stages.push(stage);
+                        preview.warnings.extend(notes);
+                    }
+                }
+                Ok(preview)
+            }
+            Operation::Delete { physical_resource_id } => {
+                let mut preview =
+                    Preview { physical_resource_id: physical_resource_id.clone(), stages: vec![], warnings: vec![] };
+                if let Some(spec) = Spec::lenient(&request.properties, self.scope) {
+                    let spec = own_way(spec);
+                    let (asked, given) =
+                        (self.owner.generation(&spec.identity()), Generation::from_id(physical_resource_id));
+                    let marks =
+                        [Some(asked), given].into_iter().flatten().map(|generation| generation.mark()).collect();
+                    let (stage, notes) = self.released(Part::Release, &spec, &marks).await?;
+                    preview.stages.push(stage);
+                    preview.warnings = notes;
+                }
+                Ok(preview)
+            }
+        }
+    }
+
+    fn spec(&self, properties: &RawProperties) -> Result<Spec, Error> {
+        Spec::new(properties, self.scope).map(own_way).map_err(Error::Properties)
+    }
+
+    async fn converged(&self, spec: &Spec, old: Option<&Spec>) -> Result<Preview, Error> {
+        let generation = self.owner.generation(&spec.identity());
+        let observed = self.observe(spec, old, &generation, Aim::Converge).await?.observed;
+        let aim = plan::Aim { spec, old, owner: self.owner, generation: &generation };
+        let converged = plan::converge(aim, &observed).map_err(Error::Refused)?;
+        let stage = Stage { part: Part::Converge, plan: converged.plan, observed };
+        let physical_resource_id = generation.physical_resource_id().to_owned();
+        Ok(Preview { physical_resource_id, stages: vec![stage], warnings: converged.warnings })
+    }
+
+    async fn observe(
+        &self,
+        spec: &Spec,
+        old: Option<&Spec>,
+        generation: &Generation,
+        aim: Aim,
+    ) -> Result<World, Error> {
+        let marks = [generation.mark()].into();
+        observe(&self.clients, Look { spec, old, marks: &marks, aim }).await
+    }
+
+    async fn released(&self, part: Part, spec: &Spec, marks: &BTreeSet<Mark>) -> Result<(Stage, Vec<String>), Error> {
+        let observed = observe(&self.clients, Look { spec, old: None, marks, aim: Aim::Release }).await?.observed;
+        let leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
+        let released = plan::release(spec, leaving, &observed).map_err(Error::Refused)?;
+        Ok((Stage { part, plan: released.plan, observed }, released.notes))
+    }
+}
+
+/// The way to Kubernetes is the caller's own, not the function's.
+fn own_way(spec: Spec) -> Spec {
+    Spec { kubernetes_role_arn: None, ..spec }
+}
