@@ -15,13 +15,14 @@
 //! that ends. Code map: [`cloud`] puts the parts together, [`cluster`] makes an EKS cluster with its
 //! control plane and node groups, [`node`] is a machine that joins it, [`stack`] drives
 //! `MiniStack`'s CloudFormation, [`deployment`] the stack that users deploy; [`cloudformation`] is
-//! our own, strict one; [`execution_role`] is what the function may do, of the [`template`]; and [`sweep`] fails each call of its operations; [`karpenter`] is the real one; below them are
+//! our own, strict one; [`execution_role`] is what the function may do, of the [`template`]; and [`sweep`] fails each call of its operations; [`karpenter`] is the real one; [`cli`] runs the program that people run; below them are
 //! [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each one program or server;
 //! [`process`], [`pki`], [`folder`] and [`tools`] serve those.
 //!
 //! Nothing here uses the function's code: what it does is judged by other code than its own.
 
 pub mod bare;
+pub mod cli;
 pub mod cloud;
 pub mod cloudformation;
 pub mod cluster;

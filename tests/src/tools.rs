@@ -52,17 +52,26 @@ pub async fn karpenter() -> Result<PathBuf, Error> {
 /// # Errors
 /// [`Error::Unusable`] if it is not there, with the command that makes it.
 pub fn bootstrap() -> Result<PathBuf, Error> {
-    let path = match env::var_os("KARPENTER_PREREQS_BOOTSTRAP") {
-        Some(path) => PathBuf::from(path),
-        None => target_folder()?.join("bootstrap"),
-    };
+    match env::var_os("KARPENTER_PREREQS_BOOTSTRAP") {
+        Some(path) => built(PathBuf::from(path), "karpenter-prereqs-function"),
+        None => built(target_folder()?.join("bootstrap"), "karpenter-prereqs-function"),
+    }
+}
+
+/// The command-line program's executable, beside the function's.
+///
+/// # Errors
+/// As [`bootstrap`].
+pub fn karpenter_prereqs() -> Result<PathBuf, Error> {
+    built(target_folder()?.join("karpenter-prereqs"), "karpenter-prereqs-cli")
+}
+
+fn built(path: PathBuf, package: &str) -> Result<PathBuf, Error> {
     if path.is_file() {
         return Ok(path);
     }
-    Err(Error::Unusable(format!(
-        "the function's executable {} is missing; run cargo build --package karpenter-prereqs-function",
-        path.display()
-    )))
+    let path = path.display();
+    Err(Error::Unusable(format!("the executable {path} is missing; run cargo build --package {package}")))
 }
 
 /// The profile's folder in Cargo's target folder: tests run in its `deps`, programs in itself.

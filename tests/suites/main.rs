@@ -5,6 +5,7 @@
 
 mod aws_auth;
 mod cdk;
+mod cli;
 mod cloudformation;
 mod convergence;
 mod end_to_end;

@@ -51,6 +51,9 @@ pub struct Plan {
     /// What to look at [default: Update where the stack has the resource, else Create]
     #[arg(long, value_enum, ignore_case = true)]
     pub operation: Option<OperationName>,
+    /// Print the differences of policies line by line too, and those of new documents
+    #[arg(long, conflicts_with = "json")]
+    pub diff: bool,
     /// A property as it is deployed now, where it differs: what only the old properties asked for goes with an Update
     #[arg(long = "old-property", value_name = "NAME=VALUE")]
     pub old_properties: Vec<String>,
@@ -93,7 +96,7 @@ pub struct Wanted {
 /// How it is told.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Output {
-    /// Print JSON
+    /// Print JSON, with every document whole
     #[arg(long)]
     pub json: bool,
 }

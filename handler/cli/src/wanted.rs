@@ -16,7 +16,7 @@ use std::path::Path;
 const LOGICAL_ID: &str = "KarpenterPrereqs";
 
 /// The name of a stack that nobody has named.
-const NO_STACK: &str = "not-deployed";
+pub(crate) const NO_STACK: &str = "not-deployed";
 
 /// What is looked at, and with what.
 pub(crate) struct Wanted {

@@ -3,8 +3,8 @@
 //! The world is read with the caller's own credentials, by the same reads as in a run, and the same plan is made. What a
 //! run asks besides is left out: whether CloudFormation still wants it, and what Kubernetes allows the function.
 
-use crate::aws::Clients;
 use crate::aws::retry::Retries;
+use crate::aws::{Caller, Clients};
 use crate::calls::Calls;
 use crate::error::Error;
 use crate::observe::{Aim, Look, World, observe};
@@ -28,6 +28,9 @@ const FAILING: Duration = Duration::from_secs(15);
 
 /// The longest wait between two tries.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// Whoever runs the program.
+const PERSON: Caller = Caller { who: "your AWS identity", instead: "take a profile that leads" };
 
 /// What an event would do.
 #[derive(Clone, Debug)]
@@ -104,7 +107,7 @@ struct Looking<'a> {
 impl<'a> Looking<'a> {
     fn new(config: &SdkConfig, owner: &'a Owner, scope: &'a Scope) -> Self {
         let retries = Retries { until: Instant::now() + PATIENCE, failing: FAILING, pause: PAUSE };
-        let clients = Clients { caller: "your AWS identity", ..Clients::new(config, retries, &Calls::new()) };
+        let clients = Clients { caller: PERSON, ..Clients::new(config, retries, &Calls::new()) };
         Self { clients, owner, scope }
     }
 

@@ -1,5 +1,5 @@
 //! Whatever was there and whatever is wanted: what a run has made, the next one finds made, on the real servers; and
-//! a Delete leaves what others had there.
+//! a Delete leaves what others had there. What `karpenter-prereqs plan` tells of each event is what comes of it.
 //!
 //! `CONVERGENCE_CASES` is how many seeds are tried (200), `CONVERGENCE_SEED` the first of them (1). A failure names
 //! its seed, and how to see it again.
@@ -13,6 +13,7 @@ use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     CloudOptions, ClusterOptions,
     bare::Bare,
+    cli::{Cli, made, planned},
     cluster::{create_role, service_trust},
     gateway::When,
     lambda::Resource,
@@ -20,7 +21,7 @@ use local_cloud::{
     world::World,
 };
 use proptest::test_runner::TestRunner;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::seeded::{self, number};
 use case::{Case, Wanted};
@@ -59,6 +60,7 @@ fn what_a_run_has_made_the_next_one_finds_made() {
 /// One cloud and one cluster for all seeds.
 struct Bench {
     scenario: Scenario,
+    cli: Cli,
     /// The account with nothing planted in it.
     bare: Bare,
     clean: bool,
@@ -76,7 +78,8 @@ impl Bench {
         create_role(&scenario.cloud.admin(), plant::EXISTING_ROLE, &service_trust("ec2.amazonaws.com")).await.unwrap();
         scenario.cluster.control_plane().remove_aws_auth().await.unwrap();
         let bare = Bare::new(&scenario.cloud, &scenario.cluster).await.unwrap();
-        Self { scenario, bare, clean: true, successes: 0, refusals: 0, cuts: 0 }
+        let cli = Cli::new(&scenario).await.unwrap();
+        Self { scenario, cli, bare, clean: true, successes: 0, refusals: 0, cuts: 0 }
     }
 
     async fn prove(&mut self, case: &Case) {
@@ -166,10 +169,26 @@ impl Bench {
         delivered
     }
 
-    /// Sends an event; what fails must have been refused before any write.
+    /// Sends an event; what fails must have been refused before any write. What comes of it is what the program foretold:
+    /// the same writes, or the same refusal.
     async fn judged(&mut self, event: &local_cloud::lambda::Event) -> Delivered {
-        let delivered = self.scenario.send(event).await.unwrap();
+        let url = self.scenario.answers.expect(event.ids());
+        let event = event.answered_at(&url);
+        let foretold = self.cli.run(&["plan", "--json", "--event", "-"], &event.to_string()).await.unwrap();
+        let delivered = self.scenario.send_raw(&event, &url).await.unwrap();
         delivered.answer.assert_sound();
+        if delivered.answer.succeeded() {
+            let (plan, made) = (foretold.json(), made(&delivered.calls));
+            assert_eq!(planned(&plan), made, "{plan:#}");
+            assert_eq!(plan["physicalResourceId"], delivered.answer.physical_resource_id.as_str());
+            let has_changes = plan["stages"].as_array().unwrap().iter().any(|stage| stage["steps"] != json!([]));
+            assert_eq!(foretold.code, Some(if has_changes { 2 } else { 0 }), "{plan:#}");
+        } else {
+            let reason = delivered.failed();
+            let said = foretold.stderr.trim_end();
+            let said = said.strip_prefix("karpenter-prereqs: ").unwrap_or(said);
+            assert_eq!((foretold.code, format!("nothing was changed: {said}").as_str()), (Some(1), reason));
+        }
         if !delivered.answer.succeeded() {
             let reason = delivered.wrote_nothing().failed();
             assert!(reason.starts_with("nothing was changed: "), "{reason}");

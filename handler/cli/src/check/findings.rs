@@ -128,7 +128,7 @@ fn missing(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Area, Strin
             }
             (
                 Area::Permissions,
-                format!("the inline policy `{policy_name}` of role `{name}` lacks: {}", lacks.join("; ")),
+                format!("the inline policy `{policy_name}` of role `{name}` lacks\n{}", lacks.join("\n")),
             )
         }
         Step::PutRolePermissionsBoundary { name, permissions_boundary } => {

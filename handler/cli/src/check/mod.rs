@@ -51,7 +51,7 @@ fn as_text(cluster: &str, found: &[Finding], warnings: &[String]) -> String {
             (false, _) => writeln!(text, "  {BAD}✗{BAD:#} {}", area.question()),
         };
         for Finding { missing, cure, .. } in of_area {
-            let _ = writeln!(text, "      {missing}");
+            let _ = writeln!(text, "      {}", missing.replace('\n', "\n          "));
             let _ = writeln!(text, "      {BOLD}→{BOLD:#} {cure}");
         }
     }

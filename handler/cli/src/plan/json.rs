@@ -10,7 +10,7 @@ impl Shown<'_> {
     /// its parameters, `summary`, `effect`, the places of those that it `needs`, the calls that it is (`writes`), and, where
     /// it changes a document or aws-auth, the `diff`.
     pub(super) fn json(&self) -> String {
-        let Self { wanted, preview } = self;
+        let Self { wanted, preview, .. } = self;
         let shown = json!({
             "operation": wanted.request.operation.name(),
             "stackId": wanted.owner.stack_id,

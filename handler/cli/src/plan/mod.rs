@@ -16,6 +16,8 @@ use karpenter_prereqs_function::{Preview, preview};
 /// A preview, and what it is one of.
 struct Shown<'a> {
     wanted: &'a Wanted,
+    /// Whether documents are shown line by line.
+    diff: bool,
     preview: &'a Preview,
 }
 
@@ -27,7 +29,7 @@ pub(crate) async fn run(asked: &arguments::Plan) -> Result<bool, Failure> {
     let wanted = wanted::of_plan(asked).await?;
     let looked = preview(&wanted.config, &wanted.request, &wanted.owner, &wanted.scope);
     let preview = told("reading EKS, IAM, EC2 and the Kubernetes API", looked).await.map_err(Failure::new)?;
-    let shown = Shown { wanted: &wanted, preview: &preview };
+    let shown = Shown { wanted: &wanted, diff: asked.diff, preview: &preview };
     print(&if asked.output.json { shown.json() } else { shown.text() })?;
     Ok(preview.stages.iter().any(|stage| !stage.plan.is_empty()))
 }

@@ -1,6 +1,7 @@
 //! The plan for people.
 
 use super::{Shown, diff};
+use crate::wanted::NO_STACK;
 use anstyle::{AnsiColor, Style};
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::plan::{Effect, Step};
@@ -21,12 +22,13 @@ struct Tally {
 
 impl Shown<'_> {
     pub(super) fn text(&self) -> String {
-        let Self { wanted, preview } = self;
+        let Self { wanted, preview, diff } = self;
         let stack = wanted.owner.stack_id.split('/').nth(1).unwrap_or_default();
         let mut text = format!(
-            "{BOLD}{} of {} in stack {stack}{BOLD:#}, {} of account {}\n{DIM}{}{DIM:#}\n",
+            "{BOLD}{} of {} {}{BOLD:#}, {} of account {}\n{DIM}{}{DIM:#}\n",
             wanted.request.operation.name(),
             wanted.owner.logical_resource_id,
+            if stack == NO_STACK { "without a stack yet".to_owned() } else { format!("in stack {stack}") },
             wanted.scope.region,
             wanted.scope.account,
             preview.physical_resource_id,
@@ -36,7 +38,7 @@ impl Shown<'_> {
         }
         let mut tally = Tally::default();
         for stage in &preview.stages {
-            text.push_str(&stage_text(stage, &mut tally));
+            text.push_str(&stage_text(stage, *diff, &mut tally));
         }
         for warning in &preview.warnings {
             let _ = write!(text, "\n{WARNING}Warning:{WARNING:#} {warning}\n");
@@ -51,7 +53,7 @@ impl Shown<'_> {
     }
 }
 
-fn stage_text(stage: &Stage, tally: &mut Tally) -> String {
+fn stage_text(stage: &Stage, diff: bool, tally: &mut Tally) -> String {
     let mut text = String::new();
     if stage.plan.is_empty() {
         return text;
@@ -69,14 +71,14 @@ fn stage_text(stage: &Stage, tally: &mut Tally) -> String {
         }
         let _ = write!(text, "\n  {BOLD}{service}{BOLD:#}\n");
         for step in steps {
-            text.push_str(&step_text(step, &stage.observed, tally));
+            text.push_str(&step_text(step, &stage.observed, diff, tally));
         }
     }
     text
 }
 
 /// A line, and below it what changes in a text.
-fn step_text(step: &Step, observed: &Observed, tally: &mut Tally) -> String {
+fn step_text(step: &Step, observed: &Observed, with_documents: bool, tally: &mut Tally) -> String {
     let is_new = match step {
         Step::PutRolePolicy { name, policy_name, .. } => diff::inline(observed, name, policy_name).is_none(),
         _ => false,
@@ -102,8 +104,9 @@ fn step_text(step: &Step, observed: &Observed, tally: &mut Tally) -> String {
             let _ = writeln!(text, "        {DIM}{line}{DIM:#}");
         }
     }
-    // A text that is new is told by what it is for; as JSON the plan has it whole.
-    let changes_text = !is_new && !matches!(step, Step::CreateRole { .. });
+    // aws-auth and a trust policy are read line by line; a policy by what its statements allow.
+    let is_document = matches!(step, Step::CreateRole { .. } | Step::PutRolePolicy { .. });
+    let changes_text = with_documents || !is_document;
     if let Some(diff) = changes_text.then(|| diff::of(step, observed)).flatten() {
         for line in diff.lines().skip(2) {
             let style = match line.as_bytes().first() {

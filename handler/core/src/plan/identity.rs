@@ -10,7 +10,8 @@ use crate::ownership::{Tags, marked_by_others, marks, noted_arn};
 use crate::policy::trust::{self, AUDIENCE};
 use crate::spec::{ControllerIdentity, Spec};
 
-/// The cluster's issuer where IRSA is wanted and all that it needs is there. `Err`: something is not, and was refused.
+/// The cluster's issuer where IRSA is wanted. What it needs and is not there is refused, and the rest is looked at all the
+/// same, so that all is told at once. `Err`: there is no issuer.
 pub(super) fn issuer<'a>(
     spec: &Spec,
     observed: &'a Observed,
@@ -21,20 +22,20 @@ pub(super) fn issuer<'a>(
     }
     let cluster = spec.cluster_name.clone();
     let issuer = observed.cluster.as_ref().and_then(|cluster| cluster.issuer.as_deref());
-    let refusal = match (issuer, &observed.oidc_provider) {
-        (None, _) => Refusal::NoIssuer { cluster },
-        (Some(issuer), None) if spec.creates_oidc_provider => return Ok(Some(issuer)),
-        (Some(issuer), None) => Refusal::NoOidcProvider { cluster, issuer: issuer.to_owned() },
-        (Some(_), Some(provider)) if !provider.client_ids.iter().any(|id| id == AUDIENCE) => {
-            Refusal::NoAudience { provider: provider.arn.clone() }
-        }
-        (Some(issuer), Some(_)) => return Ok(Some(issuer)),
+    let Some(issuer) = issuer else {
+        refusals.push(Refusal::NoIssuer { cluster });
+        return Err(Unfit);
     };
-    refusals.push(refusal);
-    Err(Unfit)
+    refusals.extend(match &observed.oidc_provider {
+        None if spec.creates_oidc_provider => None,
+        None => Some(Refusal::NoOidcProvider { cluster, issuer: issuer.to_owned() }),
+        Some(provider) if provider.client_ids.iter().any(|id| id == AUDIENCE) => None,
+        Some(provider) => Some(Refusal::NoAudience { provider: provider.arn.clone() }),
+    });
+    Ok(Some(issuer))
 }
 
-/// The cluster is not fit for the wanted identity; the refusals say why.
+/// The cluster is not fit for the wanted identity; a refusal says why.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unfit;
 

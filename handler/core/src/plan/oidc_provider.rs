@@ -23,6 +23,9 @@ pub(super) fn converge(
     let mut tags = made_with(aim, aim.generation.physical_resource_id());
     let Some(found) = &observed.oidc_provider else {
         // Where it is not to be made, that was refused.
+        if !aim.spec.creates_oidc_provider {
+            return None;
+        }
         let arn = aim.spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
         let (url, client_id_list) = (issuer.to_owned(), vec![AUDIENCE.to_owned()]);
         return Some(plan.add(Step::CreateOpenIdConnectProvider { arn, url, client_id_list, tags }, None));

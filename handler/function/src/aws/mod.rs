@@ -22,12 +22,24 @@ pub(crate) struct Clients {
     pub(crate) retries: Retries,
     /// The calls of the whole run, whichever part they are of.
     pub(crate) calls: Calls,
-    /// Whose credentials these are, for messages.
-    pub(crate) caller: &'static str,
+    /// Whose credentials these are.
+    pub(crate) caller: Caller,
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) eks: aws_sdk_eks::Client,
     pub(crate) iam: aws_sdk_iam::Client,
 }
+
+/// Whose credentials are used, for messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    /// Who it is.
+    pub(crate) who: &'static str,
+    /// How another role takes its place at the Kubernetes API, up to that role.
+    pub(crate) instead: &'static str,
+}
+
+/// The Lambda function.
+const FUNCTION: Caller = Caller { who: "the function's role", instead: "set KubernetesRoleArn" };
 
 /// A service's client with these retries. The services' clients differ in type and not in shape.
 macro_rules! client {
@@ -49,7 +61,7 @@ impl Clients {
             config: config.to_builder().retry_config(retries.config_of_credentials()).build(),
             retries,
             calls: calls.clone(),
-            caller: "the function's role",
+            caller: FUNCTION,
             ec2: client!(aws_sdk_ec2, config, retries, calls),
             eks: client!(aws_sdk_eks, config, retries, calls),
             iam: client!(aws_sdk_iam, config, retries, calls),

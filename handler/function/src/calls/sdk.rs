@@ -29,9 +29,11 @@ impl Intercept for Watch {
         "watch"
     }
 
-    fn read_before_execution(
+    // Not before the execution: the operation has not said its name by then.
+    fn read_before_serialization(
         &self,
         _: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(metadata) = bag.load::<Metadata>() {

@@ -39,21 +39,25 @@ pub(crate) enum ClusterError {
     },
     /// The token is refused.
     #[error(
-        "the Kubernetes API at {endpoint} does not know {who} (401 Unauthorized): map it in kube-system/aws-auth, give it an access entry with AmazonEKSClusterAdminPolicy, or set KubernetesRoleArn to a role that is let in, such as the cluster's creator"
+        "the Kubernetes API at {endpoint} does not know {who} (401 Unauthorized): map it in kube-system/aws-auth, give it an access entry with AmazonEKSClusterAdminPolicy, or {} to a role that is let in, such as the cluster's creator", .instead
     )]
     Unauthorized {
         /// The cluster's endpoint.
         endpoint: String,
         /// Whose token it was.
         who: String,
+        /// What to do else, up to the role.
+        instead: &'static str,
     },
     /// RBAC refuses.
     #[error(
-        "the Kubernetes API does not allow {who} to {verb} the ConfigMap kube-system/aws-auth: bind it to a role that may get, create, update and delete that ConfigMap, or set KubernetesRoleArn to one that may"
+        "the Kubernetes API does not allow {who} to {verb} the ConfigMap kube-system/aws-auth: bind it to a role that may get, create, update and delete that ConfigMap, or {} to one that may", .instead
     )]
     Forbidden {
         /// Whose token it was.
         who: String,
+        /// What to do else, up to the role.
+        instead: &'static str,
         /// The verb, as RBAC spells it.
         verb: &'static str,
     },

@@ -45,6 +45,7 @@ pub(crate) struct Kubernetes {
     client: kube::Client,
     endpoint: String,
     who: String,
+    instead: &'static str,
     retries: Retries,
     calls: Calls,
     /// Whether the token was taken before in this run.
@@ -62,9 +63,10 @@ impl Kubernetes {
         let endpoint = cluster.endpoint.clone();
         let broken = |source| ClusterError::Client { endpoint: endpoint.clone(), source };
         let client = client::client(&endpoint, &cluster.certificate_authority, &token).map_err(broken)?;
-        let who = spec.kubernetes_role_arn.clone().unwrap_or_else(|| clients.caller.to_owned());
+        let who = spec.kubernetes_role_arn.clone().unwrap_or_else(|| clients.caller.who.to_owned());
         let (retries, calls) = (clients.retries, clients.calls.clone());
-        Ok(Self { client, endpoint, who, retries, calls, let_in: Arc::default() })
+        let instead = clients.caller.instead;
+        Ok(Self { client, endpoint, who, instead, retries, calls, let_in: Arc::default() })
     }
 
     /// The ConfigMap, asked for again while the API server is too busy or a connection breaks; `None` when there is
@@ -212,9 +214,11 @@ impl Kubernetes {
 
     fn error(&self, verb: &'static str, error: kube::Error) -> ClusterError {
         match error {
-            kube::Error::Api(status) if status.code == 401 => {
-                ClusterError::Unauthorized { endpoint: self.endpoint.clone(), who: self.who.clone() }
-            }
+            kube::Error::Api(status) if status.code == 401 => ClusterError::Unauthorized {
+                endpoint: self.endpoint.clone(),
+                who: self.who.clone(),
+                instead: self.instead,
+            },
             kube::Error::Api(status) if status.code == 403 => self.forbidden(verb),
             source @ (kube::Error::HyperError(_) | kube::Error::Service(_)) => {
                 ClusterError::Unreachable { endpoint: self.endpoint.clone(), source }
@@ -227,6 +231,6 @@ impl Kubernetes {
     }
 
     fn forbidden(&self, verb: &'static str) -> ClusterError {
-        ClusterError::Forbidden { who: self.who.clone(), verb }
+        ClusterError::Forbidden { who: self.who.clone(), instead: self.instead, verb }
     }
 }

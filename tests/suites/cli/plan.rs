@@ -1,0 +1,92 @@
+//! `plan`: what a person reads before anything is deployed, and after.
+
+use local_cloud::{
+    cli::{made, planned},
+    scenario::with,
+};
+use serde_json::json;
+
+use super::Person;
+
+const BOUND: [&str; 3] = ["plan", "--property", "ClusterName=demo"];
+
+/// Before there is a stack the plan is that of the Create that comes; it says so in words too.
+#[tokio::test]
+async fn what_is_not_deployed_yet_is_told_whole_and_comes_so() {
+    let mut person = Person::start().await;
+    let told = person.says(&BOUND).await;
+    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    for line in [
+        "Create of KarpenterPrereqs without a stack yet, us-east-1 of account 111122223333",
+        "    + create role `KarpenterNodeRole-demo`",
+        "        + EKSClusterEndpointLookup: eks:DescribeCluster",
+        "        +- rolearn: arn:aws:iam::111122223333:role/KarpenterNodeRole-demo",
+        "Warning: the baseline controller policy",
+        "11 to add, 0 to change, 0 to remove.",
+    ] {
+        assert!(told.stdout.contains(line), "{line}\n{}", told.stdout);
+    }
+    assert!(!told.stdout.contains('\u{1b}'), "colours, and no terminal: {}", told.stdout);
+
+    let plan = person.says(&[&BOUND[..], &["--json"]].concat()).await.json();
+    let created = person.scenario.send(&person.scenario.resource.create(&with(json!({})))).await.unwrap();
+    created.succeeded();
+    assert_eq!(planned(&plan), made(&created.calls), "{plan:#}");
+}
+
+/// What another stack made is refused as the function would refuse it; so are bad properties, and what is no property.
+#[tokio::test]
+async fn what_would_be_refused_is_told_in_the_functions_words() {
+    let mut person = Person::start().await;
+    person.scenario.send(&person.scenario.resource.create(&with(json!({})))).await.unwrap().succeeded();
+    for (arguments, words) in [
+        (
+            &["--property", "ClusterName=demo"][..],
+            "role `KarpenterNodeRole-demo` exists and is the resource arn:aws:cloudformation:us-east-1:111122223333:stack/platform/",
+        ),
+        (&["--property", "Clustername=demo"], "unknown property `Clustername`: is `ClusterName` meant?"),
+        (&["--property", "ClusterName=nope"], "EKS has no cluster `nope` in us-east-1 of account 111122223333"),
+        (&["--property", "ClusterName"], "`ClusterName` is no property: say NAME=VALUE"),
+        (&["--event", "/no/such/file"], "read /no/such/file: No such file"),
+        (
+            &["--property", "ClusterName=demo", "--stack", "arn:aws:cloudformation:us-east-1:111122223333:stack/s/0"],
+            "there is no stack arn:",
+        ),
+    ] {
+        let told = person.says(&[&["plan"], arguments].concat()).await;
+        assert_eq!((told.code, told.stdout.as_str()), (Some(1), ""), "{arguments:?}");
+        assert!(told.stderr.contains(words), "{}", told.stderr);
+    }
+    let told = person.says(&["plan", "--no-such-option"]).await;
+    assert_eq!(told.code, Some(1), "{}", told.stderr);
+}
+
+/// Of an Update that replaces the resource, what CloudFormation's clean-up takes away is told apart.
+#[tokio::test]
+async fn a_replacement_tells_what_goes_afterwards() {
+    let mut person = Person::start().await;
+    let resource = person.scenario.resource.clone();
+    let (old, new) = (with(json!({})), with(json!({"NodeRoleName": "nodes", "InstanceProfileName": "profile"})));
+    let id = person.scenario.send(&resource.create(&old)).await.unwrap().answer.physical_resource_id;
+    let url = person.scenario.answers.expect(resource.create(&old).ids());
+    let event = resource.update(&id, &new, &old).answered_at(&url).to_string();
+    let told = person.cli.run(&["plan", "--event", "-"], &event).await.unwrap();
+    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    let (before, after) = told.stdout.split_once("Afterwards CloudFormation deletes what this replaces:").unwrap();
+    assert!(before.contains("+ create role `nodes`") && !before.contains("delete role"), "{before}");
+    assert!(after.contains("- delete role `KarpenterNodeRole-demo`"), "{after}");
+}
+
+/// Credentials that the cluster does not let in are told so, in words for a person.
+#[tokio::test]
+async fn who_is_not_let_into_the_cluster_is_told() {
+    let person = Person::start().await;
+    let stranger = person.cli.clone().with("AWS_ACCESS_KEY_ID", person.scenario.cloud.account());
+    let stranger = stranger.with("AWS_SECRET_ACCESS_KEY", "test").with("AWS_SESSION_TOKEN", "");
+    let told = stranger.run(&BOUND, "").await.unwrap();
+    assert_eq!(told.code, Some(1), "{}", told.stdout);
+    assert!(told.stderr.contains("does not know your AWS identity (401 Unauthorized)"), "{}", told.stderr);
+    assert!(told.stderr.contains("take a profile that leads to a role that is let in"), "{}", told.stderr);
+    // It took longer than two seconds to be sure.
+    assert!(told.stderr.contains("reading EKS, IAM, EC2 and the Kubernetes API: "), "{}", told.stderr);
+}
