@@ -57,7 +57,7 @@ pub struct Stage {
 /// What a plan is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The event: what is wanted is made.
+    /// The event: what is wanted is made; and, where it takes another look, what that finds.
     Converge,
     /// The event: a generation goes, the Delete's own, or, on an Update that is a rollback, the one that failed.
     Release,
@@ -160,9 +160,13 @@ impl<'a> Looking<'a> {
         let observed = self.observe(spec, old, &generation, Aim::Converge).await?.observed;
         let aim = plan::Aim { spec, old, owner: self.owner, generation: &generation };
         let converged = plan::converge(aim, &observed).map_err(Error::Refused)?;
-        let stage = Stage { part: Part::Converge, plan: converged.plan, observed };
+        let mut stages = vec![Stage { part: Part::Converge, plan: converged.plan, observed }];
+        if converged.is_shared {
+            let (plan, observed) = plan::again(aim, &stages[0].observed, &stages[0].plan);
+            stages.push(Stage { part: Part::Converge, plan, observed });
+        }
         let physical_resource_id = generation.physical_resource_id().to_owned();
-        Ok(Preview { physical_resource_id, stages: vec![stage], warnings: converged.warnings })
+        Ok(Preview { physical_resource_id, stages, warnings: converged.warnings })
     }
 
     async fn observe(

@@ -102,6 +102,15 @@ pub fn survey(aim: Aim<'_>, observed: &Observed) -> (Converged, Vec<Refusal>) {
     (Converged { plan, is_shared, subnet_ids, security_group_ids, node_access, warnings }, refusals)
 }
 
+/// What another look finds to do once the plan for this world is carried out, if nobody else does anything: discovery tags
+/// that were given up for others go. With the world as it is then, as far as that depends on it.
+pub fn again(aim: Aim<'_>, observed: &Observed, plan: &Plan) -> (Plan, Observed) {
+    let observed = Observed { discovery: writes::after(plan, &observed.discovery), ..observed.clone() };
+    let mut found = Plan::default();
+    tags::converge(aim, &observed.discovery, &mut found, &mut Vec::new(), &mut Vec::new());
+    (found, observed)
+}
+
 /// The tags that an object is made with: the user's, the owner's and the mark.
 fn made_with(aim: Aim<'_>, mark_value: &str) -> Tags {
     let mut tags = aim.spec.tags.clone();

@@ -36,8 +36,25 @@ pub enum Effect {
 /// [`Step::LeaveTags`] depend on what is there by then; told here is what comes if nobody else comes or goes meanwhile.
 /// `discovery` is the world that the plan was made for.
 pub fn writes(plan: &Plan, discovery: &Discovery) -> Vec<(StepId, Write)> {
-    let mut tags: BTreeMap<&String, Tags> = BTreeMap::new();
-    tags.extend(discovery.subnets.iter().chain(&discovery.security_groups).map(|(id, tags)| (id, tags.clone())));
+    carried_out(plan, discovery).0
+}
+
+/// The subnets and security groups once the plan is carried out, if nobody else does anything.
+pub(super) fn after(plan: &Plan, discovery: &Discovery) -> Discovery {
+    let (_, tags) = carried_out(plan, discovery);
+    let mut after = discovery.clone();
+    for (id, had) in after.subnets.iter_mut().chain(&mut after.security_groups) {
+        if let Some(has) = tags.get(id) {
+            had.clone_from(has);
+        }
+    }
+    after
+}
+
+/// The calls, and the tags that come of them.
+fn carried_out<'a>(plan: &Plan, discovery: &'a Discovery) -> (Vec<(StepId, Write)>, BTreeMap<&'a String, Tags>) {
+    let there = discovery.subnets.iter().chain(&discovery.security_groups);
+    let mut tags: BTreeMap<&String, Tags> = there.map(|(id, tags)| (id, tags.clone())).collect();
     let mut writes = Vec::new();
     for (id, step, _) in plan.steps() {
         match step {
@@ -62,7 +79,7 @@ pub fn writes(plan: &Plan, discovery: &Discovery) -> Vec<(StepId, Write)> {
             }
         }
     }
-    writes
+    (writes, tags)
 }
 
 /// As DeleteTags does: a tag goes where it has just this value.
