@@ -86,9 +86,13 @@ fn map_roles(entries: usize) -> String {
     let entry = |number: usize| {
         let arn = format!("arn:aws:iam::111122223333:role/team-{number}");
         if number.is_multiple_of(10) {
-            format!("- rolearn: {arn}  # asked for by team {number}\n  username: admin-{number}\n  groups:\n    - system:masters\n")
+            format!(
+                "- rolearn: {arn}  # asked for by team {number}\n  username: admin-{number}\n  groups:\n    - system:masters\n"
+            )
         } else {
-            format!("- rolearn: {arn}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups:\n    - system:bootstrappers\n    - system:nodes\n")
+            format!(
+                "- rolearn: {arn}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups:\n    - system:bootstrappers\n    - system:nodes\n"
+            )
         }
     };
     (0..entries).map(entry).collect()
