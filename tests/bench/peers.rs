@@ -43,7 +43,6 @@ impl Peers {
     pub(crate) fn as_python(&self, options: FunctionOptions) -> FunctionOptions {
         let environment = vec![
             ("VIRTUAL_ENV".to_owned(), self.python.to_string_lossy().into_owned()),
-            // Its bytecode lies beside its code after the first run, as Lambda's own packages have theirs.
             ("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()),
         ];
         FunctionOptions { bootstrap: Self::bootstrap(), environment, ..options }
