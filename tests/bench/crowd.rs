@@ -1,6 +1,6 @@
 //! Many resources at once in one account, under AWS's throttles.
 
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use local_cloud::{
     Error,
@@ -33,6 +33,8 @@ pub(crate) struct Crowd {
     pub(crate) throttled: usize,
     /// How many are made where nothing throttles.
     pub(crate) needed: usize,
+    /// Why the others failed, and how many for each reason; names and numbers left out, so that like is like.
+    pub(crate) failures: BTreeMap<String, usize>,
     /// When an answer was there, in seconds from the first event.
     pub(crate) answered: Spread,
     /// How many calls the slowest bucket let through in each tenth of the time: it is idle where they are few.
@@ -65,6 +67,7 @@ fn told(resources: usize, operation: &str, rush: &Rush) -> Result<Crowd, Error> 
         resources,
         operation: operation.to_owned(),
         succeeded: rush.served.iter().filter(|served| served.succeeded().is_ok()).count(),
+        failures: failures(rush),
         seconds,
         bound_seconds: rush.bound.least.as_secs_f64(),
         calls: rush.calls.len(),
@@ -74,6 +77,35 @@ fn told(resources: usize, operation: &str, rush: &Rush) -> Result<Crowd, Error> 
         tenths: tenths(&let_through.map(|call| call.at).collect::<Vec<_>>()),
         bucket,
     })
+}
+
+fn failures(rush: &Rush) -> BTreeMap<String, usize> {
+    let mut failures = BTreeMap::new();
+    for served in rush.served.iter().filter(|served| !served.answer.succeeded()) {
+        let reason = served.answer.reason.as_deref().unwrap_or("no reason");
+        *failures.entry(alike(reason)).or_default() += 1;
+    }
+    failures
+}
+
+/// The reason with `#` in the place of each number, and of what is hexadecimal and longer than a word.
+fn alike(reason: &str) -> String {
+    let is_number = |word: &str| {
+        let digits = word.chars().filter(char::is_ascii_digit).count();
+        0 < digits && word.chars().all(|letter| letter.is_ascii_hexdigit())
+    };
+    let mut alike = String::new();
+    let mut word = String::new();
+    for letter in reason.chars().chain([' ']) {
+        if letter.is_ascii_alphanumeric() {
+            word.push(letter);
+            continue;
+        }
+        alike.push_str(if is_number(&word) { "#" } else { &word });
+        word.clear();
+        alike.push(letter);
+    }
+    alike.trim_end().to_owned()
 }
 
 /// Whether a bucket of this name is the call's: `iam writes`, `ec2 CreateTags`.
@@ -106,6 +138,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn reasons_are_alike_but_for_numbers() {
+        assert_eq!(
+            alike("delete role `load-node-17`: 503 (request 9f3c-1)"),
+            "delete role `load-node-#`: # (request #-#)"
+        );
+        assert_eq!(alike("no role"), "no role");
+    }
 
     #[test]
     fn moments_are_counted_by_tenths() {

@@ -33,5 +33,10 @@ pub(super) fn table(crowd: &[Crowd]) -> String {
             crowd.tenths.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
         );
     }
+    for crowd in crowd {
+        for (reason, times) in &crowd.failures {
+            let _ = writeln!(text, "\n{} {}, failed {times}: {reason}", count(crowd.resources), crowd.operation);
+        }
+    }
     text + "\nBudget: 1.2× of the bound.\n"
 }
