@@ -8,13 +8,18 @@ use local_cloud::Error;
 
 use crate::chain;
 
+/// The chart, which is made with the tables.
+const CHART: &str =
+    "![Bars: one operation, and what a start costs, for this function, a Python function and the runbook](bench.svg)";
+
 /// Puts the tables and the chains into the page, in the place of those that are there.
 ///
 /// # Errors
 /// It is not there, or has not the marks.
 pub(crate) fn update(path: &Path, tables: &str) -> Result<(), Error> {
     let page = fs::read_to_string(path).map_err(Error::file("read", path))?;
-    let page = with(&page, "bench", tables).and_then(|page| with(&page, "chains", &chain::page()));
+    let page =
+        with(&page, "bench", &format!("{CHART}\n\n{tables}")).and_then(|page| with(&page, "chains", &chain::page()));
     let page = page.ok_or_else(|| Error::Unusable(format!("{} has not the marks bench and chains", path.display())))?;
     fs::write(path, page).map_err(Error::file("write", path))
 }
