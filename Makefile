@@ -34,6 +34,16 @@ FUZZ_TEXTS ?= 10000000
 FUZZ_CASE ?=
 FUZZ_SECONDS ?= 60
 
+# The bench: what it measures, how often, what is added to every call in milliseconds, and how many resources at once;
+# BENCH_DOCS=1 writes table and chart into docs/ too.
+BENCH_PARTS ?= start operations growth crowd
+BENCH_RUNS ?= 10
+BENCH_RUNBOOK_RUNS ?= 3
+BENCH_DELAYS ?= 0 20 50
+BENCH_CROWD ?= 1 50 500
+BENCH_RESULTS ?= bench-results
+BENCH_DOCS ?=
+
 # What `make package` builds for, and where `make publish` puts it.
 ARCHITECTURES ?=
 PREFIX ?=
@@ -129,6 +139,22 @@ cdk-python: cdk ## Build the construct's packages for npm and PyPI, and test the
 	    site=$$(mktemp -d); trap 'rm -rf "$$site"' EXIT; \
 	    "$$python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$$site" infra/cdk/dist/python/*.whl && \
 	    PYTHONPATH=$$site "$$python" -m unittest infra/cdk/test/test_python.py
+
+# A list as the bench's program takes it.
+empty :=
+comma := ,
+listed = $(subst $(empty) $(empty),$(comma),$(strip $(1)))
+
+.PHONY: bench
+bench: build control-plane python ## Measure the function beside a Python function and the runbook (BENCH_PARTS, BENCH_RUNS, BENCH_DOCS=1)
+	$(say) 'bench: the release profile'
+	@cargo build --release --locked --package karpenter-prereqs-function \
+	    --package karpenter-prereqs-bench-hello --package karpenter-prereqs-bench-edit
+	$(say) "bench (into $(BENCH_RESULTS))"
+	@KARPENTER_PREREQS_BOOTSTRAP=$(CARGO_TARGET_DIR)/release/bootstrap exec $(CARGO_TARGET_DIR)/debug/bench run \
+	    --parts $(call listed,$(BENCH_PARTS)) --runs $(BENCH_RUNS) \
+	    --runbook-runs $(BENCH_RUNBOOK_RUNS) --delays $(call listed,$(BENCH_DELAYS)) --crowd $(call listed,$(BENCH_CROWD)) \
+	    --output $(BENCH_RESULTS) $(if $(BENCH_DOCS),--docs docs)
 
 .PHONY: package
 package: ## Build the function's zip files for arm64 and x86_64, into the folder package (ARCHITECTURES)

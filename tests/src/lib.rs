@@ -15,8 +15,9 @@
 //! that ends. Code map: [`cloud`] puts the parts together, [`cluster`] makes an EKS cluster with its
 //! control plane and node groups, [`node`] is a machine that joins it, [`stack`] drives
 //! `MiniStack`'s CloudFormation, [`deployment`] the stack that users deploy; [`cloudformation`] is
-//! our own, strict one; [`execution_role`] is what the function may do, of the [`template`]; and [`sweep`] fails each call of its operations; [`karpenter`] is the real one; [`cli`] runs the program that people run; below them are
-//! [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each one program or server;
+//! our own, strict one; [`execution_role`] is what the function may do, of the [`template`]; and [`sweep`] fails each call of
+//! its operations; [`karpenter`] is the real one; [`cli`] runs the program that people run; [`load`] is many resources at
+//! once; below them are [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each one program or server;
 //! [`process`], [`pki`], [`folder`] and [`tools`] serve those.
 //!
 //! Nothing here uses the function's code: what it does is judged by other code than its own.
@@ -34,6 +35,7 @@ pub mod folder;
 pub mod gateway;
 pub mod karpenter;
 pub mod lambda;
+pub mod load;
 pub mod ministack;
 pub mod node;
 pub mod pki;

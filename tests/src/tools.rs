@@ -81,10 +81,25 @@ fn target_folder() -> Result<PathBuf, Error> {
     Ok(if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }.to_owned())
 }
 
+/// The virtual environment of the packages of a `requirements.txt`, given by its path within this crate's folder:
+/// installed first where that is missing.
+///
+/// # Errors
+/// [`Error::Script`] if installing fails.
+pub async fn python(requirements: &str) -> Result<PathBuf, Error> {
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join(requirements);
+    folder_from_with("python.sh", &[("REQUIREMENTS", &requirements)]).await
+}
+
 /// Runs a script of this crate's folder that prints a folder on the last line of its stdout.
 async fn folder_from(script: &str) -> Result<PathBuf, Error> {
+    folder_from_with(script, &[]).await
+}
+
+async fn folder_from_with(script: &str, environment: &[(&str, &Path)]) -> Result<PathBuf, Error> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
     let output = Command::new(&script)
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

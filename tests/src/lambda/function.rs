@@ -130,6 +130,11 @@ impl Function {
         self.instance.as_ref().map(|instance| instance.running.id())
     }
 
+    /// The time from the process's start to its first poll, as long as no event was delivered to it.
+    pub fn cold_start(&self) -> Option<Duration> {
+        self.instance.as_ref().and_then(|instance| instance.cold_start)
+    }
+
     async fn launch(&mut self) -> Result<Instance, Error> {
         self.starts += 1;
         let folder = self.options.folder.join(format!("instance-{}", self.starts));
@@ -255,9 +260,10 @@ while True:
     async fn a_process_serves_one_event_after_the_other() {
         let (_folder, mut function) = function().await;
         let process = function.process_id();
+        assert!(function.cold_start().is_some());
         let first = function.invoke(&do_("response"), LIMIT).await.unwrap();
         assert_eq!(first.outcome, Outcome::Returned(do_("response")));
-        assert!(first.cold_start.is_some());
+        assert!(first.cold_start.is_some() && function.cold_start().is_none());
         let lines: Vec<_> = first.log.iter().map(|line| line.text.as_str()).collect();
         assert_eq!((lines[0], lines[2], lines.len()), ("up", "after response", 3));
         let told = first.log[1].json.as_ref().unwrap();

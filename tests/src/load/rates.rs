@@ -28,10 +28,10 @@
 //!
 //! Where nothing is documented the lower of what was seen is taken, so that the test is not easier than AWS.
 
-use local_cloud::gateway::{Limit, Throttle};
+use crate::gateway::{Limit, Throttle};
 
 /// Full buckets of all these rates.
-pub(super) fn throttle() -> Throttle {
+pub fn throttle() -> Throttle {
     Throttle::new([
         Limit::operation("ec2", "CreateTags", 100, 10.0),
         Limit::operation("ec2", "DeleteTags", 100, 10.0),

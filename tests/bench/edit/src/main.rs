@@ -1,0 +1,99 @@
+//! Times the edit of aws-auth alone, in the profile that Lambda runs: no API server, no network, no event.
+//!
+//! ```text
+//! edit RUNS ENTRIES…     a JSON array on stdout: {"entries": …, "bytes": …, "admit_ms": […], "expel_ms": […]}
+//! ```
+
+use std::{
+    collections::BTreeSet,
+    env,
+    hint::black_box,
+    io::{self, Write as _},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use karpenter_prereqs_core::{
+    aws_auth::NodeEntry,
+    config_map::{Change, Edit, edit},
+    observed::ConfigMap,
+    ownership::Mark,
+};
+use serde_json::{Value, json};
+
+const USAGE: &str = "usage: edit RUNS ENTRIES…";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("edit: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let numbers: Result<Vec<usize>, _> = env::args().skip(1).map(|argument| argument.parse()).collect();
+    let numbers = numbers.map_err(|error| format!("{error}; {USAGE}"))?;
+    let (&runs, sizes) = numbers.split_first().ok_or(USAGE)?;
+    let measured: Result<Vec<Value>, String> = sizes.iter().map(|&entries| measure(entries, runs)).collect();
+    let json = json!(measured?).to_string();
+    writeln!(io::stdout(), "{json}").map_err(|error| format!("cannot write to stdout: {error}"))
+}
+
+/// Adds our entry to a list of so many, and takes it out again, so many times.
+fn measure(entries: usize, runs: usize) -> Result<Value, String> {
+    let ours = NodeEntry::new("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo");
+    let mark = Mark::from_key("karpenter-prereqs/0123456789abcdef").ok_or("the mark is none")?;
+    let admit = Change::Admit { mark: mark.clone(), entry: ours.clone(), own: true };
+    let expel = Change::Expel { marks: BTreeSet::from([mark]), own: Some(ours) };
+    let before = ConfigMap { map_roles: Some(map_roles(entries)), ..ConfigMap::default() };
+    let (mut admitted, mut expelled) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        let (took, after) = timed(&before, &admit)?;
+        admitted.push(took);
+        let (took, gone) = timed(&after, &expel)?;
+        expelled.push(took);
+        if gone != before {
+            return Err(format!("the map of {entries} entries is not as before"));
+        }
+    }
+    Ok(json!({
+        "entries": entries,
+        "bytes": before.map_roles.map_or(0, |text| text.len()),
+        "admit_ms": millis(&admitted),
+        "expel_ms": millis(&expelled),
+    }))
+}
+
+fn timed(current: &ConfigMap, change: &Change) -> Result<(Duration, ConfigMap), String> {
+    let begun = Instant::now();
+    let edited = edit(black_box(Some(current)), black_box(change));
+    let took = begun.elapsed();
+    match edited {
+        Ok(Edit::Replace(map)) => Ok((took, map)),
+        other => Err(format!("the edit is to replace the map: {other:?}")),
+    }
+}
+
+fn millis(times: &[Duration]) -> Vec<f64> {
+    times.iter().map(|time| time.as_secs_f64() * 1e3).collect()
+}
+
+/// A list as people have it: node roles, and one in ten an administrator with a comment.
+fn map_roles(entries: usize) -> String {
+    let entry = |number: usize| {
+        let arn = format!("arn:aws:iam::111122223333:role/team-{number}");
+        if number.is_multiple_of(10) {
+            format!(
+                "- rolearn: {arn}  # asked for by team {number}\n  username: admin-{number}\n  groups:\n    - system:masters\n"
+            )
+        } else {
+            format!(
+                "- rolearn: {arn}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups:\n    - system:bootstrappers\n    - system:nodes\n"
+            )
+        }
+    };
+    (0..entries).map(entry).collect()
+}

@@ -1,0 +1,106 @@
+//! What people use today, as programs: the function in Python and the runbook, which lie in `peers/`.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use local_cloud::{Error, lambda::FunctionOptions, tools};
+use tokio::process::Command;
+
+use crate::{
+    stage::Stage,
+    subject::{MORE_POLICY, OTHER_NAMESPACE, Operation},
+};
+
+/// The peers' Python environments.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    python: PathBuf,
+    runbook: PathBuf,
+}
+
+impl Peers {
+    /// Finds the environments; what is missing is installed first.
+    ///
+    /// # Errors
+    /// [`Error::Script`].
+    pub(crate) async fn locate() -> Result<Self, Error> {
+        let python = tools::python("bench/peers/python/requirements.txt").await?;
+        let runbook = tools::python("bench/peers/runbook/requirements.txt").await?;
+        Ok(Self { python, runbook })
+    }
+
+    /// The program that Lambda's Python runtime is: it serves the function that lies beside it.
+    pub(crate) fn bootstrap() -> PathBuf {
+        folder().join("python/bootstrap")
+    }
+
+    /// The same options for the function in Python.
+    pub(crate) fn as_python(&self, options: FunctionOptions) -> FunctionOptions {
+        let environment = vec![
+            ("VIRTUAL_ENV".to_owned(), self.python.to_string_lossy().into_owned()),
+            ("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()),
+        ];
+        FunctionOptions { bootstrap: Self::bootstrap(), environment, ..options }
+    }
+
+    /// The files that a team would zip: the code, and the packages that Lambda's Python runtime does not bring itself.
+    pub(crate) fn packaged(&self) -> [PathBuf; 2] {
+        [folder().join("python"), self.python.join("lib")]
+    }
+
+    /// Runs a part of the runbook to its end; gives how long it took.
+    ///
+    /// # Errors
+    /// With what it wrote, when it fails.
+    pub(crate) async fn run(&self, stage: &Stage, operation: Operation, cluster: &str) -> Result<Duration, Error> {
+        let command = match operation {
+            Operation::Create => "create",
+            Operation::NoChange => "noop",
+            Operation::Change => "change",
+            Operation::Delete => "delete",
+        };
+        let options = stage.function_options(PathBuf::new()).await?;
+        let (key, secret, token) = &options.credentials;
+        let mut path = OsString::from(self.runbook.join("bin"));
+        path.push(":");
+        path.push(env::var_os("PATH").unwrap_or_default());
+        let begun = Instant::now();
+        let output = Command::new("bash")
+            .arg(folder().join("runbook/runbook.sh"))
+            .args([command, cluster])
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", &options.folder)
+            .env("TMPDIR", &options.folder)
+            .env("AWS_ACCESS_KEY_ID", key)
+            .env("AWS_SECRET_ACCESS_KEY", secret)
+            .env("AWS_SESSION_TOKEN", token.as_deref().unwrap_or_default())
+            .env("AWS_ENDPOINT_URL", stage.cloud.gateway().url())
+            .env("AWS_REGION", &options.region)
+            .env("AWS_DEFAULT_REGION", &options.region)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("NAMESPACE", if operation == Operation::Change { OTHER_NAMESPACE } else { "karpenter" })
+            .env("MORE_POLICY", MORE_POLICY)
+            .current_dir(&options.folder)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(|source| Error::Spawn { program: "bash".to_owned(), source })?;
+        let took = begun.elapsed();
+        if output.status.success() {
+            return Ok(took);
+        }
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(Error::Unusable(format!("the runbook's {command} failed with {}:\n{told}", output.status)))
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/peers")
+}

@@ -1,0 +1,42 @@
+//! The table of crowds.
+
+use std::fmt::Write as _;
+
+use super::cell::{count, digits, ratio};
+use crate::crowd::Crowd;
+
+/// The table; empty where nothing was measured.
+pub(super) fn table(crowd: &[Crowd]) -> String {
+    if crowd.is_empty() {
+        return String::new();
+    }
+    let mut text = "### Crowd\n\nResources at once in one account, under token buckets as AWS's. *Bound*: what the calls of undisturbed runs exceed a bucket's burst by, divided by its rate, of the slowest bucket.\n\n\
+         | Resources | | Succeeded | Took | Bound | To the bound | Bucket | Calls | Throttled | Where nothing throttles | An answer after | Let through, by tenths of the time |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for crowd in crowd {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} s | {} s | {} | {} | {} | {} | {} | {} s ({} to {}) | {} |",
+            count(crowd.resources),
+            crowd.operation,
+            count(crowd.succeeded),
+            digits(crowd.seconds),
+            digits(crowd.bound_seconds),
+            ratio(crowd.seconds, crowd.bound_seconds),
+            crowd.bucket,
+            count(crowd.calls),
+            count(crowd.throttled),
+            count(crowd.needed),
+            digits(crowd.answered.median),
+            digits(crowd.answered.min),
+            digits(crowd.answered.max),
+            crowd.tenths.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        );
+    }
+    for crowd in crowd {
+        for (reason, times) in &crowd.failures {
+            let _ = writeln!(text, "\n{} {}, failed {times}: {reason}", count(crowd.resources), crowd.operation);
+        }
+    }
+    text + "\nBudget: 1.2× of the bound.\n"
+}

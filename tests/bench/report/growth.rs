@@ -1,0 +1,79 @@
+//! The tables of growth.
+
+use std::fmt::Write as _;
+
+use super::cell::{count, digits, megabytes, millis, spread};
+use crate::{
+    growth::{Axis, Edited, Growth, Point, SIZES},
+    statistics::{as_f64, exponent},
+};
+
+/// The tables.
+pub(super) fn tables(growth: &Growth) -> String {
+    let mut text = "### Growth\n\nA Create, by the size of what it meets. *On a processor*: the time of the function's process there. *Between calls*: the time in which none of its calls was under way. The whole time is the local cloud's more than the function's. *Exponent*: of size, in the cost beyond that of the first line, by least squares of the logarithms; 1 is linear.\n".to_owned();
+    for (axis, _) in SIZES {
+        let points: Vec<_> = growth.points.iter().filter(|point| point.axis == axis).collect();
+        let Some(first) = points.first() else { continue };
+        let _ = write!(
+            text,
+            "\n| {} | On a processor | Between calls | In all | Peak memory | Calls | Further pages | CreateTags took |\n|---|---|---|---|---|---|---|---|\n",
+            name(axis)
+        );
+        for Point { size, processor_ms, between_ms, wall_ms, peak, calls, batches, pages, .. } in points.iter().copied()
+        {
+            let batches: Vec<_> = batches.iter().map(|size| count(*size)).collect();
+            #[allow(clippy::cast_precision_loss, reason = "bytes of one process")]
+            let peak = megabytes(*peak as f64);
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {peak} | {} | {pages} | {} |",
+                count(*size),
+                spread(processor_ms),
+                millis(between_ms.median),
+                millis(wall_ms.median),
+                calls.values().sum::<usize>(),
+                batches.join(" + ")
+            );
+        }
+        let beyond = points
+            .iter()
+            .skip(1)
+            .map(|point| (as_f64(point.size), point.processor_ms.median - first.processor_ms.median));
+        if let Some(exponent) = exponent(&beyond.collect::<Vec<_>>()) {
+            let _ = writeln!(text, "\nExponent of the time on a processor: {}.", digits(exponent));
+        }
+        if let Some(last) = points.last() {
+            let most: Vec<_> = last
+                .calls
+                .iter()
+                .filter(|(_, times)| 1 < **times)
+                .map(|(call, times)| format!("{call} {times}"))
+                .collect();
+            let _ = writeln!(text, "\nCalls more than once at {}: {}.", count(last.size), most.join(", "));
+        }
+    }
+    text + &edits(&growth.edits)
+}
+
+fn edits(edits: &[Edited]) -> String {
+    let mut text =
+        "\nThe edit of aws-auth alone, in the release profile:\n\n| Entries | Bytes | Adding ours | Taking it out |\n|---|---|---|---|\n"
+            .to_owned();
+    for Edited { entries, bytes, admit_ms, expel_ms } in edits {
+        let _ =
+            writeln!(text, "| {} | {} | {} | {} |", count(*entries), count(*bytes), spread(admit_ms), spread(expel_ms));
+    }
+    let points: Vec<_> = edits.iter().map(|edit| (as_f64(edit.entries), edit.admit_ms.median)).collect();
+    if let Some(exponent) = exponent(&points) {
+        let _ = writeln!(text, "\nExponent of adding: {}.", digits(exponent));
+    }
+    text
+}
+
+const fn name(axis: Axis) -> &'static str {
+    match axis {
+        Axis::Resources => "Subnets, and as many security groups",
+        Axis::Entries => "Entries in aws-auth",
+        Axis::NodeGroups => "Node groups",
+    }
+}

@@ -1,0 +1,36 @@
+//! The table of cold starts, memory and size.
+
+use std::fmt::Write as _;
+
+use super::cell::{megabytes, ratio, spread};
+use crate::start::{NAMES, Started};
+
+/// The table; empty where nothing was measured.
+pub(super) fn table(started: &[Started]) -> String {
+    let Some(runs) = started.first().map(|started| started.cold_ms.runs) else { return String::new() };
+    let mut text = format!(
+        "### Start\n\nFrom the start of the process to its first poll of the Runtime API, {runs} times each, in turn: median (least to greatest).\n\n\
+         | | Cold start | Idle memory | Peak, after a Create | Unpacked | Zipped |\n|---|---|---|---|---|---|\n"
+    );
+    for Started { name, cold_ms, idle, peak, unpacked, zipped } in started {
+        let peak = peak.map_or_else(|| "–".to_owned(), |bytes| megabytes(as_f64(bytes)));
+        let idle = megabytes(idle.median);
+        let (unpacked, zipped) = (megabytes(as_f64(*unpacked)), megabytes(as_f64(*zipped)));
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "| {name} | {} | {idle} | {peak} | {unpacked} | {zipped} |", spread(cold_ms));
+    }
+    let median = |name| started.iter().find(|started| started.name == name).map(|started| started.cold_ms.median);
+    if let [Some(ours), Some(hello), Some(python)] = NAMES.map(median) {
+        let (to_hello, to_python) = (ratio(ours, hello), ratio(python, ours));
+        let _ = writeln!(
+            text,
+            "\nOurs takes {to_hello} of what the hello-world takes (budget: 1.3×), and the Python function {to_python} of what ours takes (budget: 50×). A Python function's zip is without what Lambda's Python runtime brings: boto3 and the runtime client."
+        );
+    }
+    text
+}
+
+#[allow(clippy::cast_precision_loss, reason = "bytes of a file or a process")]
+const fn as_f64(bytes: u64) -> f64 {
+    bytes as f64
+}

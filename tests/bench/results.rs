@@ -1,0 +1,89 @@
+//! All that was measured, as the JSON file has it: tables and chart are made of nothing else.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use jiff::Timestamp;
+use local_cloud::Error;
+use serde::{Deserialize, Serialize};
+
+use crate::{crowd::Crowd, growth::Growth, operations::Sample, start::Started};
+
+/// The results of one run. A part that was not asked for is empty.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Results {
+    /// The day.
+    pub(crate) date: String,
+    /// The machine.
+    pub(crate) machine: Machine,
+    /// How long each part took, in seconds.
+    pub(crate) took: BTreeMap<String, f64>,
+    /// Cold starts, memory and size.
+    pub(crate) start: Vec<Started>,
+    /// Operations with a delay on every call.
+    pub(crate) operations: Vec<Sample>,
+    /// How the cost grows.
+    pub(crate) growth: Option<Growth>,
+    /// Many at once.
+    pub(crate) crowd: Vec<Crowd>,
+}
+
+/// What it ran on.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Machine {
+    /// The processor, as it calls itself.
+    pub(crate) processor: String,
+    /// How many of its cores there are.
+    pub(crate) cores: usize,
+    /// The memory, in GiB.
+    pub(crate) memory_gib: u64,
+}
+
+impl Results {
+    /// Nothing yet, of today and this machine.
+    pub(crate) fn new() -> Self {
+        Self {
+            date: Timestamp::now().strftime("%Y-%m-%d").to_string(),
+            machine: Machine::this(),
+            took: BTreeMap::new(),
+            start: Vec::new(),
+            operations: Vec::new(),
+            growth: None,
+            crowd: Vec::new(),
+        }
+    }
+
+    /// Out of a file.
+    ///
+    /// # Errors
+    /// It is not there, or not of this form.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
+        serde_json::from_str(&text).map_err(|error| Error::Unusable(format!("{}: {error}", path.display())))
+    }
+
+    /// Into a file.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| Error::Unusable(error.to_string()))?;
+        fs::write(path, text + "\n").map_err(Error::file("write", path))
+    }
+}
+
+impl Machine {
+    fn this() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let field = |text: &str, name| {
+            let line = text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(':'));
+            line.map(|(_, value)| value.trim().to_owned())
+        };
+        let memory = field(&read("/proc/meminfo"), "MemTotal");
+        let kibibytes: u64 = memory.and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or_default();
+        Self {
+            processor: field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown".to_owned()),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            memory_gib: kibibytes.div_ceil(1 << 20),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Cold starts, memory and size: ours, the smallest function on the same runtime, and the function in Python.
+
+use std::{
+    fs::File,
+    io::{Cursor, Read as _, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use local_cloud::{Error, lambda::Function};
+use serde::{Deserialize, Serialize};
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+use crate::{
+    operations,
+    peers::Peers,
+    process,
+    programs::Programs,
+    progress,
+    stage::Stage,
+    statistics::Spread,
+    subject::{Operation, Subject},
+};
+
+/// A program that Lambda starts.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Started {
+    /// In a table.
+    pub(crate) name: String,
+    /// From the start of the process to its first poll of the Runtime API, in milliseconds.
+    pub(crate) cold_ms: Spread,
+    /// Resident memory while it waits for its first event, in bytes.
+    pub(crate) idle: Spread,
+    /// The most memory that it had after a Create, in bytes.
+    pub(crate) peak: Option<u64>,
+    /// The size of what is packed, in bytes.
+    pub(crate) unpacked: u64,
+    /// That zipped, in bytes.
+    pub(crate) zipped: u64,
+}
+
+/// The three, in the order of the table: the one that others are compared with first.
+pub(crate) const NAMES: [&str; 3] = ["ours", "hello-world", "Python function"];
+
+/// Packages that Lambda's Python runtime brings itself, and what only installs others.
+const OF_THE_RUNTIME: [&str; 7] =
+    ["awslambdaric", "boto3", "botocore", "jmespath", "pip", "s3transfer", "snapshot_restore_py"];
+
+/// Starts each of them so many times, in turn, and lets ours and Python's create and delete once.
+///
+/// # Errors
+/// When one does not come up, or fails.
+pub(crate) async fn measure(stage: &Stage, programs: &Programs, runs: usize) -> Result<Vec<Started>, Error> {
+    let programs_in_turn = [programs.function.clone(), programs.hello.clone(), Peers::bootstrap()];
+    let mut seen: [Vec<(f64, f64)>; 3] = Default::default();
+    // The first of each only brings its files into the machine's memory.
+    for run in 0..=runs {
+        for (index, program) in programs_in_turn.iter().enumerate() {
+            let once = start(stage, program, index == 2).await?;
+            if 0 < run {
+                seen[index].push(once);
+            }
+        }
+    }
+    let mut peaks = [None; 3];
+    for (index, subject) in [(0, Subject::Ours), (2, Subject::Python)] {
+        let life = operations::life(stage, programs, subject, 0).await?;
+        peaks[index] = life.iter().find(|sample| sample.operation == Operation::Create).and_then(|sample| sample.peak);
+    }
+    let [code, packages] = stage.peers.packaged();
+    let python = [files(&code)?, files(&packages)?].concat();
+    let files = [vec![programs.function.clone()], vec![programs.hello.clone()], python];
+    let mut started = Vec::new();
+    for (((name, seen), peak), files) in NAMES.iter().zip(seen).zip(peaks).zip(files) {
+        let (unpacked, zipped) = packed(&files)?;
+        let spread =
+            |values: Vec<f64>| Spread::of(values).ok_or_else(|| Error::Unusable("no run was asked for".to_owned()));
+        started.push(Started {
+            name: (*name).to_owned(),
+            cold_ms: spread(seen.iter().map(|(ms, _)| *ms).collect())?,
+            idle: spread(seen.iter().map(|(_, bytes)| *bytes).collect())?,
+            peak,
+            unpacked,
+            zipped,
+        });
+        progress(&format!("start: {name} is measured"));
+    }
+    Ok(started)
+}
+
+/// One start: how long it took, in milliseconds, and the memory after it, in bytes.
+async fn start(stage: &Stage, program: &Path, is_python: bool) -> Result<(f64, f64), Error> {
+    let options = stage.function_options(program.to_owned()).await?;
+    let options = if is_python { stage.peers.as_python(options) } else { options };
+    let function = Function::start(options).await?;
+    let lost = || Error::Unusable(format!("{} is gone", program.display()));
+    let took = function.cold_start().ok_or_else(lost)?;
+    let memory = process::memory(function.process_id().ok_or_else(lost)?)?;
+    #[allow(clippy::cast_precision_loss, reason = "bytes of one process")]
+    let resident = memory.resident as f64;
+    Ok((took.as_secs_f64() * 1e3, resident))
+}
+
+/// The files in a folder that are packed.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(Error::file("read", folder))? {
+        let path = entry.map_err(Error::file("read", folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_of_the_runtime = OF_THE_RUNTIME
+            .iter()
+            .any(|package| name.strip_prefix(package).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')));
+        if is_of_the_runtime || name == "__pycache__" || path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            files.extend(self::files(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+/// The size of these files, and of a zip file of them.
+fn packed(files: &[PathBuf]) -> Result<(u64, u64), Error> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let mut unpacked = 0;
+    for path in files {
+        unpacked += process::size(path)?;
+        add(&mut zip, path)?;
+    }
+    let zipped = zip.finish().map_err(|error| Error::Unusable(format!("cannot zip: {error}")))?.into_inner();
+    Ok((unpacked, zipped.len() as u64))
+}
+
+fn add(zip: &mut ZipWriter<impl Write + Seek>, path: &Path) -> Result<(), Error> {
+    let options =
+        SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).compression_level(Some(9));
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
+    read.map_err(Error::file("read", path))?;
+    let failed = |error: &dyn std::fmt::Display| Error::Unusable(format!("cannot zip {}: {error}", path.display()));
+    zip.start_file_from_path(path, options).map_err(|error| failed(&error))?;
+    zip.write_all(&bytes).map_err(|error| failed(&error))
+}
