@@ -19,7 +19,7 @@ mod tagged;
 mod tags;
 mod writes;
 
-pub use access::{EC2_LINUX, Way};
+pub use access::{EC2_LINUX, Way, foreseen_verb};
 pub use refusal::{Refusal, Refused};
 pub use release::{Leaving, Released, release};
 pub use step::{Plan, RoleKind, Step, StepId, Verb};

@@ -6,6 +6,7 @@ use crate::error::Error;
 use backon::{ExponentialBuilder, Retryable as _};
 use karpenter_prereqs_core::config_map::{self, Change, Edit};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Carries the change out. Others write the ConfigMap too (EKS does whenever a node group comes or goes), so every
 /// write is bound to what was read. An answer that was lost is found out by the next read.
@@ -16,15 +17,16 @@ pub(super) async fn edit(apply: &Apply<'_>, change: &Change) -> Result<(), Error
         .with_min_delay((apply.budget.patience / 600).max(Duration::from_millis(10)))
         .with_max_delay(apply.budget.patience / 20)
         .without_max_times()
-        .with_total_delay(Some(apply.budget.patience))
         .with_jitter();
+    let (begun, retries) = (Instant::now(), apply.clients.retries);
+    let is_given_time = || begun.elapsed() < apply.budget.patience;
     attempt
         .retry(backoff)
         .when(|error| match error {
-            Error::Cluster(ClusterError::Unauthorized { .. }) => kubernetes.is_let_in(),
-            Error::Cluster(error) => {
-                matches!(error, ClusterError::Busy { .. } | ClusterError::Contended | ClusterError::Unreachable { .. })
-            }
+            // Whoever was first is done by now: with every conflict there is one fewer to meet.
+            Error::Cluster(ClusterError::Contended) => Instant::now() + retries.pause < retries.until,
+            Error::Cluster(ClusterError::Unauthorized { .. }) => kubernetes.is_let_in() && is_given_time(),
+            Error::Cluster(ClusterError::Busy { .. } | ClusterError::Unreachable { .. }) => is_given_time(),
             _ => false,
         })
         .notify(|error, _| tracing::info!(error = error.reason(), "kube-system/aws-auth is read again"))
@@ -32,7 +34,7 @@ pub(super) async fn edit(apply: &Apply<'_>, change: &Change) -> Result<(), Error
 }
 
 async fn attempt(kubernetes: &Kubernetes, change: &Change) -> Result<(), Error> {
-    let read = kubernetes.get().await.map_err(Error::Cluster)?;
+    let read = kubernetes.seen_or_get().await.map_err(Error::Cluster)?;
     let edit = config_map::edit(read.as_ref().map(Read::observed).as_ref(), change).map_err(Error::AwsAuth)?;
     let won = match (edit, read) {
         (Edit::Create(wanted), _) => kubernetes.create(&wanted).await,

@@ -19,14 +19,16 @@ pub(crate) const FULL: &[&str] = &["LimitExceeded"];
 /// The role of that name with all that hangs on it; `None` when there is none. Of its inline policies, the
 /// document of `document_of` is read.
 pub(crate) async fn role(client: &Client, name: &str, document_of: Option<&str>) -> Result<Option<Role>, AwsError> {
-    let (role, attached, inline, document) =
-        futures::try_join!(bare_role(client, name), attached(client, name), inline(client, name), async {
-            match document_of {
-                Some(policy) => inline_document(client, name, policy).await,
-                None => Ok(None),
-            }
-        },)?;
-    let Some(role) = role else { return Ok(None) };
+    // First whether there is one: where roles are to be made, by many at once, three reads of nothing would take their turns
+    // from others.
+    let Some(role) = bare_role(client, name).await? else { return Ok(None) };
+    let document = async {
+        match document_of {
+            Some(policy) => inline_document(client, name, policy).await,
+            None => Ok(None),
+        }
+    };
+    let (attached, inline, document) = futures::try_join!(attached(client, name), inline(client, name), document)?;
     let mut inline: BTreeMap<String, Option<Value>> = inline.into_iter().map(|name| (name, None)).collect();
     if let (Some(policy), Some(document)) = (document_of, document) {
         inline.insert(policy.to_owned(), Some(document));
@@ -62,19 +64,16 @@ pub(crate) async fn instance_profile(client: &Client, name: &str) -> Result<Opti
     }))
 }
 
-/// The instance profiles that hold a role, with their tags.
-pub(crate) async fn profiles_of_role(client: &Client, role: &str) -> Result<Vec<InstanceProfile>, AwsError> {
-    let mut names = Vec::new();
+/// The names and ARNs of the instance profiles that hold a role. The list tells no tags.
+pub(crate) async fn profiles_of_role(client: &Client, role: &str) -> Result<Vec<(String, String)>, AwsError> {
+    let mut profiles = Vec::new();
     let mut pages = client.list_instance_profiles_for_role().role_name(role).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = found(page, |error| AwsError::new(format!("list the instance profiles of role `{role}`"), &error))?;
-        names.extend(
-            page.into_iter().flat_map(|page| page.instance_profiles).map(|profile| profile.instance_profile_name),
-        );
+        let found = page.into_iter().flat_map(|page| page.instance_profiles);
+        profiles.extend(found.map(|profile| (profile.instance_profile_name, profile.arn)));
     }
-    // The list tells no tags.
-    let profiles = names.iter().map(|name| instance_profile(client, name));
-    Ok(futures::future::try_join_all(profiles).await?.into_iter().flatten().collect())
+    Ok(profiles)
 }
 
 /// Whether there is a managed policy of that ARN.

@@ -19,8 +19,8 @@ use karpenter_prereqs_core::observed::{self, Cluster};
 use karpenter_prereqs_core::plan::Verb;
 use karpenter_prereqs_core::spec::Spec;
 use kube::api::{Api, DeleteParams, PostParams, Preconditions};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// Where aws-auth stands.
@@ -50,7 +50,14 @@ pub(crate) struct Kubernetes {
     calls: Calls,
     /// Whether the token was taken before in this run.
     let_in: Arc<AtomicBool>,
+    /// The ConfigMap as it was read, until it is written for the first time.
+    seen: Arc<Mutex<Option<Seen>>>,
+    /// The verb that is known to be allowed.
+    allowed: Option<Verb>,
 }
+
+/// What there was of the ConfigMap, which may be nothing.
+struct Seen(Option<Read>);
 
 impl Kubernetes {
     /// A client with a fresh token. No call is made to the cluster yet.
@@ -66,7 +73,17 @@ impl Kubernetes {
         let who = spec.kubernetes_role_arn.clone().unwrap_or_else(|| clients.caller.who.to_owned());
         let (retries, calls) = (clients.retries, clients.calls.clone());
         let instead = clients.caller.instead;
-        Ok(Self { client, endpoint, who, instead, retries, calls, let_in: Arc::default() })
+        Ok(Self {
+            client,
+            endpoint,
+            who,
+            instead,
+            retries,
+            calls,
+            let_in: Arc::default(),
+            seen: Arc::default(),
+            allowed: None,
+        })
     }
 
     /// The ConfigMap, asked for again while the API server is too busy or a connection breaks; `None` when there is
@@ -90,11 +107,36 @@ impl Kubernetes {
         Ok(found.map(|object| Read { object }))
     }
 
+    /// Keeps what was read for the first write, and finds out ahead whether that is allowed. Where it is not, or that cannot
+    /// be asked, [`Kubernetes::may`] says so, if it comes to that.
+    pub(crate) async fn have_seen(&mut self, read: Option<Read>, foreseen: Option<Verb>) {
+        self.seen = Arc::new(Mutex::new(Some(Seen(read))));
+        if let Some(verb) = foreseen {
+            self.allowed = self.may(verb).await.is_ok().then_some(verb);
+        }
+    }
+
+    /// The ConfigMap as it was read before, once; then asked for anew, as [`Kubernetes::get`] does. A write on what is no
+    /// longer so is refused by the API server.
+    ///
+    /// # Errors
+    /// As [`Kubernetes::get`].
+    pub(crate) async fn seen_or_get(&self) -> Result<Option<Read>, ClusterError> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match seen {
+            Some(Seen(read)) => Ok(read),
+            None => self.get().await,
+        }
+    }
+
     /// Whether the token may do that to the ConfigMap.
     ///
     /// # Errors
     /// [`ClusterError::Forbidden`] when it may not.
     pub(crate) async fn may(&self, verb: Verb) -> Result<(), ClusterError> {
+        if self.allowed == Some(verb) {
+            return Ok(());
+        }
         let attributes = ResourceAttributes {
             namespace: Some(NAMESPACE.to_owned()),
             // A create is not bound to a name: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources

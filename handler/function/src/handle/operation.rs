@@ -118,9 +118,9 @@ impl Run<'_> {
             // An id that CloudFormation made up, for a Create that was cancelled, names what the properties do: that
             // may stand by now, under its own id.
             let named = given.as_ref().unwrap_or(&asked).physical_resource_id().to_owned();
-            self.still_wanted(&Operation::Delete { physical_resource_id: named }).await?;
+            let named = Operation::Delete { physical_resource_id: named };
             let marks = [Some(asked), given].into_iter().flatten().map(|generation| generation.mark()).collect();
-            self.release(&spec, &marks).await?;
+            self.release_if(&spec, &marks, self.still_wanted(&named)).await?;
         }
         Ok((id.to_owned(), None))
     }
@@ -175,12 +175,31 @@ impl Run<'_> {
 
     /// Takes the generations of these marks away; gives whether there was anything to take.
     async fn release(&self, spec: &Spec, marks: &BTreeSet<Mark>) -> Result<bool, Error> {
+        self.release_if(spec, marks, async { Ok(()) }).await
+    }
+
+    /// The same, if it is wanted: that is asked beside the first look, and has the first say.
+    async fn release_if(
+        &self,
+        spec: &Spec,
+        marks: &BTreeSet<Mark>,
+        wanted: impl Future<Output = Result<(), Error>>,
+    ) -> Result<bool, Error> {
         self.progress.set("reading what is to go");
         let clients = self.clients_to_undo();
+        let look = Look { spec, old: None, marks, aim: Aim::Release };
         let mut leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
-        let mut gone = false;
+        let (mut gone, mut wanted) = (false, Some(wanted));
         for _ in 0..=LOOKS_AGAIN {
-            let world = observe(&clients, Look { spec, old: None, marks, aim: Aim::Release }).boxed_local().await?;
+            let looked = observe(&clients, look).boxed_local();
+            let world = match wanted.take() {
+                Some(wanted) => {
+                    let (world, wanted) = futures::join!(looked, wanted.boxed_local());
+                    wanted?;
+                    world?
+                }
+                None => looked.await?,
+            };
             let released = plan::release(spec, leaving, &world.observed).map_err(Error::Refused)?;
             for note in &released.notes {
                 tracing::warn!(note, "going too");

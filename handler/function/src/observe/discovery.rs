@@ -15,12 +15,12 @@ pub(super) async fn discover(
     clients: &Clients,
     look: Look<'_>,
     cluster: Option<&Cluster>,
+    node_groups: &[String],
 ) -> Result<Discovery, AwsError> {
     let mut discovery = Discovery::default();
     let spec = look.spec;
-    let named = spec.subnet_ids.is_some() && spec.security_group_ids.is_some();
-    if let Some(cluster) = cluster.filter(|_| look.aim == Aim::Converge && !named) {
-        node_groups(clients, &spec.cluster_name, cluster, &mut discovery).await?;
+    if let Some(cluster) = cluster {
+        of_node_groups(clients, &spec.cluster_name, cluster, node_groups, &mut discovery).await?;
     }
     let ids = |explicit: &Option<Vec<String>>, found: &BTreeSet<String>| match (look.aim, explicit) {
         (Aim::Release, _) => BTreeSet::new(),
@@ -36,17 +36,28 @@ pub(super) async fn discover(
     Ok(discovery)
 }
 
+/// The names of the node groups whose subnets and security groups are looked for: none where lists name both. They are
+/// asked for beside the cluster itself, whose name is all that they need.
+pub(super) async fn node_groups(clients: &Clients, look: Look<'_>) -> Result<Vec<String>, AwsError> {
+    let spec = look.spec;
+    let named = spec.subnet_ids.is_some() && spec.security_group_ids.is_some();
+    if look.aim == Aim::Release || named {
+        return Ok(Vec::new());
+    }
+    eks::node_group_names(&clients.eks, &spec.cluster_name).await
+}
+
 /// The union over all node groups: their subnets; and the security groups of their launch templates, or the
 /// cluster's where a node group has no template or its template names none
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html>).
-async fn node_groups(
+async fn of_node_groups(
     clients: &Clients,
     cluster_name: &str,
     cluster: &Cluster,
+    names: &[String],
     discovery: &mut Discovery,
 ) -> Result<(), AwsError> {
-    let names = eks::node_group_names(&clients.eks, cluster_name).await?;
-    let groups: Vec<_> = futures::stream::iter(&names)
+    let groups: Vec<_> = futures::stream::iter(names)
         .map(|name| eks::node_group(&clients.eks, cluster_name, name))
         .buffer_unordered(AT_ONCE)
         .try_filter_map(async |group| Ok(group))

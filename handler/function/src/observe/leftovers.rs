@@ -20,14 +20,16 @@ pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Leftovers,
     if look.aim == Aim::Converge {
         return Ok(Leftovers::default());
     }
-    let (spec, scope) = (look.spec, &look.spec.scope);
+    let spec = look.spec;
     let nodes = async {
-        let profiles = iam::profiles_of_role(&clients.iam, spec.node_role_name()).await?;
-        let held = profiles.iter().map(|profile| scope.instance_profile_arn(&profile.path, &profile.name));
-        let arns: BTreeSet<_> = held.chain([spec.instance_profile_arn()]).collect();
+        let held = iam::profiles_of_role(&clients.iam, spec.node_role_name()).await?;
+        let profiles = held.iter().map(|(name, _)| iam::instance_profile(&clients.iam, name));
+        let arns: BTreeSet<_> = held.iter().map(|(_, arn)| arn.clone()).chain([spec.instance_profile_arn()]).collect();
         let arns: Vec<_> = arns.into_iter().collect();
-        let running = if spec.ignores_running_nodes { Vec::new() } else { ec2::running(&clients.ec2, &arns).await? };
-        Ok((profiles, running))
+        let running =
+            async { if spec.ignores_running_nodes { Ok(Vec::new()) } else { ec2::running(&clients.ec2, &arns).await } };
+        let (profiles, running) = futures::try_join!(futures::future::try_join_all(profiles), running)?;
+        Ok((profiles.into_iter().flatten().collect(), running))
     };
     let templates = async {
         match ec2::launch_templates_of_karpenter(&clients.ec2, &spec.cluster_name).await {

@@ -14,7 +14,8 @@ use karpenter_prereqs_core::observed::{
     AccessEntry, AwsAuth, Cluster, Discovery, InstanceProfile, Observed, OidcProvider, Role,
 };
 use karpenter_prereqs_core::ownership::{self, Mark};
-use karpenter_prereqs_core::spec::{ControllerIdentity, Spec};
+use karpenter_prereqs_core::plan;
+use karpenter_prereqs_core::spec::Spec;
 use leftovers::Leftovers;
 use std::collections::BTreeSet;
 
@@ -50,8 +51,10 @@ pub(crate) struct World {
 /// Reads everything that the plan depends on.
 pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, Error> {
     let cluster = async {
-        let cluster = eks::cluster(&clients.eks, &look.spec.cluster_name).await.map_err(Error::Aws)?;
-        of_cluster(clients, look, cluster).boxed_local().await
+        let cluster = eks::cluster(&clients.eks, &look.spec.cluster_name);
+        let (cluster, node_groups) =
+            futures::try_join!(cluster, discovery::node_groups(clients, look)).map_err(Error::Aws)?;
+        of_cluster(clients, look, cluster, &node_groups).boxed_local().await
     };
     // Boxed: the calls side by side are a future of 50 KB.
     let (cluster, roles) = (cluster.boxed_local(), roles(clients, look).boxed_local());
@@ -59,7 +62,7 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     let config_map = match &found.cluster {
         // Not asked for, but there may be an entry from before.
         Some(cluster) if roles.is_in_aws_auth(look.marks) && is_serving(cluster) => match found.config_map {
-            Ok((AwsAuth::NotRead, _)) => read_config_map(clients, look.spec, cluster).boxed_local().await,
+            Ok((AwsAuth::NotRead, _)) => read_config_map(clients, look, cluster).boxed_local().await,
             read => read,
         },
         _ => found.config_map,
@@ -78,19 +81,13 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     let trusted = roles.controller_role.as_ref().filter(|_| found.cluster.as_ref().is_some_and(is_serving));
     let trusted = found.identity.with_trusted(clients, look.spec, trusted).boxed_local().await;
     let associations = trusted.map_err(Error::Aws)?;
-    let (oidc_provider, roles_that_trust_issuer) = match look.aim {
-        Aim::Converge if look.spec.has_identity(ControllerIdentity::Irsa) => (found.oidc_provider, BTreeSet::new()),
-        // One that is relied on no more may go.
-        Aim::Converge => {
-            let read = oidc_provider::roles_that_trust(clients, look, found.oidc_provider.as_ref()).boxed_local();
-            let trusting = read.await.map_err(Error::Aws)?;
-            (found.oidc_provider, trusting)
-        }
-        Aim::Release => {
-            let role = roles.controller_role.as_ref();
-            let read = oidc_provider::of_release(clients, look, found.cluster.as_ref(), role).boxed_local();
-            read.await.map_err(Error::Aws)?
-        }
+    let has_issuer = found.cluster.as_ref().is_some_and(|cluster| cluster.issuer.is_some());
+    let (oidc_provider, roles_that_trust_issuer) = if look.aim == Aim::Release && !has_issuer {
+        let role = roles.controller_role.as_ref();
+        let read = oidc_provider::of_release(clients, look, None, role).boxed_local();
+        read.await.map_err(Error::Aws)?
+    } else {
+        found.oidc_provider
     };
     let observed = Observed {
         cluster: found.cluster,
@@ -115,7 +112,8 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
 /// What can be read once the cluster is known.
 struct OfCluster {
     cluster: Option<Cluster>,
-    oidc_provider: Option<OidcProvider>,
+    /// The issuer's provider, and who trusts it where it may go.
+    oidc_provider: (Option<OidcProvider>, BTreeSet<String>),
     discovery: Discovery,
     /// Kept as it came: whether a failure matters is seen when the roles are known.
     config_map: Result<(AwsAuth, Option<Kubernetes>), ClusterError>,
@@ -123,9 +121,21 @@ struct OfCluster {
     identity: PodIdentity,
 }
 
-async fn of_cluster(clients: &Clients, look: Look<'_>, cluster: Option<Cluster>) -> Result<OfCluster, Error> {
+async fn of_cluster(
+    clients: &Clients,
+    look: Look<'_>,
+    cluster: Option<Cluster>,
+    node_groups: &[String],
+) -> Result<OfCluster, Error> {
     let serving = cluster.as_ref().filter(|cluster| is_serving(cluster));
-    let provider = async { oidc_provider::of_cluster(clients, look, serving).await.map_err(Error::Aws) };
+    let provider = async {
+        let read = match look.aim {
+            Aim::Converge => oidc_provider::of_cluster(clients, look, serving).boxed_local().await,
+            // Of a cluster that has gone, the controller role tells.
+            Aim::Release => oidc_provider::of_release(clients, look, cluster.as_ref(), None).boxed_local().await,
+        };
+        read.map_err(Error::Aws)
+    };
     let entry = async {
         match serving.filter(|cluster| cluster.authentication_mode.has_access_entries()) {
             Some(_) => eks::access_entry(&clients.eks, &look.spec.cluster_name, &look.spec.node_role_arn())
@@ -135,7 +145,7 @@ async fn of_cluster(clients: &Clients, look: Look<'_>, cluster: Option<Cluster>)
         }
     };
     let config_map = async { Ok(config_map(clients, look, serving).await) };
-    let discovery = async { discovery::discover(clients, look, serving).await.map_err(Error::Aws) };
+    let discovery = async { discovery::discover(clients, look, serving, node_groups).await.map_err(Error::Aws) };
     let identity = async {
         match serving {
             Some(_) => identity::read(clients, look).await.map_err(Error::Aws),
@@ -155,19 +165,23 @@ async fn config_map(
 ) -> Result<(AwsAuth, Option<Kubernetes>), ClusterError> {
     let wants = |cluster: &&Cluster| look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
     match serving.filter(wants) {
-        Some(cluster) => read_config_map(clients, look.spec, cluster).await,
+        Some(cluster) => read_config_map(clients, look, cluster).await,
         None => Ok((AwsAuth::NotRead, None)),
     }
 }
 
+/// Reads it, and asks, beside the other reads, whether the write is allowed that will most likely be planned.
 async fn read_config_map(
     clients: &Clients,
-    spec: &Spec,
+    look: Look<'_>,
     cluster: &Cluster,
 ) -> Result<(AwsAuth, Option<Kubernetes>), ClusterError> {
-    let kubernetes = Kubernetes::connect(clients, spec, cluster).await?;
+    let mut kubernetes = Kubernetes::connect(clients, look.spec, cluster).await?;
     let read = kubernetes.get_patiently().await?;
-    let aws_auth = read.map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
+    let aws_auth = read.as_ref().map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
+    let admits = look.aim == Aim::Converge && look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
+    let foreseen = plan::foreseen_verb(look.spec, look.marks, admits, &aws_auth);
+    kubernetes.have_seen(read, foreseen).await;
     Ok((aws_auth, Some(kubernetes)))
 }
 

@@ -1,27 +1,33 @@
 //! IAM's OIDC provider for the cluster's issuer, and who trusts it.
 
-use super::{Aim, Look};
+use super::Look;
 use crate::aws::{Clients, iam};
 use crate::error::AwsError;
 use karpenter_prereqs_core::names::issuer_without_scheme;
 use karpenter_prereqs_core::observed::{Cluster, OidcProvider, Role};
 use karpenter_prereqs_core::ownership::{OWNER_KEY, Tags, marked_by_others};
 use karpenter_prereqs_core::policy::trust;
+use karpenter_prereqs_core::spec::ControllerIdentity;
 use std::collections::BTreeSet;
 
-/// What is to be there: the provider of the cluster's issuer.
+/// What is to be there: the provider of the cluster's issuer; and, where it is relied on no more and so may go, who else
+/// trusts it.
 pub(super) async fn of_cluster(
     clients: &Clients,
     look: Look<'_>,
     cluster: Option<&Cluster>,
-) -> Result<Option<OidcProvider>, AwsError> {
-    match cluster.and_then(|cluster| cluster.issuer.as_deref()).filter(|_| look.aim == Aim::Converge) {
-        Some(issuer) => {
-            let arn = look.spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
-            iam::oidc_provider(&clients.iam, &arn).await
-        }
-        None => Ok(None),
-    }
+) -> Result<(Option<OidcProvider>, BTreeSet<String>), AwsError> {
+    let Some(issuer) = cluster.and_then(|cluster| cluster.issuer.as_deref()) else {
+        return Ok((None, BTreeSet::new()));
+    };
+    let arn = look.spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
+    let provider = iam::oidc_provider(&clients.iam, &arn).await?;
+    let trusting = if look.spec.has_identity(ControllerIdentity::Irsa) {
+        BTreeSet::new()
+    } else {
+        roles_that_trust(clients, look, provider.as_ref()).await?
+    };
+    Ok((provider, trusting))
 }
 
 /// What is to go: the provider that the controller role trusts, the cluster's, which may have gone; and who else trusts it,
@@ -42,7 +48,7 @@ pub(super) async fn of_release(
 }
 
 /// The roles whose trust names the provider, where it goes with us: a resource like this made it, and no other relies on it.
-pub(super) async fn roles_that_trust(
+async fn roles_that_trust(
     clients: &Clients,
     look: Look<'_>,
     provider: Option<&OidcProvider>,

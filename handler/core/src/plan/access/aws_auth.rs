@@ -77,6 +77,27 @@ pub(super) fn release(
     plan_edit(&observed.aws_auth, Change::Expel { marks: ours.clone(), own }, plan, &[], refusals)
 }
 
+/// The verb of the write that a plan will most likely need, told by the ConfigMap alone, before the roles are known: the
+/// node role's own entry comes (`admits`), or goes with the role. `None`: no write.
+pub fn foreseen_verb(spec: &Spec, marks: &BTreeSet<Mark>, admits: bool, aws_auth: &AwsAuth) -> Option<Verb> {
+    let own = matches!(spec.node_role, NodeRole::Made { .. });
+    let change = if admits {
+        Change::Admit { mark: marks.first()?.clone(), entry: entry(spec), own }
+    } else {
+        Change::Expel { marks: marks.clone(), own: own.then(|| entry(spec)) }
+    };
+    verb_of(&config_map::edit(aws_auth.config_map(), &change).ok()?)
+}
+
+fn verb_of(edit: &Edit) -> Option<Verb> {
+    match edit {
+        Edit::None => None,
+        Edit::Create(_) => Some(Verb::Create),
+        Edit::Replace(_) => Some(Verb::Update),
+        Edit::Delete => Some(Verb::Delete),
+    }
+}
+
 /// Whether a stack of this kind has made the node role, or is about to: then an entry for it is ours, whether or not a note
 /// says so. One that was adopted may have had its entry before.
 fn is_node_role_made(spec: &Spec, observed: &Observed) -> bool {
@@ -95,15 +116,17 @@ fn plan_edit(
         return None;
     }
     let before = aws_auth.config_map().and_then(|map| map.map_roles.as_ref());
-    let (verb, in_map_roles) = match config_map::edit(aws_auth.config_map(), &change) {
-        Ok(Edit::None) => return None,
-        Ok(Edit::Create(_)) => (Verb::Create, true),
-        Ok(Edit::Replace(map)) => (Verb::Update, map.map_roles.as_ref() != before),
-        Ok(Edit::Delete) => (Verb::Delete, true),
+    let edit = match config_map::edit(aws_auth.config_map(), &change) {
+        Ok(edit) => edit,
         Err(error) => {
             refusals.push(Refusal::AwsAuth(error.to_string()));
             return None;
         }
+    };
+    let verb = verb_of(&edit)?;
+    let in_map_roles = match &edit {
+        Edit::Replace(map) => map.map_roles.as_ref() != before,
+        _ => true,
     };
     let step = plan.add(Step::EditAwsAuth { change, verb }, needs.iter().copied());
     Some(Edited { step, in_map_roles })

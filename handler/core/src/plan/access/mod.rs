@@ -3,6 +3,8 @@
 mod access_entry;
 mod aws_auth;
 
+pub use aws_auth::foreseen_verb;
+
 use super::iam::Ready;
 use super::release::Leaving;
 use super::{Aim, Plan, Refusal, StepId};
