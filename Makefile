@@ -46,6 +46,7 @@ BENCH_DOCS ?=
 
 # What `make package` builds for, and where `make publish` puts it.
 ARCHITECTURES ?=
+PROGRAM ?=
 PREFIX ?=
 REGIONS ?=
 
@@ -157,9 +158,9 @@ bench: build control-plane python ## Measure the function beside a Python functi
 	    --output $(BENCH_RESULTS) $(if $(BENCH_DOCS),--docs docs)
 
 .PHONY: package
-package: ## Build the function's zip files for arm64 and x86_64, into the folder package (ARCHITECTURES)
+package: ## Build the function's zip files and the program for arm64 and x86_64, into the folder package (ARCHITECTURES, PROGRAM=no)
 	$(say) 'package'
-	@infra/package/build.sh package $(ARCHITECTURES)
+	@PROGRAM=$(PROGRAM) infra/package/build.sh package $(ARCHITECTURES)
 
 .PHONY: publish
 publish: ## Put them into the bucket PREFIX-REGION of each of REGIONS

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes the function's packages, for arm64 and x86_64, into the folder OUT:
+# Makes the packages of the function and of the program karpenter-prereqs, for arm64 and x86_64, into the folder OUT:
 #
 #   build.sh OUT [ARCHITECTURE...]
 #
 #   OUT/ARCHITECTURE/bootstrap.zip        what Lambda runs, and LICENSES.txt
 #   OUT/ARCHITECTURE/bootstrap.cdx.json   what is in it, as CycloneDX
-#   OUT/LICENSES.txt                      the licences of what is in it
+#   OUT/ARCHITECTURE/karpenter-prereqs.tar.gz  the program that people run, and LICENSES.txt; not with PROGRAM=no
+#   OUT/LICENSES.txt                      the licences of what is in both
 #   OUT/SHA256SUMS
 #
 # Lambda's provided.al2023 has glibc 2.34: the linker is told so, whatever the machine has. The same commit gives the same
@@ -77,11 +78,11 @@ trap 'rm -f "$root"/{fuzz,tests,handler/*}/*_bin.cdx.json' EXIT
 
 say 'collecting the licences'
 cargo fetch --locked --quiet
-cargo-about generate --locked --offline --fail --manifest-path handler/function/Cargo.toml --config "$here/about.toml" \
+cargo-about generate --locked --offline --fail --manifest-path handler/cli/Cargo.toml --config "$here/about.toml" \
     --output-file "$out/LICENSES.txt" "$here/about.hbs"
 
 missing=()
-rm -f "$out/SHA256SUMS"
+rm -f "$out/SHA256SUMS" "$out/PROGRAM-SHA256SUMS"
 for architecture in "${architectures[@]}"; do
     target=$(target_of "$architecture")
     if ! has "$target"; then
@@ -107,8 +108,21 @@ for architecture in "${architectures[@]}"; do
         --manifest-path handler/function/Cargo.toml
     sed "s|$root|/src|g" handler/function/bootstrap_bin.cdx.json >"$folder/bootstrap.cdx.json"
     (cd "$out" && sha256sum "$architecture/bootstrap.zip" >>SHA256SUMS)
+    if [[ ${PROGRAM:-yes} != no ]]; then
+        say "building the program for $architecture (as long again, the first time)"
+        # By itself: it knows profiles and SSO, and what is built together has the features of both.
+        cargo-zigbuild zigbuild --locked --release --target "$target.$GLIBC" --package karpenter-prereqs-cli --bin karpenter-prereqs
+        install -m 755 "$CARGO_TARGET_DIR/$target/release/karpenter-prereqs" "$folder/karpenter-prereqs"
+        cp "$out/LICENSES.txt" "$folder/LICENSES.txt"
+        # The same bytes of the same files, whoever makes it and when.
+        tar --create --directory "$folder" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
+            karpenter-prereqs LICENSES.txt | gzip --best --no-name >"$folder/karpenter-prereqs.tar.gz"
+        rm "$folder/karpenter-prereqs" "$folder/LICENSES.txt"
+        say "$architecture: karpenter-prereqs.tar.gz has $(stat -c %s "$folder/karpenter-prereqs.tar.gz") bytes"
+        (cd "$out" && sha256sum "$architecture/karpenter-prereqs.tar.gz" >>PROGRAM-SHA256SUMS)
+    fi
 done
-((${#missing[@]} == ${#architectures[@]})) || cat "$out/SHA256SUMS"
+((${#missing[@]} == ${#architectures[@]})) || cat "$out"/*SHA256SUMS
 if ((${#missing[@]} > 0)); then
     say "NOT MADE, since rustup has no target for it here: ${missing[*]}"
     say 'what is made is whole; make the rest where rustup reaches its server'

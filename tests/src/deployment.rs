@@ -97,6 +97,25 @@ impl Deployment {
         Box::pin(self.stack.delete()).await
     }
 
+    /// What the function has logged, all runs, as CloudWatch Logs has it.
+    ///
+    /// # Errors
+    /// When the logs cannot be read.
+    pub async fn log(&self, cloud: &Cloud) -> Result<String, Error> {
+        let group = format!("/aws/lambda/karpenter-prereqs/{}", self.stack.name());
+        let client = aws_sdk_cloudwatchlogs::Client::new(&cloud.admin());
+        let mut pages = client.filter_log_events().log_group_name(group).into_paginator().send();
+        let mut log = String::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(Error::aws("FilterLogEvents"))?;
+            for message in page.events().iter().filter_map(|event| event.message()) {
+                log.push_str(message.trim_end());
+                log.push('\n');
+            }
+        }
+        Ok(log)
+    }
+
     fn parameters(&self) -> Vec<(&str, &str)> {
         self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }

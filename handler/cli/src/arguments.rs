@@ -45,7 +45,7 @@ pub struct Plan {
     /// What is wanted.
     #[command(flatten)]
     pub wanted: Wanted,
-    /// A file with the event that CloudFormation would send (`-`: standard input), in place of all that follows
+    /// A file with the event that CloudFormation would send (`-`: standard input), in place of properties, stack and operation
     #[arg(long, value_name = "FILE", conflicts_with_all = ["properties", "old_properties", "operation", "stack", "logical_id"])]
     pub event: Option<PathBuf>,
     /// What to look at [default: Update where the stack has the resource, else Create]

@@ -22,9 +22,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     #[allow(clippy::disallowed_methods, reason = "main is the one that may")]
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     rustls::crypto::ring::default_provider().install_default().map_err(|_| "a TLS provider is installed already")?;
-    // Every event needs it in the end, and the first event may be on its way already.
     let http = Http::new();
-    http.make_ahead();
     log::install(variable("AWS_LAMBDA_LOG_LEVEL").as_deref());
     let is_set = |name| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
     // Lambda tells all by the environment: the SDK's own way asks files and services too, which Lambda has not.
@@ -42,6 +40,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         Some(url) => config.endpoint_url(url::Url::parse(&url)?).build(),
         None => config.build(),
     };
+    // Every event needs it in the end, and the first may be on its way already: it is made while that is waited for.
+    let ahead = http.clone();
+    tokio::spawn(async move { ahead.make_ahead() });
     let function = Function::new(config, http);
     // Boxed: the whole function as one future is a type deeper than the compiler looks.
     let served = |event| handle(event, &function).err_into::<lambda_runtime::Error>().boxed_local();

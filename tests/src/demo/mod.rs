@@ -2,8 +2,8 @@
 //! was.
 //!
 //! `page` is what it writes on; `stage` the cloud that it plays in; `operation` drives the stack and shows its events
-//! and the function's calls; `made`, `access` and `changes` show what came of it; `background` lets the cloud
-//! stay. All that is shown is checked: what
+//! and the function's calls; `made`, `access` and `changes` show what came of it, `timeline` where the time went; `background` lets the
+//! cloud stay. All that is shown is checked: what
 //! is not so ends the demo, with an error that says it.
 
 mod access;
@@ -14,6 +14,7 @@ mod made;
 mod operation;
 mod page;
 mod stage;
+mod timeline;
 
 use std::{
     collections::BTreeMap,
@@ -97,6 +98,7 @@ async fn create(page: &mut Page, stage: &Stage) -> Result<Duration, Failure> {
     let operation = Operation::run(page, stage, stage.deployment.create()).await?;
     operation.tell_calls(page)?;
     made::outputs(page, stage).await?;
+    timeline::draw(page, stage).await?;
 
     let world = stage.world().await?;
     page.heading("Roles, instance profile and policies")?;
