@@ -59,26 +59,34 @@ impl Cli {
     /// # Errors
     /// When it cannot be run.
     pub async fn run(&self, arguments: &[&str], stdin: &str) -> Result<Said, Error> {
-        let program = tools::karpenter_prereqs()?;
-        let failed = |source| Error::Spawn { program: program.display().to_string(), source };
-        let mut child = Command::new(&program)
-            .args(arguments)
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (*name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(failed)?;
-        if let Some(mut pipe) = child.stdin.take() {
-            // One that does not read its input is none the worse.
-            let _ = pipe.write_all(stdin.as_bytes()).await;
-        }
-        let output = child.wait_with_output().await.map_err(failed)?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Said { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
+        run(arguments, &self.environment, stdin).await
     }
+}
+
+/// Runs the program with these arguments and variables, and this on standard input.
+///
+/// # Errors
+/// When it cannot be run.
+pub async fn run(arguments: &[&str], environment: &[(&str, String)], stdin: &str) -> Result<Said, Error> {
+    let program = tools::karpenter_prereqs()?;
+    let failed = |source| Error::Spawn { program: program.display().to_string(), source };
+    let mut child = Command::new(&program)
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (*name, value)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed)?;
+    if let Some(mut pipe) = child.stdin.take() {
+        // One that does not read its input is none the worse.
+        let _ = pipe.write_all(stdin.as_bytes()).await;
+    }
+    let output = child.wait_with_output().await.map_err(failed)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Said { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
 }
 
 impl Said {

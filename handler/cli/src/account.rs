@@ -1,11 +1,17 @@
 //! The user's own AWS configuration, and what CloudFormation shows of a stack.
 
 use crate::failure::Failure;
+use crate::progress::told;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_cloudformation::types::{ResourceStatus, StackResource};
+use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use karpenter_prereqs_function::http::Http;
+use std::time::Duration;
+
+/// How long to wait for one try's answer.
+const ATTEMPT: Duration = Duration::from_secs(20);
 
 /// The type that the resource has in a template; a template may give it another name after `Custom::`.
 const TYPE: &str = "Custom::KarpenterPrereqs";
@@ -25,31 +31,42 @@ pub(crate) struct Stack {
 pub(crate) async fn configuration(profile: Option<&str>, region: Option<&str>) -> Result<SdkConfig, Failure> {
     // Another part of the process may have installed it: it is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut loader =
-        aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(SharedHttpClient::new(Http::new()));
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(SharedHttpClient::new(Http::by_proxies()))
+        .timeout_config(timeouts);
     if let Some(profile) = profile {
         loader = loader.profile_name(profile);
     }
     if let Some(region) = region {
         loader = loader.region(Region::new(region.to_owned()));
     }
-    let config = loader.load().await;
+    let config = told("reading your AWS configuration", loader.load()).await;
     if config.region().is_none() {
         return Err(Failure::new("no Region is configured: set AWS_REGION, or say --region"));
     }
     Ok(config)
 }
 
-/// The ARN of a stack that does not exist, in the account of the credentials.
+/// The partition and the account of the credentials.
 ///
 /// # Errors
 /// When STS does not tell whose the credentials are.
-pub(crate) async fn stack_to_be(config: &SdkConfig, name: &str) -> Result<String, Failure> {
-    let called = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+pub(crate) async fn identity(config: &SdkConfig) -> Result<(String, String), Failure> {
+    let client = aws_sdk_sts::Client::new(config);
+    let called = told("asking STS whose credentials these are", client.get_caller_identity().send()).await;
     let identity = called.map_err(|error| failed("ask STS whose credentials these are", &error))?;
     // The caller's ARN has the partition.
     let partition = identity.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws");
-    let account = identity.account().unwrap_or_default();
+    Ok((partition.to_owned(), identity.account().unwrap_or_default().to_owned()))
+}
+
+/// The ARN of a stack that does not exist, in the account of the credentials.
+///
+/// # Errors
+/// As [`identity`].
+pub(crate) async fn stack_to_be(config: &SdkConfig, name: &str) -> Result<String, Failure> {
+    let (partition, account) = identity(config).await?;
     let region = config.region().map(Region::as_ref).unwrap_or_default();
     Ok(format!("arn:{partition}:cloudformation:{region}:{account}:stack/{name}/00000000-0000-0000-0000-000000000000"))
 }
@@ -67,14 +84,20 @@ pub(crate) async fn stack(config: &SdkConfig, name: &str, logical_id: Option<&st
         Err(error) => return Err(failed(&format!("describe stack `{name}`"), &error)),
     };
     let Some(id) = stacks.into_iter().next().and_then(|stack| stack.stack_id) else { return Ok(None) };
-    let described = client.describe_stack_resources().stack_name(&id).send().await;
-    let described = described.map_err(|error| failed(&format!("describe the resources of stack `{name}`"), &error))?;
-    let stands = |resource: &StackResource| {
-        resource.resource_type() == Some(TYPE)
-            && resource.resource_status() != Some(&ResourceStatus::DeleteComplete)
-            && logical_id.is_none_or(|wanted| resource.logical_resource_id() == Some(wanted))
+    // Whoever names the resource knows its type, which a template may choose.
+    let stands = |resource: &StackResourceSummary| {
+        resource.resource_status() != Some(&ResourceStatus::DeleteComplete)
+            && match logical_id {
+                Some(wanted) => resource.logical_resource_id() == Some(wanted),
+                None => resource.resource_type() == Some(TYPE),
+            }
     };
-    let found: Vec<_> = described.stack_resources().iter().filter(|resource| stands(resource)).collect();
+    let mut found = Vec::new();
+    let mut pages = client.list_stack_resources().stack_name(&id).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| failed(&format!("list the resources of stack `{name}`"), &error))?;
+        found.extend(page.stack_resource_summaries.unwrap_or_default().into_iter().filter(stands));
+    }
     match found.as_slice() {
         [] => Ok(Some(Stack { id, resource: None })),
         [only] => {

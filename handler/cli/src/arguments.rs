@@ -54,7 +54,8 @@ pub struct Plan {
     /// Print the differences of policies line by line too, and those of new documents
     #[arg(long, conflicts_with = "json")]
     pub diff: bool,
-    /// A property as it is deployed now, where it differs: what only the old properties asked for goes with an Update
+    /// A property as it is deployed now, where it differs: what only the old
+    /// properties asked for goes with an Update. NAME= for one that is not there
     #[arg(long = "old-property", value_name = "NAME=VALUE")]
     pub old_properties: Vec<String>,
     /// How it is told.
@@ -105,7 +106,8 @@ pub struct Output {
 #[derive(Debug, Args)]
 pub struct Timeline {
     /// The log: lines as the function writes them, what `aws logs tail` prints, or the JSON of
-    /// `aws logs filter-log-events` (`-`: standard input)
+    /// `aws logs filter-log-events` (`-`: standard input). Runs of several log streams are told apart by the streams'
+    /// names, which `--format short` leaves out
     pub log: PathBuf,
     /// Which run of the log, from 1 [default: the last]
     #[arg(long, value_name = "N")]

@@ -38,17 +38,33 @@ pub(crate) async fn of_plan(plan: &arguments::Plan) -> Result<Wanted, Failure> {
         let event = unwrap_sns(read_event(path)?);
         let region = asked.region.clone().or_else(|| Some(Scope::of_stack(event["StackId"].as_str()?)?.region));
         let config = account::configuration(asked.profile.as_deref(), region.as_deref()).await?;
-        return of_event(config, event, Vec::new());
+        let (_, account) = account::identity(&config).await?;
+        let wanted = of_event(config, event, Vec::new())?;
+        if account != wanted.scope.account {
+            let of_stack = &wanted.scope.account;
+            let message =
+                format!("the event's stack is of account {of_stack}, and the credentials of account {account}");
+            return Err(Failure::new(format!("{message}: take a profile of the stack's")));
+        }
+        return Ok(wanted);
     }
     let properties = properties(&asked.properties)?;
     let old = self::properties(&plan.old_properties)?;
-    let config = account::configuration(asked.profile.as_deref(), asked.region.as_deref()).await?;
-    let (stack_id, logical_id, physical_id) = place(&config, asked).await?;
+    let config = account::configuration(asked.profile.as_deref(), region(asked).as_deref()).await?;
+    let Place { stack_id, logical_id, physical_id, note } = place(&config, asked).await?;
     let operation = plan.operation.unwrap_or(match &physical_id {
         Some(_) => OperationName::Update,
         None => OperationName::Create,
     });
-    let mut notes = Vec::new();
+    if operation != OperationName::Create && physical_id.is_none() {
+        let why = note.unwrap_or_else(|| "no --stack is named".to_owned());
+        let name = operation.name();
+        return Err(Failure::new(format!("{why}: {name} is of a resource that stands; say its --stack, or --event")));
+    }
+    if operation != OperationName::Update && !plan.old_properties.is_empty() {
+        return Err(Failure::new(format!("--old-property is for an Update, and this is a {}", operation.name())));
+    }
+    let mut notes: Vec<_> = note.into_iter().collect();
     let mut event = json!({
         "RequestType": operation.name(),
         "StackId": stack_id,
@@ -56,12 +72,12 @@ pub(crate) async fn of_plan(plan: &arguments::Plan) -> Result<Wanted, Failure> {
         "ResourceProperties": properties,
     });
     if operation != OperationName::Create {
-        // One that CloudFormation would make up is as good: the function knows its own.
-        event["PhysicalResourceId"] = json!(physical_id.unwrap_or_else(|| logical_id.clone()));
+        event["PhysicalResourceId"] = json!(physical_id);
     }
     if operation == OperationName::Update {
         let mut former = properties;
         former.extend(old);
+        former.retain(|_, value| *value != json!(""));
         event["OldResourceProperties"] = Value::Object(former);
         if plan.old_properties.is_empty() {
             notes.push(
@@ -80,8 +96,8 @@ pub(crate) async fn of_plan(plan: &arguments::Plan) -> Result<Wanted, Failure> {
 pub(crate) async fn of_check(check: &arguments::Check) -> Result<Wanted, Failure> {
     let asked = &check.wanted;
     let properties = properties(&asked.properties)?;
-    let config = account::configuration(asked.profile.as_deref(), asked.region.as_deref()).await?;
-    let (stack_id, logical_id, _) = place(&config, asked).await?;
+    let config = account::configuration(asked.profile.as_deref(), region(asked).as_deref()).await?;
+    let Place { stack_id, logical_id, .. } = place(&config, asked).await?;
     let event = json!({
         "RequestType": "Create",
         "StackId": stack_id,
@@ -91,8 +107,24 @@ pub(crate) async fn of_check(check: &arguments::Check) -> Result<Wanted, Failure
     of_event(config, event, Vec::new())
 }
 
-/// The stack's ARN, the resource's logical id, and the physical id that it has where it stands already.
-async fn place(config: &SdkConfig, asked: &arguments::Wanted) -> Result<(String, String, Option<String>), Failure> {
+/// Where the resource is, or will be.
+struct Place {
+    stack_id: String,
+    logical_id: String,
+    /// Absent where it does not stand.
+    physical_id: Option<String>,
+    /// What was looked for and not found.
+    note: Option<String>,
+}
+
+/// The Region that is asked for, or that of the stack's ARN.
+fn region(asked: &arguments::Wanted) -> Option<String> {
+    let of_stack = || Some(Scope::of_stack(asked.stack.as_deref()?)?.region);
+    asked.region.clone().or_else(of_stack)
+}
+
+/// Looks for the stack and the resource in it.
+async fn place(config: &SdkConfig, asked: &arguments::Wanted) -> Result<Place, Failure> {
     let logical_id = || asked.logical_id.clone().unwrap_or_else(|| LOGICAL_ID.to_owned());
     let found = match &asked.stack {
         Some(name) => {
@@ -102,15 +134,25 @@ async fn place(config: &SdkConfig, asked: &arguments::Wanted) -> Result<(String,
         None => None,
     };
     match found {
-        Some(Stack { id, resource: Some((logical, physical)) }) => Ok((id, logical, physical)),
-        Some(Stack { id, resource: None }) => Ok((id, logical_id(), None)),
+        Some(Stack { id, resource: Some((logical_id, physical_id)) }) => {
+            Ok(Place { stack_id: id, logical_id, physical_id, note: None })
+        }
+        Some(Stack { id, resource: None }) => {
+            let (stack, logical_id) = (asked.stack.as_deref().unwrap_or_default(), logical_id());
+            let note = match &asked.logical_id {
+                Some(id) => format!("stack `{stack}` has no resource `{id}` yet"),
+                None => format!("stack `{stack}` has no resource of type Custom::KarpenterPrereqs yet"),
+            };
+            Ok(Place { stack_id: id, logical_id, physical_id: None, note: Some(note) })
+        }
         None => {
             let name = asked.stack.as_deref().unwrap_or(NO_STACK);
             if name.starts_with("arn:") {
                 return Err(Failure::new(format!("there is no stack {name}")));
             }
-            let id = told("asking STS whose credentials these are", account::stack_to_be(config, name)).await?;
-            Ok((id, logical_id(), None))
+            let stack_id = account::stack_to_be(config, name).await?;
+            let note = asked.stack.as_ref().map(|name| format!("there is no stack `{name}` yet"));
+            Ok(Place { stack_id, logical_id: logical_id(), physical_id: None, note })
         }
     }
 }

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use reqwest::{Client, ClientBuilder, header, redirect};
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long to wait for a connection: one that hangs is tried again long before Lambda's own end.
@@ -20,15 +20,15 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// What the audit logs of Kubernetes and S3 tell of who called; the SDK tells AWS's other services more.
 const USER_AGENT: &str = concat!("karpenter-prereqs/", env!("CARGO_PKG_VERSION"));
 
-/// What all clients have in common. None follows a redirect, which would carry what is signed for one host elsewhere.
+/// What the function's clients have in common: they go by no proxy.
 pub(crate) fn builder() -> ClientBuilder {
+    proxied().no_proxy()
+}
+
+/// What all clients have in common. None follows a redirect, which would carry what is signed for one host elsewhere.
+fn proxied() -> ClientBuilder {
     #[allow(clippy::disallowed_methods, reason = "this is the one place that builds it")]
-    Client::builder()
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .http1_only()
-        .connect_timeout(CONNECT)
-        .user_agent(USER_AGENT)
+    Client::builder().redirect(redirect::Policy::none()).http1_only().connect_timeout(CONNECT).user_agent(USER_AGENT)
 }
 
 /// The client for AWS's services and the answer. A clone is another handle on the same, with the same connections.
@@ -36,7 +36,10 @@ pub(crate) fn builder() -> ClientBuilder {
 /// It is made when it is first asked for: the root certificates take longer than all else that comes before the first
 /// event. The AWS SDK takes this as its client, and sees itself to the time that an attempt may take.
 #[derive(Clone)]
-pub struct Http(Arc<LazyLock<Result<Client, NoClient>>>);
+pub struct Http {
+    made: Arc<Mutex<Option<Client>>>,
+    builder: fn() -> ClientBuilder,
+}
 
 /// Why there is no client: the machine has no root certificates, or they cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -47,18 +50,29 @@ impl Http {
     /// A client that is not made yet.
     #[allow(clippy::new_without_default, reason = "it is more than an empty value")]
     pub fn new() -> Self {
-        Self(Arc::new(LazyLock::new(|| builder().build().map_err(|error| NoClient(chain(&error))))))
+        Self { made: Arc::default(), builder }
+    }
+
+    /// The same by the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`), for a person's machine.
+    pub fn by_proxies() -> Self {
+        Self { made: Arc::default(), builder: proxied }
     }
 
     /// Begins to make it on a thread of its own, beside what comes next.
     pub fn make_ahead(&self) {
         let ahead = self.clone();
-        std::thread::spawn(move || drop(ahead.client().cloned()));
+        std::thread::spawn(move || drop(ahead.client()));
     }
 
-    /// The client, made by now.
-    pub(crate) fn client(&self) -> Result<&Client, NoClient> {
-        LazyLock::force(&self.0).as_ref().map_err(Clone::clone)
+    /// The client, made by now. A failure is not kept: the next call tries again.
+    pub(crate) fn client(&self) -> Result<Client, NoClient> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &*made {
+            return Ok(client.clone());
+        }
+        let client = (self.builder)().build().map_err(|error| NoClient(chain(&error)))?;
+        *made = Some(client.clone());
+        Ok(client)
     }
 }
 
@@ -76,7 +90,7 @@ impl HttpClient for Http {
 
 impl HttpConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.client().cloned();
+        let client = self.client();
         HttpConnectorFuture::new(async move {
             let client = client.map_err(|none| ConnectorError::user(none.into()))?;
             let mut request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;

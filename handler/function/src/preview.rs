@@ -61,7 +61,7 @@ pub enum Part {
     Converge,
     /// The event: a generation goes, the Delete's own, or, on an Update that is a rollback, the one that failed.
     Release,
-    /// The Delete that CloudFormation sends after an Update that replaces the resource, seen from today's world.
+    /// The Delete that CloudFormation sends after an Update that replaces the resource, seen from the world that the Update leaves.
     CleanUp,
 }
 
@@ -126,9 +126,21 @@ impl<'a> Looking<'a> {
                     let (id, new) = (former.physical_resource_id(), &preview.physical_resource_id);
                     let part = if id == physical_resource_id { Part::CleanUp } else { Part::Release };
                     if id != new {
-                        let (stage, notes) = self.released(part, old, &[former.mark()].into()).await?;
-                        preview.stages.push(stage);
-                        preview.warnings.extend(notes);
+                        let released = self.released(part, old, &[former.mark()].into(), &preview.stages).await;
+                        match released {
+                            Ok((stage, notes)) => {
+                                preview.stages.push(stage);
+                                preview.warnings.extend(notes);
+                            }
+                            // The Update succeeds all the same, and the old generation stays until it can go.
+                            Err(refused) if part == Part::CleanUp => {
+                                let reason = refused.reason();
+                                preview
+                                    .warnings
+                                    .push(format!("the clean-up that follows the Update would fail: {reason}"));
+                            }
+                            Err(refused) => return Err(refused),
+                        }
                     }
                 }
                 Ok(preview)
@@ -142,7 +154,7 @@ impl<'a> Looking<'a> {
                         (self.owner.generation(&spec.identity()), Generation::from_id(physical_resource_id));
                     let marks =
                         [Some(asked), given].into_iter().flatten().map(|generation| generation.mark()).collect();
-                    let (stage, notes) = self.released(Part::Release, &spec, &marks).await?;
+                    let (stage, notes) = self.released(Part::Release, &spec, &marks, &[]).await?;
                     preview.stages.push(stage);
                     preview.warnings = notes;
                 }
@@ -180,8 +192,16 @@ impl<'a> Looking<'a> {
         observe(&self.clients, Look { spec, old, marks: &marks, aim }).await
     }
 
-    async fn released(&self, part: Part, spec: &Spec, marks: &BTreeSet<Mark>) -> Result<(Stage, Vec<String>), Error> {
+    /// What goes, once these stages are carried out: what the new generation uses too bears its mark by then.
+    async fn released(
+        &self,
+        part: Part,
+        spec: &Spec,
+        marks: &BTreeSet<Mark>,
+        before: &[Stage],
+    ) -> Result<(Stage, Vec<String>), Error> {
         let observed = observe(&self.clients, Look { spec, old: None, marks, aim: Aim::Release }).await?.observed;
+        let observed = before.iter().fold(observed, |world, stage| plan::after(&stage.plan, &world));
         let leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
         let released = plan::release(spec, leaving, &observed).map_err(Error::Refused)?;
         Ok((Stage { part, plan: released.plan, observed }, released.notes))

@@ -1,12 +1,8 @@
 //! Where the time of the function's last run went, drawn by the program that people run.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-};
+use std::path::{Path, PathBuf};
 
-use local_cloud::{Error, tools};
-use tokio::{io::AsyncWriteExt as _, process::Command};
+use local_cloud::{Error, cli};
 
 use super::{Failure, Page, Stage};
 
@@ -15,29 +11,13 @@ pub(super) async fn draw(page: &mut Page, stage: &Stage) -> Result<(), Failure> 
     page.heading("Where the time went: karpenter-prereqs timeline")?;
     let picture = picture()?;
     let log = stage.deployment.log(&stage.cloud).await?;
-    let program = tools::karpenter_prereqs()?;
-    let failed = |source| Error::Spawn { program: program.display().to_string(), source };
-    let mut child = Command::new(&program)
-        .args(["timeline", "-", "--output"])
-        .arg(&picture)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(failed)?;
-    if let Some(mut pipe) = child.stdin.take() {
-        // One that does not read all of it says why itself.
-        let _ = pipe.write_all(log.as_bytes()).await;
-    }
-    let output = child.wait_with_output().await.map_err(failed)?;
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
+    let drawn = cli::run(&["timeline", "-", "--output", &picture.to_string_lossy()], &[], &log).await?;
+    for line in drawn.stdout.lines() {
         page.line(line)?;
     }
     page.gap()?;
-    page.claim(output.status.success(), "the log tells each call of the run, and the picture shows them", || {
-        String::from_utf8_lossy(&output.stderr).into_owned()
-    })
+    let claim = "the log tells each call of the run, and the picture shows them";
+    page.claim(drawn.code == Some(0), claim, || drawn.stderr)
 }
 
 /// The file: in a folder of the checkout that git ignores.

@@ -77,6 +77,64 @@ async fn a_replacement_tells_what_goes_afterwards() {
     assert!(after.contains("- delete role `KarpenterNodeRole-demo`"), "{after}");
 }
 
+/// What the new generation uses too is not said to go; and nodes that run keep the clean-up from going on, not the Update.
+#[tokio::test]
+async fn what_a_replacement_keeps_does_not_go() {
+    let mut person = Person::start().await;
+    let resource = person.scenario.resource.clone();
+    let (old, new) = (with(json!({})), with(json!({"ControllerRoleName": "another"})));
+    let id = person.scenario.send(&resource.create(&old)).await.unwrap().answer.physical_resource_id;
+    let url = person.scenario.answers.expect(resource.create(&old).ids());
+    let event = resource.update(&id, &new, &old).answered_at(&url).to_string();
+    let told = person.cli.run(&["plan", "--json", "--event", "-"], &event).await.unwrap().json();
+    let stages = told["stages"].as_array().unwrap();
+    let clean_up = stages.iter().find(|stage| stage["part"] == "cleanUp").unwrap();
+    let foretold: Vec<_> = clean_up["steps"].as_array().unwrap().iter().map(|step| step["summary"].clone()).collect();
+    assert!(foretold.contains(&json!("delete role `KarpenterControllerRole-demo`")), "{foretold:?}");
+    assert!(!foretold.contains(&json!("delete role `KarpenterNodeRole-demo`")), "{foretold:?}");
+
+    let node = person.scenario.cluster.run_node("KarpenterNodeInstanceProfile-demo").await.unwrap();
+    let told = person.cli.run(&["plan", "--json", "--event", "-"], &event).await.unwrap();
+    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    person.scenario.cluster.end_node(&node).await.unwrap();
+
+    person.scenario.send(&resource.update(&id, &new, &old)).await.unwrap().succeeded();
+    let deleted = person.scenario.send(&resource.delete(&id, &old)).await.unwrap();
+    deleted.succeeded();
+    let only = json!({"stages": [{"part": "release", "steps": clean_up["steps"]}]});
+    assert_eq!(planned(&only), made(&deleted.calls), "{clean_up:#}");
+}
+
+/// A Delete or Update of what does not stand, and credentials of another account, are told apart from nothing to do.
+#[tokio::test]
+async fn what_is_not_found_is_told() {
+    let person = Person::start().await;
+    let [property, cluster] = ["--property", "ClusterName=demo"];
+    for (arguments, words) in [
+        (&["--operation", "delete"][..], "no --stack is named: Delete is of a resource that stands"),
+        (
+            &["--operation", "update", "--stack", "nope"],
+            "there is no stack `nope` yet: Update is of a resource that stands",
+        ),
+        (&["--old-property", "RolePath=/x/"], "--old-property is for an Update, and this is a Create"),
+    ] {
+        let told = person.says(&[&["plan", property, cluster], arguments].concat()).await;
+        assert_eq!((told.code, told.stdout.as_str()), (Some(1), ""), "{arguments:?}");
+        assert!(told.stderr.contains(words), "{}", told.stderr);
+    }
+    let told = person.says(&["plan", property, cluster, "--stack", "nope"]).await;
+    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    assert!(told.stdout.contains("there is no stack `nope` yet"), "{}", told.stdout);
+
+    let event = json!({
+        "RequestType": "Create", "LogicalResourceId": "Prereqs", "ResourceProperties": {"ClusterName": "demo"},
+        "StackId": "arn:aws:cloudformation:us-east-1:444455556666:stack/s/0a",
+    });
+    let told = person.cli.run(&["plan", "--event", "-"], &event.to_string()).await.unwrap();
+    let words = "the event's stack is of account 444455556666, and the credentials of account 111122223333";
+    assert!(told.code == Some(1) && told.stderr.contains(words), "{}", told.stderr);
+}
+
 /// Credentials that the cluster does not let in are told so, in words for a person.
 #[tokio::test]
 async fn who_is_not_let_into_the_cluster_is_told() {

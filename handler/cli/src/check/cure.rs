@@ -2,11 +2,12 @@
 
 use karpenter_prereqs_core::aws_auth::NodeEntry;
 use karpenter_prereqs_core::config_map::Change;
+use karpenter_prereqs_core::observed::{AuthenticationMode, Observed};
 use karpenter_prereqs_core::plan::{EC2_LINUX, Step};
 use karpenter_prereqs_core::spec::Spec;
 
 /// What to do in place of a step, for who has no such resource; or that it does it.
-pub(super) fn of(spec: &Spec, step: &Step) -> String {
+pub(super) fn of(spec: &Spec, step: &Step, observed: &Observed) -> String {
     let cluster = &spec.cluster_name;
     match step {
         Step::AttachRolePolicy { name, policy_arn } => {
@@ -27,9 +28,18 @@ pub(super) fn of(spec: &Spec, step: &Step) -> String {
             spec.discovery_tag.key,
             spec.discovery_tag.value
         ),
-        Step::CreateAccessEntry { principal_arn, .. } => format!(
-            "aws eks create-access-entry --cluster-name {cluster} --principal-arn {principal_arn} --type {EC2_LINUX}"
-        ),
+        Step::CreateAccessEntry { principal_arn, .. } => {
+            let of_it = format!("--cluster-name {cluster} --principal-arn {principal_arn}");
+            let create = format!("aws eks create-access-entry {of_it} --type {EC2_LINUX}");
+            let mode = observed.cluster.as_ref().map(|cluster| cluster.authentication_mode);
+            if observed.access_entry.is_some() {
+                format!("aws eks delete-access-entry {of_it} && {create}")
+            } else if mode.is_some_and(AuthenticationMode::has_aws_auth) {
+                format!("{create}; where aws-auth lets them in, check with -p NodeAccess=AwsAuth")
+            } else {
+                create
+            }
+        }
         Step::CreatePodIdentityAssociation { namespace, service_account, role_arn, .. } => format!(
             "aws eks create-pod-identity-association --cluster-name {cluster} --namespace {namespace} --service-account {service_account} --role-arn {role_arn}"
         ),

@@ -52,17 +52,21 @@ pub(super) struct Finding {
 pub(super) fn findings(spec: &Spec, plan: &Plan, refusals: &[Refusal], observed: &Observed) -> Vec<Finding> {
     let refused = refusals.iter().filter_map(|refusal| {
         let area = area_of_refusal(refusal)?;
-        let (missing, cure) = split(&refusal.to_string());
+        let (missing, cure) = match refusal {
+            // Its words quote the text, and end in what to do.
+            Refusal::AwsAuth(words) => (words.clone(), "edit aws-auth by hand, with the cluster's creator".to_owned()),
+            refusal => split(&refusal.to_string()),
+        };
         Some(Finding { area, missing, cure })
     });
     let steps = plan.steps().filter_map(|(_, step, _)| {
         let (area, missing) = missing(spec, step, observed)?;
-        Some(Finding { area, missing, cure: cure::of(spec, step) })
+        Some(Finding { area, missing, cure: cure::of(spec, step, observed) })
     });
     refused.chain(steps).collect()
 }
 
-/// A refusal says what is wrong and, after the first colon that follows it, what to do.
+/// A refusal says what is wrong and, after its last colon, what to do.
 fn split(refusal: &str) -> (String, String) {
     let (wrong, cure) = refusal.rsplit_once(": ").unwrap_or((refusal, "see the README's table of errors"));
     (wrong.to_owned(), cure.to_owned())
@@ -71,10 +75,11 @@ fn split(refusal: &str) -> (String, String) {
 /// What a refusal is about; `None` for what stands in the way of making the objects, and not of using them.
 fn area_of_refusal(refusal: &Refusal) -> Option<Area> {
     match refusal {
-        Refusal::NoCluster { .. } | Refusal::ClusterNotReady { .. } | Refusal::NoIssuer { .. } => Some(Area::Cluster),
-        Refusal::NoOidcProvider { .. } | Refusal::NoAudience { .. } | Refusal::AssociationTaken { .. } => {
-            Some(Area::Assume)
-        }
+        Refusal::NoCluster { .. } | Refusal::ClusterNotReady { .. } => Some(Area::Cluster),
+        Refusal::NoIssuer { .. }
+        | Refusal::NoOidcProvider { .. }
+        | Refusal::NoAudience { .. }
+        | Refusal::AssociationTaken { .. } => Some(Area::Assume),
         Refusal::NoAwsAuth { .. }
         | Refusal::NoAccessEntries { .. }
         | Refusal::OtherAccessEntry { .. }
@@ -152,6 +157,9 @@ fn missing(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Area, Strin
                 return None;
             }
             (Area::Join, format!("mapRoles of kube-system/aws-auth has no entry for {}", NodeEntry::rolearn(entry)))
+        }
+        Step::CreateAccessEntry { principal_arn, .. } if observed.access_entry.is_some() => {
+            (Area::Join, format!("the access entry for {principal_arn} is of a former role of that name"))
         }
         Step::CreateAccessEntry { principal_arn, .. } => {
             (Area::Join, format!("there is no access entry of type EC2_LINUX for {principal_arn}"))

@@ -24,16 +24,20 @@ pub(crate) async fn run(asked: &arguments::Check) -> Result<bool, Failure> {
     let (spec, converged, refusals, observed) =
         told("reading EKS, IAM, EC2 and the Kubernetes API", looked).await.map_err(Failure::new)?;
     let found = findings(&spec, &converged.plan, &refusals, &observed);
-    print(&if asked.output.json { as_json(&found) } else { as_text(&spec.cluster_name, &found, &converged.warnings) })?;
+    print(&if asked.output.json {
+        as_json(&found, &converged.warnings)
+    } else {
+        as_text(&spec.cluster_name, &found, &converged.warnings)
+    })?;
     Ok(!found.is_empty())
 }
 
-fn as_json(found: &[Finding]) -> String {
+fn as_json(found: &[Finding], warnings: &[String]) -> String {
     let found: Vec<_> = found
         .iter()
         .map(|Finding { area, missing, cure }| json!({"area": area.question(), "missing": missing, "cure": cure}))
         .collect();
-    format!("{:#}\n", json!({ "findings": found }))
+    format!("{:#}\n", json!({ "findings": found, "warnings": warnings }))
 }
 
 fn as_text(cluster: &str, found: &[Finding], warnings: &[String]) -> String {

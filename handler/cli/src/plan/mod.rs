@@ -11,7 +11,10 @@ use crate::failure::Failure;
 use crate::print;
 use crate::progress::told;
 use crate::wanted::{self, Wanted};
-use karpenter_prereqs_function::{Preview, preview};
+use karpenter_prereqs_core::event::Operation;
+use karpenter_prereqs_core::ownership::Generation;
+use karpenter_prereqs_core::plan::Effect;
+use karpenter_prereqs_function::{Part, Preview, preview};
 
 /// A preview, and what it is one of.
 struct Shown<'a> {
@@ -28,8 +31,22 @@ struct Shown<'a> {
 pub(crate) async fn run(asked: &arguments::Plan) -> Result<bool, Failure> {
     let wanted = wanted::of_plan(asked).await?;
     let looked = preview(&wanted.config, &wanted.request, &wanted.owner, &wanted.scope);
-    let preview = told("reading EKS, IAM, EC2 and the Kubernetes API", looked).await.map_err(Failure::new)?;
+    let mut preview = told("reading EKS, IAM, EC2 and the Kubernetes API", looked).await.map_err(Failure::new)?;
+    preview.warnings.extend(unseen_replacement(&wanted, &preview));
     let shown = Shown { wanted: &wanted, diff: asked.diff, preview: &preview };
     print(&if asked.output.json { shown.json() } else { shown.text() })?;
-    Ok(preview.stages.iter().any(|stage| !stage.plan.is_empty()))
+    let mut steps = preview.stages.iter().flat_map(|stage| stage.plan.steps());
+    Ok(steps.any(|(_, step, _)| step.effect() != Effect::Check))
+}
+
+/// That what CloudFormation deletes after a replacement is not told, since the old properties are not known.
+fn unseen_replacement(wanted: &Wanted, preview: &Preview) -> Option<String> {
+    let Operation::Update { physical_resource_id: id, .. } = &wanted.request.operation else { return None };
+    let is_seen = preview.stages.iter().any(|stage| stage.part == Part::CleanUp)
+        || preview.warnings.iter().any(|warning| warning.contains("clean-up"));
+    // Of an id that we never issued, nothing is known.
+    let is_ours = Generation::from_id(id).is_some();
+    (is_ours && *id != preview.physical_resource_id && !is_seen).then(|| {
+        format!("this replaces the resource: CloudFormation then deletes {id}; say --old-property for what is deployed otherwise, to see what goes")
+    })
 }

@@ -63,13 +63,13 @@ fn stage_text(stage: &Stage, diff: bool, tally: &mut Tally) -> String {
         Part::Release => text.push_str("\nWhat goes:\n"),
         Part::CleanUp => text.push_str("\nAfterwards CloudFormation deletes what this replaces:\n"),
     }
-    for service in ["IAM", "EC2", "EKS", "Kubernetes"] {
-        let steps: Vec<_> =
-            stage.plan.steps().map(|(_, step, _)| step).filter(|step| service_of(step) == service).collect();
+    for (service, name) in [("iam", "IAM"), ("ec2", "EC2"), ("eks", "EKS"), ("kubernetes", "Kubernetes")] {
+        let steps = stage.plan.steps().map(|(_, step, _)| step);
+        let steps: Vec<_> = steps.filter(|step| step.service() == service).collect();
         if steps.iter().all(|step| step.effect() == Effect::Check) {
             continue;
         }
-        let _ = write!(text, "\n  {BOLD}{service}{BOLD:#}\n");
+        let _ = write!(text, "\n  {BOLD}{name}{BOLD:#}\n");
         for step in steps {
             text.push_str(&step_text(step, &stage.observed, diff, tally));
         }
@@ -119,23 +119,4 @@ fn step_text(step: &Step, observed: &Observed, with_documents: bool, tally: &mut
         }
     }
     text
-}
-
-fn service_of(step: &Step) -> &'static str {
-    match step {
-        Step::CreateTags { .. }
-        | Step::DeleteTags { .. }
-        | Step::ConfirmTags { .. }
-        | Step::MarkLeaving { .. }
-        | Step::LeaveTags { .. } => "EC2",
-        Step::CreateAccessEntry { .. }
-        | Step::TagEksResource { .. }
-        | Step::UntagEksResource { .. }
-        | Step::DeleteAccessEntry { .. }
-        | Step::CreatePodIdentityAssociation { .. }
-        | Step::UpdatePodIdentityAssociation { .. }
-        | Step::DeletePodIdentityAssociation { .. } => "EKS",
-        Step::EditAwsAuth { .. } => "Kubernetes",
-        _ => "IAM",
-    }
 }

@@ -6,6 +6,7 @@
 //! can be refused is refused here, before the first write.
 
 mod access;
+mod after;
 mod iam;
 mod identity;
 mod leftovers;
@@ -20,6 +21,7 @@ mod tags;
 mod writes;
 
 pub use access::{EC2_LINUX, Way, foreseen_verb};
+pub use after::after;
 pub use refusal::{Refusal, Refused};
 pub use release::{Leaving, Released, release};
 pub use step::{Plan, RoleKind, Step, StepId, Verb};

@@ -131,6 +131,12 @@ impl Step {
         }
     }
 
+    /// The service that the step is about, as [`Write::service`] has it.
+    pub fn service(&self) -> &'static str {
+        // What only looks, or looks first, looks at tags.
+        self.write().map_or("ec2", |write| write.service)
+    }
+
     /// The step's one call; `None` for a step that only looks, or looks first.
     fn write(&self) -> Option<Write> {
         let (service, operation, objects) = match self {

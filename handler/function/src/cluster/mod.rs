@@ -112,7 +112,7 @@ impl Kubernetes {
     pub(crate) async fn have_seen(&mut self, read: Option<Read>, foreseen: Option<Verb>) {
         self.seen = Arc::new(Mutex::new(Some(Seen(read))));
         if let Some(verb) = foreseen {
-            self.allowed = self.may(verb).await.is_ok().then_some(verb);
+            self.allowed = self.ask(verb).await.is_ok().then_some(verb);
         }
     }
 
@@ -137,6 +137,11 @@ impl Kubernetes {
         if self.allowed == Some(verb) {
             return Ok(());
         }
+        self.patiently(|| self.ask(verb)).await
+    }
+
+    /// The same, asked once.
+    async fn ask(&self, verb: Verb) -> Result<(), ClusterError> {
         let attributes = ResourceAttributes {
             namespace: Some(NAMESPACE.to_owned()),
             // A create is not bound to a name: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources
@@ -151,11 +156,8 @@ impl Kubernetes {
         };
         let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
         let reviews = Api::all(self.client.clone());
-        let ask = || async {
-            let asked = self.watched(REVIEW, reviews.create(&PostParams::default(), &review)).await;
-            asked.map_err(|error| self.error(verb.name(), error))
-        };
-        let answer = self.patiently(ask).await?;
+        let asked = self.watched(REVIEW, reviews.create(&PostParams::default(), &review)).await;
+        let answer = asked.map_err(|error| self.error(verb.name(), error))?;
         if answer.status.is_some_and(|status| status.allowed) { Ok(()) } else { Err(self.forbidden(verb.name())) }
     }
 

@@ -24,6 +24,9 @@ use tokio::time::Instant;
 /// meanwhile, and nearly always nothing.
 const LOOKS_AGAIN: usize = 3;
 
+/// How long a look stands for the world, while something else is waited for.
+const LOOK_FRESH: Duration = Duration::from_secs(5);
+
 /// A request's result: the id, and the attributes of what stands.
 type Served = (String, Option<Attributes>);
 
@@ -191,12 +194,13 @@ impl Run<'_> {
         let mut leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
         let (mut gone, mut wanted) = (false, Some(wanted));
         for _ in 0..=LOOKS_AGAIN {
-            let looked = observe(&clients, look).boxed_local();
+            let (begun, looked) = (Instant::now(), observe(&clients, look).boxed_local());
             let world = match wanted.take() {
                 Some(wanted) => {
                     let (world, wanted) = futures::join!(looked, wanted.boxed_local());
                     wanted?;
-                    world?
+                    // What was waited for is not what was looked at: others may have come to rely on it.
+                    if LOOK_FRESH < begun.elapsed() { observe(&clients, look).boxed_local().await? } else { world? }
                 }
                 None => looked.await?,
             };
