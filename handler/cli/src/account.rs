@@ -2,8 +2,11 @@
 
 use crate::failure::Failure;
 use crate::progress::told;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -32,9 +35,9 @@ pub(crate) async fn configuration(profile: Option<&str>, region: Option<&str>) -
     // Another part of the process may have installed it: it is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(SharedHttpClient::new(Http::by_proxies()))
-        .timeout_config(timeouts);
+    let http = SharedHttpClient::new(Http::by_proxies());
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http.clone()).timeout_config(timeouts);
     if let Some(profile) = profile {
         loader = loader.profile_name(profile);
     }
@@ -45,7 +48,11 @@ pub(crate) async fn configuration(profile: Option<&str>, region: Option<&str>) -
     if config.region().is_none() {
         return Err(Failure::new("no Region is configured: set AWS_REGION, or say --region"));
     }
-    Ok(config)
+    let Some(profile) = profile else { return Ok(config) };
+    // Whoever names a profile means it, also where the environment has credentials: so the AWS CLI takes it.
+    let how = ProviderConfig::default().with_region(config.region().cloned()).with_http_client(http);
+    let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&how).build();
+    Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build())
 }
 
 /// The partition and the account of the credentials.

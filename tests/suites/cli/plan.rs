@@ -135,6 +135,23 @@ async fn what_is_not_found_is_told() {
     assert!(told.code == Some(1) && told.stderr.contains(words), "{}", told.stderr);
 }
 
+/// A profile of the AWS configuration is taken where it is named, also where the environment has other credentials.
+#[tokio::test]
+async fn the_profile_that_is_named_counts() {
+    let person = Person::start().await;
+    let file = person.scenario.cloud.folder().join("credentials");
+    let account = person.scenario.cloud.account();
+    std::fs::write(&file, format!("[root]\naws_access_key_id = {account}\naws_secret_access_key = test\n")).unwrap();
+    let cli = person.cli.clone().with("AWS_SHARED_CREDENTIALS_FILE", file.to_string_lossy());
+    // The cluster does not let the account's root in; whoever the environment has is let in.
+    let of_profile = cli.run(&[&BOUND[..], &["--profile", "root"]].concat(), "").await.unwrap();
+    assert!(of_profile.stderr.contains("does not know your AWS identity"), "{of_profile:?}");
+    let of_environment = cli.run(&BOUND, "").await.unwrap();
+    assert_eq!(of_environment.code, Some(2), "{}", of_environment.stderr);
+    let of_none = cli.run(&[&BOUND[..], &["--profile", "nobody"]].concat(), "").await.unwrap();
+    assert!(of_none.code == Some(1) && of_none.stderr.contains("nobody"), "{}", of_none.stderr);
+}
+
 /// Credentials that the cluster does not let in are told so, in words for a person.
 #[tokio::test]
 async fn who_is_not_let_into_the_cluster_is_told() {
