@@ -13,6 +13,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use karpenter_prereqs_function::http::Http;
 use std::time::Duration;
 
+/// How the SDK says that nobody is logged in; where it looked is many lines.
+const NO_CREDENTIALS: &str = "no credentials found in chain";
+
 /// How long to wait for one try's answer.
 const ATTEMPT: Duration = Duration::from_secs(20);
 
@@ -126,8 +129,12 @@ fn failed<E>(what: &str, error: &E) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error,
 {
-    match (error.code(), error.message()) {
-        (Some(code), message) => Failure::new(format!("{what}: {code}: {}", message.unwrap_or("no message"))),
-        _ => Failure::chain(what, error),
+    if let Some(code) = error.code() {
+        return Failure::new(format!("{what}: {code}: {}", error.message().unwrap_or("no message")));
     }
+    let failure = Failure::chain(what, error);
+    if failure.to_string().contains(NO_CREDENTIALS) {
+        return Failure::new(format!("{what}: there are no AWS credentials: log in, set them, or say --profile"));
+    }
+    failure
 }

@@ -148,6 +148,10 @@ async fn the_profile_that_is_named_counts() {
     assert!(of_profile.stderr.contains("does not know your AWS identity"), "{of_profile:?}");
     let of_environment = cli.run(&BOUND, "").await.unwrap();
     assert_eq!(of_environment.code, Some(2), "{}", of_environment.stderr);
+    let nobody = cli.clone().with("AWS_ACCESS_KEY_ID", "").with("AWS_SECRET_ACCESS_KEY", "");
+    let nobody = nobody.with("AWS_EC2_METADATA_DISABLED", "true").run(&BOUND, "").await.unwrap();
+    assert_eq!(nobody.code, Some(1));
+    assert!(nobody.stderr.contains("there are no AWS credentials: log in, set them, or say --profile"), "{nobody:?}");
     let of_none = cli.run(&[&BOUND[..], &["--profile", "nobody"]].concat(), "").await.unwrap();
     assert!(of_none.code == Some(1) && of_none.stderr.contains("nobody"), "{}", of_none.stderr);
 }
