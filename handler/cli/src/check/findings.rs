@@ -4,7 +4,7 @@
 //! tags of ownership and the annotation, is no finding; nor is what it would take away.
 
 use super::cure;
-use crate::plan::statements;
+use crate::plan::{inline, statements};
 use karpenter_prereqs_core::aws_auth::{NodeEntry, Presence, presence};
 use karpenter_prereqs_core::config_map::Change;
 use karpenter_prereqs_core::observed::Observed;
@@ -122,9 +122,7 @@ fn missing(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Area, Strin
             (of_role(name), format!("role `{name}` lacks the managed policy {policy_arn}"))
         }
         Step::PutRolePolicy { name, policy_name, document } => {
-            let role = observed.controller_role.as_ref().filter(|role| role.name == *name);
-            let before = role.and_then(|role| role.inline.get(policy_name)).and_then(Option::as_ref);
-            let lacks: Vec<_> = statements(before, document)
+            let lacks: Vec<_> = statements(inline(observed, name, policy_name), document)
                 .into_iter()
                 .filter(|line| !line.starts_with('-') && !line.contains(": - "))
                 .collect();

@@ -68,7 +68,7 @@ pub(crate) fn statements(before: Option<&Value>, after: &Value) -> Vec<String> {
 }
 
 /// The document of an inline policy as it stands.
-pub(super) fn inline<'a>(observed: &'a Observed, role_name: &str, policy_name: &str) -> Option<&'a Value> {
+pub(crate) fn inline<'a>(observed: &'a Observed, role_name: &str, policy_name: &str) -> Option<&'a Value> {
     role(observed, role_name)?.inline.get(policy_name)?.as_ref()
 }
 

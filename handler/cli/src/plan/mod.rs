@@ -4,7 +4,7 @@ mod diff;
 mod json;
 mod text;
 
-pub(crate) use diff::statements;
+pub(crate) use diff::{inline, statements};
 
 use crate::arguments;
 use crate::failure::Failure;

@@ -107,7 +107,7 @@ pub fn survey(aim: Aim<'_>, observed: &Observed) -> (Converged, Vec<Refusal>) {
 /// What another look finds to do once the plan for this world is carried out, if nobody else does anything: discovery tags
 /// that were given up for others go. With the world as it is then, as far as that depends on it.
 pub fn again(aim: Aim<'_>, observed: &Observed, plan: &Plan) -> (Plan, Observed) {
-    let observed = Observed { discovery: writes::after(plan, &observed.discovery), ..observed.clone() };
+    let observed = after(plan, observed);
     let mut found = Plan::default();
     tags::converge(aim, &observed.discovery, &mut found, &mut Vec::new(), &mut Vec::new());
     (found, observed)
