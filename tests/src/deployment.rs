@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     cluster::Cluster,
     error::Error,
     stack::{Stack, upload_function},
+    tools,
 };
 
 /// A stack of `infra/template.yaml`, with the parameters that it is to have.
@@ -151,5 +152,5 @@ const BUCKET_PREFIX: &str = "karpenter-prereqs-code";
 const ABOVE_TAGS: &str = "      ClusterName: !Ref ClusterName\n";
 
 fn template() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/template.yaml")
+    tools::checkout().join("infra/template.yaml")
 }

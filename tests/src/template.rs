@@ -1,12 +1,12 @@
 //! A CloudFormation template of `infra/`, with its parameters and conditions resolved: for who needs what it says without a
 //! stack.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use yaml_serde::Value as Yaml;
 
-use crate::error::Error;
+use crate::{error::Error, tools};
 
 /// A template.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ impl Template {
     /// # Errors
     /// [`Error::File`], [`Error::Unusable`] when it is not YAML.
     pub fn read(name: &str) -> Result<Self, Error> {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../infra").join(name);
+        let path = tools::checkout().join("infra").join(name);
         let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
         let yaml = yaml_serde::from_str(&text).map_err(|error| Error::Unusable(format!("{name}: {error}")))?;
         Ok(Self(long(yaml)))

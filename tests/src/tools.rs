@@ -46,6 +46,11 @@ pub async fn karpenter() -> Result<PathBuf, Error> {
     folder_from("karpenter/build.sh").await
 }
 
+/// The folder of the checkout that this was built in.
+pub fn checkout() -> &'static Path {
+    Path::new(env!("KARPENTER_PREREQS_CHECKOUT"))
+}
+
 /// The function's executable, as `cargo build` leaves it beside the program that asks.
 /// `KARPENTER_PREREQS_BOOTSTRAP` names another.
 ///
@@ -87,7 +92,7 @@ fn target_folder() -> Result<PathBuf, Error> {
 /// # Errors
 /// [`Error::Script`] if installing fails.
 pub async fn python(requirements: &str) -> Result<PathBuf, Error> {
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join(requirements);
+    let requirements = checkout().join("tests").join(requirements);
     folder_from_with("python.sh", &[("REQUIREMENTS", &requirements)]).await
 }
 
@@ -97,7 +102,7 @@ async fn folder_from(script: &str) -> Result<PathBuf, Error> {
 }
 
 async fn folder_from_with(script: &str, environment: &[(&str, &Path)]) -> Result<PathBuf, Error> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
+    let script = checkout().join("tests").join(script);
     let output = Command::new(&script)
         .envs(environment.iter().copied())
         .stdin(Stdio::null())

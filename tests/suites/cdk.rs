@@ -1,12 +1,9 @@
 //! The example app of the CDK construct, deployed, updated and destroyed by the CDK's own command-line tool.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use aws_sdk_eks::types::AuthenticationMode;
-use local_cloud::{Cloud, CloudOptions, Cluster, ClusterOptions, Stack, stack::write_function, world::World};
+use local_cloud::{Cloud, CloudOptions, Cluster, ClusterOptions, Stack, stack::write_function, tools, world::World};
 use tokio::{process::Command, time::timeout};
 
 const STACK: &str = "KarpenterPrereqsExample";
@@ -32,7 +29,7 @@ impl Cdk {
 
     /// Runs `cdk` in the construct's folder, which `make cdk` has built.
     async fn run(&self, arguments: &[&str]) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/cdk");
+        let folder = tools::checkout().join("infra/cdk");
         let program = folder.join("node_modules/.bin/cdk");
         assert!(program.exists(), "{} is not there: run make cdk first", program.display());
         let context = [

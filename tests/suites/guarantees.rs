@@ -5,7 +5,7 @@ use std::path::Path;
 /// Every suite that the page names as a proof is a file of this folder.
 #[test]
 fn every_suite_that_the_guarantees_name_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = local_cloud::tools::checkout();
     let page = std::fs::read_to_string(root.join("docs/guarantees.md")).unwrap();
     let proofs = page.lines().filter(|line| line.starts_with("| **")).filter_map(|line| line.split(" | ").nth(1));
     let named: Vec<_> = proofs.flat_map(|proof| proof.split('`').skip(1).step_by(2)).collect();
@@ -18,7 +18,7 @@ fn every_suite_that_the_guarantees_name_exists() {
             || suites.join(&path).join("mod.rs").exists()
             || core.join(&path).join("main.rs").exists()
             || root.join(name).exists()
-            || is_target(&root, name);
+            || is_target(root, name);
         assert!(is_there, "docs/guarantees.md names `{name}`, and there is no such suite");
     }
 }

@@ -1,16 +1,16 @@
 //! The template rolled out over accounts and Regions, as a stack set does it: one stack an account and Region, side by side, with
 //! parameters of its own where that is asked for.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, env, path::PathBuf};
 
 use aws_sdk_ec2::types::Tag;
 use futures::future::join_all;
 use local_cloud::{
-    Cloud, CloudOptions, Error, Stack, cluster::Site, stack::write_function, tools::Tools, world::World,
+    Cloud, CloudOptions, Error, Stack,
+    cluster::Site,
+    stack::write_function,
+    tools::{self, Tools},
+    world::World,
 };
 use tokio::process::Command;
 
@@ -31,7 +31,7 @@ struct StackSet {
 impl StackSet {
     /// What a stack set deploys, and what is around it.
     fn file(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra").join(name)
+        tools::checkout().join("infra").join(name)
     }
 
     fn stack(site: &Site) -> Stack {

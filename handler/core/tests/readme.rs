@@ -9,7 +9,7 @@ use karpenter_prereqs_core::answer::ATTRIBUTES;
 use karpenter_prereqs_core::properties::{Kind, PROPERTIES};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// One test for both: they rewrite one file.
 #[test]
@@ -112,6 +112,6 @@ fn handler_sources() -> String {
     pieces.fold(first, |joined, piece| joined + piece.trim_start())
 }
 
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+fn workspace() -> &'static Path {
+    Path::new(env!("KARPENTER_PREREQS_CHECKOUT"))
 }

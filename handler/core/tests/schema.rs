@@ -15,11 +15,11 @@ use proptest::test_runner::TestRunner;
 use regex::Regex;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{env, fs};
 
-fn workspace() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+fn workspace() -> &'static Path {
+    Path::new(env!("KARPENTER_PREREQS_CHECKOUT"))
 }
 
 #[test]

@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_page_has_the_chains_of_the_code() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/performance.md");
+        let path = local_cloud::tools::checkout().join("docs/performance.md");
         let page = fs::read_to_string(&path).unwrap();
         let wanted = with(&page, "chains", &chain::page()).unwrap();
         if std::env::var_os("UPDATE_PERFORMANCE").is_some() {

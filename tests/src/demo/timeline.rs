@@ -1,8 +1,8 @@
 //! Where the time of the function's last run went, drawn by the program that people run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use local_cloud::{Error, cli};
+use local_cloud::{Error, cli, tools};
 
 use super::{Failure, Page, Stage};
 
@@ -22,8 +22,7 @@ pub(super) async fn draw(page: &mut Page, stage: &Stage) -> Result<(), Failure> 
 
 /// The file: in a folder of the checkout that git ignores.
 fn picture() -> Result<PathBuf, Error> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder = root.canonicalize().map_err(Error::file("find", &root))?.join(".local-cloud");
+    let folder = tools::checkout().join(".local-cloud");
     std::fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
     Ok(folder.join("timeline.svg"))
 }

@@ -1,21 +1,18 @@
 //! The sample events in `events/`, each sent as it is.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use std::{collections::BTreeMap, path::PathBuf, time::SystemTime};
 
 use jiff::civil::DateTime;
 use local_cloud::{
     lambda::EventIds,
     scenario::{Delivered, Scenario},
+    tools,
 };
 use serde_json::Value;
 
 /// The sample events by file name.
 fn samples() -> BTreeMap<String, Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+    let folder = tools::checkout().join("events");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let read = |path: PathBuf| {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();

@@ -9,7 +9,7 @@ use roxmltree::{Document, Node};
 use std::time::Duration;
 
 /// `cargo test -- --ignored redraw` writes it.
-const DRAWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/timeline/testdata/create.svg");
+const DRAWN: &str = concat!(env!("KARPENTER_PREREQS_CHECKOUT"), "handler/cli/src/timeline/testdata/create.svg");
 
 fn sample() -> Run {
     read(CREATE).unwrap().remove(0)
