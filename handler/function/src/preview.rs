@@ -30,7 +30,7 @@ const FAILING: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Whoever runs the program.
-const PERSON: Caller = Caller { who: "your AWS identity", instead: "take a profile that leads" };
+const PERSON: Caller = Caller { who: "your AWS identity", instead: "take a profile that leads", writes: false };
 
 /// What an event would do.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Preview {
     pub physical_resource_id: String,
     /// What would be done, in this order.
     pub stages: Vec<Stage>,
+    /// Whether it was looked at what goes in the clean-up that follows an Update that replaces the resource.
+    pub has_clean_up: bool,
     /// What `Warnings` would say, and, on a Delete, what the log would.
     pub warnings: Vec<String>,
 }
@@ -97,6 +99,13 @@ pub async fn survey(
     Ok((spec, converged, refusals, observed))
 }
 
+impl Preview {
+    fn of(physical_resource_id: &str, stages: Vec<Stage>) -> Self {
+        let physical_resource_id = physical_resource_id.to_owned();
+        Self { physical_resource_id, stages, has_clean_up: false, warnings: Vec::new() }
+    }
+}
+
 /// Who looks, and for whom.
 struct Looking<'a> {
     clients: Clients,
@@ -125,6 +134,7 @@ impl<'a> Looking<'a> {
                     let former = self.owner.generation(&old.identity());
                     let (id, new) = (former.physical_resource_id(), &preview.physical_resource_id);
                     let part = if id == physical_resource_id { Part::CleanUp } else { Part::Release };
+                    preview.has_clean_up = id != new && part == Part::CleanUp;
                     if id != new {
                         let released = self.released(part, old, &[former.mark()].into(), &preview.stages).await;
                         match released {
@@ -146,8 +156,7 @@ impl<'a> Looking<'a> {
                 Ok(preview)
             }
             Operation::Delete { physical_resource_id } => {
-                let mut preview =
-                    Preview { physical_resource_id: physical_resource_id.clone(), stages: vec![], warnings: vec![] };
+                let mut preview = Preview::of(physical_resource_id, Vec::new());
                 if let Some(spec) = Spec::lenient(&request.properties, self.scope) {
                     let spec = own_way(spec);
                     let (asked, given) =
@@ -177,8 +186,7 @@ impl<'a> Looking<'a> {
             let (plan, observed) = plan::again(aim, &stages[0].observed, &stages[0].plan);
             stages.push(Stage { part: Part::Converge, plan, observed });
         }
-        let physical_resource_id = generation.physical_resource_id().to_owned();
-        Ok(Preview { physical_resource_id, stages, warnings: converged.warnings })
+        Ok(Preview { warnings: converged.warnings, ..Preview::of(generation.physical_resource_id(), stages) })
     }
 
     async fn observe(

@@ -4,7 +4,7 @@
 //! tags of ownership and the annotation, is no finding; nor is what it would take away.
 
 use super::cure;
-use crate::plan::{inline, statements};
+use crate::plan::{Grants, inline, statements};
 use karpenter_prereqs_core::aws_auth::{NodeEntry, Presence, presence};
 use karpenter_prereqs_core::config_map::Change;
 use karpenter_prereqs_core::observed::Observed;
@@ -124,7 +124,7 @@ fn missing(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Area, Strin
         Step::PutRolePolicy { name, policy_name, document } => {
             let lacks: Vec<_> = statements(inline(observed, name, policy_name), document)
                 .into_iter()
-                .filter(|line| !line.starts_with('-') && !line.contains(": - "))
+                .filter_map(|(grants, line)| (grants != Grants::Less).then_some(line))
                 .collect();
             if lacks.is_empty() {
                 return None;

@@ -39,31 +39,41 @@ pub(super) fn of(step: &Step, observed: &Observed) -> Option<String> {
     (!diff.is_empty()).then_some(diff)
 }
 
-/// What a policy grants, told by the statements' Sids: `+ Sid` for a new one, `- Sid` for one that goes, and for one that
-/// changes the actions that come and go, or that its resources or conditions do.
-pub(crate) fn statements(before: Option<&Value>, after: &Value) -> Vec<String> {
+/// What a change does to what a policy grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grants {
+    More,
+    Less,
+    /// Other resources or conditions: which of them is wider is not told.
+    Otherwise,
+}
+
+/// What a policy grants by then, told by the statements' Sids: `+ Sid` for a new one, `- Sid` for one that goes, and for one
+/// that changes the actions that come and go, or that its resources or conditions do.
+pub(crate) fn statements(before: Option<&Value>, after: &Value) -> Vec<(Grants, String)> {
     let (before, after) = (before.map(listed).unwrap_or_default(), listed(after));
     let mut told = Vec::new();
     for statement in &after {
         let sid = statement["Sid"].as_str().unwrap_or("a statement without Sid");
         let Some(former) = named(&before, &statement["Sid"]) else {
-            told.push(format!("+ {sid}: {}", joined(&actions(statement))));
+            told.push((Grants::More, format!("+ {sid}: {}", joined(&actions(statement)))));
             continue;
         };
         let (now, then) = (actions(statement), actions(former));
         let (come, gone): (BTreeSet<_>, BTreeSet<_>) = (&now - &then, &then - &now);
         if !come.is_empty() {
-            told.push(format!("~ {sid}: + {}", joined(&come)));
+            told.push((Grants::More, format!("~ {sid}: + {}", joined(&come))));
         }
         if !gone.is_empty() {
-            told.push(format!("~ {sid}: - {}", joined(&gone)));
+            told.push((Grants::Less, format!("~ {sid}: - {}", joined(&gone))));
         }
         if come.is_empty() && gone.is_empty() && former != *statement {
-            told.push(format!("~ {sid}: other resources or conditions"));
+            told.push((Grants::Otherwise, format!("~ {sid}: other resources or conditions")));
         }
     }
     let gone = before.iter().filter(|former| named(&after, &former["Sid"]).is_none());
-    told.extend(gone.map(|former| format!("- {}", former["Sid"].as_str().unwrap_or("a statement without Sid"))));
+    let name = |former: &Value| former["Sid"].as_str().unwrap_or("a statement without Sid").to_owned();
+    told.extend(gone.map(|former| (Grants::Less, format!("- {}", name(former)))));
     told
 }
 
@@ -125,9 +135,21 @@ mod tests {
             {"Sid": "B", "Action": "x:3", "Resource": "arn"},
             {"Sid": "D", "Action": ["x:6"], "Resource": "*"},
         ]));
-        let told = statements(Some(&before), &after);
-        assert_eq!(told, ["~ A: + x:5", "~ A: - x:1", "~ B: other resources or conditions", "+ D: x:6", "- C"]);
-        assert_eq!(statements(Some(&after), &after), Vec::<String>::new());
-        assert_eq!(statements(None, &document(&json!({"Sid": "D", "Action": "x:6"}))), ["+ D: x:6"]);
+        let told = |before, after: &Value| {
+            let told: Vec<_> = statements(before, after);
+            told.into_iter().map(|(grants, line)| format!("{grants:?} {line}")).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(Some(&before), &after),
+            [
+                "More ~ A: + x:5",
+                "Less ~ A: - x:1",
+                "Otherwise ~ B: other resources or conditions",
+                "More + D: x:6",
+                "Less - C"
+            ]
+        );
+        assert_eq!(told(Some(&after), &after), Vec::<String>::new());
+        assert_eq!(told(None, &document(&json!({"Sid": "D", "Action": "x:6"}))), ["More + D: x:6"]);
     }
 }

@@ -4,7 +4,7 @@ mod diff;
 mod json;
 mod text;
 
-pub(crate) use diff::{inline, statements};
+pub(crate) use diff::{Grants, inline, statements};
 
 use crate::arguments;
 use crate::failure::Failure;
@@ -14,7 +14,7 @@ use crate::wanted::{self, Wanted};
 use karpenter_prereqs_core::event::Operation;
 use karpenter_prereqs_core::ownership::Generation;
 use karpenter_prereqs_core::plan::Effect;
-use karpenter_prereqs_function::{Part, Preview, preview};
+use karpenter_prereqs_function::{Preview, preview};
 
 /// A preview, and what it is one of.
 struct Shown<'a> {
@@ -42,11 +42,9 @@ pub(crate) async fn run(asked: &arguments::Plan) -> Result<bool, Failure> {
 /// That what CloudFormation deletes after a replacement is not told, since the old properties are not known.
 fn unseen_replacement(wanted: &Wanted, preview: &Preview) -> Option<String> {
     let Operation::Update { physical_resource_id: id, .. } = &wanted.request.operation else { return None };
-    let is_seen = preview.stages.iter().any(|stage| stage.part == Part::CleanUp)
-        || preview.warnings.iter().any(|warning| warning.contains("clean-up"));
     // Of an id that we never issued, nothing is known.
     let is_ours = Generation::from_id(id).is_some();
-    (is_ours && *id != preview.physical_resource_id && !is_seen).then(|| {
+    (is_ours && *id != preview.physical_resource_id && !preview.has_clean_up).then(|| {
         format!("this replaces the resource: CloudFormation then deletes {id}; say --old-property for what is deployed otherwise, to see what goes")
     })
 }

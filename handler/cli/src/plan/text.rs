@@ -100,7 +100,7 @@ fn step_text(step: &Step, observed: &Observed, with_documents: bool, tally: &mut
     };
     let mut text = format!("    {style}{sign}{style:#} {step}\n");
     if let Step::PutRolePolicy { name, policy_name, document } = step {
-        for line in diff::statements(diff::inline(observed, name, policy_name), document) {
+        for (_, line) in diff::statements(diff::inline(observed, name, policy_name), document) {
             let _ = writeln!(text, "        {DIM}{line}{DIM:#}");
         }
     }
