@@ -2,10 +2,13 @@
 
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
-use crate::{error::Error, gateway::Call, node::assume_role, scenario::Scenario, tools};
+use crate::{
+    cloud::Cloud, cluster::Cluster, error::Error, gateway::Call, lambda::Answer, node::assume_role, scenario::Scenario,
+    tools,
+};
 
 /// The program with somebody's credentials.
 #[derive(Clone, Debug)]
@@ -34,14 +37,22 @@ impl Cli {
     /// # Errors
     /// When there is no session.
     pub async fn new(scenario: &Scenario) -> Result<Self, Error> {
-        let session = assume_role(&scenario.cloud.admin(), &scenario.cluster.creator_role_arn, "person").await?;
+        Self::of(&scenario.cloud, &scenario.cluster).await
+    }
+
+    /// With a session of the role that created a cluster.
+    ///
+    /// # Errors
+    /// When there is no session.
+    pub async fn of(cloud: &Cloud, cluster: &Cluster) -> Result<Self, Error> {
+        let session = assume_role(&cloud.admin(), &cluster.creator_role_arn, "person").await?;
         let environment = vec![
-            ("AWS_ENDPOINT_URL", scenario.cloud.gateway().url().to_owned()),
-            ("AWS_REGION", scenario.cloud.region().to_owned()),
+            ("AWS_ENDPOINT_URL", cloud.gateway().url().to_owned()),
+            ("AWS_REGION", cloud.region().to_owned()),
             ("AWS_ACCESS_KEY_ID", session.access_key_id().to_owned()),
             ("AWS_SECRET_ACCESS_KEY", session.secret_access_key().to_owned()),
             ("AWS_SESSION_TOKEN", session.session_token().unwrap_or_default().to_owned()),
-            ("SSL_CERT_FILE", scenario.cloud.pki().ca_path().to_string_lossy().into_owned()),
+            ("SSL_CERT_FILE", cloud.pki().ca_path().to_string_lossy().into_owned()),
         ];
         Ok(Self { environment })
     }
@@ -52,6 +63,14 @@ impl Cli {
         self.environment.retain(|(set, _)| *set != name);
         self.environment.push((name, value.into()));
         self
+    }
+
+    /// What `plan` tells of an event, as JSON.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub async fn plan(&self, event: &Value) -> Result<Said, Error> {
+        self.run(&["plan", "--json", "--event", "-"], &event.to_string()).await
     }
 
     /// Runs it with these arguments, and this on standard input.
@@ -97,6 +116,31 @@ impl Said {
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// That what [`Cli::plan`] told of an event is what came of it: the same writes and the same id, or the same refusal.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn foretold(&self, answer: &Answer, calls: &[Call]) -> Result<(), String> {
+        let (told, came) = if answer.succeeded() {
+            let Ok(plan) = serde_json::from_str::<Value>(&self.stdout) else {
+                return Err(format!("no plan was told of what succeeded: {self:?}"));
+            };
+            let (planned, made) = (planned(&plan), made(calls));
+            if planned != made {
+                return Err(format!("planned: {planned:?}\nmade: {made:?}\n{plan:#}"));
+            }
+            let has_changes = plan["stages"].as_array().into_iter().flatten().any(|stage| stage["steps"] != json!([]));
+            let told = (self.code, plan["physicalResourceId"].as_str().unwrap_or_default().to_owned());
+            (told, (Some(if has_changes { 2 } else { 0 }), answer.physical_resource_id.clone()))
+        } else {
+            let said = self.stderr.trim_end();
+            let said = said.strip_prefix("karpenter-prereqs: ").unwrap_or(said);
+            let told = (self.code, format!("nothing was changed: {said}"));
+            (told, (Some(1), answer.reason.clone().unwrap_or_default()))
+        };
+        if told == came { Ok(()) } else { Err(format!("told: {told:?}\ncame: {came:?}")) }
     }
 }
 

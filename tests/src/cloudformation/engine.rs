@@ -110,6 +110,11 @@ impl Engine {
         Ok(delivered)
     }
 
+    /// The event as it would be delivered, with a URL that nobody waits at: for who wants to know what it would do.
+    pub fn shown(&self, request: &Request) -> Value {
+        request.event.answered_at(&self.answers.expect_signed_at(request.event.ids(), request.issued))
+    }
+
     /// Delivers an event once more, when it was answered long ago. Whatever comes of it, CloudFormation has its answer.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     CloudOptions, ClusterOptions,
     bare::Bare,
-    cli::{Cli, made, planned},
+    cli::Cli,
     cluster::{create_role, service_trust},
     gateway::When,
     lambda::Resource,
@@ -21,7 +21,7 @@ use local_cloud::{
     world::World,
 };
 use proptest::test_runner::TestRunner;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::seeded::{self, number};
 use case::{Case, Wanted};
@@ -174,21 +174,10 @@ impl Bench {
     async fn judged(&mut self, event: &local_cloud::lambda::Event) -> Delivered {
         let url = self.scenario.answers.expect(event.ids());
         let event = event.answered_at(&url);
-        let foretold = self.cli.run(&["plan", "--json", "--event", "-"], &event.to_string()).await.unwrap();
+        let plan = self.cli.plan(&event).await.unwrap();
         let delivered = self.scenario.send_raw(&event, &url).await.unwrap();
         delivered.answer.assert_sound();
-        if delivered.answer.succeeded() {
-            let (plan, made) = (foretold.json(), made(&delivered.calls));
-            assert_eq!(planned(&plan), made, "{plan:#}");
-            assert_eq!(plan["physicalResourceId"], delivered.answer.physical_resource_id.as_str());
-            let has_changes = plan["stages"].as_array().unwrap().iter().any(|stage| stage["steps"] != json!([]));
-            assert_eq!(foretold.code, Some(if has_changes { 2 } else { 0 }), "{plan:#}");
-        } else {
-            let reason = delivered.failed();
-            let said = foretold.stderr.trim_end();
-            let said = said.strip_prefix("karpenter-prereqs: ").unwrap_or(said);
-            assert_eq!((foretold.code, format!("nothing was changed: {said}").as_str()), (Some(1), reason));
-        }
+        plan.foretold(&delivered.answer, &delivered.calls).unwrap_or_else(|difference| panic!("{difference}"));
         if !delivered.answer.succeeded() {
             let reason = delivered.wrote_nothing().failed();
             assert!(reason.starts_with("nothing was changed: "), "{reason}");

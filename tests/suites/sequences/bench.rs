@@ -4,6 +4,7 @@ use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Error,
     bare::Bare,
+    cli::Cli,
     cloudformation::Engine,
     cluster::{create_role, service_trust},
     execution_role,
@@ -28,6 +29,8 @@ pub(super) struct Bench {
     /// A function that logs what it does always, and one that logs all that it can.
     engines: [Engine; 2],
     bare: Bare,
+    /// Tells beforehand what an event will do.
+    pub(super) cli: Cli,
 }
 
 impl Bench {
@@ -48,8 +51,9 @@ impl Bench {
         let verbose =
             Engine::start(&cloud, &cluster.creator_role_arn, |options| "TRACE".clone_into(&mut options.log_level))
                 .await?;
+        let cli = Cli::of(&cloud, &cluster).await?;
         let tells_all = std::env::var_os("SEQUENCES_LOG").is_some();
-        Ok(Self { cloud, cluster, tells_all, engines: [usual, verbose], bare })
+        Ok(Self { cloud, cluster, tells_all, engines: [usual, verbose], bare, cli })
     }
 
     /// Begins a sequence: nothing of an earlier one is left, and what others have is planted.

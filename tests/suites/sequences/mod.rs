@@ -2,7 +2,8 @@
 //!
 //! Two resources on one cluster, in one stack or in two, are created, updated, replaced, cancelled, rolled back and
 //! deleted; their events come twice, late, side by side, through faults and power cuts; other people edit aws-auth and
-//! tags in between. After each step the world is judged; at the end all is deleted, and the world is what others have.
+//! tags in between. What `karpenter-prereqs plan` tells of an event that comes by itself is what comes of it. After each
+//! step the world is judged; at the end all is deleted, and the world is what others have.
 //!
 //! `SEQUENCES_EVENTS` is how many events are delivered, `SEQUENCES_SEED` the first seed, `SEQUENCES_SHARDS` how many
 //! clouds work side by side. A failure is shrunk, and names its seed and how to see it again; with `SEQUENCES_LOG` set,
@@ -58,8 +59,10 @@ fn every_event_is_answered_and_what_stands_is_what_the_stacks_count_on() {
     }
     let count = |kind| totals.failures.iter().filter(|(_, broken)| broken.kind == kind).count();
     println!(
-        "sequences: {} events, {} unanswered, {} wrong, {} leaks ({} sequences from seed {first}, {:.0} s)",
+        "sequences: {} events, {} foretold by a plan, {} unanswered, {} wrong, {} leaks ({} sequences from seed {first}, \
+         {:.0} s)",
         totals.tally.events,
+        totals.tally.foretold,
         count(Kind::Unanswered),
         count(Kind::Wrong),
         count(Kind::Leak),
@@ -71,6 +74,8 @@ fn every_event_is_answered_and_what_stands_is_what_the_stacks_count_on() {
     // What is refused at once proves little.
     let (events, successes) = (totals.tally.events, totals.tally.successes);
     assert!(events <= 2 * successes, "only {successes} of {events} events came to a success");
+    let foretold = totals.tally.foretold;
+    assert!(events <= 10 * foretold, "only {foretold} of {events} events were planned beforehand");
 }
 
 /// What all shards came to.
@@ -103,11 +108,12 @@ impl Totals {
         self.tally.events += tally.events;
         self.tally.successes += tally.successes;
         self.tally.rollbacks += tally.rollbacks;
+        self.tally.foretold += tally.foretold;
         if PROGRESS < self.told.elapsed() {
             self.told = Instant::now();
-            let Tally { events, successes, rollbacks } = self.tally;
+            let Tally { events, successes, rollbacks, foretold } = self.tally;
             println!(
-                "{:4.0} s: {} sequences, {events} events, {successes} successes, {rollbacks} rollbacks, {} failures",
+                "{:4.0} s: {} sequences, {events} events, {successes} successes, {rollbacks} rollbacks, {foretold} foretold, {} failures",
                 self.begun.elapsed().as_secs_f64(),
                 self.sequences,
                 self.failures.len()

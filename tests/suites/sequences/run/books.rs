@@ -95,7 +95,7 @@ impl Run<'_> {
                 }
                 _ => break,
             };
-            self.settle(requests).await?;
+            self.settle_foretold(requests).await?;
         }
         let left_over = self.engine.stack(&id, |stack| stack.left_over().to_vec());
         if !left_over.is_empty() {

@@ -1,6 +1,7 @@
 //! One sequence, played and judged step by step.
 
 mod books;
+mod foretold;
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +55,8 @@ pub(super) struct Tally {
     pub(super) successes: u64,
     /// Operations that were rolled back.
     pub(super) rollbacks: u64,
+    /// Events of which `karpenter-prereqs plan` told beforehand what came of them.
+    pub(super) foretold: u64,
 }
 
 impl<'a> Run<'a> {

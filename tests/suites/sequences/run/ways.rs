@@ -40,7 +40,7 @@ impl<'a> Run<'a> {
     /// Brings an operation to its end.
     pub(super) async fn carry_out(&mut self, at: usize, requests: Vec<Request>, way: &Way) -> Result<(), Broken> {
         match way {
-            Way::Plain => self.settle(requests).await,
+            Way::Plain => self.settle_foretold(requests).await,
             Way::Delivered { copies, by_sns, script } => {
                 let (copies, by_sns, script) = (*copies, *by_sns, script.clone());
                 self.last(requests, Delivery { copies, by_sns, script, ..delivery() }).await
@@ -55,11 +55,11 @@ impl<'a> Run<'a> {
             }
             Way::NativeFails { straggler } => {
                 self.on_stack(at, Stack::native_begins);
-                self.settle(requests).await?;
+                self.settle_foretold(requests).await?;
                 let backs = self.cancel(at);
                 match straggler {
                     Some((nth, cut)) => self.straggled(backs, *nth, *cut).await,
-                    None => self.settle(backs).await,
+                    None => self.settle_foretold(backs).await,
                 }
             }
             Way::Cancelled { nth, cut, overlap: overlap @ (Overlap::Killed | Overlap::Lost) } => {
@@ -207,7 +207,7 @@ impl<'a> Run<'a> {
         requests.into_iter().map(|request| self.deliver(request)).collect()
     }
 
-    fn deliver(&self, request: Request) -> Delivering<'a> {
+    pub(super) fn deliver(&self, request: Request) -> Delivering<'a> {
         let engine = self.engine;
         async move { engine.deliver(request, &delivery()).await }.boxed_local()
     }

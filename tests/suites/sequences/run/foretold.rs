@@ -1,0 +1,30 @@
+//! What `karpenter-prereqs plan` tells of an event that comes by itself, beside what comes of it.
+
+use local_cloud::cloudformation::Request;
+
+use super::{super::judge::Broken, Run};
+
+impl Run<'_> {
+    /// Delivers events and all that comes of them. Those that come alone are planned first: of those that run side by side
+    /// no plan knows what the other does meanwhile.
+    pub(super) async fn settle_foretold(&mut self, mut requests: Vec<Request>) -> Result<(), Broken> {
+        while let Some(request) = requests.pop() {
+            if !requests.is_empty() {
+                requests.push(request);
+                return self.settle(requests).await;
+            }
+            let plan = self.bench.cli.plan(&self.engine.shown(&request)).await?;
+            let journal = self.bench.cloud.gateway().journal();
+            let mark = journal.mark();
+            let delivered = self.deliver(request).await?;
+            let foretold = delivered.answer.as_ref().map(|answer| plan.foretold(answer, &journal.since(mark)));
+            requests = self.took(delivered, true)?;
+            // Without an answer, that was the failure.
+            if let Some(Err(difference)) = foretold {
+                return Err(Broken::wrong(format!("the plan was another than what came of it\n{difference}")));
+            }
+            self.tally.foretold += 1;
+        }
+        Ok(())
+    }
+}
