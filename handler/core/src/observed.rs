@@ -41,6 +41,15 @@ pub struct Observed {
     pub unknown_policies: BTreeSet<String>,
 }
 
+impl Observed {
+    /// Of all this the OIDC provider, who trusts it, and the cluster.
+    #[must_use]
+    pub fn oidc_provider_alone(self) -> Self {
+        let Self { cluster, oidc_provider, roles_that_trust_issuer, .. } = self;
+        Self { cluster, oidc_provider, roles_that_trust_issuer, ..Self::default() }
+    }
+}
+
 /// An EKS cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {

@@ -21,7 +21,7 @@ const QUESTION_MOST: Duration = Duration::from_secs(15);
 const PATIENCE_MOST: Duration = Duration::from_mins(1);
 
 /// The longest wait between two tries of a call: what a crowd is throttled by is not pressed harder for more tries.
-const PAUSE_MOST: Duration = Duration::from_secs(20);
+const PAUSE_MOST: Duration = Duration::from_secs(10);
 
 /// The moments at which the parts of a run must end.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ impl Budget {
         let undo = answer - (whole / 6).min(ANSWER_MOST);
         let work = undo - (whole / 5).min(UNDO_MOST);
         let (patience, question) = ((whole / 5).min(PATIENCE_MOST), (whole / 10).min(QUESTION_MOST));
-        let pause = (whole / 45).min(PAUSE_MOST);
+        let pause = (whole / 90).min(PAUSE_MOST);
         Self { work, undo, answer, patience, question, pause }
     }
 

@@ -1,6 +1,7 @@
 //! The one orchestration: whatever comes in, an answer goes out.
 
 mod operation;
+mod wanted;
 
 use crate::apply::Progress;
 use crate::aws::Clients;

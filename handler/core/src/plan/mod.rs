@@ -23,7 +23,7 @@ mod writes;
 pub use access::{EC2_LINUX, Way, foreseen_verb};
 pub use after::after;
 pub use refusal::{Refusal, Refused};
-pub use release::{Leaving, Released, release};
+pub use release::{Leaving, Released, Shared, release};
 pub use step::{Plan, RoleKind, Step, StepId, Verb};
 pub use tagged::{Claim, is_nobodys};
 pub use tags::leavings;

@@ -2,7 +2,7 @@
 //! come to trust it.
 
 use super::object::{Object, retag};
-use super::release::Leaving;
+use super::release::{Leaving, Shared};
 use super::{Aim, Plan, Refusal, Step, StepId, made_with};
 use crate::names::issuer_without_scheme;
 use crate::observed::{Cluster, Observed, OidcProvider};
@@ -44,8 +44,8 @@ pub(super) fn converge(
 /// What becomes of a provider that is left.
 #[derive(Debug, Default)]
 pub(super) struct Left {
-    /// Whether it stays with others like this, who may go at the same time: then whoever looks again last takes it away.
-    pub(super) is_shared: bool,
+    /// Whether it stays with others like this: then whoever looks again last takes it away.
+    pub(super) shared: Shared,
     /// What the log should say.
     pub(super) note: Option<String>,
 }
@@ -93,7 +93,7 @@ fn go(
     let (arn, needs) = (found.arn.clone(), needs.iter().copied());
     if marked_by_others(&found.tags, leaving.ours) {
         plan.add(Step::UntagOpenIdConnectProvider { arn, keys }, needs);
-        return Left { is_shared: true, note: None };
+        return Left { shared: Shared::OidcProvider, note: None };
     }
     if others.is_empty() || observed.cluster.as_ref().is_none_or(is_going) {
         plan.add(Step::DeleteOpenIdConnectProvider { arn }, needs);
@@ -103,7 +103,7 @@ fn go(
     let note = Some(format!("{arn} is left: {others} trusts it"));
     keys.insert(OWNER_KEY.to_owned());
     plan.add(Step::UntagOpenIdConnectProvider { arn, keys }, needs);
-    Left { is_shared: false, note }
+    Left { shared: Shared::Nothing, note }
 }
 
 /// The roles that trust the issuer, but for one.

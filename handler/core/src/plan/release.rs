@@ -23,11 +23,30 @@ pub struct Leaving<'a> {
 pub struct Released {
     /// The steps.
     pub plan: Plan,
-    /// Whether a role or a profile stays with others, who may go at the same time, each seeing the other: then whoever
-    /// looks again last sees that it is nobody's.
-    pub is_shared: bool,
+    /// What stays with others.
+    pub shared: Shared,
     /// What the log should say: attachments of others that go with their role.
     pub notes: Vec<String>,
+}
+
+/// What stays with others, who may go at the same time, each seeing the other: whoever looks at it again last sees that it is
+/// nobody's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shared {
+    /// Nothing: there is no need of another look.
+    #[default]
+    Nothing,
+    /// The OIDC provider of the cluster, as of all that have names of their own there. Another look needs nothing but it and
+    /// the cluster.
+    OidcProvider,
+    /// A role, the profile, an access entry or an association: another look is at everything.
+    More,
+}
+
+impl Shared {
+    fn more(is_shared: bool) -> Self {
+        if is_shared { Self::More } else { Self::Nothing }
+    }
 }
 
 /// Plans that generations go. `spec` names their objects; what has none of their marks is not touched, whatever its
@@ -37,7 +56,7 @@ pub struct Released {
 /// What a person must see to first; then nothing is taken away.
 pub fn release(spec: &Spec, leaving: Leaving<'_>, observed: &Observed) -> Result<Released, Refused> {
     let ours = leaving.ours;
-    let mut released = Released { plan: Plan::default(), is_shared: false, notes: Vec::new() };
+    let mut released = Released { plan: Plan::default(), shared: Shared::Nothing, notes: Vec::new() };
     let mut refusals = Vec::new();
     let node_role = observed.node_role.as_ref().filter(|_| matches!(spec.node_role, NodeRole::Made { .. }));
     let node_role_goes = node_role.is_some_and(|role| leaving.ends(&role.tags));
@@ -50,7 +69,7 @@ pub fn release(spec: &Spec, leaving: Leaving<'_>, observed: &Observed) -> Result
         access::release(spec, observed, leaving, node_role_goes, plan, &mut refusals);
     refusals.extend(leftovers::running_nodes(spec, observed, leaving, node_role_goes || shuts_out));
     let (dissociated, is_associated) = identity::release(spec, observed, leaving, plan);
-    released.is_shared = is_shared || is_associated;
+    released.shared = Shared::more(is_shared || is_associated);
     let plan = &mut released.plan;
     let resources = observed.discovery.subnets.iter().chain(&observed.discovery.security_groups);
     tags::release(resources, ours, plan, &expelled);
@@ -84,7 +103,7 @@ pub fn release(spec: &Spec, leaving: Leaving<'_>, observed: &Observed) -> Result
     // Last of all: until then the controller role trusts it.
     let needs: Vec<_> = released.plan.steps().map(|(id, _, _)| id).collect();
     let left = oidc_provider::release(observed, leaving, &mut released.plan, &needs);
-    released.is_shared |= left.is_shared;
+    released.shared = released.shared.max(left.shared);
     released.notes.extend(left.note);
     if refusals.is_empty() { Ok(released) } else { Err(Refused(refusals)) }
 }
@@ -139,7 +158,7 @@ fn instance_profile(
             released.notes.push(left("instance profile", &name));
         }
         plan.add(Step::UntagInstanceProfile { name, keys }, after);
-        released.is_shared |= !gives_back;
+        released.shared = released.shared.max(Shared::more(!gives_back));
     }
     freed
 }
@@ -166,7 +185,7 @@ fn role(
                 released.notes.push(left("role", &name));
             }
             released.plan.add(Step::UntagRole { name, keys }, needs.iter().copied());
-            released.is_shared |= !gives_back;
+            released.shared = released.shared.max(Shared::more(!gives_back));
         }
         return;
     }

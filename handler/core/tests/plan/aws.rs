@@ -24,6 +24,9 @@ const MADE_AT: i64 = 1;
 /// Resources in one call of CreateTags or DeleteTags.
 const IDS_MAX: usize = 1000;
 
+/// Why an edit of aws-auth is a fault.
+pub(crate) const NOTHING_TO_EDIT: &str = "the edit changes nothing";
+
 impl World {
     /// Carries one step out.
     ///
@@ -329,7 +332,7 @@ impl World {
     fn edit_aws_auth(&mut self, cluster: &str, change: &Change, planned: Verb) -> Result<(), String> {
         let eks = self.clusters.get_mut(cluster).ok_or("no such cluster")?;
         let (verb, map) = match config_map::edit(eks.aws_auth.as_ref(), change).map_err(|error| error.to_string())? {
-            Edit::None => return Err("the edit changes nothing".to_owned()),
+            Edit::None => return Err(NOTHING_TO_EDIT.to_owned()),
             Edit::Create(map) => (Verb::Create, Some(map)),
             Edit::Replace(map) => (Verb::Update, Some(map)),
             Edit::Delete => (Verb::Delete, None),

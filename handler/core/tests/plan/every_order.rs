@@ -5,7 +5,7 @@ use crate::life::Resource;
 use crate::model::World;
 use crate::share::is_on_tags;
 use karpenter_prereqs_core::ownership::Tags;
-use karpenter_prereqs_core::plan::{self, Step};
+use karpenter_prereqs_core::plan::{self, Shared, Step};
 use karpenter_prereqs_core::spec::Spec;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
@@ -143,8 +143,12 @@ impl Tagger {
                 converged.map(|converged| (converged.plan, converged.is_shared)).ok()
             }
             Aim::Release => {
-                let plan = if self.looks == 0 { Resource::plan_release } else { Resource::plan_release_again };
-                plan(resource, world, spec).map(|released| (released.plan, released.is_shared)).ok()
+                let planned = if self.looks == 0 {
+                    resource.plan_release(world, spec)
+                } else {
+                    resource.plan_release_again(world, spec, Shared::More)
+                };
+                planned.map(|released| (released.plan, released.shared == Shared::More)).ok()
             }
         };
         self.looks += 1;

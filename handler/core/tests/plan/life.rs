@@ -2,8 +2,9 @@
 
 use crate::model::{Look, World};
 use karpenter_prereqs_core::config_map::BEFORE_KEY;
+use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::ownership::{Generation, Mark, OWNER_KEY, Owner, PREFIX, is_in_aws_auth, marks};
-use karpenter_prereqs_core::plan::{self, Aim, Converged, Leaving, Plan, Refused, Released, Step};
+use karpenter_prereqs_core::plan::{self, Aim, Converged, Leaving, Plan, Refused, Released, Shared, Step};
 use karpenter_prereqs_core::spec::{CONTROLLER_POLICY_PREFIX, Spec};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value;
@@ -61,18 +62,24 @@ impl Resource {
     }
 
     pub(crate) fn plan_release(&self, world: &World, spec: &Spec) -> Result<Released, Refused> {
-        self.plan_leaving(world, spec, false)
+        self.plan_leaving(world, spec, false, Shared::More)
     }
 
-    /// Another look when the generation has gone.
-    pub(crate) fn plan_release_again(&self, world: &World, spec: &Spec) -> Result<Released, Refused> {
-        self.plan_leaving(world, spec, true)
+    /// Another look when the generation has gone, at what a release has said to be shared.
+    pub(crate) fn plan_release_again(&self, world: &World, spec: &Spec, shared: Shared) -> Result<Released, Refused> {
+        self.plan_leaving(world, spec, true, shared)
     }
 
-    fn plan_leaving(&self, world: &World, spec: &Spec, again: bool) -> Result<Released, Refused> {
+    fn plan_leaving(&self, world: &World, spec: &Spec, again: bool, shared: Shared) -> Result<Released, Refused> {
         let ours = [self.generation(spec).mark()].into();
         let leaving = Leaving { ours: &ours, owner: &self.0, again };
-        plan::release(spec, leaving, &world.observed(spec, &ours, Look::Release))
+        let observed = world.observed(spec, &ours, Look::Release);
+        let observed = match shared {
+            Shared::More => observed,
+            Shared::OidcProvider => observed.oidc_provider_alone(),
+            Shared::Nothing => Observed::default(),
+        };
+        plan::release(spec, leaving, &observed)
     }
 
     /// Converges; `None` when that is refused.
@@ -136,7 +143,7 @@ impl Resource {
         if run.cut.is_none() {
             sound(&after).map_err(|why| fault(&why, &after))?;
             let again = self
-                .plan_release_again(&after, spec)
+                .plan_release_again(&after, spec, Shared::More)
                 .map_err(|refused| fault(&format!("a second release is refused: {refused}"), &after))?;
             nothing_left(&again.plan, &after)?;
         }

@@ -1,5 +1,6 @@
 //! Resources that share what they use: each stays whole when the other goes, and the last one takes all.
 
+use crate::aws::NOTHING_TO_EDIT;
 use crate::life::{Resource, Run, fault, same};
 use crate::model::World;
 use crate::properties::{OTHER_STACK, STACK, of_one_stack, of_two_stacks, spec};
@@ -230,38 +231,64 @@ fn of_one_stack_either_goes_and_leaves_the_other_whole() {
     });
 }
 
-/// Both go at once, each planned while the other stood: whoever looks again last finds roles and profile nobody's.
+/// Roles and profile too: whoever looks again last finds them nobody's.
 #[test]
 fn of_one_stack_both_go_at_once_and_the_last_takes_all() {
     prove(&(of_one_stack(), worlds(), orders()), 15, |((one, two), world, order)| {
-        let (here, there) = (Resource::of(STACK, "Prereqs"), Resource::of(STACK, "More"));
-        let (one, two, run) = (spec(&one), spec(&two), Run::whole(&order));
-        let Some(first) = here.try_converge(&world, &one, None, run)? else { return Ok(false) };
-        let Some(mut both) = there.try_converge(&first, &two, None, run)? else { return Ok(false) };
-        let leave = |resource: &Resource, world: &World, spec: &Spec| {
-            let released = resource.plan_release(world, spec).map_err(|refused| fault(&refused.to_string(), world))?;
-            Ok::<VecDeque<Step>, TestCaseError>(released.plan.steps().map(|(_, step, _)| step.clone()).collect())
-        };
-        let (ours, theirs) = (leave(&here, &both, &one)?, leave(&there, &both, &two)?);
-        for step in interleaved(&order, ours, theirs) {
-            late(&mut both, &step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
-        }
-        for (resource, spec) in [(&here, &one), (&there, &two)] {
-            let again = resource.plan_release_again(&both, spec);
-            let again = again.map_err(|refused| fault(&refused.to_string(), &both))?;
-            carry_all(&mut both, again.plan.steps().map(|(_, step, _)| step.clone()), &one.cluster_name)?;
-        }
-        same(&both, &world, "after both looked again")?;
-        Ok(true)
+        let both = (Resource::of(STACK, "Prereqs"), Resource::of(STACK, "More"));
+        both_go_at_once(both, (spec(&one), spec(&two)), &world, &order)
     });
 }
 
+/// What they share is the cluster's: subnets, security groups, aws-auth, and the OIDC provider that one of them made.
+#[test]
+fn of_two_stacks_both_go_at_once_and_the_last_takes_all() {
+    prove(&(of_two_stacks(), worlds(), orders()), 15, |((one, two), world, order)| {
+        let both = (Resource::of(STACK, "Prereqs"), Resource::of(OTHER_STACK, "Prereqs"));
+        both_go_at_once(both, (spec(&one), spec(&two)), &world, &order)
+    });
+}
+
+/// Both go at once, each planned while the other stood, and then look again at what they had seen to be shared: the world is
+/// as before. `false` when what they want is refused.
+fn both_go_at_once(
+    (here, there): (Resource, Resource),
+    (one, two): (Spec, Spec),
+    world: &World,
+    order: &[u8],
+) -> Result<bool, TestCaseError> {
+    // On two clusters there is nothing to share.
+    if one.cluster_name != two.cluster_name {
+        return Ok(false);
+    }
+    let run = Run::whole(order);
+    let Some(first) = here.try_converge(world, &one, None, run)? else { return Ok(false) };
+    let Some(mut both) = there.try_converge(&first, &two, None, run)? else { return Ok(false) };
+    let leave = |resource: &Resource, world: &World, spec: &Spec| {
+        let released = resource.plan_release(world, spec).map_err(|refused| fault(&refused.to_string(), world))?;
+        let steps: VecDeque<Step> = released.plan.steps().map(|(_, step, _)| step.clone()).collect();
+        Ok::<_, TestCaseError>((steps, released.shared))
+    };
+    let ((ours, our_shared), (theirs, their_shared)) = (leave(&here, &both, &one)?, leave(&there, &both, &two)?);
+    for step in interleaved(order, ours, theirs) {
+        late(&mut both, &step, &one.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &both))?;
+    }
+    for (resource, spec, shared) in [(&here, &one, our_shared), (&there, &two, their_shared)] {
+        let again = resource.plan_release_again(&both, spec, shared);
+        let again = again.map_err(|refused| fault(&refused.to_string(), &both))?;
+        carry_all(&mut both, again.plan.steps().map(|(_, step, _)| step.clone()), &one.cluster_name)?;
+    }
+    same(&both, world, "after both looked again")?;
+    Ok(true)
+}
+
 /// Carries a step out that was planned a while ago. The edit of aws-auth reads it afresh: what was to be an update may be
-/// a deletion by now.
+/// a deletion by now, or done by another.
 fn late(world: &mut World, step: &Step, cluster: &str) -> Result<(), String> {
     let Step::EditAwsAuth { change, verb } = step else { return world.carry_out(step, cluster) };
     let by = |verb| Step::EditAwsAuth { change: change.clone(), verb };
-    world.carry_out(&by(*verb), cluster).or_else(|_| world.carry_out(&by(Verb::Delete), cluster))
+    let done = world.carry_out(&by(*verb), cluster).or_else(|_| world.carry_out(&by(Verb::Delete), cluster));
+    if done.as_ref().is_err_and(|why| why == NOTHING_TO_EDIT) { Ok(()) } else { done }
 }
 
 /// The world with nothing but their marks on access entries and OIDC providers: who made one for all has left the others its

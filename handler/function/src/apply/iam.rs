@@ -166,7 +166,7 @@ async fn is_there(apply: &Apply<'_>, step: &Step) -> Result<bool, AwsError> {
     let client = &apply.clients.iam;
     Ok(match step {
         Step::CreateRole { name, .. } => {
-            iam::role(client, name, None).await?.is_some_and(|role| apply.is_marked(&role.tags))
+            iam::role(client, name, |_| None).await?.is_some_and(|role| apply.is_marked(&role.tags))
         }
         Step::CreateInstanceProfile { name, .. } => {
             iam::instance_profile(client, name).await?.is_some_and(|profile| apply.is_marked(&profile.tags))

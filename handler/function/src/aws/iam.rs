@@ -16,12 +16,18 @@ pub(crate) const UNSETTLED: &[&str] = &["ConcurrentModification", "EntityTempora
 /// A profile that holds a role already.
 pub(crate) const FULL: &[&str] = &["LimitExceeded"];
 
-/// The role of that name with all that hangs on it; `None` when there is none. Of its inline policies, the
-/// document of `document_of` is read.
-pub(crate) async fn role(client: &Client, name: &str, document_of: Option<&str>) -> Result<Option<Role>, AwsError> {
+/// The role of that name with all that hangs on it; `None` when there is none. Of its inline policies, the document of the
+/// one is read that `document_of` names for the role's tags.
+pub(crate) async fn role<'a>(
+    client: &Client,
+    name: &str,
+    document_of: impl FnOnce(&Tags) -> Option<&'a str>,
+) -> Result<Option<Role>, AwsError> {
     // First whether there is one: where roles are to be made, by many at once, three reads of nothing would take their turns
     // from others.
     let Some(role) = bare_role(client, name).await? else { return Ok(None) };
+    let tags = read(role.tags());
+    let document_of = document_of(&tags);
     let document = async {
         match document_of {
             Some(policy) => inline_document(client, name, policy).await,
@@ -35,7 +41,7 @@ pub(crate) async fn role(client: &Client, name: &str, document_of: Option<&str>)
     }
     Ok(Some(Role {
         trust: role.assume_role_policy_document().map(decoded).unwrap_or_default(),
-        tags: read(role.tags()),
+        tags,
         created_at: role.create_date.secs(),
         permissions_boundary: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
         name: role.role_name,

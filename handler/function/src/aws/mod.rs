@@ -36,10 +36,12 @@ pub(crate) struct Caller {
     pub(crate) who: &'static str,
     /// How another role takes its place at the Kubernetes API, up to that role.
     pub(crate) instead: &'static str,
+    /// Whether what is planned is carried out: then it is asked early whether that is allowed.
+    pub(crate) writes: bool,
 }
 
 /// The Lambda function.
-const FUNCTION: Caller = Caller { who: "the function's role", instead: "set KubernetesRoleArn" };
+const FUNCTION: Caller = Caller { who: "the function's role", instead: "set KubernetesRoleArn", writes: true };
 
 /// A service's client with these retries. The services' clients differ in type and not in shape.
 macro_rules! client {

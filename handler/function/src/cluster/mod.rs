@@ -7,11 +7,13 @@ mod token;
 
 pub(crate) use config_map::Read;
 pub(crate) use error::ClusterError;
+pub(crate) use token::credentials;
 
 use crate::aws::Clients;
 use crate::aws::retry::Retries;
 use crate::calls::{Calls, REVIEW};
 use crate::error::chain;
+use aws_credential_types::Credentials;
 use backon::{ExponentialBuilder, Retryable as _};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -57,16 +59,20 @@ pub(crate) struct Kubernetes {
 }
 
 /// What there was of the ConfigMap, which may be nothing.
-struct Seen(Option<Read>);
+pub(crate) struct Seen(pub(crate) Option<Read>);
 
 impl Kubernetes {
-    /// A client with a fresh token. No call is made to the cluster yet.
+    /// A client with a fresh token, signed with these [`credentials`]. No call is made to the cluster yet.
     ///
     /// # Errors
-    /// When the credentials cannot be had, or the cluster's endpoint or certificate is none.
-    pub(crate) async fn connect(clients: &Clients, spec: &Spec, cluster: &Cluster) -> Result<Self, ClusterError> {
-        let credentials = token::credentials(clients, spec).await?;
-        let token = token::token(&credentials, spec).map_err(ClusterError::Token)?;
+    /// When the credentials cannot sign, or the cluster's endpoint or certificate is none.
+    pub(crate) fn connect(
+        clients: &Clients,
+        spec: &Spec,
+        cluster: &Cluster,
+        credentials: &Credentials,
+    ) -> Result<Self, ClusterError> {
+        let token = token::token(credentials, spec).map_err(ClusterError::Token)?;
         let endpoint = cluster.endpoint.clone();
         let broken = |source| ClusterError::Client { endpoint: endpoint.clone(), source };
         let client = client::client(&endpoint, &cluster.certificate_authority, &token).map_err(broken)?;
@@ -116,17 +122,9 @@ impl Kubernetes {
         }
     }
 
-    /// The ConfigMap as it was read before, once; then asked for anew, as [`Kubernetes::get`] does. A write on what is no
-    /// longer so is refused by the API server.
-    ///
-    /// # Errors
-    /// As [`Kubernetes::get`].
-    pub(crate) async fn seen_or_get(&self) -> Result<Option<Read>, ClusterError> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match seen {
-            Some(Seen(read)) => Ok(read),
-            None => self.get().await,
-        }
+    /// The ConfigMap as it was read before, once. A write on what is no longer so is refused by the API server.
+    pub(crate) fn take_seen(&self) -> Option<Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether the token may do that to the ConfigMap.

@@ -19,7 +19,7 @@ const TOKEN_LIFE: Duration = Duration::from_mins(1);
 ///
 /// # Errors
 /// [`ClusterError::Credentials`] when they cannot be had.
-pub(super) async fn credentials(clients: &Clients, spec: &Spec) -> Result<Credentials, ClusterError> {
+pub(crate) async fn credentials(clients: &Clients, spec: &Spec) -> Result<Credentials, ClusterError> {
     let role = spec.kubernetes_role_arn.clone();
     let provided = match &role {
         Some(arn) => {

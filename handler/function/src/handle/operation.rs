@@ -2,19 +2,18 @@
 
 use super::Run;
 use crate::apply::Apply;
-use crate::aws::{Clients, cloudformation};
+use crate::aws::Clients;
 use crate::cluster::Kubernetes;
 use crate::error::Error;
 use crate::guard::guarded;
 use crate::log::millis;
-use crate::observe::{Aim, Look, World, observe};
+use crate::observe::{Aim, Look, World, observe, observe_oidc_provider};
 use backon::{ExponentialBuilder, Retryable as _};
 use futures::FutureExt as _;
 use karpenter_prereqs_core::answer::Attributes;
 use karpenter_prereqs_core::event::{Operation, RawProperties, Request};
-use karpenter_prereqs_core::overtaken::{self, Verdict};
 use karpenter_prereqs_core::ownership::{Generation, Mark};
-use karpenter_prereqs_core::plan::{self, Converged, Plan};
+use karpenter_prereqs_core::plan::{self, Converged, Plan, Shared};
 use karpenter_prereqs_core::spec::Spec;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,7 +23,7 @@ use tokio::time::Instant;
 /// meanwhile, and nearly always nothing.
 const LOOKS_AGAIN: usize = 3;
 
-/// How long a look stands for the world, while something else is waited for.
+/// How long a look stands for the world while something else is waited for.
 const LOOK_FRESH: Duration = Duration::from_secs(5);
 
 /// A request's result: the id, and the attributes of what stands.
@@ -192,27 +191,28 @@ impl Run<'_> {
         let clients = self.clients_to_undo();
         let look = Look { spec, old: None, marks, aim: Aim::Release };
         let mut leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
-        let (mut gone, mut wanted) = (false, Some(wanted));
-        for _ in 0..=LOOKS_AGAIN {
-            let (begun, looked) = (Instant::now(), observe(&clients, look).boxed_local());
-            let world = match wanted.take() {
-                Some(wanted) => {
-                    let (world, wanted) = futures::join!(looked, wanted.boxed_local());
-                    wanted?;
-                    // What was waited for is not what was looked at: others may have come to rely on it.
-                    if LOOK_FRESH < begun.elapsed() { observe(&clients, look).boxed_local().await? } else { world? }
-                }
-                None => looked.await?,
-            };
+        let looked = async { (observe(&clients, look).await, Instant::now()) };
+        let ((world, looked_at), wanted) = futures::join!(looked.boxed_local(), wanted.boxed_local());
+        wanted?;
+        // While CloudFormation's word was waited for, others may have come to rely on what was seen.
+        let is_fresh = looked_at.elapsed() <= LOOK_FRESH;
+        let mut world = if is_fresh { world? } else { observe(&clients, look).boxed_local().await? };
+        let mut gone = false;
+        for looks in 0..=LOOKS_AGAIN {
             let released = plan::release(spec, leaving, &world.observed).map_err(Error::Refused)?;
             for note in &released.notes {
                 tracing::warn!(note, "going too");
             }
             self.carry_out(&clients, &released.plan, marks, world.kubernetes.as_ref()).await?;
             gone |= !released.plan.is_empty();
-            if !released.is_shared {
+            if looks == LOOKS_AGAIN {
                 break;
             }
+            world = match released.shared {
+                Shared::Nothing => break,
+                Shared::OidcProvider => observe_oidc_provider(&clients, look, world).boxed_local().await?,
+                Shared::More => observe(&clients, look).boxed_local().await?,
+            };
             leaving.again = true;
         }
         Ok(gone)
@@ -265,49 +265,12 @@ impl Run<'_> {
             })
             .await
     }
-
-    /// Before the first write: fails when CloudFormation no longer wants this, or has had its answer long ago.
-    async fn still_wanted(&self, operation: &Operation) -> Result<(), Error> {
-        match self.verdict(operation).await {
-            Verdict::Wanted => Ok(()),
-            Verdict::Answered(why) => Err(Error::Answered { why }),
-            Verdict::Withdrawn(why) => Err(Error::Withdrawn { why }),
-        }
-    }
-
-    /// After a run that may have changed something: why CloudFormation no longer wants that. A run that failed may
-    /// have done so because another was at work already to take it back.
-    async fn withdrawn_since(&self, made: &Result<Made, Error>) -> Option<String> {
-        let changed = made.as_ref().map_or_else(|_| self.progress.has_begun(), |made| made.changed);
-        match changed.then_some(self.verdict(self.operation)) {
-            Some(verdict) => match verdict.await {
-                Verdict::Withdrawn(why) => Some(why),
-                Verdict::Wanted | Verdict::Answered(_) => None,
-            },
-            None => None,
-        }
-    }
-
-    /// Whether CloudFormation still wants this. When it cannot be asked, that is logged, and the event's date decides
-    /// alone.
-    async fn verdict(&self, operation: &Operation) -> Verdict {
-        let client = self.clients.cloudformation(self.budget.retries_of_question());
-        let unknown = match cloudformation::shown(&client, self.envelope, operation).boxed_local().await {
-            Ok(shown) => return overtaken::verdict(operation, &shown, self.envelope.response_url.issued_at()),
-            Err(unknown) => unknown,
-        };
-        tracing::warn!(
-            error = %unknown,
-            "CloudFormation cannot be asked whether this is still wanted: the event's date decides"
-        );
-        Verdict::Wanted
-    }
 }
 
 /// What stands after a plan was carried out.
-struct Made {
+pub(super) struct Made {
     attributes: Attributes,
-    changed: bool,
+    pub(super) changed: bool,
 }
 
 impl Made {

@@ -6,14 +6,15 @@ mod leftovers;
 mod oidc_provider;
 
 use crate::aws::{Clients, eks, iam};
-use crate::cluster::{ClusterError, Kubernetes};
+use crate::cluster::{self, ClusterError, Kubernetes};
 use crate::error::{AwsError, Error, chain};
+use aws_credential_types::Credentials;
 use futures::FutureExt as _;
 use identity::PodIdentity;
 use karpenter_prereqs_core::observed::{
-    AccessEntry, AwsAuth, Cluster, Discovery, InstanceProfile, Observed, OidcProvider, Role,
+    AccessEntry, AuthenticationMode, AwsAuth, Cluster, Discovery, InstanceProfile, Observed, OidcProvider, Role,
 };
-use karpenter_prereqs_core::ownership::{self, Mark};
+use karpenter_prereqs_core::ownership::{self, Mark, Tags};
 use karpenter_prereqs_core::plan;
 use karpenter_prereqs_core::spec::Spec;
 use leftovers::Leftovers;
@@ -52,9 +53,11 @@ pub(crate) struct World {
 pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, Error> {
     let cluster = async {
         let cluster = eks::cluster(&clients.eks, &look.spec.cluster_name);
-        let (cluster, node_groups) =
-            futures::try_join!(cluster, discovery::node_groups(clients, look)).map_err(Error::Aws)?;
-        of_cluster(clients, look, cluster, &node_groups).boxed_local().await
+        let node_groups = discovery::node_groups(clients, look);
+        let (cluster, node_groups, ahead) = futures::join!(cluster, node_groups, credentials_ahead(clients, look.spec));
+        // Where both are denied, the cluster is named, whichever answer came first.
+        let (cluster, node_groups) = (cluster.map_err(Error::Aws)?, node_groups.map_err(Error::Aws)?);
+        of_cluster(clients, look, cluster, &node_groups, ahead).boxed_local().await
     };
     // Boxed: the calls side by side are a future of 50 KB.
     let (cluster, roles) = (cluster.boxed_local(), roles(clients, look).boxed_local());
@@ -62,7 +65,7 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     let config_map = match &found.cluster {
         // Not asked for, but there may be an entry from before.
         Some(cluster) if roles.is_in_aws_auth(look.marks) && is_serving(cluster) => match found.config_map {
-            Ok((AwsAuth::NotRead, _)) => read_config_map(clients, look, cluster).boxed_local().await,
+            Ok((AwsAuth::NotRead, _)) => read_config_map(clients, look, cluster, None).boxed_local().await,
             read => read,
         },
         _ => found.config_map,
@@ -109,6 +112,16 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     Ok(World { observed, kubernetes, stands })
 }
 
+/// Reads anew what a release saw of the OIDC provider, and who trusts it.
+pub(crate) async fn observe_oidc_provider(clients: &Clients, look: Look<'_>, before: World) -> Result<World, Error> {
+    let mut observed = before.observed.oidc_provider_alone();
+    if let Some(found) = observed.oidc_provider {
+        let read = oidc_provider::of_arn(clients, look, &found.arn).await.map_err(Error::Aws)?;
+        (observed.oidc_provider, observed.roles_that_trust_issuer) = read;
+    }
+    Ok(World { observed, kubernetes: None, stands: before.stands })
+}
+
 /// What can be read once the cluster is known.
 struct OfCluster {
     cluster: Option<Cluster>,
@@ -126,6 +139,7 @@ async fn of_cluster(
     look: Look<'_>,
     cluster: Option<Cluster>,
     node_groups: &[String],
+    ahead: Option<Result<Credentials, ClusterError>>,
 ) -> Result<OfCluster, Error> {
     let serving = cluster.as_ref().filter(|cluster| is_serving(cluster));
     let provider = async {
@@ -144,7 +158,7 @@ async fn of_cluster(
             None => Ok(None),
         }
     };
-    let config_map = async { Ok(config_map(clients, look, serving).await) };
+    let config_map = async { Ok(config_map(clients, look, serving, ahead).await) };
     let discovery = async { discovery::discover(clients, look, serving, node_groups).await.map_err(Error::Aws) };
     let identity = async {
         match serving {
@@ -157,15 +171,24 @@ async fn of_cluster(
     Ok(OfCluster { cluster, oidc_provider, discovery, config_map, access_entry, identity })
 }
 
+/// The credentials for the Kubernetes API, where another role's are asked for and an entry may be too: STS is asked while EKS
+/// tells of the cluster.
+async fn credentials_ahead(clients: &Clients, spec: &Spec) -> Option<Result<Credentials, ClusterError>> {
+    let may_be_needed =
+        spec.kubernetes_role_arn.is_some() && spec.node_access.wants_aws_auth(AuthenticationMode::ConfigMap);
+    if may_be_needed { Some(cluster::credentials(clients, spec).await) } else { None }
+}
+
 /// Reads the ConfigMap, if an entry in it is asked for.
 async fn config_map(
     clients: &Clients,
     look: Look<'_>,
     serving: Option<&Cluster>,
+    ahead: Option<Result<Credentials, ClusterError>>,
 ) -> Result<(AwsAuth, Option<Kubernetes>), ClusterError> {
     let wants = |cluster: &&Cluster| look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
     match serving.filter(wants) {
-        Some(cluster) => read_config_map(clients, look, cluster).await,
+        Some(cluster) => read_config_map(clients, look, cluster, ahead).await,
         None => Ok((AwsAuth::NotRead, None)),
     }
 }
@@ -175,12 +198,17 @@ async fn read_config_map(
     clients: &Clients,
     look: Look<'_>,
     cluster: &Cluster,
+    ahead: Option<Result<Credentials, ClusterError>>,
 ) -> Result<(AwsAuth, Option<Kubernetes>), ClusterError> {
-    let mut kubernetes = Kubernetes::connect(clients, look.spec, cluster).await?;
+    let credentials = match ahead {
+        Some(credentials) => credentials?,
+        None => cluster::credentials(clients, look.spec).await?,
+    };
+    let mut kubernetes = Kubernetes::connect(clients, look.spec, cluster, &credentials)?;
     let read = kubernetes.get_patiently().await?;
     let aws_auth = read.as_ref().map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
     let admits = look.aim == Aim::Converge && look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
-    let foreseen = plan::foreseen_verb(look.spec, look.marks, admits, &aws_auth);
+    let foreseen = plan::foreseen_verb(look.spec, look.marks, admits, &aws_auth).filter(|_| clients.caller.writes);
     kubernetes.have_seen(read, foreseen).await;
     Ok((aws_auth, Some(kubernetes)))
 }
@@ -207,24 +235,34 @@ async fn roles(clients: &Clients, look: Look<'_>) -> Result<Roles, Error> {
             None => Ok(None),
         }
     };
+    // Of a role that goes, what its policies say does not matter; of one that others keep, it does. A preview may be of a world
+    // in which others will by then.
+    let is_kept = |tags: &Tags| ownership::marked_by_others(tags, look.marks);
+    let reads_document = |tags: &Tags| look.aim == Aim::Converge || !clients.caller.writes || is_kept(tags);
+    let document_of = |tags: &Tags| reads_document(tags).then_some(policy.as_str());
     let ((node_role, unknown), leftovers, (controller_role, unknown_too), instance_profile, unknown_boundary) =
         futures::try_join!(
-            role(iam, spec.node_role_name(), None, of_nodes).boxed_local(),
+            role(iam, spec.node_role_name(), |_| None, of_nodes).boxed_local(),
             leftovers::read(clients, look).boxed_local(),
-            role(iam, &spec.controller_role_name, Some(&policy), of_controller).boxed_local(),
+            role(iam, &spec.controller_role_name, document_of, of_controller).boxed_local(),
             iam::instance_profile(iam, &spec.instance_profile_name),
             boundary,
         )
         .map_err(Error::Aws)?;
+    let own = instance_profile.iter().filter(|_| leftovers.holds_own);
+    let leftovers = Leftovers {
+        profiles_of_node_role: leftovers.profiles_of_node_role.iter().chain(own).cloned().collect(),
+        ..leftovers
+    };
     let unknown_policies = unknown.into_iter().chain(unknown_too).chain(unknown_boundary).collect();
     Ok(Roles { node_role, leftovers, controller_role, instance_profile, unknown_policies })
 }
 
 /// A role, and which of the policies that it is to carry and does not yet are none.
-async fn role(
+async fn role<'a>(
     iam: &aws_sdk_iam::Client,
     name: &str,
-    document_of: Option<&str>,
+    document_of: impl FnOnce(&Tags) -> Option<&'a str>,
     asked: Vec<String>,
 ) -> Result<(Option<Role>, Vec<String>), AwsError> {
     let role = iam::role(iam, name, document_of).await?;

@@ -41,8 +41,19 @@ pub(super) async fn of_release(
     let of_cluster = cluster.and_then(|cluster| cluster.issuer.as_deref()).map(issuer_without_scheme);
     let of_cluster = of_cluster.map(|issuer| look.spec.scope.oidc_provider_arn(issuer));
     let trusted = controller_role.and_then(|role| trust::provider(&role.trust)).map(str::to_owned);
-    let Some(arn) = of_cluster.or(trusted) else { return Ok((None, BTreeSet::new())) };
-    let provider = iam::oidc_provider(&clients.iam, &arn).await?;
+    match of_cluster.or(trusted) {
+        Some(arn) => of_arn(clients, look, &arn).await,
+        None => Ok((None, BTreeSet::new())),
+    }
+}
+
+/// The provider of that ARN; and, where it may go, who trusts it.
+pub(super) async fn of_arn(
+    clients: &Clients,
+    look: Look<'_>,
+    arn: &str,
+) -> Result<(Option<OidcProvider>, BTreeSet<String>), AwsError> {
+    let provider = iam::oidc_provider(&clients.iam, arn).await?;
     let trusting = roles_that_trust(clients, look, provider.as_ref()).await?;
     Ok((provider, trusting))
 }
