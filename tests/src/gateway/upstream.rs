@@ -51,9 +51,10 @@ impl Upstream {
         *request.uri_mut() = origin_form(&parts.uri);
         *request.headers_mut() = end_to_end(&parts.headers);
 
-        let stream = TcpStream::connect(self.address)
-            .await
-            .map_err(|source| UpstreamError::Connect { address: self.address, source })?;
+        let connect = |source| UpstreamError::Connect { address: self.address, source };
+        let stream = TcpStream::connect(self.address).await.map_err(connect)?;
+        // Or the end of a request would wait for the service to acknowledge its beginning, 40 ms.
+        stream.set_nodelay(true).map_err(connect)?;
         match &self.tls {
             None => exchange(stream, request).await,
             Some(tls) => {
