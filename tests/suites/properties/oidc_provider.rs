@@ -1,10 +1,20 @@
 //! OidcProvider Create: made when it is missing, used when it is there, and left to those who came to trust it.
 
+use std::time::Duration;
+
 use aws_sdk_iam::Client;
-use local_cloud::{cluster::ClusterOptions, lambda::Resource, scenario::Scenario};
+use local_cloud::{
+    cluster::ClusterOptions,
+    gateway::{Effect, Hold, When},
+    lambda::{Function, Resource},
+    scenario::Scenario,
+};
 use serde_json::{Value, json};
 
 use super::{created, deleted, started, updated, with};
+
+/// The time of an invocation.
+const LIMIT: Duration = Duration::from_mins(1);
 
 fn creating() -> Value {
     with(json!({"OidcProvider": "Create"}))
@@ -17,6 +27,14 @@ async fn without_provider() -> Scenario {
 fn provider(scenario: &Scenario) -> String {
     let issuer = scenario.cluster.issuer.split_once("://").unwrap().1;
     format!("oidc-provider/arn:aws:iam::111122223333:oidc-provider/{issuer}")
+}
+
+/// Another stack's resource, with names of its own on the same cluster.
+fn another() -> (Resource, Value) {
+    let properties = with(json!({
+        "NodeRoleName": "two-nodes", "ControllerRoleName": "two-controller", "InstanceProfileName": "two-nodes",
+    }));
+    (Resource::new("111122223333", "us-east-1", "other", "Prereqs").service_timeout(600), properties)
 }
 
 /// Made with the audience of STS and its marks, and a token of the cluster's is worth the role then; it goes with the
@@ -79,10 +97,7 @@ async fn a_provider_that_others_trust_is_left_to_them() {
 async fn a_provider_goes_with_the_last_that_relies_on_it() {
     let mut scenario = without_provider().await;
     let before = scenario.world().await.unwrap();
-    let other = Resource::new("111122223333", "us-east-1", "other", "Prereqs").service_timeout(600);
-    let others = with(json!({
-        "NodeRoleName": "two-nodes", "ControllerRoleName": "two-controller", "InstanceProfileName": "two-nodes",
-    }));
+    let (other, others) = another();
     for first_goes_first in [true, false] {
         let (_, id) = created(&mut scenario, &creating()).await;
         let made = scenario.send(&other.create(&others)).await.unwrap();
@@ -96,6 +111,68 @@ async fn a_provider_goes_with_the_last_that_relies_on_it() {
         scenario.send(&events[1]).await.unwrap().succeeded();
         before.assert_same(&scenario.world().await.unwrap(), "after both");
     }
+}
+
+/// One comes while the last that relied on it goes, and has looked at it already: it is left to the one that came.
+#[tokio::test]
+async fn a_provider_is_left_to_one_that_comes_meanwhile() {
+    let mut scenario = without_provider().await;
+    let before = scenario.world().await.unwrap();
+    let (_, id) = created(&mut scenario, &creating()).await;
+    let (other, others) = another();
+    let comes = other.create(&others);
+    let url = scenario.answers.expect(comes.ids());
+    let mut function = Function::start(scenario.function_options().await.unwrap()).await.unwrap();
+
+    let hold = Hold::new();
+    let last = When::call("iam", "DeleteRole").once();
+    let rule = scenario.cloud.gateway().rules().add(last, Effect::HoldBefore(hold.clone()));
+    let goes = scenario.resource.delete(&id, &creating());
+    let (gone, ()) = tokio::join!(scenario.send(&goes), async {
+        hold.reached().await;
+        function.invoke(&comes.answered_at(&url), LIMIT).await.unwrap();
+        hold.release();
+    });
+    rule.remove();
+    gone.unwrap().succeeded();
+    let came = scenario.answers.take(&url, Duration::from_secs(1)).await.unwrap();
+    assert!(came.succeeded(), "{came:?}");
+    let left = scenario.world().await.unwrap().json(&provider(&scenario));
+    let tags = left["tags"].as_object().unwrap();
+    let marks: Vec<_> =
+        tags.values().filter(|value| value.as_str().unwrap().starts_with("karpenter-prereqs/v1/")).collect();
+    assert_eq!(marks, [&json!(came.physical_resource_id)], "{left}");
+
+    scenario.send(&other.delete(&came.physical_resource_id, &others)).await.unwrap().succeeded();
+    before.assert_same(&scenario.world().await.unwrap(), "after both");
+}
+
+/// Both that rely on it go at once, each seeing the other: whoever looks again last takes it away.
+#[tokio::test]
+async fn a_provider_goes_when_both_go_at_once() {
+    let mut scenario = without_provider().await;
+    let before = scenario.world().await.unwrap();
+    let (_, id) = created(&mut scenario, &creating()).await;
+    let (other, others) = another();
+    let other_id = scenario.send(&other.create(&others)).await.unwrap().succeeded().physical_resource_id.clone();
+    let also_goes = other.delete(&other_id, &others);
+    let url = scenario.answers.expect(also_goes.ids());
+    let mut function = Function::start(scenario.function_options().await.unwrap()).await.unwrap();
+
+    let hold = Hold::new();
+    let leaves = When::call("iam", "UntagOpenIDConnectProvider").once();
+    let rule = scenario.cloud.gateway().rules().add(leaves, Effect::HoldBefore(hold.clone()));
+    let goes = scenario.resource.delete(&id, &creating());
+    let (gone, ()) = tokio::join!(scenario.send(&goes), async {
+        hold.reached().await;
+        function.invoke(&also_goes.answered_at(&url), LIMIT).await.unwrap();
+        hold.release();
+    });
+    rule.remove();
+    gone.unwrap().succeeded();
+    let also_gone = scenario.answers.take(&url, Duration::from_secs(1)).await.unwrap();
+    assert!(also_gone.succeeded(), "{also_gone:?}");
+    before.assert_same(&scenario.world().await.unwrap(), "after both");
 }
 
 /// A resource that made it and then goes over to Pod Identity needs it no more: it goes, unless another relies on it.

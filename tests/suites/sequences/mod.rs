@@ -2,7 +2,7 @@
 //!
 //! Two resources on one cluster, in one stack or in two, are created, updated, replaced, cancelled, rolled back and
 //! deleted; their events come twice, late, side by side, through faults and power cuts; other people edit aws-auth and
-//! tags in between. What `karpenter-prereqs plan` tells of an event that comes by itself is what comes of it. After each
+//! tags in between. What `karpenter-prereqs plan` tells of an event is what comes of it, in operations whose events come one at a time. After each
 //! step the world is judged; at the end all is deleted, and the world is what others have.
 //!
 //! `SEQUENCES_EVENTS` is how many events are delivered, `SEQUENCES_SEED` the first seed, `SEQUENCES_SHARDS` how many

@@ -36,8 +36,8 @@ pub enum Shared {
     /// Nothing: there is no need of another look.
     #[default]
     Nothing,
-    /// The OIDC provider of the cluster, as of all that have names of their own there. Another look needs nothing but it and
-    /// the cluster.
+    /// The OIDC provider of the cluster, as with all that have names of their own there. Another look is at it and at the
+    /// cluster.
     OidcProvider,
     /// A role, the profile, an access entry or an association: another look is at everything.
     More,

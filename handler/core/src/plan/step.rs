@@ -240,6 +240,11 @@ impl Plan {
         };
         self.steps.iter().filter_map(|(step, _)| verb(step)).collect()
     }
+
+    /// Whether the plan deletes the role of that name.
+    pub fn deletes_role(&self, name: &str) -> bool {
+        self.steps.iter().any(|(step, _)| matches!(step, Step::DeleteRole { name: deleted } if deleted == name))
+    }
 }
 
 /// The log line: verb, object.

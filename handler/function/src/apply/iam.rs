@@ -5,8 +5,9 @@ use crate::aws::iam;
 use crate::error::{AwsError, Error};
 use crate::log::millis;
 use backon::Retryable as _;
-use karpenter_prereqs_core::ownership::{Mark, OWNER_KEY, Tags};
+use karpenter_prereqs_core::ownership::{Mark, OWNER_KEY, Tags, marked_by_others, marks};
 use karpenter_prereqs_core::plan::Step;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Carries one step out. What is there already and ours, or gone already, is done.
@@ -142,7 +143,18 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
             )
         }
         Step::DeleteOpenIdConnectProvider { arn } => {
-            send!(client.delete_open_id_connect_provider().open_id_connect_provider_arn(arn))
+            // It goes last of all, perhaps minutes after it was looked at: another may have come to rely on it.
+            let found = iam::oidc_provider(client, arn).await?;
+            match found.filter(|found| marked_by_others(&found.tags, apply.marks)) {
+                Some(found) => {
+                    let ours = marks(&found.tags).filter(|(mark, _)| apply.marks.contains(mark));
+                    let keys: BTreeSet<_> = ours.map(|(mark, _)| mark.key().to_owned()).collect();
+                    let untag = Step::UntagOpenIdConnectProvider { arn: arn.clone(), keys };
+                    tracing::info!(step = %untag, "in place of its deletion: another has come to rely on it");
+                    Box::pin(call(apply, &untag)).await
+                }
+                None => send!(client.delete_open_id_connect_provider().open_id_connect_provider_arn(arn)),
+            }
         }
         Step::CreateTags { .. }
         | Step::DeleteTags { .. }

@@ -29,14 +29,15 @@ pub(crate) struct Clients {
     pub(crate) iam: aws_sdk_iam::Client,
 }
 
-/// Whose credentials are used, for messages.
+/// Who looks, and what for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
-    /// Who it is.
+    /// Who it is, for messages.
     pub(crate) who: &'static str,
-    /// How another role takes its place at the Kubernetes API, up to that role.
+    /// How another role takes its place at the Kubernetes API, up to that role, for messages.
     pub(crate) instead: &'static str,
-    /// Whether what is planned is carried out: then it is asked early whether that is allowed.
+    /// Whether what is planned is carried out in the world that was read: then it is asked early whether that is allowed, and
+    /// what goes is not read to the end. A preview also plans for the world that a first plan will leave.
     pub(crate) writes: bool,
 }
 

@@ -210,7 +210,9 @@ impl Run<'_> {
             }
             world = match released.shared {
                 Shared::Nothing => break,
-                Shared::OidcProvider => observe_oidc_provider(&clients, look, world).boxed_local().await?,
+                Shared::OidcProvider => {
+                    observe_oidc_provider(&clients, look, world, &released.plan).boxed_local().await?
+                }
                 Shared::More => observe(&clients, look).boxed_local().await?,
             };
             leaving.again = true;

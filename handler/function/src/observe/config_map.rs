@@ -1,0 +1,60 @@
+//! The ConfigMap, where an entry in it is asked for or may be left, and the credentials to read it with.
+
+use super::{Aim, Look};
+use crate::aws::Clients;
+use crate::cluster::{ClusterError, Kubernetes};
+use aws_credential_types::Credentials;
+use futures::FutureExt as _;
+use futures::future::{self, Either, LocalBoxFuture};
+use karpenter_prereqs_core::observed::{AuthenticationMode, AwsAuth, Cluster};
+use karpenter_prereqs_core::plan;
+use karpenter_prereqs_core::spec::Spec;
+use std::pin::pin;
+
+/// The credentials for the Kubernetes API: fetched once, by whoever awaits them first.
+pub(super) type Fetching<'a> = LocalBoxFuture<'a, Result<Credentials, ClusterError>>;
+
+/// What EKS is asked. Where another role's credentials may be needed by then, STS is asked for them meanwhile; nobody waits
+/// for its answer here.
+pub(super) async fn beside<T>(asked: impl Future<Output = T>, spec: &Spec, credentials: &mut Fetching<'_>) -> T {
+    if spec.kubernetes_role_arn.is_none() || !spec.node_access.wants_aws_auth(AuthenticationMode::ConfigMap) {
+        return asked.await;
+    }
+    match future::select(pin!(asked), &mut *credentials).await {
+        Either::Left((answers, _)) => answers,
+        Either::Right((fetched, asked)) => {
+            *credentials = future::ready(fetched).boxed_local();
+            asked.await
+        }
+    }
+}
+
+/// Reads the ConfigMap, if an entry in it is asked for.
+pub(super) async fn wanted(
+    clients: &Clients,
+    look: Look<'_>,
+    serving: Option<&Cluster>,
+    credentials: &mut Fetching<'_>,
+) -> Result<(AwsAuth, Option<Kubernetes>), ClusterError> {
+    let wants = |cluster: &&Cluster| look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
+    match serving.filter(wants) {
+        Some(cluster) => read(clients, look, cluster, credentials).await,
+        None => Ok((AwsAuth::NotRead, None)),
+    }
+}
+
+/// Reads it, and asks, beside the other reads, whether the write is allowed that will most likely be planned.
+pub(super) async fn read(
+    clients: &Clients,
+    look: Look<'_>,
+    cluster: &Cluster,
+    credentials: &mut Fetching<'_>,
+) -> Result<(AwsAuth, Option<Kubernetes>), ClusterError> {
+    let mut kubernetes = Kubernetes::connect(clients, look.spec, cluster, &credentials.await?)?;
+    let read = kubernetes.get_patiently().await?;
+    let aws_auth = read.as_ref().map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
+    let admits = look.aim == Aim::Converge && look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
+    let foreseen = plan::foreseen_verb(look.spec, look.marks, admits, &aws_auth).filter(|_| clients.caller.writes);
+    kubernetes.have_seen(read, foreseen).await;
+    Ok((aws_auth, Some(kubernetes)))
+}

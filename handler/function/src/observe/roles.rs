@@ -1,0 +1,93 @@
+//! What IAM holds under the spec's names.
+
+use super::leftovers::{self, Leftovers};
+use super::{Aim, Look};
+use crate::aws::{Clients, iam};
+use crate::error::{AwsError, Error};
+use futures::FutureExt as _;
+use karpenter_prereqs_core::observed::{InstanceProfile, Role};
+use karpenter_prereqs_core::ownership::{self, Mark, Tags};
+use std::collections::BTreeSet;
+
+/// What IAM holds under the spec's names.
+pub(super) struct Roles {
+    pub(super) node_role: Option<Role>,
+    pub(super) leftovers: Leftovers,
+    pub(super) controller_role: Option<Role>,
+    pub(super) instance_profile: Option<InstanceProfile>,
+    pub(super) unknown_policies: BTreeSet<String>,
+}
+
+pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Roles, Error> {
+    let (iam, spec) = (&clients.iam, look.spec);
+    let policy = spec.controller_policy_name();
+    let asked = |arns| if look.aim == Aim::Converge { arns } else { Vec::new() };
+    let (of_nodes, of_controller) =
+        (asked(spec.further_node_policy_arns()), asked(spec.controller_policy_arns.clone()));
+    let boundary = async {
+        let asked = spec.permissions_boundary.as_ref().filter(|_| look.aim == Aim::Converge);
+        match asked {
+            Some(arn) => Ok((!iam::has_policy(iam, arn).await?).then(|| arn.clone())),
+            None => Ok(None),
+        }
+    };
+    // Of a role that goes, what its policies say does not matter; of one that others keep, it does. A preview may be of a world
+    // in which others will by then.
+    let is_kept = |tags: &Tags| ownership::marked_by_others(tags, look.marks);
+    let reads_document = |tags: &Tags| look.aim == Aim::Converge || !clients.caller.writes || is_kept(tags);
+    let document_of = |tags: &Tags| reads_document(tags).then_some(policy.as_str());
+    let ((node_role, unknown), leftovers, (controller_role, unknown_too), instance_profile, unknown_boundary) =
+        futures::try_join!(
+            role(iam, spec.node_role_name(), |_| None, of_nodes).boxed_local(),
+            leftovers::read(clients, look).boxed_local(),
+            role(iam, &spec.controller_role_name, document_of, of_controller).boxed_local(),
+            iam::instance_profile(iam, &spec.instance_profile_name),
+            boundary,
+        )
+        .map_err(Error::Aws)?;
+    // It held no role, or was not there, a moment before.
+    let came = leftovers.holds_own && instance_profile.is_none();
+    let read_again =
+        async { if came { iam::instance_profile(iam, &spec.instance_profile_name).await } else { Ok(None) } };
+    let instance_profile = instance_profile.or(read_again.await.map_err(Error::Aws)?);
+    let own = instance_profile.iter().filter(|_| leftovers.holds_own);
+    let leftovers = Leftovers {
+        profiles_of_node_role: leftovers.profiles_of_node_role.iter().chain(own).cloned().collect(),
+        ..leftovers
+    };
+    let unknown_policies = unknown.into_iter().chain(unknown_too).chain(unknown_boundary).collect();
+    Ok(Roles { node_role, leftovers, controller_role, instance_profile, unknown_policies })
+}
+
+/// A role, and which of the policies that it is to carry and does not yet are none.
+async fn role<'a>(
+    iam: &aws_sdk_iam::Client,
+    name: &str,
+    document_of: impl FnOnce(&Tags) -> Option<&'a str>,
+    asked: Vec<String>,
+) -> Result<(Option<Role>, Vec<String>), AwsError> {
+    let role = iam::role(iam, name, document_of).await?;
+    let attached = |arn: &String| role.as_ref().is_some_and(|role| role.attached.contains(arn));
+    let unknown = asked.into_iter().filter(|arn| !attached(arn)).map(async |arn| {
+        let known = iam::has_policy(iam, &arn).await?;
+        Ok((!known).then_some(arn))
+    });
+    let unknown = futures::future::try_join_all(unknown).await?;
+    Ok((role, unknown.into_iter().flatten().collect()))
+}
+
+impl Roles {
+    /// Whether the node role or the profile says that aws-auth may hold an entry of these generations.
+    pub(super) fn is_in_aws_auth(&self, marks: &BTreeSet<Mark>) -> bool {
+        let role = self.node_role.iter().map(|role| &role.tags);
+        let mut tags = role.chain(self.instance_profile.iter().map(|profile| &profile.tags));
+        tags.any(|tags| ownership::is_in_aws_auth(tags, marks))
+    }
+
+    /// Whether any of these marks is on a role or the profile.
+    pub(super) fn is_marked(&self, marks: &BTreeSet<Mark>) -> bool {
+        let roles = self.node_role.iter().chain(&self.controller_role).map(|role| &role.tags);
+        let mut tags = roles.chain(self.instance_profile.iter().map(|profile| &profile.tags));
+        tags.any(|tags| ownership::marks(tags).any(|(mark, _)| marks.contains(&mark)))
+    }
+}
