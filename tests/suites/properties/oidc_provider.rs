@@ -6,15 +6,12 @@ use aws_sdk_iam::Client;
 use local_cloud::{
     cluster::ClusterOptions,
     gateway::{Effect, Hold, When},
-    lambda::{Function, Resource},
+    lambda::{Answer, Event, Function, Resource},
     scenario::Scenario,
 };
 use serde_json::{Value, json};
 
 use super::{created, deleted, started, updated, with};
-
-/// The time of an invocation.
-const LIMIT: Duration = Duration::from_mins(1);
 
 fn creating() -> Value {
     with(json!({"OidcProvider": "Create"}))
@@ -120,27 +117,11 @@ async fn a_provider_is_left_to_one_that_comes_meanwhile() {
     let before = scenario.world().await.unwrap();
     let (_, id) = created(&mut scenario, &creating()).await;
     let (other, others) = another();
-    let comes = other.create(&others);
-    let url = scenario.answers.expect(comes.ids());
-    let mut function = Function::start(scenario.function_options().await.unwrap()).await.unwrap();
-
-    let hold = Hold::new();
-    let last = When::call("iam", "DeleteRole").once();
-    let rule = scenario.cloud.gateway().rules().add(last, Effect::HoldBefore(hold.clone()));
     let goes = scenario.resource.delete(&id, &creating());
-    let (gone, ()) = tokio::join!(scenario.send(&goes), async {
-        hold.reached().await;
-        function.invoke(&comes.answered_at(&url), LIMIT).await.unwrap();
-        hold.release();
-    });
-    rule.remove();
-    gone.unwrap().succeeded();
-    let came = scenario.answers.take(&url, Duration::from_secs(1)).await.unwrap();
-    assert!(came.succeeded(), "{came:?}");
+    let came = meanwhile(&mut scenario, &goes, When::call("iam", "DeleteRole"), &other.create(&others)).await;
     let left = scenario.world().await.unwrap().json(&provider(&scenario));
-    let tags = left["tags"].as_object().unwrap();
-    let marks: Vec<_> =
-        tags.values().filter(|value| value.as_str().unwrap().starts_with("karpenter-prereqs/v1/")).collect();
+    let tags = left["tags"].as_object().unwrap().values();
+    let marks: Vec<_> = tags.filter(|value| value.as_str().unwrap().starts_with("karpenter-prereqs/v1/")).collect();
     assert_eq!(marks, [&json!(came.physical_resource_id)], "{left}");
 
     scenario.send(&other.delete(&came.physical_resource_id, &others)).await.unwrap().succeeded();
@@ -155,24 +136,29 @@ async fn a_provider_goes_when_both_go_at_once() {
     let (_, id) = created(&mut scenario, &creating()).await;
     let (other, others) = another();
     let other_id = scenario.send(&other.create(&others)).await.unwrap().succeeded().physical_resource_id.clone();
-    let also_goes = other.delete(&other_id, &others);
-    let url = scenario.answers.expect(also_goes.ids());
-    let mut function = Function::start(scenario.function_options().await.unwrap()).await.unwrap();
-
-    let hold = Hold::new();
-    let leaves = When::call("iam", "UntagOpenIDConnectProvider").once();
-    let rule = scenario.cloud.gateway().rules().add(leaves, Effect::HoldBefore(hold.clone()));
     let goes = scenario.resource.delete(&id, &creating());
-    let (gone, ()) = tokio::join!(scenario.send(&goes), async {
+    let leaves = When::call("iam", "UntagOpenIDConnectProvider");
+    meanwhile(&mut scenario, &goes, leaves, &other.delete(&other_id, &others)).await;
+    before.assert_same(&scenario.world().await.unwrap(), "after both");
+}
+
+/// Sends an event and, when it comes to this call for the first time, another to a function of its own, before it goes on.
+/// Both must succeed; gives the other's answer.
+async fn meanwhile(scenario: &mut Scenario, event: &Event, when: When, other: &Event) -> Answer {
+    let url = scenario.answers.expect(other.ids());
+    let mut function = Function::start(scenario.function_options().await.unwrap()).await.unwrap();
+    let hold = Hold::new();
+    let rule = scenario.cloud.gateway().rules().add(when.once(), Effect::HoldBefore(hold.clone()));
+    let (delivered, ()) = tokio::join!(scenario.send(event), async {
         hold.reached().await;
-        function.invoke(&also_goes.answered_at(&url), LIMIT).await.unwrap();
+        function.invoke(&other.answered_at(&url), Duration::from_mins(1)).await.unwrap();
         hold.release();
     });
     rule.remove();
-    gone.unwrap().succeeded();
-    let also_gone = scenario.answers.take(&url, Duration::from_secs(1)).await.unwrap();
-    assert!(also_gone.succeeded(), "{also_gone:?}");
-    before.assert_same(&scenario.world().await.unwrap(), "after both");
+    delivered.unwrap().succeeded();
+    let answer = scenario.answers.take(&url, Duration::from_secs(1)).await.unwrap();
+    assert!(answer.succeeded(), "{answer:?}");
+    answer
 }
 
 /// A resource that made it and then goes over to Pod Identity needs it no more: it goes, unless another relies on it.
