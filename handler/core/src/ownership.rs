@@ -140,6 +140,11 @@ pub fn marks(tags: &Tags) -> impl Iterator<Item = (Mark, &str)> {
     tags.iter().filter_map(|(key, value)| Some((Mark::from_key(key)?, value.as_str())))
 }
 
+/// The keys of these marks, as far as they are among the tags.
+pub fn keys_of(ours: &BTreeSet<Mark>, tags: &Tags) -> BTreeSet<String> {
+    marks(tags).filter(|(mark, _)| ours.contains(mark)).map(|(mark, _)| mark.key().to_owned()).collect()
+}
+
 /// Whether a mark other than these is among the tags.
 pub fn marked_by_others(tags: &Tags, ours: &BTreeSet<Mark>) -> bool {
     marks(tags).any(|(mark, _)| !ours.contains(&mark))

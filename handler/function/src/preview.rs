@@ -134,8 +134,8 @@ impl<'a> Looking<'a> {
                     let former = self.owner.generation(&old.identity());
                     let (id, new) = (former.physical_resource_id(), &preview.physical_resource_id);
                     let part = if id == physical_resource_id { Part::CleanUp } else { Part::Release };
-                    preview.has_clean_up = id != new && part == Part::CleanUp;
                     if id != new {
+                        preview.has_clean_up = part == Part::CleanUp;
                         let released = self.released(part, old, &[former.mark()].into(), &preview.stages).await;
                         match released {
                             Ok((stage, notes)) => {

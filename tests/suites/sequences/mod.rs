@@ -2,8 +2,8 @@
 //!
 //! Two resources on one cluster, in one stack or in two, are created, updated, replaced, cancelled, rolled back and
 //! deleted; their events come twice, late, side by side, through faults and power cuts; other people edit aws-auth and
-//! tags in between. What `karpenter-prereqs plan` tells of an event is what comes of it, in operations whose events come one at a time. After each
-//! step the world is judged; at the end all is deleted, and the world is what others have.
+//! tags in between. What `karpenter-prereqs plan` tells of an event is what comes of it, in operations whose events come
+//! one at a time. After each step the world is judged; at the end all is deleted, and the world is what others have.
 //!
 //! `SEQUENCES_EVENTS` is how many events are delivered, `SEQUENCES_SEED` the first seed, `SEQUENCES_SHARDS` how many
 //! clouds work side by side. A failure is shrunk, and names its seed and how to see it again; with `SEQUENCES_LOG` set,
@@ -113,7 +113,8 @@ impl Totals {
             self.told = Instant::now();
             let Tally { events, successes, rollbacks, foretold } = self.tally;
             println!(
-                "{:4.0} s: {} sequences, {events} events, {successes} successes, {rollbacks} rollbacks, {foretold} foretold, {} failures",
+                "{:4.0} s: {} sequences, {events} events, {successes} successes, {rollbacks} rollbacks, \
+                 {foretold} foretold, {} failures",
                 self.begun.elapsed().as_secs_f64(),
                 self.sequences,
                 self.failures.len()

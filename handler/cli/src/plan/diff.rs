@@ -54,7 +54,7 @@ pub(crate) fn statements(before: Option<&Value>, after: &Value) -> Vec<(Grants, 
     let (before, after) = (before.map(listed).unwrap_or_default(), listed(after));
     let mut told = Vec::new();
     for statement in &after {
-        let sid = statement["Sid"].as_str().unwrap_or("a statement without Sid");
+        let sid = sid(statement);
         let Some(former) = named(&before, &statement["Sid"]) else {
             told.push((Grants::More, format!("+ {sid}: {}", joined(&actions(statement)))));
             continue;
@@ -72,8 +72,7 @@ pub(crate) fn statements(before: Option<&Value>, after: &Value) -> Vec<(Grants, 
         }
     }
     let gone = before.iter().filter(|former| named(&after, &former["Sid"]).is_none());
-    let name = |former: &Value| former["Sid"].as_str().unwrap_or("a statement without Sid").to_owned();
-    told.extend(gone.map(|former| (Grants::Less, format!("- {}", name(former)))));
+    told.extend(gone.map(|former| (Grants::Less, format!("- {}", sid(former)))));
     told
 }
 
@@ -93,6 +92,10 @@ fn listed(document: &Value) -> Vec<&Value> {
         Value::Array(statements) => statements.iter().collect(),
         one => vec![one],
     }
+}
+
+fn sid(statement: &Value) -> &str {
+    statement["Sid"].as_str().unwrap_or("a statement without Sid")
 }
 
 fn named<'a>(statements: &[&'a Value], sid: &Value) -> Option<&'a Value> {
@@ -136,8 +139,7 @@ mod tests {
             {"Sid": "D", "Action": ["x:6"], "Resource": "*"},
         ]));
         let told = |before, after: &Value| {
-            let told: Vec<_> = statements(before, after);
-            told.into_iter().map(|(grants, line)| format!("{grants:?} {line}")).collect::<Vec<_>>()
+            statements(before, after).into_iter().map(|(grants, line)| format!("{grants:?} {line}")).collect::<Vec<_>>()
         };
         assert_eq!(
             told(Some(&before), &after),

@@ -2,7 +2,7 @@
 
 use super::{Plan, Refused, Step, StepId, access, identity, leftovers, oidc_provider, tags};
 use crate::observed::{InstanceProfile, Observed, Role};
-use crate::ownership::{Mark, OWNER_KEY, Owner, Tags, arns_noted, marked_by_others, marks};
+use crate::ownership::{Mark, OWNER_KEY, Owner, Tags, arns_noted, keys_of, marked_by_others, marks};
 use crate::policy;
 use crate::spec::{NodeRole, Spec};
 use std::collections::BTreeSet;
@@ -123,7 +123,7 @@ impl Leaving<'_> {
 
     /// The keys of our marks.
     pub(super) fn keys(self, tags: &Tags) -> BTreeSet<String> {
-        marks(tags).filter(|(mark, _)| self.ours.contains(mark)).map(|(mark, _)| mark.key().to_owned()).collect()
+        keys_of(self.ours, tags)
     }
 }
 

@@ -5,9 +5,8 @@ use crate::aws::iam;
 use crate::error::{AwsError, Error};
 use crate::log::millis;
 use backon::Retryable as _;
-use karpenter_prereqs_core::ownership::{Mark, OWNER_KEY, Tags, marked_by_others, marks};
+use karpenter_prereqs_core::ownership::{Mark, OWNER_KEY, Tags, keys_of, marked_by_others};
 use karpenter_prereqs_core::plan::Step;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Carries one step out. What is there already and ours, or gone already, is done.
@@ -147,8 +146,7 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
             let found = iam::oidc_provider(client, arn).await?;
             match found.filter(|found| marked_by_others(&found.tags, apply.marks)) {
                 Some(found) => {
-                    let ours = marks(&found.tags).filter(|(mark, _)| apply.marks.contains(mark));
-                    let keys: BTreeSet<_> = ours.map(|(mark, _)| mark.key().to_owned()).collect();
+                    let keys = keys_of(apply.marks, &found.tags);
                     let untag = Step::UntagOpenIdConnectProvider { arn: arn.clone(), keys };
                     tracing::info!(step = %untag, "in place of its deletion: another has come to rely on it");
                     Box::pin(call(apply, &untag)).await

@@ -21,13 +21,11 @@ pub(super) async fn of_cluster(
         return Ok((None, BTreeSet::new()));
     };
     let arn = look.spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
-    let provider = iam::oidc_provider(&clients.iam, &arn).await?;
-    let trusting = if look.spec.has_identity(ControllerIdentity::Irsa) {
-        BTreeSet::new()
+    if look.spec.has_identity(ControllerIdentity::Irsa) {
+        Ok((iam::oidc_provider(&clients.iam, &arn).await?, BTreeSet::new()))
     } else {
-        roles_that_trust(clients, look, provider.as_ref()).await?
-    };
-    Ok((provider, trusting))
+        of_arn(clients, look, &arn).await
+    }
 }
 
 /// What is to go: the provider that the controller role trusts, the cluster's, which may have gone; and who else trusts it,

@@ -36,7 +36,7 @@ pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Roles, Err
     let is_kept = |tags: &Tags| ownership::marked_by_others(tags, look.marks);
     let reads_document = |tags: &Tags| look.aim == Aim::Converge || !clients.caller.writes || is_kept(tags);
     let document_of = |tags: &Tags| reads_document(tags).then_some(policy.as_str());
-    let ((node_role, unknown), leftovers, (controller_role, unknown_too), instance_profile, unknown_boundary) =
+    let ((node_role, unknown), mut leftovers, (controller_role, unknown_too), mut instance_profile, unknown_boundary) =
         futures::try_join!(
             role(iam, spec.node_role_name(), |_| None, of_nodes).boxed_local(),
             leftovers::read(clients, look).boxed_local(),
@@ -45,16 +45,14 @@ pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Roles, Err
             boundary,
         )
         .map_err(Error::Aws)?;
-    // It held no role, or was not there, a moment before.
-    let came = leftovers.holds_own && instance_profile.is_none();
-    let read_again =
-        async { if came { iam::instance_profile(iam, &spec.instance_profile_name).await } else { Ok(None) } };
-    let instance_profile = instance_profile.or(read_again.await.map_err(Error::Aws)?);
-    let own = instance_profile.iter().filter(|_| leftovers.holds_own);
-    let leftovers = Leftovers {
-        profiles_of_node_role: leftovers.profiles_of_node_role.iter().chain(own).cloned().collect(),
-        ..leftovers
-    };
+    if leftovers.holds_own {
+        // The list may have it already where it was not there a moment before.
+        if instance_profile.is_none() {
+            let found = iam::instance_profile(iam, &spec.instance_profile_name).await;
+            instance_profile = found.map_err(Error::Aws)?;
+        }
+        leftovers.profiles_of_node_role.extend(instance_profile.clone());
+    }
     let unknown_policies = unknown.into_iter().chain(unknown_too).chain(unknown_boundary).collect();
     Ok(Roles { node_role, leftovers, controller_role, instance_profile, unknown_policies })
 }

@@ -8,15 +8,11 @@ impl Run<'_> {
     /// Delivers events and all that comes of them. Those that come alone are planned first: of those that run side by side
     /// no plan knows what the other does meanwhile.
     pub(super) async fn settle_foretold(&mut self, mut requests: Vec<Request>) -> Result<(), Broken> {
-        while let Some(request) = requests.pop() {
-            if !requests.is_empty() {
-                requests.push(request);
-                return self.settle(requests).await;
-            }
-            let plan = self.bench.cli.plan(&self.engine.shown(&request)).await?;
+        while let [request] = requests.as_slice() {
+            let plan = self.bench.cli.plan(&self.engine.shown(request)).await?;
             let journal = self.bench.cloud.gateway().journal();
             let mark = journal.mark();
-            let delivered = self.deliver(request).await?;
+            let delivered = self.deliver(request.clone()).await?;
             let foretold = delivered.answer.as_ref().map(|answer| plan.foretold(answer, &journal.since(mark)));
             requests = self.took(delivered, true)?;
             // Without an answer, that was the failure.
@@ -25,6 +21,6 @@ impl Run<'_> {
             }
             self.tally.foretold += 1;
         }
-        Ok(())
+        self.settle(requests).await
     }
 }
