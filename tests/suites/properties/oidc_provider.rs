@@ -128,6 +128,30 @@ async fn a_provider_is_left_to_one_that_comes_meanwhile() {
     before.assert_same(&scenario.world().await.unwrap(), "after both");
 }
 
+/// So it is where somebody has taken the mark off the one that goes, and there is none to take off any more.
+#[tokio::test]
+async fn a_provider_without_a_mark_is_left_to_one_that_comes_meanwhile() {
+    let mut scenario = without_provider().await;
+    let (_, id) = created(&mut scenario, &creating()).await;
+    let made = scenario.world().await.unwrap().json(&provider(&scenario));
+    let (mark, _) = made["tags"].as_object().unwrap().iter().find(|(_, value)| **value == json!(id)).unwrap();
+    let arn = provider(&scenario).strip_prefix("oidc-provider/").unwrap().to_owned();
+    let iam = Client::new(&scenario.cloud.admin());
+    iam.untag_open_id_connect_provider().open_id_connect_provider_arn(arn).tag_keys(mark).send().await.unwrap();
+
+    let (other, others) = another();
+    let goes = scenario.resource.delete(&id, &creating());
+    let before = scenario.cloud.gateway().journal().mark();
+    let came = meanwhile(&mut scenario, &goes, When::call("iam", "DeleteRole"), &other.create(&others)).await;
+    let calls = scenario.cloud.gateway().journal().since(before);
+    assert!(calls.iter().all(|call| call.operation != "UntagOpenIDConnectProvider"), "{calls:?}");
+    let left = scenario.world().await.unwrap().json(&provider(&scenario));
+    assert!(
+        left["tags"].as_object().unwrap().values().any(|value| *value == json!(came.physical_resource_id)),
+        "{left}"
+    );
+}
+
 /// Both that rely on it go at once, each seeing the other: whoever looks again last takes it away.
 #[tokio::test]
 async fn a_provider_goes_when_both_go_at_once() {

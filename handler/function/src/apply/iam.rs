@@ -147,6 +147,10 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
             match found.filter(|found| marked_by_others(&found.tags, apply.marks)) {
                 Some(found) => {
                     let keys = keys_of(apply.marks, &found.tags);
+                    // IAM takes no empty list.
+                    if keys.is_empty() {
+                        return Ok(());
+                    }
                     let untag = Step::UntagOpenIdConnectProvider { arn: arn.clone(), keys };
                     tracing::info!(step = %untag, "in place of its deletion: another has come to rely on it");
                     Box::pin(call(apply, &untag)).await
