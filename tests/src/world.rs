@@ -95,6 +95,14 @@ impl World {
         )
     }
 
+    /// The same with another value of one thing.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &Value) -> Self {
+        let mut same = self.clone();
+        same.insert(name.to_owned(), value);
+        same
+    }
+
     /// The same with the mapRoles of another world.
     #[must_use]
     pub fn with_map_roles_of(&self, other: &Self) -> Self {

@@ -1,7 +1,7 @@
 //! A stack goes back, in each of the ways that were seen.
 
 use local_cloud::{
-    cloudformation::{Delivery, Kind, Request, Rollback, Stack, Template},
+    cloudformation::{Delivered, Delivery, Kind, Request, Rollback, Stack, Template},
     gateway::{Effect, Hold, When},
     scenario::CLUSTER,
 };
@@ -30,6 +30,17 @@ fn ours_and_the_siblings(requests: Vec<Request>) -> (Vec<Request>, Vec<Request>)
     requests.into_iter().partition(|request| request.logical_resource_id() == super::PREREQS)
 }
 
+/// Our resource is updated, to its end; then its sibling fails. Gives the sibling's event, and those of the rollback.
+async fn updated_and_rolled_back(stage: &Stage, new: &Value) -> Vec<Delivered> {
+    let requests = stage.begin(|stack| stack.update(&with_a_sibling(new, &bad_sibling())));
+    let (ours, sibling) = ours_and_the_siblings(requests);
+    assert!(one(stage.engine.settle(ours).await.unwrap()).succeeded());
+    let ended = stage.engine.settle(sibling).await.unwrap();
+    ended.iter().for_each(super::sound);
+    assert_eq!(stage.status(), "UPDATE_ROLLBACK_COMPLETE");
+    ended
+}
+
 /// An update fails elsewhere in the stack when ours is done: in both ways of going back, what stood before it stands,
 /// and nothing else.
 #[tokio::test]
@@ -40,19 +51,37 @@ async fn an_update_whose_sibling_fails_goes_back_in_both_ways() {
         assert_eq!(stage.status(), "CREATE_COMPLETE");
         let before = stage.world().await;
         for new in [in_place(), replacing()] {
-            // Ours first, to its end; then the sibling fails.
-            let requests = stage.begin(|stack| stack.update(&with_a_sibling(&new, &bad_sibling())));
-            let (ours, sibling) = ours_and_the_siblings(requests);
-            assert!(one(stage.engine.settle(ours).await.unwrap()).succeeded());
-            let ended = stage.engine.settle(sibling).await.unwrap();
-            ended.iter().for_each(super::sound);
-            assert_eq!(stage.status(), "UPDATE_ROLLBACK_COMPLETE");
+            let ended = updated_and_rolled_back(&stage, &new).await;
             let deletes = ended.iter().filter(|delivered| delivered.request.kind == Kind::Delete).count();
             assert_eq!(deletes, usize::from(new == replacing()), "the new id is deleted");
             before.assert_same(&stage.world().await, &format!("after {new} and {rollback:?}"));
         }
         stage.ends_clean().await;
     }
+}
+
+/// What only an undone generation asked for on a role that another has too stays, until an Update names it, though that
+/// one is rolled back.
+#[tokio::test]
+async fn what_was_undone_without_an_update_goes_when_an_update_names_it() {
+    let stage = Stage::with(|stack| stack.rolled_back_by(Rollback::DeleteNew)).await;
+    stage.run(|stack| stack.create(&with_a_sibling(&properties(), &sibling()))).await;
+    let before = stage.world().await;
+    let team = async || {
+        let tags = stage.world().await.json("role/KarpenterControllerRole-demo")["tags"].take();
+        tags["team"].as_str().map(str::to_owned)
+    };
+    let mut shares_the_controller = in_place();
+    shares_the_controller["NodeRoleName"] = json!("others");
+    updated_and_rolled_back(&stage, &shares_the_controller).await;
+    assert_eq!(team().await.as_deref(), Some("platform"), "its Delete cannot tell who else asks for it");
+    let again = json!({"ClusterName": CLUSTER, "Revision": "2"});
+    stage.run(|stack| stack.update(&with_a_sibling(&again, &sibling()))).await;
+    assert_eq!(stage.status(), "UPDATE_COMPLETE");
+    assert_eq!(team().await.as_deref(), Some("platform"), "neither its new nor its old properties name it");
+    updated_and_rolled_back(&stage, &in_place()).await;
+    before.assert_same(&stage.world().await, "after an Update that names it went back");
+    stage.ends_clean().await;
 }
 
 /// Two want another value of one tag at the same moment, and each has seen none: the one that wrote last has written

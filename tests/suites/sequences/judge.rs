@@ -17,7 +17,7 @@ use super::{
 };
 
 /// What begins every key of ours.
-const PREFIX: &str = "karpenter-prereqs/";
+pub(super) const PREFIX: &str = "karpenter-prereqs/";
 
 /// Something that is not as it must be.
 #[derive(Clone, Debug)]

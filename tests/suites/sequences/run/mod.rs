@@ -1,5 +1,6 @@
 //! One sequence, played and judged step by step.
 
+mod as_before;
 mod books;
 mod foretold;
 mod ways;
@@ -12,13 +13,12 @@ use local_cloud::{
     world::World,
 };
 
-use self::books::Slot;
+use self::{as_before::LeftBehind, books::Slot};
 use super::{
     bench::Bench,
     foreign::Foreign,
     in_force::InForce,
     judge::{Broken, Kind, Scene},
-    map::{Map, entries},
     op::{Op, Sequence, To, Way},
     wanted::{InShort, Who},
 };
@@ -37,6 +37,7 @@ pub(super) struct Run<'a> {
     data: BTreeMap<String, BTreeMap<String, String>>,
     /// Physical ids whose objects another generation may have left otherwise.
     unsettled: BTreeSet<String>,
+    left_behind: LeftBehind,
     /// Physical ids whose entry in aws-auth went with the cluster.
     without_entry: BTreeSet<String>,
     no_cluster: Option<InForce>,
@@ -79,6 +80,7 @@ impl<'a> Run<'a> {
             history: Vec::new(),
             data: BTreeMap::new(),
             unsettled: BTreeSet::new(),
+            left_behind: LeftBehind::default(),
             without_entry: BTreeSet::new(),
             no_cluster: None,
             replaced: BTreeMap::new(),
@@ -186,17 +188,20 @@ impl<'a> Run<'a> {
         self.tally.rollbacks += u64::from(was_rolled_back);
         self.story.push(format!("  → {status}"));
         self.recover(at).await?;
-        if was_rolled_back && self.sequence.delete_new {
+        let is_undone_alone = was_rolled_back && self.sequence.delete_new && !self.replaced.is_empty();
+        if is_undone_alone {
             self.unsettled.extend(self.replaced.keys().cloned());
         }
         self.prune(&stood);
         self.look().await?;
         if was_rolled_back && was_right && self.unsettled.is_empty() && !self.is_stuck(at) {
-            // An entry of ours that went and came again stands elsewhere among those of others.
-            let is_moved = sorted_entries(&before) == sorted_entries(&self.world);
-            let before = if is_moved { before.with_map_roles_of(&self.world) } else { before };
-            self.unchanged(&before, "after the operation was rolled back")?;
+            let expected = self.left_behind.as_before(&before, &self.world);
+            self.unchanged(&expected, "after the operation was rolled back")?;
         }
+        if is_undone_alone {
+            self.left_behind.add(&before, &self.world);
+        }
+        self.left_behind.prune(&self.world);
         Ok(())
     }
 
@@ -275,14 +280,6 @@ impl<'a> Run<'a> {
         }
         Err(Broken { kind: Kind::Leak, text: format!("not clean when all stacks were deleted:\n{difference}") })
     }
-}
-
-/// The entries of mapRoles, whatever their order.
-fn sorted_entries(world: &World) -> Vec<String> {
-    let map = Map::in_world(world).unwrap_or_default();
-    let mut entries: Vec<_> = entries(map.map_roles()).iter().map(ToString::to_string).collect();
-    entries.sort();
-    entries
 }
 
 impl From<Error> for Broken {
