@@ -48,7 +48,8 @@ pub(crate) async fn configuration(profile: Option<&str>, region: Option<&str>) -
         loader = loader.region(Region::new(region.to_owned()));
     }
     let config = told("reading your AWS configuration", loader.load()).await;
-    if config.region().is_none() {
+    // An empty variable names no Region: so the AWS CLI takes it.
+    if config.region().is_none_or(|region| region.as_ref().is_empty()) {
         return Err(Failure::new("no Region is configured: set AWS_REGION, or say --region"));
     }
     let Some(profile) = profile else { return Ok(config) };

@@ -11,7 +11,8 @@
 //! |---|---|
 //! | [`arguments`] | what can be said on the command line |
 //! | `account` | the user's AWS configuration, and what CloudFormation shows of a stack |
-//! | `wanted` | arguments or an event's file → the event that is looked at |
+//! | `input` | a file, or standard input |
+//! | `wanted/` | arguments or an event's file → the event that is looked at |
 //! | `plan/` | the plan, as a person or a program reads it |
 //! | `check/` | what is missing, and what to do |
 //! | [`timeline`] | the log → the picture |
@@ -20,6 +21,7 @@ mod account;
 pub mod arguments;
 mod check;
 mod failure;
+mod input;
 mod plan;
 mod progress;
 pub mod timeline;

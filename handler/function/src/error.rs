@@ -13,7 +13,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Event(karpenter_prereqs_core::event::EventError),
     /// The properties are wrong.
-    #[error("{}", joined(.0))]
+    #[error("{}", PropertyError::all(.0))]
     Properties(Vec<PropertyError>),
     /// Something stands in the way of the plan.
     #[error(transparent)]
@@ -191,10 +191,6 @@ fn sources(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     said.join(": ")
-}
-
-fn joined(errors: &[PropertyError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// The roots of trouble that has a name of its own.

@@ -4,7 +4,7 @@ use local_cloud::{
     cli::{made, planned},
     scenario::with,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Person;
 
@@ -59,6 +59,59 @@ async fn what_would_be_refused_is_told_in_the_functions_words() {
     }
     let told = person.says(&["plan", "--no-such-option"]).await;
     assert_eq!(told.code, Some(1), "{}", told.stderr);
+}
+
+/// A slip in what is asked is told to whoever has no credentials yet, and to whoever sits in no network. A Delete takes
+/// what made the Create fail.
+#[tokio::test]
+async fn a_slip_is_told_before_credentials_are_asked_for() {
+    let person = Person::start().await;
+    let mut nobody = person.cli.clone().with("AWS_EC2_METADATA_DISABLED", "true");
+    for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"] {
+        nobody = nobody.with(variable, "");
+    }
+    let event = |operation: &str, properties: Value| {
+        let mut event = json!({
+            "RequestType": operation, "LogicalResourceId": "Prereqs", "ResourceProperties": properties,
+            "StackId": "arn:aws:cloudformation:us-east-1:111122223333:stack/s/0a",
+        });
+        if operation != "Create" {
+            event["PhysicalResourceId"] = json!("none");
+        }
+        event.to_string()
+    };
+    let slip = json!({"Clustername": "demo", "RolePath": "x"});
+    let words = "unknown property `Clustername`: is `ClusterName` meant?; `ClusterName` is required";
+    let no_credentials = "there are no AWS credentials";
+    let slips = ["--property", "Clustername=demo", "--property", "RolePath=x"];
+    let by_hand = |command: &[&'static str]| [command, &slips[..]].concat();
+    for (arguments, event, words) in [
+        (by_hand(&["plan"]), String::new(), words),
+        (by_hand(&["plan", "--operation", "update", "--stack", "s"]), String::new(), words),
+        (by_hand(&["check"]), String::new(), words),
+        (vec!["plan", "--event", "-"], event("Create", slip.clone()), words),
+        (vec!["plan", "--event", "-"], event("Update", slip.clone()), words),
+        (
+            [&BOUND[..], &["--operation", "delete"]].concat(),
+            String::new(),
+            "no --stack is named: Delete is of a resource",
+        ),
+        ([&BOUND[..], &["--old-property", "RolePath=/x/"]].concat(), String::new(), "--old-property is for an Update"),
+        (vec!["plan", "--event", "-"], "{".to_owned(), "standard input is no JSON"),
+        (vec!["plan", "--event", "-"], "{}".to_owned(), "the event has no StackId"),
+        (vec!["plan", "--event", "-"], event("Destroy", json!({})), "unknown variant `Destroy`"),
+        (BOUND.to_vec(), String::new(), "no Region is configured: set AWS_REGION, or say --region"),
+        (vec!["plan", "--event", "-"], event("Delete", slip), no_credentials),
+        (
+            by_hand(&["plan", "--operation", "delete", "--region", "us-east-1", "--stack", "s"]),
+            String::new(),
+            no_credentials,
+        ),
+    ] {
+        let told = nobody.run(&arguments, &event).await.unwrap();
+        assert_eq!((told.code, told.stdout.as_str()), (Some(1), ""), "{arguments:?}");
+        assert!(told.stderr.contains(words), "{arguments:?}: {}", told.stderr);
+    }
 }
 
 /// Of an Update that replaces the resource, what CloudFormation's clean-up takes away is told apart.

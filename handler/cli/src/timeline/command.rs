@@ -3,7 +3,7 @@
 use super::{Run, read};
 use crate::arguments;
 use crate::failure::Failure;
-use crate::{print, wanted};
+use crate::{input, print};
 use std::path::Path;
 
 /// Draws a run, or lists all.
@@ -11,8 +11,8 @@ use std::path::Path;
 /// # Errors
 /// A log that cannot be read or has no run, a run that it has not, a picture that cannot be written.
 pub(crate) fn run(asked: &arguments::Timeline) -> Result<(), Failure> {
-    let log = asked.log.display();
-    let runs = read(&wanted::read(&asked.log)?).map_err(|error| Failure::chain(format!("read {log}"), &error))?;
+    let log = input::named(&asked.log);
+    let runs = read(&input::read(&asked.log)?).map_err(|error| Failure::chain(format!("read {log}"), &error))?;
     if asked.list {
         let rows: Vec<_> = runs.iter().enumerate().map(|(place, run)| format!("{:>3}  {run}\n", place + 1)).collect();
         return print(&rows.concat());

@@ -41,6 +41,11 @@ pub enum PropertyError {
 }
 
 impl PropertyError {
+    /// All of them in one line, as the stack event and the terminal tell them.
+    pub fn all(errors: &[Self]) -> String {
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
+
     /// The row's rule rejects `value`.
     pub(super) fn bad(property: &Property, value: &Value) -> Self {
         let mut found: String = value.to_string().chars().take(120).collect();
