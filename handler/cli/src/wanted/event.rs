@@ -21,18 +21,22 @@ impl Event {
     /// The event in a file, or on standard input for `-`; also as SNS wraps it.
     ///
     /// # Errors
-    /// As [`Event::read`], and for a file that is no JSON.
+    /// As [`Event::read`], for a file that is no JSON, and for properties that the function would refuse.
     pub(super) fn in_file(path: &Path) -> Result<Self, Failure> {
         let text = input::read(path)?;
         let event = serde_json::from_str(&text)
             .map_err(|error| Failure::new(format!("{} is no JSON: {error}", input::named(path))))?;
-        Self::read(unwrap_sns(event))
+        let event = Self::read(unwrap_sns(event))?;
+        if !matches!(event.request.operation, Operation::Delete { .. }) {
+            properties::sound(&event.request.properties)?;
+        }
+        Ok(event)
     }
 
     /// The event that this is.
     ///
     /// # Errors
-    /// When it is none, or has properties that the function would refuse.
+    /// When it is none.
     pub(super) fn read(mut event: Value) -> Result<Self, Failure> {
         let text = |field: &str| event[field].as_str().map(str::to_owned);
         let stack_id = text("StackId").ok_or_else(|| Failure::new("the event has no StackId"))?;
@@ -47,9 +51,6 @@ impl Event {
             }
         }
         let request = Request::read(event).map_err(|error| Failure::chain("read the event", &error))?;
-        if !matches!(request.operation, Operation::Delete { .. }) {
-            properties::sound(&request.properties)?;
-        }
         Ok(Self { request, owner: Owner { stack_id, logical_resource_id }, scope })
     }
 
