@@ -48,7 +48,7 @@ pub(crate) async fn configuration(profile: Option<&str>, region: Option<&str>) -
         loader = loader.region(Region::new(region.to_owned()));
     }
     let config = told("reading your AWS configuration", loader.load()).await;
-    // An empty variable names no Region: so the AWS CLI takes it.
+    // The SDK takes an empty variable for the name of a Region, and its words then tell nobody what to do.
     if config.region().is_none_or(|region| region.as_ref().is_empty()) {
         return Err(Failure::new("no Region is configured: set AWS_REGION, or say --region"));
     }
