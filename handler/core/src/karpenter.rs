@@ -16,7 +16,7 @@ pub const FIRST_SCOPED: Minor = Minor(0, 32);
 const LAST_BEFORE_ONE: Minor = Minor(0, 37);
 
 /// The newest release whose permissions are known here.
-pub const NEWEST: Minor = Minor(1, 14);
+pub const NEWEST: Minor = Minor(1, 15);
 
 /// The first release whose guide installs into `kube-system`.
 const FIRST_IN_KUBE_SYSTEM: Minor = Minor(0, 33);
@@ -163,7 +163,8 @@ mod tests {
             ("0.31.4", Some((Release::Baseline, false))),
             ("0.5.0", Some((Release::Baseline, false))),
             ("baseline", Some((Release::Baseline, false))),
-            ("1.15.0", Some((Release::Scoped(NEWEST), true))),
+            ("1.15.2", scoped(1, 15)),
+            ("1.16.0", Some((Release::Scoped(NEWEST), true))),
             ("2.0", Some((Release::Scoped(NEWEST), true))),
         ] {
             assert_eq!(release(text), expected, "{text}");
@@ -209,9 +210,10 @@ mod tests {
             releases(asked).warnings(old.map(releases).as_ref(), namespace)
         };
         assert!(told(&["1.14.1"], Some(&["1.13"]), "kube-system").is_empty());
+        assert!(told(&["1.15.2"], Some(&["1.14"]), "kube-system").is_empty());
         assert!(told(&["0.32"], None, "karpenter").is_empty());
         assert!(told(&[], None, "karpenter")[0].contains("set KarpenterVersion to the release that you run"));
-        assert!(told(&["1.15"], None, "kube-system")[0].contains("newer than this function knows"));
+        assert!(told(&["1.16"], None, "kube-system")[0].contains("newer than this function knows"));
         assert!(told(&["0.33"], None, "karpenter")[0].contains("kube-system"));
         assert!(told(&["1.0"], Some(&[]), "kube-system")[0].contains("list of both"));
         assert!(told(&["1.0", "baseline"], Some(&[]), "kube-system").is_empty());

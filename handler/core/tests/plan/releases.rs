@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 /// Every release that was there, by its minor.
 fn known() -> impl Iterator<Item = String> {
-    (32..=37).map(|minor| format!("0.{minor}.0")).chain((0..=14).map(|minor| format!("1.{minor}.0")))
+    (32..=37).map(|minor| format!("0.{minor}.0")).chain((0..=15).map(|minor| format!("1.{minor}.0")))
 }
 
 fn document(stack_id: &str, cluster: &str, role: &str, releases: &[&str]) -> Value {

@@ -107,6 +107,9 @@ impl Controller {
     fn ends(&mut self) {
         self.call("ec2:TerminateInstances", self.ec2("instance/i-1"), self.tags_of("ResourceTag"));
         self.call("ec2:DeleteLaunchTemplate", self.ec2("launch-template/lt-1"), self.tags_of("ResourceTag"));
+        if self.since(1, 15) {
+            self.call("ec2:RebootInstances", self.ec2("instance/i-1"), self.tags_of("ResourceTag"));
+        }
     }
 
     fn keeps_profiles(&mut self) {

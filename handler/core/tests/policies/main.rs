@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Every release whose permissions go by tags.
 fn scoped() -> impl Iterator<Item = Minor> {
-    (32..=37).map(|minor| Minor(0, minor)).chain((0..=14).map(|minor| Minor(1, minor)))
+    (32..=37).map(|minor| Minor(0, minor)).chain((0..=15).map(|minor| Minor(1, minor)))
 }
 
 /// How `KarpenterVersion` names it.
@@ -156,6 +156,7 @@ fn the_baseline_denies_the_newest_controller_this() {
             "ec2:DescribeCapacityReservations",
             "ec2:DescribeInstanceStatus",
             "ec2:DescribePlacementGroups",
+            "ec2:RebootInstances",
             "ec2:TerminateInstances",
             "iam:AddRoleToInstanceProfile",
             "iam:CreateInstanceProfile",

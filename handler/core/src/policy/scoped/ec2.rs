@@ -70,11 +70,10 @@ fn retagging(scoped: Scoped<'_>) -> Statement {
 }
 
 fn deleting(scoped: Scoped<'_>) -> Statement {
-    let statement = Statement::new(
-        "AllowScopedDeletion",
-        ["ec2:TerminateInstances", "ec2:DeleteLaunchTemplate"],
-        ["instance", "launch-template"].map(|kind| any(scoped, kind)),
-    );
+    let mut actions = vec!["ec2:TerminateInstances", "ec2:DeleteLaunchTemplate"];
+    actions.extend(scoped.since(1, 15).then_some("ec2:RebootInstances"));
+    let statement =
+        Statement::new("AllowScopedDeletion", actions, ["instance", "launch-template"].map(|kind| any(scoped, kind)));
     scoped.owning(statement).when("StringLike", format!("aws:ResourceTag/{NODEPOOL}"), ["*"])
 }
 
