@@ -5,6 +5,7 @@
 //! its seed, and how to see it again.
 
 mod case;
+mod meanwhile;
 mod plant;
 
 use std::{cell::RefCell, time::Instant};

@@ -7,6 +7,7 @@
 
 mod access;
 mod after;
+mod existing;
 mod iam;
 mod identity;
 mod leftovers;
@@ -23,6 +24,7 @@ mod writes;
 pub use access::{EC2_LINUX, Way, foreseen_verb};
 pub use after::after;
 pub use refusal::{Refusal, Refused};
+pub use existing::{Existing, Resolution, resolve};
 pub use release::{Leaving, Released, Shared, release};
 pub use step::{Plan, RoleKind, Step, StepId, Verb};
 pub use tagged::{Claim, is_nobodys};

@@ -170,9 +170,13 @@ pub enum Step {
         arn: String,
         keys: BTreeSet<String>,
     },
+    /// With `only_created_at`, in seconds of Unix time, only the entry that was created then: another delivery of the event may
+    /// have deleted that one, and created another under the same name.
     DeleteAccessEntry {
         cluster_name: String,
         principal_arn: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        only_created_at: Option<i64>,
     },
     CreateOpenIdConnectProvider {
         arn: String,

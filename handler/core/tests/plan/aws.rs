@@ -10,6 +10,7 @@ use karpenter_prereqs_core::observed::{
 };
 use karpenter_prereqs_core::ownership::Tags;
 use karpenter_prereqs_core::plan::{Claim, Step, Verb, leavings};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tags on an object of IAM or a resource of EC2, where those of AWS itself do not count.
@@ -26,6 +27,17 @@ const IDS_MAX: usize = 1000;
 
 /// Why an edit of aws-auth is a fault.
 pub(crate) const NOTHING_TO_EDIT: &str = "the edit changes nothing";
+
+/// What exists stays as it is.
+fn insert_new<K: Ord, V>(objects: &mut BTreeMap<K, V>, name: K, object: V, code: &str) -> Result<(), String> {
+    match objects.entry(name) {
+        Entry::Occupied(_) => Err(code.to_owned()),
+        Entry::Vacant(free) => {
+            free.insert(object);
+            Ok(())
+        }
+    }
+}
 
 impl World {
     /// Carries one step out.
@@ -82,8 +94,7 @@ impl World {
                     created_at: MADE_AT,
                     permissions_boundary: permissions_boundary.clone(),
                 };
-                let before = self.roles.insert(name.to_lowercase(), role);
-                return if before.is_none() { Ok(()) } else { Err("EntityAlreadyExists".to_owned()) };
+                return insert_new(&mut self.roles, name.to_lowercase(), role, "EntityAlreadyExists");
             }
             Step::DeleteRole { name } => {
                 let held = self
@@ -163,8 +174,12 @@ impl World {
                 eks.access_entries.insert(principal_arn.clone(), entry);
                 Ok(())
             }
-            Step::DeleteAccessEntry { cluster_name, principal_arn } => {
+            Step::DeleteAccessEntry { cluster_name, principal_arn, only_created_at } => {
                 let eks = self.clusters.get_mut(cluster_name).ok_or("ResourceNotFoundException")?;
+                let found = eks.access_entries.get(principal_arn);
+                if only_created_at.is_some_and(|at| found.is_none_or(|found| found.created_at != at)) {
+                    return Err("the entry is not the one that was to be deleted".to_owned());
+                }
                 eks.access_entries.remove(principal_arn).map(drop).ok_or_else(|| "ResourceNotFoundException".to_owned())
             }
             Step::TagEksResource { arn, tags } => {
@@ -187,8 +202,7 @@ impl World {
                 let arn = scope().oidc_provider_arn(issuer_without_scheme(url));
                 let provider =
                     OidcProvider { arn: arn.clone(), client_ids: client_id_list.clone(), tags: tags.clone() };
-                let before = self.oidc_providers.insert(arn, provider);
-                if before.is_none() { Ok(()) } else { Err("EntityAlreadyExists".to_owned()) }
+                insert_new(&mut self.oidc_providers, arn, provider, "EntityAlreadyExists")
             }
             Step::TagOpenIdConnectProvider { arn, tags } => {
                 let provider = self.oidc_providers.get_mut(arn).ok_or("NoSuchEntity")?;
@@ -223,8 +237,7 @@ impl World {
                 let arn = format!("arn:aws:eks:eu-west-1:111122223333:podidentityassociation/{cluster_name}/{id}");
                 let (role_arn, tags) = (role_arn.clone(), tags.clone());
                 let association = PodIdentityAssociation { id, arn, role_arn, has_session_tags: true, tags };
-                let before = eks.associations.insert(account, association);
-                if before.is_none() { Ok(()) } else { Err("ResourceInUseException".to_owned()) }
+                insert_new(&mut eks.associations, account, association, "ResourceInUseException")
             }
             Step::UpdatePodIdentityAssociation { cluster_name, id, role_arn } => {
                 if !self.roles.values().any(|role| is_role(role_arn, role)) {
@@ -262,8 +275,7 @@ impl World {
             limited(tags)?;
             let profile =
                 InstanceProfile { name: name.clone(), path: path.clone(), roles: Vec::new(), tags: tags.clone() };
-            let before = self.profiles.insert(name.to_lowercase(), profile);
-            return if before.is_none() { Ok(()) } else { Err("EntityAlreadyExists".to_owned()) };
+            return insert_new(&mut self.profiles, name.to_lowercase(), profile, "EntityAlreadyExists");
         }
         let (Step::TagInstanceProfile { name, .. }
         | Step::UntagInstanceProfile { name, .. }

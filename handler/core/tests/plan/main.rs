@@ -10,6 +10,7 @@ mod comes_and_goes;
 mod cut;
 mod documents;
 mod every_order;
+mod existing;
 mod history;
 mod life;
 mod limits;

@@ -1,45 +1,55 @@
 //! The steps on the access entry and the Pod Identity association.
 
 use super::Apply;
+use super::once::{self, Codes};
 use crate::aws::eks;
 use crate::error::{AwsError, Error};
 use crate::log::millis;
 use backon::Retryable as _;
 use karpenter_prereqs_core::observed::ServiceAccount;
-use karpenter_prereqs_core::ownership::{Tags, marks};
-use karpenter_prereqs_core::plan::{EC2_LINUX, Step};
+use karpenter_prereqs_core::plan::{self, EC2_LINUX, Existing, Resolution, Step};
 
-/// Carries one step out. What is there already and ours, or gone already, is done. `fresh`: it is about a role that this
+/// Carries one step out. What exists and is ours, or is gone already, is done. `fresh`: it is about a role that this
 /// very run made.
 pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), Error> {
-    let result = (|| call(apply, step))
+    let codes = Codes { exists: eks::EXISTS, missing: eks::NOT_FOUND };
+    let call = async |step: &Step| settled(apply, step, fresh).await;
+    match once::carry_out(apply, step, codes, call, async |step| resolve(apply, step).await).await {
+        Err(error)
+            if is_removal(step) && (error.is(eks::NOT_FOUND) || error.is_denied() && is_gone(apply, step).await) =>
+        {
+            Ok(())
+        }
+        result => result.map_err(Error::Aws),
+    }
+}
+
+/// Makes the call of a step, with the waits for what settles by itself.
+async fn settled(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), AwsError> {
+    (|| call(apply, step))
         .retry(apply.budget.settling())
         .when(|error: &AwsError| is_unseen_principal(error) || fresh && error.is(eks::INVALID))
         .notify(|error, after| {
             tracing::info!(step = %step, %error, after_ms = millis(after), "not settled yet: tried again");
         })
-        .await;
-    match (result, step) {
-        (
-            Err(error),
-            Step::UntagEksResource { .. } | Step::DeleteAccessEntry { .. } | Step::DeletePodIdentityAssociation { .. },
-        ) if error.is(eks::NOT_FOUND) || error.is_denied() && is_gone(apply, step).await => Ok(()),
-        (Err(error), Step::CreateAccessEntry { cluster_name, principal_arn, tags }) if error.is(eks::EXISTS) => {
-            joined(apply, cluster_name, principal_arn, tags, error).await.map_err(Error::Aws)
+        .await
+}
+
+/// Reads what exists under the name of what the step creates, and decides.
+async fn resolve(apply: &Apply<'_>, step: &Step) -> Result<Resolution, AwsError> {
+    let (client, ours) = (&apply.clients.eks, apply.marks);
+    Ok(match step {
+        Step::CreateAccessEntry { cluster_name, principal_arn, .. } => {
+            let entry = eks::access_entry(client, cluster_name, principal_arn).await?;
+            plan::resolve(step, Existing::AccessEntry(entry.as_ref()), ours)
         }
-        (Err(error), Step::CreatePodIdentityAssociation { cluster_name, namespace, service_account, role_arn, .. })
-            if error.is(eks::EXISTS) =>
-        {
-            // The call's answer was lost, or another delivery of the event was first.
-            let client = &apply.clients.eks;
+        Step::CreatePodIdentityAssociation { cluster_name, namespace, service_account, .. } => {
             let account = ServiceAccount { namespace: namespace.clone(), name: service_account.clone() };
-            let found = eks::pod_identity_association(client, cluster_name, &account).await;
-            let found = found.map_err(Error::Aws)?;
-            let is_ours = found.is_some_and(|found| found.role_arn == *role_arn && apply.is_marked(&found.tags));
-            if is_ours { Ok(()) } else { Err(Error::Aws(error)) }
+            let association = eks::pod_identity_association(client, cluster_name, &account).await?;
+            plan::resolve(step, Existing::PodIdentityAssociation(association.as_ref()), ours)
         }
-        (result, _) => result.map_err(Error::Aws),
-    }
+        _ => Resolution::Fail,
+    })
 }
 
 async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
@@ -67,7 +77,14 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
         Step::UntagEksResource { arn, keys } => {
             send!(client.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.iter().cloned().collect())))
         }
-        Step::DeleteAccessEntry { cluster_name, principal_arn } => {
+        Step::DeleteAccessEntry { cluster_name, principal_arn, only_created_at } => {
+            if let Some(at) = only_created_at {
+                let found = eks::access_entry(client, cluster_name, principal_arn).await?;
+                if found.is_none_or(|found| found.created_at != *at) {
+                    tracing::info!(step = %step, "not begun: another delivery of the event has done it");
+                    return Ok(());
+                }
+            }
             send!(client.delete_access_entry().cluster_name(cluster_name).principal_arn(principal_arn))
         }
         Step::CreatePodIdentityAssociation { cluster_name, namespace, service_account, role_arn, tags } => {
@@ -103,7 +120,7 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
 async fn is_gone(apply: &Apply<'_>, step: &Step) -> bool {
     let client = &apply.clients.eks;
     match step {
-        Step::DeleteAccessEntry { cluster_name, principal_arn } => {
+        Step::DeleteAccessEntry { cluster_name, principal_arn, .. } => {
             matches!(eks::access_entry(client, cluster_name, principal_arn).await, Ok(None))
         }
         Step::DeletePodIdentityAssociation { cluster_name, id } => {
@@ -113,29 +130,14 @@ async fn is_gone(apply: &Apply<'_>, step: &Step) -> bool {
     }
 }
 
+fn is_removal(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::UntagEksResource { .. } | Step::DeleteAccessEntry { .. } | Step::DeletePodIdentityAssociation { .. }
+    )
+}
+
 /// Whether EKS does not know the role, which IAM has, yet.
 fn is_unseen_principal(error: &AwsError) -> bool {
     error.is(eks::INVALID) && error.message().contains("invalid principal")
-}
-
-/// The entry is there though it was not when the world was read: the call's answer was lost, or somebody else made it.
-/// One that another generation marks is marked for this one too, so that it stays when the other goes.
-async fn joined(
-    apply: &Apply<'_>,
-    cluster_name: &str,
-    principal_arn: &str,
-    tags: &Tags,
-    refused: AwsError,
-) -> Result<(), AwsError> {
-    let client = &apply.clients.eks;
-    let Some(entry) = eks::access_entry(client, cluster_name, principal_arn).await? else { return Err(refused) };
-    if entry.kind != EC2_LINUX {
-        return Err(refused);
-    }
-    if apply.is_marked(&entry.tags) || marks(&entry.tags).next().is_none() {
-        return Ok(());
-    }
-    let ours = tags.iter().filter(|(key, _)| apply.marks.iter().any(|mark| mark.key() == *key));
-    let tags = ours.map(|(key, value)| (key.clone(), value.clone())).collect();
-    call(apply, &Step::TagEksResource { arn: entry.arn, tags }).await
 }

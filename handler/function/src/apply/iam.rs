@@ -1,16 +1,27 @@
 //! The steps on roles and instance profiles.
 
 use super::Apply;
+use super::once::{self, Codes};
 use crate::aws::iam;
 use crate::error::{AwsError, Error};
 use crate::log::millis;
 use backon::Retryable as _;
-use karpenter_prereqs_core::ownership::{Mark, OWNER_KEY, Tags, keys_of, marked_by_others};
-use karpenter_prereqs_core::plan::Step;
+use karpenter_prereqs_core::ownership::{keys_of, marked_by_others};
+use karpenter_prereqs_core::plan::{self, Existing, Resolution, Step};
 use std::time::Duration;
 
-/// Carries one step out. What is there already and ours, or gone already, is done.
+/// Carries one step out. What exists and is ours, or is gone already, is done.
 pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), Error> {
+    // A profile that holds a role says so as of a quota.
+    let adds_role = matches!(step, Step::AddRoleToInstanceProfile { .. });
+    let exists = if adds_role { iam::HOLDS_A_ROLE } else { iam::EXISTS };
+    let codes = Codes { exists, missing: iam::NOT_FOUND };
+    let call = async |step: &Step| settled(apply, step, fresh).await;
+    once::carry_out(apply, step, codes, call, async |step| resolve(apply, step).await).await.map_err(Error::Aws)
+}
+
+/// Makes the call of a step, with the waits for what settles by itself. A removal of what is gone is done.
+async fn settled(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), AwsError> {
     let removes = is_removal(step);
     let call = || async {
         match call(apply, step).await {
@@ -30,13 +41,9 @@ pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<
     let notify = |error: &AwsError, after: Duration| {
         tracing::info!(step = %step, %error, after_ms = millis(after), "not settled yet: tried again");
     };
-    let result = call.retry(apply.budget.settling()).when(heals).notify(notify).await;
-    match result {
+    match call.retry(apply.budget.settling()).when(heals).notify(notify).await {
         Err(error) if removes && error.is(iam::NOT_FOUND) => Ok(()),
-        Err(error) if error.is(iam::EXISTS) || error.is(iam::FULL) => {
-            if is_there(apply, step).await.map_err(Error::Aws)? { Ok(()) } else { Err(Error::Aws(error)) }
-        }
-        other => other.map_err(Error::Aws),
+        other => other,
     }
 }
 
@@ -174,39 +181,24 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
     }
 }
 
-/// Whether what the step was to make is there, and ours: the call's answer was lost, or the event was delivered
-/// twice and the other run was first.
-async fn is_there(apply: &Apply<'_>, step: &Step) -> Result<bool, AwsError> {
-    let client = &apply.clients.iam;
+/// Reads what exists under the name of what the step creates, and decides.
+async fn resolve(apply: &Apply<'_>, step: &Step) -> Result<Resolution, AwsError> {
+    let (client, ours) = (&apply.clients.iam, apply.marks);
     Ok(match step {
         Step::CreateRole { name, .. } => {
-            iam::role(client, name, |_| None).await?.is_some_and(|role| apply.is_marked(&role.tags))
+            let role = iam::role(client, name, |_| None).await?;
+            plan::resolve(step, Existing::Role(role.as_ref()), ours)
         }
-        Step::CreateInstanceProfile { name, .. } => {
-            iam::instance_profile(client, name).await?.is_some_and(|profile| apply.is_marked(&profile.tags))
+        Step::CreateInstanceProfile { name, .. } | Step::AddRoleToInstanceProfile { name, .. } => {
+            let profile = iam::instance_profile(client, name).await?;
+            plan::resolve(step, Existing::InstanceProfile(profile.as_ref()), ours)
         }
-        Step::AddRoleToInstanceProfile { name, role } => iam::instance_profile(client, name)
-            .await?
-            .is_some_and(|profile| profile.roles.iter().any(|held| held.eq_ignore_ascii_case(role))),
-        Step::CreateOpenIdConnectProvider { arn, client_id_list, tags, .. } => {
-            provider_serves(apply, arn, client_id_list, tags).await?
+        Step::CreateOpenIdConnectProvider { arn, .. } => {
+            let provider = iam::oidc_provider(client, arn).await?;
+            plan::resolve(step, Existing::OidcProvider(provider.as_ref()), ours)
         }
-        _ => false,
+        _ => Resolution::Fail,
     })
-}
-
-/// Whether the OIDC provider that another has just made serves as well: one of another resource like this bears our mark
-/// too from now on.
-async fn provider_serves(apply: &Apply<'_>, arn: &str, client_ids: &[String], tags: &Tags) -> Result<bool, AwsError> {
-    let client = &apply.clients.iam;
-    let Some(found) = iam::oidc_provider(client, arn).await? else { return Ok(false) };
-    let mut mark = tags.clone();
-    mark.retain(|key, _| Mark::from_key(key).is_some() && !found.tags.contains_key(key));
-    if found.tags.contains_key(OWNER_KEY) && !mark.is_empty() {
-        let tag = Step::TagOpenIdConnectProvider { arn: arn.to_owned(), tags: mark };
-        Box::pin(call(apply, &tag)).await?;
-    }
-    Ok(client_ids.iter().all(|id| found.client_ids.contains(id)))
 }
 
 /// Whether the object of a removal is not there any more; a look that fails tells nothing.

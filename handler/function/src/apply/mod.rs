@@ -3,6 +3,7 @@
 mod aws_auth;
 mod eks;
 mod iam;
+mod once;
 mod tags;
 
 use crate::aws::Clients;
@@ -11,7 +12,7 @@ use crate::calls::ms;
 use crate::cluster::Kubernetes;
 use crate::error::Error;
 use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use karpenter_prereqs_core::ownership::{self, Mark, Tags};
+use karpenter_prereqs_core::ownership::Mark;
 use karpenter_prereqs_core::plan::{Plan, Step, StepId};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,13 +30,6 @@ pub(crate) struct Apply<'a> {
     /// by a call whose answer was lost, or by another run of the same event.
     pub(crate) marks: &'a BTreeSet<Mark>,
     pub(crate) progress: &'a Progress,
-}
-
-impl Apply<'_> {
-    /// Whether one of the marks is among these tags.
-    fn is_marked(&self, tags: &Tags) -> bool {
-        ownership::marks(tags).any(|(mark, _)| self.marks.contains(&mark))
-    }
 }
 
 /// What is going on, for the message when time runs out; and what a failure may take back.

@@ -13,8 +13,8 @@ pub(crate) const EXISTS: &[&str] = &["EntityAlreadyExists"];
 /// What heals with time, beyond what the SDK retries itself: another change of the same object is under way, or
 /// IAM's copies do not agree yet that the last attachment is gone.
 pub(crate) const UNSETTLED: &[&str] = &["ConcurrentModification", "EntityTemporarilyUnmodifiable", "DeleteConflict"];
-/// A profile that holds a role already.
-pub(crate) const FULL: &[&str] = &["LimitExceeded"];
+/// What IAM says when a role is added to a profile that holds one: a profile's quota is one role.
+pub(crate) const HOLDS_A_ROLE: &[&str] = &["LimitExceeded", "EntityAlreadyExists"];
 
 /// The role of that name with all that hangs on it; `None` when there is none. Of its inline policies, the document of the
 /// one is read that `document_of` names for the role's tags.

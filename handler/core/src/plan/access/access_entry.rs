@@ -46,8 +46,11 @@ pub(super) fn admit(
                     .filter(|(mark, _)| *mark != aim.generation.mark())
                     .map(|(mark, value)| (mark.key().to_owned(), value.to_owned())),
             );
-            let delete =
-                Step::DeleteAccessEntry { cluster_name: cluster_name.clone(), principal_arn: principal_arn.clone() };
+            let delete = Step::DeleteAccessEntry {
+                cluster_name: cluster_name.clone(),
+                principal_arn: principal_arn.clone(),
+                only_created_at: Some(dead.created_at),
+            };
             let deleted = plan.add(delete, ready.node_role);
             Some(plan.add(Step::CreateAccessEntry { cluster_name, principal_arn, tags }, [deleted]))
         }
@@ -95,7 +98,10 @@ fn go(
 ) -> (Option<StepId>, bool) {
     if leaving.ends(&entry.tags) {
         let (cluster_name, principal_arn) = (spec.cluster_name.clone(), spec.node_role_arn());
-        return (Some(plan.add(Step::DeleteAccessEntry { cluster_name, principal_arn }, needs)), false);
+        return (
+            Some(plan.add(Step::DeleteAccessEntry { cluster_name, principal_arn, only_created_at: None }, needs)),
+            false,
+        );
     }
     let keys = leaving.keys(&entry.tags);
     if keys.is_empty() {

@@ -1,0 +1,105 @@
+//! What becomes of a creation that is refused because the object exists, once the object is read again.
+//!
+//! It was not there when the plan was made. So the call's answer was lost, or another delivery of the event, or another
+//! resource, was faster; and between the refusal and the read it may have been deleted again.
+
+use super::{EC2_LINUX, Step};
+use crate::observed::{AccessEntry, InstanceProfile, OidcProvider, PodIdentityAssociation, Role};
+use crate::ownership::{Mark, OWNER_KEY, Tags, marks};
+use std::collections::BTreeSet;
+
+/// What is found under the name of the object; `None` inside when there is nothing any more.
+#[derive(Clone, Copy, Debug)]
+pub enum Existing<'a> {
+    /// For [`Step::CreateRole`].
+    Role(Option<&'a Role>),
+    /// For [`Step::CreateInstanceProfile`] and [`Step::AddRoleToInstanceProfile`].
+    InstanceProfile(Option<&'a InstanceProfile>),
+    /// For [`Step::CreateOpenIdConnectProvider`].
+    OidcProvider(Option<&'a OidcProvider>),
+    /// For [`Step::CreateAccessEntry`].
+    AccessEntry(Option<&'a AccessEntry>),
+    /// For [`Step::CreatePodIdentityAssociation`].
+    PodIdentityAssociation(Option<&'a PodIdentityAssociation>),
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resolution {
+    /// Nothing: it is what the step asks for.
+    Done,
+    /// The same call: what was in its way is gone.
+    Retry,
+    /// This step: with its tags the object serves this generation too. When the object is not found by then, it is read again.
+    Tag(Step),
+    /// To fail with the service's error: the object is not ours, and is not what the step asks for.
+    Fail,
+}
+
+/// Decides for a creating step. `ours`: the markers of the generation that the plan is for.
+pub fn resolve(step: &Step, existing: Existing<'_>, ours: &BTreeSet<Mark>) -> Resolution {
+    let is_ours = |tags: &Tags| marks(tags).any(|(mark, _)| ours.contains(&mark));
+    let done_if = |is_done: bool| if is_done { Resolution::Done } else { Resolution::Fail };
+    match (step, existing) {
+        (Step::CreateRole { .. }, Existing::Role(Some(role))) => done_if(is_ours(&role.tags)),
+        (Step::CreateInstanceProfile { .. }, Existing::InstanceProfile(Some(profile))) => {
+            done_if(is_ours(&profile.tags))
+        }
+        (Step::AddRoleToInstanceProfile { role, .. }, Existing::InstanceProfile(Some(profile))) => {
+            if profile.roles.is_empty() {
+                return Resolution::Retry;
+            }
+            done_if(profile.roles.iter().any(|held| held.eq_ignore_ascii_case(role)))
+        }
+        (Step::CreateOpenIdConnectProvider { client_id_list, tags, .. }, Existing::OidcProvider(Some(found))) => {
+            if !client_id_list.iter().all(|id| found.client_ids.contains(id)) {
+                return Resolution::Fail;
+            }
+            // One that no resource like this created is used as it is.
+            let is_used_as_it_is = !found.tags.contains_key(OWNER_KEY) || is_ours(&found.tags);
+            if is_used_as_it_is { Resolution::Done } else { tag_provider(found, tags, ours) }
+        }
+        (Step::CreateAccessEntry { tags, .. }, Existing::AccessEntry(Some(found))) => {
+            if found.kind != EC2_LINUX {
+                return Resolution::Fail;
+            }
+            tag_unless_used(&found.arn, &found.tags, tags, ours)
+        }
+        (Step::CreatePodIdentityAssociation { role_arn, tags, .. }, Existing::PodIdentityAssociation(Some(found))) => {
+            if found.role_arn != *role_arn {
+                return Resolution::Fail;
+            }
+            tag_unless_used(&found.arn, &found.tags, tags, ours)
+        }
+        (
+            _,
+            Existing::Role(None)
+            | Existing::InstanceProfile(None)
+            | Existing::OidcProvider(None)
+            | Existing::AccessEntry(None)
+            | Existing::PodIdentityAssociation(None),
+        ) => Resolution::Retry,
+        // What was read is not what the step is about.
+        _ => Resolution::Fail,
+    }
+}
+
+/// An object of EKS: used as it is when it bears our marker, or none at all, which is somebody's own; else it bears our marker
+/// too from now on, so that it stays when the others' generations go.
+fn tag_unless_used(arn: &str, found: &Tags, wanted: &Tags, ours: &BTreeSet<Mark>) -> Resolution {
+    let mut found = marks(found).peekable();
+    if found.peek().is_none() || found.any(|(mark, _)| ours.contains(&mark)) {
+        return Resolution::Done;
+    }
+    Resolution::Tag(Step::TagEksResource { arn: arn.to_owned(), tags: own_markers(wanted, ours) })
+}
+
+fn tag_provider(found: &OidcProvider, wanted: &Tags, ours: &BTreeSet<Mark>) -> Resolution {
+    Resolution::Tag(Step::TagOpenIdConnectProvider { arn: found.arn.clone(), tags: own_markers(wanted, ours) })
+}
+
+/// The markers of this generation among the tags that an object is created with.
+fn own_markers(wanted: &Tags, ours: &BTreeSet<Mark>) -> Tags {
+    let own = wanted.iter().filter(|(key, _)| ours.iter().any(|mark| mark.key() == *key));
+    own.map(|(key, value)| (key.clone(), value.clone())).collect()
+}

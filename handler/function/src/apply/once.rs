@@ -1,0 +1,61 @@
+//! A creation that may find its object there already.
+
+use super::Apply;
+use crate::error::AwsError;
+use crate::log::millis;
+use backon::Retryable as _;
+use karpenter_prereqs_core::plan::{Resolution, Step};
+
+/// What a service says of a creation.
+#[derive(Clone, Copy)]
+pub(super) struct Codes {
+    /// The object exists.
+    pub(super) exists: &'static [&'static str],
+    /// The object does not exist.
+    pub(super) missing: &'static [&'static str],
+}
+
+/// Why a step is not carried out yet.
+enum Failure {
+    /// The object that was in the way is gone again, or is not shown to a reader yet.
+    Gone(AwsError),
+    /// Any other refusal.
+    Final(AwsError),
+}
+
+/// Carries a step out so that its object is there once. `call` makes the call of a step; `resolve` reads the object that exists
+/// and decides. Other deliveries of the event may create and delete it at the same time, so this is repeated for as long as
+/// anything may take to settle.
+pub(super) async fn carry_out(
+    apply: &Apply<'_>,
+    step: &Step,
+    codes: Codes,
+    call: impl AsyncFn(&Step) -> Result<(), AwsError>,
+    resolve: impl AsyncFn(&Step) -> Result<Resolution, AwsError>,
+) -> Result<(), AwsError> {
+    let attempt = || async {
+        let exists = match call(step).await {
+            Err(error) if error.is(codes.exists) => error,
+            other => return other.map_err(Failure::Final),
+        };
+        match resolve(step).await.map_err(Failure::Final)? {
+            Resolution::Done => Ok(()),
+            Resolution::Fail => Err(Failure::Final(exists)),
+            Resolution::Retry => Err(Failure::Gone(exists)),
+            Resolution::Tag(tag) => call(&tag)
+                .await
+                .map_err(|error| if error.is(codes.missing) { Failure::Gone(error) } else { Failure::Final(error) }),
+        }
+    };
+    let result = attempt
+        .retry(apply.budget.settling())
+        .when(|failure| matches!(failure, Failure::Gone(_)))
+        .notify(|failure, after| {
+            let (Failure::Gone(error) | Failure::Final(error)) = failure;
+            tracing::info!(step = %step, %error, after_ms = millis(after), "it is gone again: created once more");
+        })
+        .await;
+    result.map_err(|failure| match failure {
+        Failure::Gone(error) | Failure::Final(error) => error,
+    })
+}
