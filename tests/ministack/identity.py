@@ -4,6 +4,9 @@ IAM checks a call on the ARN of what it is about, and `aws:ResourceTag` by its t
 not know the call's resource, so a statement that is scoped as AWS has it (an instance profile, the subnets of CreateTags)
 would refuse what AWS allows. Here those resources get their ARNs and tags: the template that users deploy is what runs.
 
+IAM hands a role to a service only for a caller that has iam:PassRole on it for that service; MiniStack asks nobody. Its policy
+simulation knows neither context entries, nor a role's path, nor a permissions boundary.
+
 STS takes a service account's token only where IAM has an OIDC provider that admits its issuer and audience, and compares an
 audience that is a list of one as that one. (The token's signature is looked at by nobody here: whoever makes a token for a test
 has the API server vouch for it.)
@@ -13,7 +16,7 @@ import json
 import re
 from urllib.parse import unquote
 
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2, eks, iam, sts, tagging
 
@@ -30,6 +33,8 @@ _resource_arn = iam_actions.extract_resource_arn
 _iam_tags = tagging._collect_iam
 _web_identity_principal = sts._web_identity_principal
 _web_identity_trust_denied = sts._web_identity_trust_denied
+_add_role_to_instance_profile = iam._IAM_HANDLERS["AddRoleToInstanceProfile"]
+_create_pod_identity_association = eks._create_pod_identity_association
 _account_authorization_details = iam._IAM_HANDLERS["GetAccountAuthorizationDetails"]
 
 
@@ -43,6 +48,9 @@ def install():
     sts._web_identity_principal = web_identity_principal
     sts._web_identity_trust_denied = web_identity_trust_denied
     iam._IAM_HANDLERS["GetAccountAuthorizationDetails"] = account_authorization_details
+    iam._IAM_HANDLERS["AddRoleToInstanceProfile"] = add_role_to_instance_profile
+    iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = simulate_principal_policy
+    eks._create_pod_identity_association = create_pod_identity_association
     iam._IAM_HANDLERS["TagOpenIDConnectProvider"] = tag_oidc_provider
     iam._IAM_HANDLERS["UntagOpenIDConnectProvider"] = untag_oidc_provider
 
@@ -50,6 +58,8 @@ def install():
 def resource_arn(service, method, path, headers, body, params, region, account):
     """The ARN that AWS checks the call on, where MiniStack has none or another."""
     if service == "iam":
+        if principal := one(params.get("PolicySourceArn")):
+            return principal
         # Also for the calls that name a role beside the profile: AWS checks them on the profile.
         if name := one(params.get("InstanceProfileName")):
             return iam_arn(iam._instance_profiles.get(name), "instance-profile", name, params, account)
@@ -166,6 +176,75 @@ def account_authorization_details(params):
             told = f"<PermissionsBoundary><PermissionsBoundaryArn>{boundary}</PermissionsBoundaryArn></PermissionsBoundary>"
             text = text.replace(role_id, role_id + told)
     return status, headers, text.encode()
+
+
+def add_role_to_instance_profile(params):
+    """Puts a role into a profile, for a caller that may pass it to EC2."""
+    role = iam._roles.get(one(params.get("RoleName")))
+    if role and (refusal := may_not_pass(role["Arn"], "ec2.amazonaws.com")):
+        return iam._error(403, "AccessDenied", refusal, ns="iam")
+    return _add_role_to_instance_profile(params)
+
+
+def create_pod_identity_association(cluster_name, body):
+    """Associates a role with a service account, for a caller that may pass it to EKS's pods."""
+    if refusal := may_not_pass(body.get("roleArn", ""), "pods.eks.amazonaws.com"):
+        return eks._error(403, "AccessDeniedException", refusal)
+    return _create_pod_identity_association(cluster_name, body)
+
+
+def may_not_pass(role_arn, service):
+    """Why the caller may not pass a role to a service; nothing where it may."""
+    caller, action = iam_evaluator.caller_arn(), "iam:PassRole"
+    decision = decide(caller, action, role_arn, {"iam:passedtoservice": service})
+    return None if decision == "Allow" else iam_actions.identity_denial_message(action, caller, role_arn, decision == "Deny")
+
+
+def decide(principal_arn, action, resource_arn, context):
+    """What the policies of a user, a role or its session come to, within its permissions boundary: Allow, Deny or ImplicitDeny."""
+    account, kind_and_name = get_account_id(), principal_arn.split(":", 5)[5]
+    if kind_and_name == "root":
+        return "Allow"
+    kind, _, rest = kind_and_name.partition("/")
+    if kind == "user":
+        principal_type, name, objects = "User", rest.rsplit("/", 1)[-1], iam._users
+        policies = iam_evaluator._gather_user_policies(name, account)
+    else:
+        # A session's ARN has its name behind the role's; a role's has its path before.
+        principal_type, objects = "AssumedRole", iam._roles
+        name = rest.split("/")[0] if kind == "assumed-role" else rest.rsplit("/", 1)[-1]
+        policies = iam_evaluator._gather_role_policies(name, account)
+    asked = iam_evaluator.EvalContext(
+        principal_arn=principal_arn,
+        principal_type=principal_type,
+        principal_account=account,
+        action=action,
+        resource_arn=resource_arn,
+        region=get_region(),
+        service_context=context,
+    )
+    limits = iam_evaluator._permissions_boundary(objects, name, account)
+    return iam_evaluator.evaluate(asked, policies, *limits).decision
+
+
+def simulate_principal_policy(params):
+    """Simulates one action on one resource, with the context that the caller gives."""
+    principal = one(params.get("PolicySourceArn"))
+    role = iam._roles.get(principal.rsplit("/", 1)[-1])
+    if ":role/" in principal and (role is None or role["Arn"] != principal):
+        return iam._error(404, "NoSuchEntity", f"The role with ARN {principal} cannot be found.", ns="iam")
+    entry = "ContextEntries.member.{}.ContextKey{}".format
+    keys = [(one(params[entry(n, "Name")]), entry(n, "Values.member.1")) for n in range(1, 10) if params.get(entry(n, "Name"))]
+    context = {key.lower(): one(params.get(value)) for key, value in keys}
+    action, resource = one(params["ActionNames.member.1"]), one(params.get("ResourceArns.member.1")) or "*"
+    decisions = {"Allow": "allowed", "Deny": "explicitDeny", "ImplicitDeny": "implicitDeny"}
+    decision = decisions[decide(principal, action, resource, context)]
+    result = (
+        f"<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{resource}</EvalResourceName>"
+        f"<EvalDecision>{decision}</EvalDecision></member>"
+    )
+    body = f"<SimulatePrincipalPolicyResult><EvaluationResults>{result}</EvaluationResults><IsTruncated>false</IsTruncated></SimulatePrincipalPolicyResult>"
+    return iam._xml(200, "SimulatePrincipalPolicyResponse", body, ns="iam")
 
 
 def tag_oidc_provider(params):

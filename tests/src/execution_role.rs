@@ -22,14 +22,33 @@ const BOUNDS: [(&str, &str); 6] = [
     ("KubernetesRoleArns", "arn:aws:iam::*:role/*"),
 ];
 
-/// The policies of `infra/function.yaml` in this account and Region, within the widest bounds, by their names in the template.
+/// The policies of `infra/function.yaml` in this account and Region, within the widest bounds, for a role of that name, by their
+/// names in the template.
 ///
 /// # Errors
 /// As [`Template::read`].
-pub fn policies(account: &str, region: &str) -> Result<BTreeMap<String, Value>, Error> {
+pub fn policies(account: &str, region: &str, role: &str) -> Result<BTreeMap<String, Value>, Error> {
+    policies_within(&BOUNDS, (account, region), &role_arn(account, role))
+}
+
+/// The same within these bounds, for the role of that ARN.
+///
+/// # Errors
+/// As [`Template::read`].
+pub fn policies_within(
+    bounds: &[(&str, &str)],
+    (account, region): (&str, &str),
+    role_arn: &str,
+) -> Result<BTreeMap<String, Value>, Error> {
     let template = Template::read("function.yaml")?;
-    let values = template.values(&BOUNDS);
-    Ok(template.policies(&in_place(values, account, region)))
+    let mut values = in_place(template.values(bounds), account, region);
+    values.insert("ExecutionRole.Arn".to_owned(), role_arn.into());
+    Ok(template.policies(&values))
+}
+
+/// The ARN of a role without a path.
+fn role_arn(account: &str, role: &str) -> String {
+    format!("arn:aws:iam::{account}:role/{role}")
 }
 
 /// With the pseudo parameters of this account and Region, and the log's ARN.
@@ -68,7 +87,7 @@ pub async fn give(sdk: &SdkConfig, role: &str, policies: &BTreeMap<String, Value
 /// # Errors
 /// As [`policies`] and [`give`].
 pub async fn grant(cloud: &Cloud, role: &str) -> Result<(), Error> {
-    give(&cloud.admin(), role, &policies(cloud.account(), cloud.region())?).await
+    give(&cloud.admin(), role, &policies(cloud.account(), cloud.region(), role)?).await
 }
 
 /// The actions of a statement.

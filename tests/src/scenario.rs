@@ -295,6 +295,8 @@ pub(crate) async fn function_options(cloud: &Cloud, role_arn: &str) -> Result<Fu
         ),
         endpoint_url: Some(cloud.gateway().url().to_owned()),
         ca_file: Some(cloud.pki().ca_path()),
+        // As the templates do.
+        environment: vec![("EXECUTION_ROLE_ARN".to_owned(), role_arn.to_owned())],
         ..FunctionOptions::new(tools::bootstrap()?, folder)
     })
 }

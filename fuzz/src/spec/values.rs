@@ -84,8 +84,8 @@ pub(super) const VALUES: [Values; 26] = [
         "InterruptionQueueArn",
         |choices| {
             let name = choices.pick(&["q", "a-b_c.fifo", &"q".repeat(80)]).to_owned();
-            format!("arn:{}:sqs:{}:111122223333:{name}", choices.pick(&["aws", "aws-cn"]), choices.pick(&["us-east-1"]))
-                .into()
+            // Of the judge's own stack: any other is nowhere that Karpenter looks.
+            format!("arn:aws:sqs:us-east-1:111122223333:{name}").into()
         },
         |choices| {
             let long = format!("arn:aws:sqs:us-east-1:111122223333:{}", "q".repeat(81));
@@ -97,6 +97,9 @@ pub(super) const VALUES: [Values; 26] = [
                 "arn:aws:sqs:us-east-1:1:q",
                 "arn:aws:sqs:us-east-1:111122223333:q:r",
                 "arn:aws:sqs:us-east-1:111122223333:",
+                "arn:aws-cn:sqs:us-east-1:111122223333:q",
+                "arn:aws:sqs:eu-west-1:111122223333:q",
+                "arn:aws:sqs:us-east-1:444455556666:q",
                 &long,
             ];
             odd(choices, &odd_ones, 100)

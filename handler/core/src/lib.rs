@@ -12,6 +12,7 @@
 //! |---|---|---|
 //! | the event | [`event`], [`response_url`] | JSON → envelope, then request |
 //! | what is wanted | [`properties`], [`spec`], [`names`], [`karpenter`] | properties → [`spec::Spec`] |
+//! | may it be asked for | [`bounds`] | spec → what is beyond the bounds of the function |
 //! | whose it is | [`ownership`] | identity → generation, marks, owner |
 //! | is it still wanted | [`overtaken`] | what CloudFormation shows → yes or no |
 //! | the world | [`observed`] | data only; the function crate reads it |
@@ -29,6 +30,7 @@
 
 pub mod answer;
 pub mod aws_auth;
+pub mod bounds;
 pub mod config_map;
 pub mod event;
 pub mod karpenter;

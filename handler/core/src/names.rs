@@ -118,6 +118,11 @@ impl Scope {
         format!("arn:{}:eks:{}:{}:cluster/{cluster}", self.partition.name(), self.region, self.account)
     }
 
+    /// The ARN of the SQS queue of that name.
+    pub fn queue_arn(&self, name: &str) -> String {
+        format!("arn:{}:sqs:{}:{}:{name}", self.partition.name(), self.region, self.account)
+    }
+
     /// The ARN of the IAM OIDC provider for an issuer, given without its scheme.
     pub fn oidc_provider_arn(&self, issuer: &str) -> String {
         self.iam_arn("oidc-provider", issuer)

@@ -37,6 +37,8 @@ pub struct Observed {
     pub associations: BTreeMap<ServiceAccount, PodIdentityAssociation>,
     /// Whether the cluster has the add-on that Pod Identity needs.
     pub has_pod_identity_agent: bool,
+    /// Whether IAM lets the function pass the node role to EC2.
+    pub pass_role: PassRoleDecision,
     /// The managed policies that the properties name, no role carries yet, and IAM does not know.
     pub unknown_policies: BTreeSet<String>,
 }
@@ -48,6 +50,23 @@ impl Observed {
         let Self { cluster, oidc_provider, roles_that_trust_issuer, .. } = self;
         Self { cluster, oidc_provider, roles_that_trust_issuer, ..Self::default() }
     }
+}
+
+/// What IAM decides of iam:PassRole on the node role, for the function's own role.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PassRoleDecision {
+    /// IAM was not asked: [`needs_simulation`](crate::plan::needs_simulation) is false.
+    #[default]
+    NotAsked,
+    /// Who reads the world does not know the function's role: a preview of a plan.
+    Unknown,
+    /// IAM's policy simulation allows it.
+    Allowed,
+    /// IAM's policy simulation does not allow it, or could not be made.
+    Denied {
+        /// The decision, in words that fit into brackets: `iam:SimulatePrincipalPolicy decided implicitDeny`.
+        why: String,
+    },
 }
 
 /// An EKS cluster.

@@ -106,6 +106,14 @@ pub fn verdict(operation: &Operation, shown: &Shown, issued_at: Option<i64>) -> 
     }
 }
 
+/// Whether an operation is a rollback's own Update: it puts properties back that were judged when they were first asked for.
+/// `issued_at` as in [`verdict`]. Without the dates that say so it is not: an Update that was cancelled right away looks alike.
+pub fn is_rollback(operation: &Operation, shown: &Shown, issued_at: Option<i64>) -> bool {
+    let is_rolled_back = shown.stack_status.as_deref().is_some_and(|stack| stack.starts_with("UPDATE_ROLLBACK_"));
+    let began_before = shown.undone_since.zip(issued_at).is_some_and(|(began, issued_at)| began <= issued_at);
+    matches!(operation, Operation::Update { .. }) && is_rolled_back && began_before
+}
+
 fn is_against_update(stack: &str) -> bool {
     stack.starts_with("UPDATE_ROLLBACK_") || is_deletion(stack)
 }
@@ -228,6 +236,24 @@ mod tests {
         assert!(matches!(verdict(&update(), &shown, Some(1001)), Verdict::Answered(_)));
         assert!(matches!(verdict(&update(), &shown, Some(1060)), Verdict::Answered(_)));
         assert_eq!(verdict(&update(), &shown, Some(1096)), Verdict::Wanted);
+    }
+
+    #[test]
+    fn update_is_a_rollbacks_when_sent_after_it_began() {
+        let at = |stack: &str, since| Shown { undone_since: since, ..shown("UPDATE_IN_PROGRESS", stack) };
+        for stack in ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"] {
+            assert!(is_rollback(&update(), &at(stack, Some(1000)), Some(1000)), "{stack}");
+            assert!(is_rollback(&update(), &at(stack, Some(900)), Some(1000)), "{stack}");
+            // Cancelled at once: it is wanted still, as far as the dates tell, and no rollback's.
+            assert!(!is_rollback(&update(), &at(stack, Some(1001)), Some(1000)), "{stack}");
+            for unknown in [(None, Some(1000)), (Some(900), None)] {
+                assert!(!is_rollback(&update(), &at(stack, unknown.0), unknown.1), "{stack} {unknown:?}");
+            }
+            assert!(!is_rollback(&Operation::Create, &at(stack, Some(900)), Some(1000)), "{stack}");
+        }
+        for stack in ["UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", ""] {
+            assert!(!is_rollback(&update(), &at(stack, Some(900)), Some(1000)), "{stack}");
+        }
     }
 
     #[test]

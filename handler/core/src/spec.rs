@@ -61,7 +61,7 @@ pub struct Spec {
     pub adopts_existing_objects: bool,
     /// Whether a Delete goes on while nodes run.
     pub ignores_running_nodes: bool,
-    /// The queue with the notices of interruptions.
+    /// The queue with the notices of interruptions: one of the scope's account and region.
     pub interruption_queue_arn: Option<String>,
     /// The role to assume for the Kubernetes API.
     pub kubernetes_role_arn: Option<String>,
@@ -167,7 +167,14 @@ impl Spec {
     /// # Errors
     /// All that is wrong with them, so that one round mends all.
     pub fn new(raw: &RawProperties, scope: &Scope) -> Result<Self, Vec<PropertyError>> {
-        let (properties, errors) = Properties::parse(raw);
+        let (properties, mut errors) = Properties::parse(raw);
+        let wanted = scope.queue_arn("");
+        errors.extend(
+            properties
+                .text("InterruptionQueueArn")
+                .filter(|arn| !arn.starts_with(&wanted))
+                .map(|found| PropertyError::QueueElsewhere { wanted: wanted.clone(), found: found.to_owned() }),
+        );
         match Self::from_good(&properties, scope) {
             Some(spec) if errors.is_empty() => Ok(spec),
             _ => Err(errors),
@@ -299,7 +306,7 @@ impl Spec {
             tag_conflict: if given.text("TagConflict") == Some("Skip") { TagConflict::Skip } else { TagConflict::Fail },
             adopts_existing_objects: given.text("ExistingObjects") == Some("Adopt"),
             ignores_running_nodes: given.text("RunningNodes") == Some("Ignore"),
-            interruption_queue_arn: text("InterruptionQueueArn"),
+            interruption_queue_arn: text("InterruptionQueueArn").filter(|arn| arn.starts_with(&scope.queue_arn(""))),
             kubernetes_role_arn: text("KubernetesRoleArn"),
             releases,
             cluster_name,

@@ -15,12 +15,14 @@ use crate::metrics;
 use crate::reply::{self, Undelivered};
 use aws_config::SdkConfig;
 use karpenter_prereqs_core::answer::{self as answers, Outcome, id_without_identity};
+use karpenter_prereqs_core::bounds::Bounds;
 use karpenter_prereqs_core::event::{Envelope, EventError, Operation, Request, unwrap_sns};
 use karpenter_prereqs_core::ownership::{Generation, Owner};
 use karpenter_prereqs_core::response_url::UrlRefused;
 use karpenter_prereqs_core::spec::Spec;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::Instant;
 
@@ -30,14 +32,25 @@ pub struct Function {
     config: SdkConfig,
     http: Http,
     custom_endpoint: bool,
+    deployment: Deployment,
+}
+
+/// What the function's template tells it of itself, by environment variables.
+#[derive(Clone, Debug, Default)]
+pub struct Deployment {
+    /// The ARN of its execution role, with its path, which a session's ARN lacks: `EXECUTION_ROLE_ARN`. Without it no node role
+    /// is used that its stack did not create and whose profile holds it already.
+    pub execution_role_arn: Option<String>,
+    /// What stacks may ask for: `BOUNDS`.
+    pub bounds: Bounds,
 }
 
 impl Function {
     /// AWS's services by this configuration, and the answer by this client. Where the configuration names an endpoint,
     /// AWS is stood in for, so the answer may go to any host; else only to S3.
-    pub fn new(config: SdkConfig, http: Http) -> Self {
+    pub fn new(config: SdkConfig, http: Http, deployment: Deployment) -> Self {
         let custom_endpoint = config.endpoint_url().is_some();
-        Self { config, http, custom_endpoint }
+        Self { config, http, custom_endpoint, deployment }
     }
 }
 
@@ -125,9 +138,19 @@ async fn serve(
     let progress = Progress::default();
     let owner =
         Owner { stack_id: envelope.stack_id.clone(), logical_resource_id: envelope.logical_resource_id.clone() };
-    let clients = Clients::new(&function.config, budget.retries(budget.work), calls);
-    let run =
-        Run { clients: &clients, envelope, owner: &owner, operation: &request.operation, budget, progress: &progress };
+    let clients = Clients {
+        execution_role_arn: function.deployment.execution_role_arn.as_deref().map(Arc::from),
+        ..Clients::new(&function.config, budget.retries(budget.work), calls)
+    };
+    let run = Run {
+        clients: &clients,
+        envelope,
+        owner: &owner,
+        operation: &request.operation,
+        bounds: &function.deployment.bounds,
+        budget,
+        progress: &progress,
+    };
     let failed_id = run.id_of_failure(&request);
     // The inner guards leave time to take things back; this one is for what they cannot see.
     match guarded(&progress, budget.undo, run.serve(&request)).await {
@@ -145,6 +168,7 @@ pub(crate) struct Run<'a> {
     pub(crate) envelope: &'a Envelope,
     pub(crate) owner: &'a Owner,
     pub(crate) operation: &'a Operation,
+    pub(crate) bounds: &'a Bounds,
     pub(crate) budget: Budget,
     pub(crate) progress: &'a Progress,
 }

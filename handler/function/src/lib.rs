@@ -38,5 +38,5 @@ mod observe;
 mod preview;
 mod reply;
 
-pub use handle::{Function, Unanswered, handle};
+pub use handle::{Deployment, Function, Unanswered, handle};
 pub use preview::{Part, Preview, Stage, preview, survey};

@@ -8,8 +8,9 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures::{FutureExt as _, TryFutureExt as _};
+use karpenter_prereqs_core::bounds::Bounds;
 use karpenter_prereqs_function::http::Http;
-use karpenter_prereqs_function::{Function, handle, log};
+use karpenter_prereqs_function::{Deployment, Function, handle, log};
 use lambda_runtime::service_fn;
 use std::time::Duration;
 
@@ -43,7 +44,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     // Every event needs it in the end, and the first may be on its way already: it is made while that is waited for.
     let ahead = http.clone();
     tokio::spawn(async move { ahead.make_ahead() });
-    let function = Function::new(config, http);
+    let bounds = Bounds::read(variable("BOUNDS").as_deref());
+    let deployment = Deployment { execution_role_arn: variable("EXECUTION_ROLE_ARN"), bounds };
+    let function = Function::new(config, http, deployment);
     // Boxed: the whole function as one future is a type deeper than the compiler looks.
     let served = |event| handle(event, &function).err_into::<lambda_runtime::Error>().boxed_local();
     lambda_runtime::run(service_fn(served)).await

@@ -1,7 +1,8 @@
 //! What an event would do, and nothing of it done.
 //!
 //! The world is read with the caller's own credentials, by the same reads as in a run, and the same plan is made. What a
-//! run asks besides is left out: whether CloudFormation still wants it, and what Kubernetes allows the function.
+//! run asks besides is left out: whether CloudFormation still wants it, what Kubernetes allows the function, which node role
+//! IAM lets it pass, and what its own bounds are.
 
 use crate::aws::retry::Retries;
 use crate::aws::{Caller, Clients};
@@ -10,6 +11,7 @@ use crate::error::Error;
 use crate::observe::{Aim, Look, World, observe};
 use aws_config::SdkConfig;
 use futures::FutureExt as _;
+use karpenter_prereqs_core::bounds::Bounds;
 use karpenter_prereqs_core::event::{Operation, RawProperties, Request};
 use karpenter_prereqs_core::names::Scope;
 use karpenter_prereqs_core::observed::Observed;
@@ -94,7 +96,8 @@ pub async fn survey(
     let generation = owner.generation(&spec.identity());
     let observed = looking.observe(&spec, None, &generation, Aim::Converge).boxed_local().await;
     let observed = observed.map_err(|error| error.reason())?.observed;
-    let aim = plan::Aim { spec: &spec, old: None, owner, generation: &generation };
+    let bounds = Bounds::default();
+    let aim = plan::Aim { spec: &spec, old: None, owner, generation: &generation, bounds: &bounds };
     let (converged, refusals) = plan::survey(aim, &observed);
     Ok((spec, converged, refusals, observed))
 }
@@ -179,7 +182,8 @@ impl<'a> Looking<'a> {
     async fn converged(&self, spec: &Spec, old: Option<&Spec>) -> Result<Preview, Error> {
         let generation = self.owner.generation(&spec.identity());
         let observed = self.observe(spec, old, &generation, Aim::Converge).await?.observed;
-        let aim = plan::Aim { spec, old, owner: self.owner, generation: &generation };
+        let bounds = Bounds::default();
+        let aim = plan::Aim { spec, old, owner: self.owner, generation: &generation, bounds: &bounds };
         let converged = plan::converge(aim, &observed).map_err(Error::Refused)?;
         let mut stages = vec![Stage { part: Part::Converge, plan: converged.plan, observed }];
         if converged.is_shared {
@@ -197,7 +201,7 @@ impl<'a> Looking<'a> {
         aim: Aim,
     ) -> Result<World, Error> {
         let marks = [generation.mark()].into();
-        observe(&self.clients, Look { spec, old, marks: &marks, aim }).await
+        observe(&self.clients, Look { spec, old, owner: self.owner, marks: &marks, aim }).await
     }
 
     /// What goes, once these stages are carried out: what the new generation uses too bears its mark by then.
@@ -208,7 +212,8 @@ impl<'a> Looking<'a> {
         marks: &BTreeSet<Mark>,
         before: &[Stage],
     ) -> Result<(Stage, Vec<String>), Error> {
-        let observed = observe(&self.clients, Look { spec, old: None, marks, aim: Aim::Release }).await?.observed;
+        let look = Look { spec, old: None, owner: self.owner, marks, aim: Aim::Release };
+        let observed = observe(&self.clients, look).await?.observed;
         let observed = before.iter().fold(observed, |world, stage| plan::after(&stage.plan, &world));
         let leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
         let released = plan::release(spec, leaving, &observed).map_err(Error::Refused)?;

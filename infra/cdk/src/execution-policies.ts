@@ -10,6 +10,7 @@ export interface Bounds {
   readonly AttachablePolicyArns: string[];
   readonly NodeRoleArns: string[];
   readonly DiscoveryTagKeys: string[];
+  readonly InterruptionQueueArns: string[];
   readonly KubernetesRoleArns: string[];
   readonly InVpc: boolean;
   readonly LogGroupArn: string;

@@ -6,6 +6,7 @@ import * as eks from 'aws-cdk-lib/aws-eks';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { aws_eks } from 'aws-cdk-lib/interfaces';
 import { Construct, IConstruct } from 'constructs';
 import { NAMES, policy, wildcards } from './execution-policies';
@@ -73,6 +74,13 @@ export interface KarpenterPrereqsFunctionProps {
    * @default - none
    */
   readonly nodeRoles?: iam.IRole[];
+
+  /**
+   * Queues that resources outside of this app may name as `InterruptionQueueArn`. Those of the resources in it are added.
+   *
+   * @default - the queues of this account and Region whose names begin with namePrefix
+   */
+  readonly interruptionQueues?: sqs.IQueue[];
 
   /**
    * Roles that resources outside of this app may have assumed for a Kubernetes API; and such as a resource of it used before,
@@ -148,6 +156,7 @@ interface Wish {
   readonly nodeRoleArn?: string;
   readonly kubernetesRoleArn?: string;
   readonly discoveryTagKey?: string;
+  readonly interruptionQueueArn?: string;
 }
 
 /** The function, its role, its log and its rules of delivery: what `function.yaml` deploys without the CDK. */
@@ -216,6 +225,11 @@ export class KarpenterPrereqsFunction extends Construct implements IKarpenterPre
       AttachablePolicyArns: this.wished((wish) => wish.policyArns, props.attachablePolicies?.map((policy) => policy.managedPolicyArn)),
       NodeRoleArns: this.wished((wish) => [wish.nodeRoleArn], props.nodeRoles?.map((role) => role.roleArn)),
       DiscoveryTagKeys: this.wished((wish) => [wish.discoveryTagKey], props.discoveryTagKeys ?? ['karpenter.sh/discovery']),
+      InterruptionQueueArns: this.wished(
+        (wish) => [wish.interruptionQueueArn],
+        props.interruptionQueues?.map((queue) => queue.queueArn)
+          ?? [`arn:${Aws.PARTITION}:sqs:${Aws.REGION}:${Aws.ACCOUNT_ID}:${this.namePrefix}*`],
+      ),
       KubernetesRoleArns: this.wished((wish) => [wish.kubernetesRoleArn], props.kubernetesRoles?.map((role) => role.roleArn)),
       InVpc: props.vpc !== undefined,
       LogGroupArn: logGroup.logGroupArn,
@@ -250,7 +264,15 @@ export class KarpenterPrereqsFunction extends Construct implements IKarpenterPre
       logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       // One file is read in a fraction of the time that the folders of certificates take.
-      environment: { SSL_CERT_FILE: props.caBundleFile ?? '/etc/pki/tls/certs/ca-bundle.crt' },
+      environment: {
+        SSL_CERT_FILE: props.caBundleFile ?? '/etc/pki/tls/certs/ca-bundle.crt',
+        // The function has IAM simulate what this role may pass: the ARN of its session lacks the path.
+        EXECUTION_ROLE_ARN: this.executionRole.roleArn,
+        // What IAM cannot bound: the function checks it before the first write.
+        BOUNDS: Lazy.string({
+          produce: () => Stack.of(this).toJsonString({ InterruptionQueueArns: bounds().InterruptionQueueArns }),
+        }),
+      },
       vpc: props.vpc,
       vpcSubnets: props.vpcSubnets,
       securityGroups: props.securityGroups,

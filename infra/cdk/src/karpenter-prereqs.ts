@@ -91,6 +91,7 @@ export class KarpenterPrereqs extends Construct implements ITaggable {
       nodeRoleArn: props.nodeRole?.roleArn,
       kubernetesRoleArn: props.kubernetesRole?.roleArn,
       discoveryTagKey: props.discoveryTagKey ?? 'karpenter.sh/discovery',
+      interruptionQueueArn: props.interruptionQueue?.queueArn,
     });
 
     this.resource = new CustomResource(this, 'Resource', {

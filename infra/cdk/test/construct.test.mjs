@@ -8,6 +8,7 @@ import * as eksv2 from 'aws-cdk-lib/aws-eks-v2';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { fileURLToPath } from 'node:url';
 import { ControllerIdentity, KarpenterPrereqs, KarpenterPrereqsFunction, NodeAccess } from '../lib/index.js';
@@ -123,6 +124,34 @@ test('typed props become the properties of templates, and the function may use w
   assert.deepEqual(may.ReachKubernetes.Resource, ['arn:aws:iam::111122223333:role/creator']);
   const keys = may.TagSubnetsAndSecurityGroups.Condition['ForAllValues:StringLike']['aws:TagKeys'];
   assert.deepEqual(keys, ['karpenter-prereqs/*', 'karpenter.sh/discovery', 'team/discovery']);
+});
+
+test('the function knows its role, and the queues that resources may name', () => {
+  const environment = (template) => {
+    const { Variables } = only(template, 'AWS::Lambda::Function').Properties.Environment;
+    assert.match(JSON.stringify(Variables.EXECUTION_ROLE_ARN), /"Fn::GetAtt":\["[A-Za-z0-9]*ExecutionRole[A-Za-z0-9]*","Arn"\]/);
+    // What CloudFormation makes of it, with the ARN of a new queue as its id.
+    const text = (it) => (typeof it === 'string' ? it : it['Fn::Join'] ? it['Fn::Join'][1].map(text).join('') : it.Ref ?? it['Fn::GetAtt'][0]);
+    return JSON.parse(text(Variables.BOUNDS));
+  };
+  const own = (() => {
+    const { it } = stack();
+    new KarpenterPrereqs(it, 'Karpenter', { clusterName: 'demo' });
+    return environment(Template.fromStack(it));
+  })();
+  assert.deepEqual(own, { InterruptionQueueArns: ['arn:AWS::Partition:sqs:AWS::Region:AWS::AccountId:Karpenter*'] });
+
+  const { it } = stack({ namePrefix: 'Karpenter' });
+  const queue = new sqs.Queue(it, 'Queue');
+  new KarpenterPrereqs(it, 'Karpenter', { clusterName: 'demo', interruptionQueue: queue });
+  const named = environment(Template.fromStack(it)).InterruptionQueueArns;
+  assert.equal(named.length, 2);
+  assert.match(named[1], /^Queue/);
+
+  const other = new Stack(new App(), 'Stack');
+  const given = sqs.Queue.fromQueueArn(other, 'Given', 'arn:aws:sqs:eu-west-1:111122223333:given');
+  new KarpenterPrereqsFunction(other, 'Function', { codePath, interruptionQueues: [given] });
+  assert.deepEqual(environment(Template.fromStack(other)), { InterruptionQueueArns: ['arn:aws:sqs:eu-west-1:111122223333:given'] });
 });
 
 test('every attribute has its getter', () => {

@@ -8,7 +8,7 @@ use hyper::StatusCode;
 use local_cloud::{
     Cloud,
     cloud::CloudOptions,
-    cluster::ClusterOptions,
+    cluster::{ClusterOptions, create_role, service_trust},
     execution_role::{actions, give, policies},
     gateway::{Effect, When},
     scenario::{AWS_AUTH, CLUSTER, Delivered, Scenario, with},
@@ -38,7 +38,7 @@ const ASKED_BY_OTHERS: [(&str, &str); 10] = [
 ];
 
 /// What is asked for one after the other, ended by a Delete: between them they make all of the function's calls.
-fn course() -> [Value; 5] {
+fn course() -> [Value; 6] {
     let creator = format!("arn:aws:iam::111122223333:role/{CLUSTER}-creator");
     let policy = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
     let boundary = "arn:aws:iam::aws:policy/PowerUserAccess";
@@ -48,6 +48,7 @@ fn course() -> [Value; 5] {
         json!({"ControllerIdentity": ["IRSA", "PodIdentity"], "OidcProvider": "Create", "Tags": {"b": "1"}}),
         json!({"ControllerIdentity": ["IRSA", "PodIdentity"], "OidcProvider": "Create", "ControllerRoleName": "another"}),
         json!({"ControllerIdentity": "PodIdentity", "ControllerRoleName": "another", "KarpenterVersion": "1.14.1"}),
+        json!({"NodeRoleArn": GIVEN, "InstanceProfileName": PROFILE, "ExistingObjects": "Adopt", "OidcProvider": "Create"}),
     ]
     .map(with)
 }
@@ -112,6 +113,10 @@ fn role() -> String {
     format!("{CLUSTER}-creator")
 }
 
+/// A role that is there, and the profile that holds it: of such a role IAM is asked by a simulation alone.
+const GIVEN: &str = "arn:aws:iam::111122223333:role/given";
+const PROFILE: &str = "given";
+
 async fn start() -> (Scenario, BTreeMap<String, Value>) {
     let options = ClusterOptions {
         authentication_mode: AuthenticationMode::ApiAndConfigMap,
@@ -120,6 +125,11 @@ async fn start() -> (Scenario, BTreeMap<String, Value>) {
     };
     let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
     scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await.unwrap();
+    let admin = scenario.cloud.admin();
+    create_role(&admin, "given", &service_trust("ec2.amazonaws.com")).await.unwrap();
+    let iam = aws_sdk_iam::Client::new(&admin);
+    iam.create_instance_profile().instance_profile_name(PROFILE).send().await.unwrap();
+    iam.add_role_to_instance_profile().instance_profile_name(PROFILE).role_name("given").send().await.unwrap();
     // Of a stack that is at rest the function wants to know since when. What is denied stays denied.
     let at_rest = Effect::rewrite(|_, answer| {
         if answer.status != StatusCode::FORBIDDEN {
@@ -132,7 +142,7 @@ async fn start() -> (Scenario, BTreeMap<String, Value>) {
     scenario.cloud.gateway().rules().add(When::call("cloudformation", "DescribeStacks"), at_rest);
     // What is denied is not waited for long.
     scenario.resource = scenario.resource.clone().service_timeout(60);
-    let policies = policies(scenario.cloud.account(), scenario.cloud.region()).unwrap();
+    let policies = policies(scenario.cloud.account(), scenario.cloud.region(), &role()).unwrap();
     (scenario, policies)
 }
 

@@ -2,6 +2,7 @@
 
 mod deputy;
 mod minimal;
+mod operations;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,6 +81,8 @@ fn the_templates_grant_the_same() {
     let (mut one, mut many) = (function(&whole), function(&alone));
     one["Description"].take();
     many["Description"].take();
+    // A stack's own parameters bound the function that serves it alone.
+    assert!(many["Environment"]["Variables"].as_object_mut().unwrap().remove("BOUNDS").is_some());
     assert_eq!(one, many);
 }
 

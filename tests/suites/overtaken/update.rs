@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use local_cloud::{
     gateway::{Effect, When},
+    lambda::FunctionOptions,
     scenario::{CLUSTER, Scenario},
 };
 use serde_json::{Value, json};
@@ -141,4 +142,32 @@ async fn an_update_goes_on_when_the_stacks_events_cannot_be_read() {
     let delivered = deliver(&mut scenario, &update, issued).await;
     delivered.succeeded();
     assert!(delivered.invocation.log_text().contains("cannot be asked"), "{}", delivered.invocation.log_text());
+}
+
+/// The bounds of the function were narrowed since: a rollback still goes back to what was within them, an Update that somebody
+/// asks for does not go there, and neither does one that is cancelled right away.
+#[tokio::test]
+async fn rollback_to_what_is_out_of_bounds_by_now_succeeds() {
+    let queued = json!({"ClusterName": CLUSTER, "InterruptionQueueArn": "arn:aws:sqs:us-east-1:111122223333:payments"});
+    let mut scenario = Scenario::start().await.unwrap();
+    let created = scenario.send(&scenario.resource.create(&queued)).await.unwrap();
+    let id = created.succeeded().physical_resource_id.clone();
+    scenario.send(&scenario.resource.update(&id, &properties(), &queued)).await.unwrap().succeeded();
+    let role_arn = scenario.cluster.creator_role_arn.clone();
+    let bounds = r#"{"InterruptionQueueArns":["arn:aws:sqs:us-east-1:111122223333:Karpenter*"]}"#;
+    let narrowed = |options: &mut FunctionOptions| options.environment.push(("BOUNDS".to_owned(), bounds.to_owned()));
+    scenario.restart(&role_arn, narrowed).await.unwrap();
+
+    let back = scenario.resource.update(&id, &queued, &properties());
+    let issued = SystemTime::now();
+    let rolled_back = || Shown::new("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS");
+    for shown in [in_progress(), rolled_back().since(issued + seconds(2))] {
+        shown.tell(&scenario, |when| when);
+        let reason = deliver(&mut scenario, &back, issued).await.wrote_nothing().failed().to_owned();
+        assert!(reason.contains("InterruptionQueueArns"), "{reason}");
+    }
+    rolled_back().since(issued - seconds(2)).tell(&scenario, |when| when);
+    let went = deliver(&mut scenario, &back, issued).await;
+    went.succeeded();
+    assert!(went.writes().iter().any(|call| call.operation == "PutRolePolicy"), "{:?}", went.writes());
 }

@@ -3,6 +3,7 @@
 
 mod controller_identity;
 mod existing_objects;
+mod interruption_queue;
 mod karpenter_version;
 mod node_access;
 mod oidc_provider;

@@ -96,13 +96,17 @@ fn area_of_refusal(refusal: &Refusal) -> Option<Area> {
         | Refusal::OneRoleForBoth { .. }
         | Refusal::UnknownPolicy { .. } => Some(Area::Nodes),
         Refusal::ControllerServesOther { .. } => Some(Area::Permissions),
+        // The last three are the function's own: nobody else knows its role and its bounds.
         Refusal::RoleTaken { .. }
         | Refusal::InstanceProfileTaken { .. }
         | Refusal::TooManyObjectTags { .. }
         | Refusal::TooManyPolicies { .. }
         | Refusal::TooManyTags { .. }
         | Refusal::RunningNodes { .. }
-        | Refusal::OtherProfiles { .. } => None,
+        | Refusal::OtherProfiles { .. }
+        | Refusal::MayNotPassNodeRole { .. }
+        | Refusal::QueueOutOfBounds { .. }
+        | Refusal::BoundsUnreadable { .. } => None,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The two roles.
 
 use super::identity::{self, Unfit};
-use super::object::{Object, elsewhere, is_admitted, owner_of, retag};
-use super::{Aim, Plan, Refusal, RoleKind, Step, StepId, made_with, profile};
+use super::object::{Object, Retag, elsewhere, is_admitted, owner_of, retag};
+use super::{Aim, Plan, Refusal, RoleKind, Step, StepId, made_with, pass_role, profile};
 use crate::observed::{Cluster, Observed, Role};
 use crate::ownership::{Tags, arns_noted, is_in_aws_auth, marked_by_others, marks, noted_arn};
 use crate::policy::{self, trust};
@@ -16,6 +16,7 @@ const POLICIES_MAX: usize = 10;
 /// The steps that make an object this generation's, each if it is planned: others may need them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ready {
+    /// Of a node role that this stack did not create, the step in which IAM lets it be passed.
     pub(super) node_role: Option<StepId>,
     pub(super) instance_profile: Option<StepId>,
     pub(super) controller_role: Option<StepId>,
@@ -32,6 +33,8 @@ struct Wanted<'a> {
     trust: Value,
     /// What the trust needs.
     trusted: Option<StepId>,
+    /// What comes before anything is done to the role.
+    first: Option<StepId>,
     policy_arns: Vec<String>,
     formerly: Vec<String>,
     policies_property: &'static str,
@@ -52,10 +55,23 @@ pub(super) fn converge(
         refusals.push(Refusal::OneRoleForBoth { name: aim.spec.controller_role_name.clone() });
     }
     let node_role = node_role(aim, observed, plan, refusals);
-    let instance_profile = profile::converge(aim, observed, node_role, plan, refusals);
+    let profile::Steps { ready: instance_profile, role_added } =
+        profile::converge(aim, observed, node_role, plan, refusals);
+    // The controller role's marker is among what waits: another generation of the role grants what the markers name.
+    let passed = role_added.filter(|_| pass_role::is_foreign(aim.spec, aim.owner, observed));
+    let prerequisites = Prerequisites { provider, passed };
     let (controller_role, trust) =
-        issuer.map_or((None, None), |issuer| controller_role(aim, observed, issuer, provider, plan, refusals));
-    Ready { node_role, instance_profile, controller_role, trust }
+        issuer.map_or((None, None), |issuer| controller_role(aim, observed, issuer, prerequisites, plan, refusals));
+    Ready { node_role: passed.or(node_role), instance_profile, controller_role, trust }
+}
+
+/// The steps that the controller role waits for, each if it is planned.
+#[derive(Clone, Copy, Debug)]
+struct Prerequisites {
+    /// The one that makes the issuer's OIDC provider.
+    provider: Option<StepId>,
+    /// The one in which IAM lets a node role be passed that this stack did not create.
+    passed: Option<StepId>,
 }
 
 /// What the mark says on the node role or the profile, with these tags: as before, unless an entry in aws-auth is wanted.
@@ -97,6 +113,7 @@ fn node_role(aim: Aim<'_>, observed: &Observed, plan: &mut Plan, refusals: &mut 
                 alternative: ", or NodeRoleArn to use this one as it is",
                 trust: trust::ec2(&aim.spec.scope.partition),
                 trusted: None,
+                first: None,
                 policy_arns: policy_arns.clone(),
                 formerly: aim.old.map(policies).unwrap_or_default(),
                 policies_property: "NodePolicyArns",
@@ -111,7 +128,7 @@ fn controller_role(
     aim: Aim<'_>,
     observed: &Observed,
     issuer: Option<&str>,
-    provider: Option<StepId>,
+    Prerequisites { provider, passed }: Prerequisites,
     plan: &mut Plan,
     refusals: &mut Vec<Refusal>,
 ) -> (Option<StepId>, Option<StepId>) {
@@ -124,6 +141,7 @@ fn controller_role(
         alternative: "",
         trust: trust::controller(spec, issuer.or_else(|| identity::former_issuer(aim, observed)), leaving),
         trusted: provider,
+        first: passed,
         policy_arns: spec.controller_policy_arns.clone(),
         formerly: aim.old.map(|old| old.controller_policy_arns.clone()).unwrap_or_default(),
         policies_property: "ControllerPolicyArns",
@@ -170,7 +188,7 @@ fn role(
                     permissions_boundary: aim.spec.permissions_boundary.clone(),
                     tags: wanted.tags.clone(),
                 },
-                wanted.trusted,
+                wanted.trusted.into_iter().chain(wanted.first),
             ));
             (created, created)
         }
@@ -187,7 +205,14 @@ fn role(
                 refusals.push(refusal);
                 return (None, None);
             }
-            let tagged = retag(aim, Object::Role(&name), (&wanted.tags, &found.tags), true, plan, refusals);
+            let tags = Retag {
+                object: Object::Role(&name),
+                wanted: &wanted.tags,
+                found: &found.tags,
+                takes_away: true,
+                needs: wanted.first,
+            };
+            let tagged = retag(aim, tags, plan, refusals).or(wanted.first);
             let trusts = (!policy::same(&found.trust, &wanted.trust)).then(|| {
                 let needs = tagged.into_iter().chain(wanted.trusted);
                 plan.add(Step::UpdateAssumeRolePolicy { name: name.clone(), trust: wanted.trust.clone() }, needs)

@@ -1,7 +1,7 @@
 //! How the controller comes by its role: what IRSA needs of the cluster, and the Pod Identity association.
 
 use super::iam::Ready;
-use super::object::{Object, is_admitted, owner_of, retag};
+use super::object::{Object, Retag, is_admitted, owner_of, retag};
 use super::release::Leaving;
 use super::{Aim, Plan, Refusal, Step, StepId, made_with};
 use crate::names::issuer_without_scheme;
@@ -139,7 +139,8 @@ fn associated(
         tags.retain(|key, _| key == aim.generation.mark().key());
     }
     let object = Object::PodIdentityAssociation(&found.arn);
-    let tagged = retag(aim, object, (&tags, &found.tags), is_ours, plan, refusals);
+    let tags = Retag { object, wanted: &tags, found: &found.tags, takes_away: is_ours, needs: None };
+    let tagged = retag(aim, tags, plan, refusals);
     let needs: Vec<_> = tagged.into_iter().chain(ready.controller_role).chain(ready.trust).collect();
     if found.role_arn == role_arn && found.has_session_tags {
         return tagged;

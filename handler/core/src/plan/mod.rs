@@ -13,6 +13,7 @@ mod identity;
 mod leftovers;
 mod object;
 mod oidc_provider;
+mod pass_role;
 mod profile;
 mod refusal;
 mod release;
@@ -23,14 +24,16 @@ mod writes;
 
 pub use access::{EC2_LINUX, Way, foreseen_verb};
 pub use after::after;
-pub use refusal::{Refusal, Refused};
 pub use existing::{Existing, Resolution, resolve};
+pub use pass_role::needs_simulation;
+pub use refusal::{Refusal, Refused};
 pub use release::{Leaving, Released, Shared, release};
 pub use step::{Plan, RoleKind, Step, StepId, Verb};
 pub use tagged::{Claim, is_nobodys};
 pub use tags::leavings;
 pub use writes::{Effect, Write, writes};
 
+use crate::bounds::Bounds;
 use crate::observed::{Cluster, Observed};
 use crate::ownership::{Generation, OWNER_KEY, Owner, Tags};
 use crate::spec::Spec;
@@ -48,6 +51,8 @@ pub struct Aim<'a> {
     pub owner: &'a Owner,
     /// The generation of `spec`.
     pub generation: &'a Generation,
+    /// What the function lets a stack ask for.
+    pub bounds: &'a Bounds,
 }
 
 /// A plan, and what is to be told when it has been carried out.
@@ -89,6 +94,8 @@ pub fn survey(aim: Aim<'_>, observed: &Observed) -> (Converged, Vec<Refusal>) {
         let none = Converged { plan, is_shared: false, subnet_ids, security_group_ids, node_access, warnings };
         return (none, vec![refusal]);
     }
+    refusals.extend(aim.bounds.problems(aim.spec));
+    refusals.extend(pass_role::problem(aim, observed));
     let issuer = identity::issuer(aim.spec, observed, &mut refusals);
     let provider = issuer
         .ok()

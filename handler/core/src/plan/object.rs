@@ -62,15 +62,24 @@ impl Object<'_> {
     }
 }
 
-/// Plans the tags of an object that is there, and gives the step that adds some, if there is one. What the old properties
-/// asked for and the new ones do not goes, if `takes_away`.
+/// The tags of an object that is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retag<'a> {
+    pub(super) object: Object<'a>,
+    pub(super) wanted: &'a Tags,
+    pub(super) found: &'a Tags,
+    /// Whether what the old properties asked for and the new ones do not is removed.
+    pub(super) takes_away: bool,
+    /// What comes before any tag is added.
+    pub(super) needs: Option<StepId>,
+}
+
+/// Plans the tags of an object that is there, and gives the step that adds some, if there is one.
 ///
 /// The owner tag stays its maker's: another resource of the stack uses the object beside it.
 pub(super) fn retag(
     aim: Aim<'_>,
-    object: Object<'_>,
-    (wanted, found): (&Tags, &Tags),
-    takes_away: bool,
+    Retag { object, wanted, found, takes_away, needs }: Retag<'_>,
     plan: &mut Plan,
     refusals: &mut Vec<Refusal>,
 ) -> Option<StepId> {
@@ -86,7 +95,7 @@ pub(super) fn retag(
     }
     // A full object takes a tag only when another has gone.
     let untagged = (!remove.is_empty()).then(|| plan.add(object.untag(remove), None));
-    (!add.is_empty()).then(|| plan.add(object.tag(add), untagged))
+    (!add.is_empty()).then(|| plan.add(object.tag(add), untagged.into_iter().chain(needs)))
 }
 
 /// Why an object, found by a name that IAM holds equal to the wanted one, is not the one that is wanted.

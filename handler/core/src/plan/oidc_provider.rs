@@ -1,7 +1,7 @@
 //! IAM's OIDC provider for the cluster's issuer: made where it is missing and that is wanted, and left to those who have
 //! come to trust it.
 
-use super::object::{Object, retag};
+use super::object::{Object, Retag, retag};
 use super::release::{Leaving, Shared};
 use super::{Aim, Plan, Refusal, Step, StepId, made_with};
 use crate::names::issuer_without_scheme;
@@ -37,7 +37,9 @@ pub(super) fn converge(
     if !is_ours {
         tags.retain(|key, _| key == aim.generation.mark().key());
     }
-    retag(aim, Object::OidcProvider(&found.arn), (&tags, &found.tags), is_ours, plan, refusals);
+    let object = Object::OidcProvider(&found.arn);
+    let tags = Retag { object, wanted: &tags, found: &found.tags, takes_away: is_ours, needs: None };
+    retag(aim, tags, plan, refusals);
     None
 }
 

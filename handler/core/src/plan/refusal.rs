@@ -77,6 +77,18 @@ pub enum Refusal {
     )]
     NoNodeRole { arn: String },
     #[error(
+        "the function's role may not pass the node role {arn} to EC2 ({why}), so neither the controller nor aws-auth gets it: add the role to the parameter NodeRoleArns of the function's stack, or choose another node role"
+    )]
+    MayNotPassNodeRole { arn: String, why: String },
+    #[error(
+        "the queue {arn} of InterruptionQueueArn is outside of what the function may grant ({allowed}): choose another queue, or add this one to the parameter InterruptionQueueArns of the function's stack"
+    )]
+    QueueOutOfBounds { arn: String, allowed: String },
+    #[error(
+        "the function's environment variable BOUNDS cannot be read ({why}), so nothing is created or updated: deploy the function's stack again, from the template of this function's version"
+    )]
+    BoundsUnreadable { why: String },
+    #[error(
         "IAM has no managed policy {arn} ({property}): check the ARN, and that the policy is this account's or AWS's own"
     )]
     UnknownPolicy { arn: String, property: &'static str },

@@ -35,6 +35,16 @@ pub enum PropertyError {
         /// The value, in JSON, cut when long.
         found: String,
     },
+    /// A queue that Karpenter would not find.
+    #[error(
+        "`InterruptionQueueArn` must be a queue of the cluster's own account and Region, where Karpenter looks it up by its name: `{wanted}<name>`; it is {found}"
+    )]
+    QueueElsewhere {
+        /// What the ARN must begin with.
+        wanted: String,
+        /// The queue's ARN.
+        found: String,
+    },
     /// Two properties that do not go together.
     #[error("`{}` and `{}` exclude each other: {}", .0.one, .0.other, .0.why)]
     Exclusive(Exclusion),

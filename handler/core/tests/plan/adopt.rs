@@ -18,7 +18,7 @@ use serde_json::json;
 
 /// What the runbook's reader had made by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ByHand {
+pub(crate) enum ByHand {
     NodeRole,
     ControllerRole,
     Profile,
@@ -38,18 +38,18 @@ const ALL: [ByHand; 6] = [
     ByHand::Association,
 ];
 
-fn by_hand() -> impl Strategy<Value = Vec<ByHand>> {
+pub(crate) fn by_hand() -> impl Strategy<Value = Vec<ByHand>> {
     subsequence(&ALL[..], 0..=ALL.len())
 }
 
-fn adopting(raw: &RawProperties) -> RawProperties {
+pub(crate) fn adopting(raw: &RawProperties) -> RawProperties {
     let mut raw = raw.clone();
     raw.insert("ExistingObjects".to_owned(), "Adopt".into());
     raw
 }
 
 /// The world with all that, under the names of the spec.
-fn made_by_hand(world: &World, spec: &Spec, what: &[ByHand]) -> World {
+pub(crate) fn made_by_hand(world: &World, spec: &Spec, what: &[ByHand]) -> World {
     let mut world = world.clone();
     let has = |thing: ByHand| what.contains(&thing);
     let (node, controller) = (spec.node_role_name(), spec.controller_role_name.as_str());

@@ -1,6 +1,7 @@
 //! What CloudFormation's events do to the world: a resource that converges and goes, whole or cut off on the way.
 
 use crate::model::{Look, World};
+use karpenter_prereqs_core::bounds::Bounds;
 use karpenter_prereqs_core::config_map::BEFORE_KEY;
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::ownership::{Generation, Mark, OWNER_KEY, Owner, PREFIX, is_in_aws_auth, marks};
@@ -56,9 +57,15 @@ impl Resource {
     }
 
     pub(crate) fn plan(&self, world: &World, spec: &Spec, old: Option<&Spec>) -> Result<Converged, Refused> {
+        let ours = [self.generation(spec).mark()].into();
+        self.plan_for(&world.observed(spec, &ours, Look::Converge(old)), spec, old)
+    }
+
+    /// The plan for what was read, where that is not all in the world.
+    pub(crate) fn plan_for(&self, observed: &Observed, spec: &Spec, old: Option<&Spec>) -> Result<Converged, Refused> {
         let generation = self.generation(spec);
-        let observed = world.observed(spec, &[generation.mark()].into(), Look::Converge(old));
-        plan::converge(Aim { spec, old, owner: &self.0, generation: &generation }, &observed)
+        let bounds = Bounds::default();
+        plan::converge(Aim { spec, old, owner: &self.0, generation: &generation, bounds: &bounds }, observed)
     }
 
     pub(crate) fn plan_release(&self, world: &World, spec: &Spec) -> Result<Released, Refused> {

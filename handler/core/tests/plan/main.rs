@@ -17,6 +17,7 @@ mod limits;
 mod meanwhile;
 mod model;
 mod moments;
+mod pass_role;
 mod properties;
 mod refusals;
 mod releases;

@@ -2,7 +2,7 @@
 
 use karpenter_prereqs_core::names::issuer_without_scheme;
 use karpenter_prereqs_core::observed::{
-    AccessEntry, AwsAuth, Cluster, ConfigMap, Discovery, InstanceProfile, Observed, OidcProvider,
+    AccessEntry, AwsAuth, Cluster, ConfigMap, Discovery, InstanceProfile, Observed, OidcProvider, PassRoleDecision,
     PodIdentityAssociation, Role, Running, ServiceAccount,
 };
 use karpenter_prereqs_core::ownership::{Mark, Tags, is_in_aws_auth};
@@ -92,6 +92,7 @@ impl World {
                 .and_then(|eks| eks.access_entries.get(&spec.node_role_arn()).cloned()),
             associations: serving.map(|eks| self.associations(spec, look, eks)).unwrap_or_default(),
             has_pod_identity_agent: true,
+            pass_role: if converging { PassRoleDecision::Allowed } else { PassRoleDecision::NotAsked },
             unknown_policies: BTreeSet::new(),
         }
     }

@@ -1,16 +1,19 @@
 //! Every refusal, by an example that meets it alone, and the cure that its message names.
 
 use crate::life::Resource;
-use crate::model::World;
+use crate::model::{Look, World};
 use crate::properties::{OTHER_STACK, STACK, spec_of};
 use crate::worlds::{
     GIVEN_ROLE, SUBNETS, access_entry, made_by, oidc_provider, oidc_provider_arn, plain, profile, role,
 };
+use karpenter_prereqs_core::bounds::Bounds;
 use karpenter_prereqs_core::observed::{
-    AuthenticationMode, ConfigMap, InstanceProfile, OidcProvider, PodIdentityAssociation, Running, ServiceAccount,
+    AuthenticationMode, ConfigMap, InstanceProfile, Observed, OidcProvider, PassRoleDecision, PodIdentityAssociation,
+    Running, ServiceAccount,
 };
 use karpenter_prereqs_core::ownership::Tags;
-use karpenter_prereqs_core::plan::{Refusal, Refused};
+use karpenter_prereqs_core::plan::{Aim, Refusal, Refused, converge};
+use karpenter_prereqs_core::spec::Spec;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -31,6 +34,9 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::ProfileServesOther { .. } => "ProfileServesOther",
         Refusal::ControllerServesOther { .. } => "ControllerServesOther",
         Refusal::NoNodeRole { .. } => "NoNodeRole",
+        Refusal::MayNotPassNodeRole { .. } => "MayNotPassNodeRole",
+        Refusal::QueueOutOfBounds { .. } => "QueueOutOfBounds",
+        Refusal::BoundsUnreadable { .. } => "BoundsUnreadable",
         Refusal::UnknownPolicy { .. } => "UnknownPolicy",
         Refusal::TooManyObjectTags { .. } => "TooManyObjectTags",
         Refusal::TooManyPolicies { .. } => "TooManyPolicies",
@@ -49,7 +55,7 @@ fn name(refusal: &Refusal) -> &'static str {
     }
 }
 
-const VARIANTS: usize = 29;
+const VARIANTS: usize = 32;
 
 /// The refusal's name, what the message must say, the properties, and the world, made from a plain one.
 type Example = (&'static str, &'static [&'static str], Value, fn(&mut World));
@@ -301,6 +307,12 @@ fn every_refusal_names_its_cure() {
         met.insert(judged(&refused, expected, cures));
     }
     met.insert(judged(&unknown_policy(), "UnknownPolicy", &["check the ARN", "ControllerPolicyArns"]));
+    let may_not_pass = ["decided implicitDeny", "NodeRoleArns of the function's stack", "another node role"];
+    met.insert(judged(&may_not_pass_node_role(), "MayNotPassNodeRole", &may_not_pass));
+    let queue = ["parameter InterruptionQueueArns", "choose another queue", ":Karpenter*"];
+    let bounds = r#"{"InterruptionQueueArns": ["arn:aws:sqs:eu-west-1:111122223333:Karpenter*"]}"#;
+    met.insert(judged(&out_of_bounds(bounds), "QueueOutOfBounds", &queue));
+    met.insert(judged(&out_of_bounds("{"), "BoundsUnreadable", &["BOUNDS", "deploy the function's stack again"]));
     met.insert(judged(&other_profiles(), "OtherProfiles", &["`eks-123`", "delete Karpenter's EC2NodeClasses first"]));
     met.insert(judged(&running_nodes(), "RunningNodes", &["`i-1`", "`eks-123`", "set RunningNodes to Ignore"]));
     assert_eq!(met.len(), VARIANTS, "not met: all but {met:?}");
@@ -332,12 +344,34 @@ fn judged(refused: &Refused, expected: &str, cures: &[&str]) -> &'static str {
 
 /// IAM's policies are not in the model: this is what the function would have read.
 fn unknown_policy() -> Refused {
-    use karpenter_prereqs_core::plan::{Aim, converge};
-    let (resource, spec) = (Resource::of(STACK, "Prereqs"), spec_of(json!({"ControllerPolicyArns": policies(1)})));
-    let generation = resource.generation(&spec);
-    let mut observed = plain().observed(&spec, &[generation.mark()].into(), crate::model::Look::Converge(None));
-    observed.unknown_policies = spec.controller_policy_arns.iter().cloned().collect();
-    converge(Aim { spec: &spec, old: None, owner: &resource.0, generation: &generation }, &observed).unwrap_err()
+    let spec = spec_of(json!({"ControllerPolicyArns": policies(1)}));
+    let policies = spec.controller_policy_arns.iter().cloned().collect();
+    refused(&plain(), &spec, &Bounds::default(), |observed| observed.unknown_policies = policies)
+}
+
+/// The profile holds the role of NodeRoleArn already, so that nothing but a simulation tells.
+fn may_not_pass_node_role() -> Refused {
+    let spec = spec_of(json!({"NodeRoleArn": GIVEN_ROLE, "InstanceProfileName": "held", "ExistingObjects": "Adopt"}));
+    let mut world = plain();
+    world.profiles.insert("held".into(), profile("held", &["existing"]));
+    refused(&world, &spec, &Bounds::default(), |observed| {
+        let why = "iam:SimulatePrincipalPolicy decided implicitDeny".to_owned();
+        observed.pass_role = PassRoleDecision::Denied { why };
+    })
+}
+
+fn out_of_bounds(bounds: &str) -> Refused {
+    let spec = spec_of(json!({"InterruptionQueueArn": "arn:aws:sqs:eu-west-1:111122223333:payments"}));
+    refused(&plain(), &spec, &Bounds::read(Some(bounds)), |_| {})
+}
+
+/// The refusal of a Create, where the function reads what the model does not have.
+fn refused(world: &World, spec: &Spec, bounds: &Bounds, reads: impl FnOnce(&mut Observed)) -> Refused {
+    let resource = Resource::of(STACK, "Prereqs");
+    let generation = resource.generation(spec);
+    let mut observed = world.observed(spec, &[generation.mark()].into(), Look::Converge(None));
+    reads(&mut observed);
+    converge(Aim { spec, old: None, owner: &resource.0, generation: &generation, bounds }, &observed).unwrap_err()
 }
 
 /// Karpenter makes profiles of its own for the role in an EC2NodeClass.

@@ -114,6 +114,32 @@ pub(crate) async fn roles_that_trust(client: &Client, provider_arn: &str) -> Res
     Ok(names)
 }
 
+/// What IAM decides of `iam:PassRole` on a role, to a service, for the principal of that ARN: `allowed`, `implicitDeny` or
+/// `explicitDeny`.
+pub(crate) async fn simulate_pass_role(
+    client: &Client,
+    principal_arn: &str,
+    role_arn: &str,
+    passed_to: &str,
+) -> Result<types::PolicyEvaluationDecisionType, AwsError> {
+    let what = || format!("simulate iam:PassRole on {role_arn} for {principal_arn}");
+    let context = types::ContextEntry::builder()
+        .context_key_name("iam:PassedToService")
+        .context_key_type(types::ContextKeyTypeEnum::String)
+        .context_key_values(passed_to)
+        .build();
+    let call = client
+        .simulate_principal_policy()
+        .policy_source_arn(principal_arn)
+        .action_names("iam:PassRole")
+        .resource_arns(role_arn)
+        .context_entries(context);
+    let found = call.send().await.map_err(|error| AwsError::new(what(), &error))?;
+    // One action on one resource is one result.
+    let decision = found.evaluation_results().first().map(|result| result.eval_decision().clone());
+    Ok(decision.unwrap_or(types::PolicyEvaluationDecisionType::ImplicitDeny))
+}
+
 /// Tags as the service takes them.
 pub(crate) fn pairs(tags: &Tags) -> Result<Vec<types::Tag>, AwsError> {
     tags.iter()

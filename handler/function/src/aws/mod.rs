@@ -14,6 +14,7 @@ use crate::calls::{Calls, Watch};
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::config::retry::{RetryPartition, TokenBucket};
+use std::sync::Arc;
 
 /// The clients of one part of a run, over one connection pool and one set of credentials.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Clients {
     pub(crate) calls: Calls,
     /// Whose credentials these are.
     pub(crate) caller: Caller,
+    /// The ARN of the function's role, where the function calls and was told.
+    pub(crate) execution_role_arn: Option<Arc<str>>,
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) eks: aws_sdk_eks::Client,
     pub(crate) iam: aws_sdk_iam::Client,
@@ -65,6 +68,7 @@ impl Clients {
             retries,
             calls: calls.clone(),
             caller: FUNCTION,
+            execution_role_arn: None,
             ec2: client!(aws_sdk_ec2, config, retries, calls),
             eks: client!(aws_sdk_eks, config, retries, calls),
             iam: client!(aws_sdk_iam, config, retries, calls),
@@ -73,7 +77,8 @@ impl Clients {
 
     /// The same for a part of the run that has other time.
     pub(crate) fn with(&self, retries: Retries) -> Self {
-        Self { caller: self.caller, ..Self::new(&self.config, retries, &self.calls) }
+        let execution_role_arn = self.execution_role_arn.clone();
+        Self { caller: self.caller, execution_role_arn, ..Self::new(&self.config, retries, &self.calls) }
     }
 
     /// A client for CloudFormation, with retries of its own. One try that hangs takes no longer than the service may

@@ -1,6 +1,7 @@
 //! Create, Update and Delete: which generations are made and which go, and what a failure takes back.
 
 use super::Run;
+use super::wanted::Cause;
 use crate::apply::Apply;
 use crate::aws::Clients;
 use crate::cluster::Kubernetes;
@@ -11,6 +12,7 @@ use crate::observe::{Aim, Look, World, observe, observe_oidc_provider};
 use backon::{ExponentialBuilder, Retryable as _};
 use futures::FutureExt as _;
 use karpenter_prereqs_core::answer::Attributes;
+use karpenter_prereqs_core::bounds::Bounds;
 use karpenter_prereqs_core::event::{Operation, RawProperties, Request};
 use karpenter_prereqs_core::ownership::{Generation, Mark};
 use karpenter_prereqs_core::plan::{self, Converged, Plan, Shared};
@@ -122,7 +124,8 @@ impl Run<'_> {
             let named = given.as_ref().unwrap_or(&asked).physical_resource_id().to_owned();
             let named = Operation::Delete { physical_resource_id: named };
             let marks = [Some(asked), given].into_iter().flatten().map(|generation| generation.mark()).collect();
-            self.release_if(&spec, &marks, self.still_wanted(&named)).await?;
+            let wanted = async { self.still_wanted(&named).await.map(drop) };
+            self.release_if(&spec, &marks, wanted).await?;
         }
         Ok((id.to_owned(), None))
     }
@@ -132,30 +135,28 @@ impl Run<'_> {
         self.stale()?;
         self.progress.set("reading the cluster, IAM and EC2");
         let marks = [generation.mark()].into();
-        let look = Look { spec, old, marks: &marks, aim: Aim::Converge };
+        let look = Look { spec, old, owner: self.owner, marks: &marks, aim: Aim::Converge };
         let (world, wanted) = futures::join!(self.observe(look), self.still_wanted(self.operation));
-        wanted?;
+        // What a rollback puts back was within the bounds when it was asked for, and they may be narrower by now.
+        let unbounded = Bounds::default();
+        let bounds = if wanted? == Cause::Rollback { &unbounded } else { self.bounds };
         let world = world?;
         self.progress.set_stood(world.stands);
-        self.make_so(self.clients, spec, old, generation, &world).await
+        let aim = plan::Aim { spec, old, owner: self.owner, generation, bounds };
+        self.make_so(self.clients, aim, &world).await
     }
 
     /// Brings the world to what the spec wants without asking anybody: to put the old properties back.
     async fn converge_unasked(&self, spec: &Spec, old: Option<&Spec>, generation: &Generation) -> Result<Made, Error> {
         let (marks, clients) = ([generation.mark()].into(), self.clients_to_undo());
-        let world = observe(&clients, Look { spec, old, marks: &marks, aim: Aim::Converge }).boxed_local().await?;
-        self.make_so(&clients, spec, old, generation, &world).await
+        let look = Look { spec, old, owner: self.owner, marks: &marks, aim: Aim::Converge };
+        let world = observe(&clients, look).boxed_local().await?;
+        let aim = plan::Aim { spec, old, owner: self.owner, generation, bounds: self.bounds };
+        self.make_so(&clients, aim, &world).await
     }
 
-    async fn make_so(
-        &self,
-        clients: &Clients,
-        spec: &Spec,
-        old: Option<&Spec>,
-        generation: &Generation,
-        world: &World,
-    ) -> Result<Made, Error> {
-        let aim = plan::Aim { spec, old, owner: self.owner, generation };
+    async fn make_so(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Made, Error> {
+        let plan::Aim { spec, old, owner, generation, .. } = aim;
         let marks = [generation.mark()].into();
         let mut converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
         for warning in &converged.warnings {
@@ -167,7 +168,7 @@ impl Run<'_> {
             if !converged.is_shared {
                 break;
             }
-            let look = Look { spec, old, marks: &marks, aim: Aim::Converge };
+            let look = Look { spec, old, owner, marks: &marks, aim: Aim::Converge };
             let world = observe(clients, look).boxed_local().await?;
             converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
             self.carry_out(clients, &converged.plan, &marks, world.kubernetes.as_ref()).await?;
@@ -189,7 +190,7 @@ impl Run<'_> {
     ) -> Result<bool, Error> {
         self.progress.set("reading what is to go");
         let clients = self.clients_to_undo();
-        let look = Look { spec, old: None, marks, aim: Aim::Release };
+        let look = Look { spec, old: None, owner: self.owner, marks, aim: Aim::Release };
         let mut leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
         let looked = async { (observe(&clients, look).await, Instant::now()) };
         let ((world, looked_at), wanted) = futures::join!(looked.boxed_local(), wanted.boxed_local());

@@ -8,11 +8,27 @@ use futures::FutureExt as _;
 use karpenter_prereqs_core::event::Operation;
 use karpenter_prereqs_core::overtaken::{self, Verdict};
 
+/// Why CloudFormation wants an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Somebody asks for it.
+    Asked,
+    /// An Update is rolled back.
+    Rollback,
+}
+
+/// What CloudFormation says of an operation.
+struct Opinion {
+    verdict: Verdict,
+    cause: Cause,
+}
+
 impl Run<'_> {
     /// Before the first write: fails when CloudFormation no longer wants this, or has had its answer long ago.
-    pub(super) async fn still_wanted(&self, operation: &Operation) -> Result<(), Error> {
-        match self.verdict(operation).await {
-            Verdict::Wanted => Ok(()),
+    pub(super) async fn still_wanted(&self, operation: &Operation) -> Result<Cause, Error> {
+        let Opinion { verdict, cause } = self.opinion(operation).await;
+        match verdict {
+            Verdict::Wanted => Ok(cause),
             Verdict::Answered(why) => Err(Error::Answered { why }),
             Verdict::Withdrawn(why) => Err(Error::Withdrawn { why }),
         }
@@ -22,8 +38,8 @@ impl Run<'_> {
     /// have done so because another was at work already to take it back.
     pub(super) async fn withdrawn_since(&self, made: &Result<Made, Error>) -> Option<String> {
         let changed = made.as_ref().map_or_else(|_| self.progress.has_begun(), |made| made.changed);
-        match changed.then_some(self.verdict(self.operation)) {
-            Some(verdict) => match verdict.await {
+        match changed.then_some(self.opinion(self.operation)) {
+            Some(opinion) => match opinion.await.verdict {
                 Verdict::Withdrawn(why) => Some(why),
                 Verdict::Wanted | Verdict::Answered(_) => None,
             },
@@ -31,18 +47,23 @@ impl Run<'_> {
         }
     }
 
-    /// Whether CloudFormation still wants this. When it cannot be asked, that is logged, and the event's date decides
+    /// Whether CloudFormation still wants this, and why. When it cannot be asked, that is logged, and the event's date decides
     /// alone.
-    async fn verdict(&self, operation: &Operation) -> Verdict {
+    async fn opinion(&self, operation: &Operation) -> Opinion {
         let client = self.clients.cloudformation(self.budget.retries_of_question());
         let unknown = match cloudformation::shown(&client, self.envelope, operation).boxed_local().await {
-            Ok(shown) => return overtaken::verdict(operation, &shown, self.envelope.response_url.issued_at()),
+            Ok(shown) => {
+                let issued_at = self.envelope.response_url.issued_at();
+                let verdict = overtaken::verdict(operation, &shown, issued_at);
+                let is_rollback = overtaken::is_rollback(operation, &shown, issued_at);
+                return Opinion { verdict, cause: if is_rollback { Cause::Rollback } else { Cause::Asked } };
+            }
             Err(unknown) => unknown,
         };
         tracing::warn!(
             error = %unknown,
             "CloudFormation cannot be asked whether this is still wanted: the event's date decides"
         );
-        Verdict::Wanted
+        Opinion { verdict: Verdict::Wanted, cause: Cause::Asked }
     }
 }

@@ -5,6 +5,7 @@ mod discovery;
 mod identity;
 mod leftovers;
 mod oidc_provider;
+mod pass_role;
 mod roles;
 
 use crate::aws::{Clients, eks};
@@ -13,9 +14,11 @@ use crate::error::{Error, chain};
 use config_map::Fetching;
 use futures::{FutureExt as _, future};
 use identity::PodIdentity;
-use karpenter_prereqs_core::observed::{AccessEntry, AwsAuth, Cluster, Discovery, Observed, OidcProvider};
-use karpenter_prereqs_core::ownership::Mark;
-use karpenter_prereqs_core::plan::Plan;
+use karpenter_prereqs_core::observed::{
+    AccessEntry, AwsAuth, Cluster, Discovery, Observed, OidcProvider, PassRoleDecision,
+};
+use karpenter_prereqs_core::ownership::{Mark, Owner};
+use karpenter_prereqs_core::plan::{self, Plan};
 use karpenter_prereqs_core::spec::Spec;
 use std::collections::BTreeSet;
 
@@ -26,6 +29,8 @@ pub(crate) struct Look<'a> {
     pub(crate) spec: &'a Spec,
     /// What was wanted before, on an Update.
     pub(crate) old: Option<&'a Spec>,
+    /// The stack and the resource.
+    pub(crate) owner: &'a Owner,
     /// The generations whose traces are looked for.
     pub(crate) marks: &'a BTreeSet<Mark>,
     /// Whether it is to be there or to go.
@@ -92,7 +97,7 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     } else {
         found.oidc_provider
     };
-    let observed = Observed {
+    let mut observed = Observed {
         cluster: found.cluster,
         oidc_provider,
         roles_that_trust_issuer,
@@ -107,8 +112,12 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
         access_entry: found.access_entry,
         associations,
         has_pod_identity_agent,
+        pass_role: PassRoleDecision::NotAsked,
         unknown_policies: roles.unknown_policies,
     };
+    if look.aim == Aim::Converge && plan::needs_simulation(look.spec, look.owner, &observed) {
+        observed.pass_role = pass_role::decide(clients, look.spec).boxed_local().await.map_err(Error::Aws)?;
+    }
     Ok(World { observed, kubernetes, stands })
 }
 

@@ -8,7 +8,7 @@ use super::EC2_LINUX;
 use crate::observed::{AccessEntry, Observed};
 use crate::ownership::{OWNER_KEY, marks};
 use crate::plan::iam::Ready;
-use crate::plan::object::{Object, retag};
+use crate::plan::object::{Object, Retag, retag};
 use crate::plan::release::Leaving;
 use crate::plan::{Aim, Plan, Refusal, Step, StepId, made_with};
 use crate::spec::Spec;
@@ -64,7 +64,9 @@ pub(super) fn admit(
                 }
                 tags.retain(|key, _| key == aim.generation.mark().key());
             }
-            retag(aim, Object::AccessEntry(&found.arn), (&tags, &found.tags), is_ours, plan, refusals);
+            let object = Object::AccessEntry(&found.arn);
+            let tags = Retag { object, wanted: &tags, found: &found.tags, takes_away: is_ours, needs: None };
+            retag(aim, tags, plan, refusals);
             None
         }
     }

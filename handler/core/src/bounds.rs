@@ -1,0 +1,130 @@
+//! What whoever deploys the function lets stacks ask of it, beyond what IAM itself can bound: the content of an inline policy,
+//! for one.
+//!
+//! A template hands the bounds to the function as one JSON object in the environment variable `BOUNDS`. Literal example, of
+//! `infra/function.yaml` with its default parameters:
+//!
+//! ```json
+//! {"InterruptionQueueArns":["arn:aws:sqs:eu-west-1:111122223333:Karpenter*"]}
+//! ```
+
+use crate::plan::Refusal;
+use crate::spec::Spec;
+use serde::Deserialize;
+use wildmatch::WildMatch;
+
+/// The bounds of a function, read once from its environment.
+///
+/// The default bounds nothing: the function of `infra/template.yaml` serves one stack, whose own parameters bound it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds(Result<Limits, String>);
+
+/// The JSON object. A key that this version does not know is an error: it is a bound that would not hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Limits {
+    /// The queues that a controller role may be allowed to read, as ARNs in which `*` stands for any text and `?` for any
+    /// character, as in IAM. `None`: any queue of the account and Region.
+    interruption_queue_arns: Option<Vec<String>>,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self(Ok(Limits::default()))
+    }
+}
+
+impl Bounds {
+    /// Reads the value of `BOUNDS`. `None` bounds nothing. A value that is no such object lets nothing be created or updated:
+    /// [`Bounds::problems`] returns the reason.
+    pub fn read(json: Option<&str>) -> Self {
+        match json {
+            None => Self::default(),
+            Some(json) => Self(serde_json::from_str(json).map_err(|error| error.to_string())),
+        }
+    }
+
+    /// What these properties ask for beyond the bounds.
+    pub fn problems(&self, spec: &Spec) -> Vec<Refusal> {
+        let limits = match &self.0 {
+            Ok(limits) => limits,
+            Err(why) => return vec![Refusal::BoundsUnreadable { why: why.clone() }],
+        };
+        let queue = spec.interruption_queue_arn.as_ref().zip(limits.interruption_queue_arns.as_ref());
+        let outside =
+            queue.filter(|(arn, allowed)| !allowed.iter().any(|pattern| WildMatch::new(pattern).matches(arn)));
+        let problem = outside.map(|(arn, allowed)| {
+            let allowed = if allowed.is_empty() { "none".to_owned() } else { allowed.join(", ") };
+            Refusal::QueueOutOfBounds { arn: arn.clone(), allowed }
+        });
+        problem.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::RawProperties;
+    use crate::names::Scope;
+    use proptest::prelude::*;
+
+    fn spec(queue: Option<&str>) -> Spec {
+        let scope = Scope::of_stack("arn:aws:cloudformation:eu-west-1:111122223333:stack/s/0a").unwrap();
+        let mut raw = RawProperties::from_iter([("ClusterName".to_owned(), "demo".into())]);
+        raw.extend(queue.map(|arn| ("InterruptionQueueArn".to_owned(), arn.into())));
+        Spec::new(&raw, &scope).unwrap()
+    }
+
+    fn arn(name: &str) -> String {
+        format!("arn:aws:sqs:eu-west-1:111122223333:{name}")
+    }
+
+    fn bounds(patterns: &[&str]) -> Bounds {
+        Bounds::read(Some(&serde_json::json!({"InterruptionQueueArns": patterns}).to_string()))
+    }
+
+    #[test]
+    fn queue_within_bounds_is_no_problem() {
+        let queue = spec(Some(&arn("Karpenter-demo")));
+        for bounds in [Bounds::read(None), Bounds::read(Some("{}")), bounds(&["other", &arn("Karpenter*")])] {
+            assert_eq!(bounds.problems(&queue), [], "{bounds:?}");
+        }
+        assert_eq!(bounds(&[]).problems(&spec(None)), []);
+    }
+
+    #[test]
+    fn queue_outside_bounds_names_them() {
+        let queue = spec(Some(&arn("payments")));
+        for bounds in [bounds(&[]), bounds(&[&arn("Karpenter*"), &arn("demo")])] {
+            let problems = bounds.problems(&queue);
+            assert!(
+                matches!(problems.as_slice(), [Refusal::QueueOutOfBounds { arn, .. }] if *arn == self::arn("payments")),
+                "{problems:?}"
+            );
+        }
+        assert!(bounds(&[&arn("demo")]).problems(&queue)[0].to_string().contains(&arn("demo")));
+    }
+
+    #[test]
+    fn bounds_that_cannot_be_read_are_a_problem_for_everything() {
+        for json in ["", "null", "[]", "{", r#"{"InterruptionQueueArns":"a"}"#, r#"{"NodeRoleArns":[]}"#] {
+            let problems = Bounds::read(Some(json)).problems(&spec(None));
+            assert!(matches!(problems.as_slice(), [Refusal::BoundsUnreadable { .. }]), "{json}: {problems:?}");
+        }
+    }
+
+    proptest! {
+        /// A bound without wildcards admits itself alone, and one that ends in `*` all that begins so.
+        #[test]
+        fn bound_admits_what_it_spells(name in "[A-Za-z0-9_-]{1,40}", other in "[A-Za-z0-9_-]{1,40}", cut in 0_usize..40) {
+            let queue = spec(Some(&arn(&name)));
+            prop_assert_eq!(bounds(&[&arn(&name)]).problems(&queue).len(), 0);
+            prop_assert_eq!(bounds(&[&arn(&other)]).problems(&queue).len(), usize::from(name != other));
+            let prefix: String = name.chars().take(cut).collect();
+            prop_assert_eq!(bounds(&[&arn(&format!("{prefix}*"))]).problems(&queue).len(), 0);
+            let other_prefix = format!("{other}*");
+            let admits = name.starts_with(&other);
+            prop_assert_eq!(bounds(&[&arn(&other_prefix)]).problems(&queue).is_empty(), admits);
+        }
+    }
+}

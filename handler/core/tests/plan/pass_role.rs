@@ -1,0 +1,118 @@
+//! A node role that the stack did not create is granted to nobody before IAM lets the function pass it.
+
+use crate::adopt::{adopting, by_hand, made_by_hand};
+use crate::life::{Outcome, Resource, Run, fault, passed, same};
+use crate::model::{Look, World};
+use crate::properties::{STACK, properties, spec};
+use crate::worlds::worlds;
+use crate::{orders, prove};
+use karpenter_prereqs_core::names::without_path;
+use karpenter_prereqs_core::observed::PassRoleDecision;
+use karpenter_prereqs_core::ownership::marks;
+use karpenter_prereqs_core::plan::{Plan, Refusal, Step, needs_simulation};
+use karpenter_prereqs_core::spec::{NodeRole, Spec};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Who got something by the node role, in any form in which it is granted: a policy that passes it, a marker on the controller
+/// role, by which another generation writes such a policy, an entry in aws-auth, and an access entry.
+fn grants(world: &World, spec: &Spec) -> BTreeSet<String> {
+    let arn = spec.node_role_arn();
+    let mut grants = BTreeSet::new();
+    for role in world.roles.values() {
+        let passes = role.inline.iter().filter(|(_, document)| document.iter().any(|it| passed(it).contains(&arn)));
+        grants.extend(passes.map(|(name, _)| format!("policy `{name}` of `{}`", role.name)));
+        grants.extend(
+            marks(&role.tags).filter(|(_, note)| *note == arn).map(|(mark, _)| format!("{mark} on `{}`", role.name)),
+        );
+    }
+    for (name, eks) in &world.clusters {
+        let text = eks.aws_auth.as_ref().and_then(|map| map.map_roles.as_deref()).unwrap_or_default();
+        let count = text.matches(&without_path(&arn)).count();
+        grants.extend((0..count).map(|number| format!("entry {number} in aws-auth of `{name}`")));
+        grants.extend(eks.access_entries.get(&arn).map(|entry| format!("{} of {}", entry.arn, entry.created_at)));
+    }
+    grants
+}
+
+fn is_foreign(world: &World, spec: &Spec) -> bool {
+    // Nothing in the world is the stack's own yet.
+    matches!(spec.node_role, NodeRole::Given { .. }) || world.role(spec.node_role_name()).is_some()
+}
+
+/// Carries out what does not need a step that IAM denies, in one of the orders that the needs allow.
+fn carried_out_until_denied(plan: &Plan, world: &World, spec: &Spec, order: &[u8]) -> Result<World, String> {
+    let mut world = world.clone();
+    let mut done = BTreeSet::new();
+    let mut waiting: BTreeMap<_, _> = plan.steps().map(|(id, step, needs)| (id, (step, needs))).collect();
+    for turn in order.iter().cycle() {
+        let is_ready = |step: &Step, needs: &[_]| {
+            !matches!(step, Step::AddRoleToInstanceProfile { .. }) && needs.iter().all(|need| done.contains(need))
+        };
+        let ready: Vec<_> =
+            waiting.iter().filter(|(_, (step, needs))| is_ready(step, needs)).map(|(id, _)| *id).collect();
+        let Some(id) = ready.get(usize::from(*turn) % ready.len().max(1)).copied() else { return Ok(world) };
+        let Some((step, _)) = waiting.remove(&id) else { return Ok(world) };
+        world.carry_out(step, &spec.cluster_name).map_err(|code| format!("`{step}`: {code}"))?;
+        done.insert(id);
+    }
+    Ok(world)
+}
+
+/// The Create of such a stack, where IAM denies AddRoleToInstanceProfile.
+fn denied(world: &World, spec: &Spec, order: &[u8]) -> Outcome {
+    let here = Resource::of(STACK, "Prereqs");
+    let Ok(converged) = here.plan(world, spec, None) else { return Ok(false) };
+    let adds_role = |(_, step, _): (_, &Step, _)| matches!(step, Step::AddRoleToInstanceProfile { .. });
+    if converged.plan.steps().any(adds_role) {
+        let after = carried_out_until_denied(&converged.plan, world, spec, order).map_err(|why| fault(&why, world))?;
+        let granted: Vec<_> = grants(&after, spec).difference(&grants(world, spec)).cloned().collect();
+        return if granted.is_empty() { Ok(true) } else { Err(fault(&format!("granted: {granted:?}"), &after)) };
+    }
+    // The profile holds the role: the simulation decides, and nothing is written without it.
+    let mut observed = world.observed(spec, &[here.generation(spec).mark()].into(), Look::Converge(None));
+    for decision in [PassRoleDecision::Denied { why: "implicitDeny".to_owned() }, PassRoleDecision::NotAsked] {
+        observed.pass_role = decision;
+        let refused = here.plan_for(&observed, spec, None).err();
+        let is_refused = |refusal: &Refusal| matches!(refusal, Refusal::MayNotPassNodeRole { .. });
+        if !refused.is_some_and(|refused| refused.0.iter().any(is_refused)) {
+            return Err(fault("a role that IAM lets nobody pass is not refused", world));
+        }
+    }
+    Ok(true)
+}
+
+#[test]
+fn denied_pass_role_grants_nothing_in_any_order() {
+    prove(&(properties(), worlds(), by_hand(), orders()), 15, |(raw, world, what, order)| {
+        let spec = spec(&adopting(&raw));
+        let world = made_by_hand(&world, &spec, &what);
+        if !is_foreign(&world, &spec) { Ok(false) } else { denied(&world, &spec, &order) }
+    });
+}
+
+/// Once the controller's policy passes the role, a second run asks IAM nothing; and when it was cut off before that, it does.
+#[test]
+fn simulation_is_needed_until_the_policy_passes_the_role() {
+    prove(&(properties(), worlds(), by_hand(), orders()), 10, |(raw, world, what, order)| {
+        let (here, spec) = (Resource::of(STACK, "Prereqs"), spec(&adopting(&raw)));
+        let before = made_by_hand(&world, &spec, &what);
+        let is_foreign = is_foreign(&before, &spec);
+        let Some(made) = here.try_converge(&before, &spec, None, Run::whole(&order))? else { return Ok(false) };
+        let asks = |world: &World| {
+            let ours = [here.generation(&spec).mark()].into();
+            needs_simulation(&spec, &here.0, &world.observed(&spec, &ours, Look::Converge(None)))
+        };
+        if asks(&made) {
+            return Err(fault("IAM is asked though the policy passes the role", &made));
+        }
+        let mut cut_off = made.clone();
+        for role in cut_off.roles.values_mut() {
+            role.inline.remove(&spec.controller_policy_name());
+        }
+        if asks(&cut_off) != is_foreign {
+            return Err(fault("IAM is asked of the stack's own role, or not of another", &cut_off));
+        }
+        same(&here.converge(&cut_off, &spec, None, Run::whole(&order))?, &made, "after the second run")?;
+        Ok(is_foreign)
+    });
+}
