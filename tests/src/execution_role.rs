@@ -46,6 +46,20 @@ pub fn policies_within(
     Ok(template.policies(&values))
 }
 
+/// The environment variables that the template gives the function, within these bounds.
+///
+/// # Errors
+/// As [`Template::read`].
+pub fn environment_within(
+    bounds: &[(&str, &str)],
+    (account, region): (&str, &str),
+) -> Result<BTreeMap<String, String>, Error> {
+    let template = Template::read("function.yaml")?;
+    let variables = template.environment(&in_place(template.values(bounds), account, region));
+    let variables = variables.as_object().into_iter().flatten();
+    Ok(variables.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect())
+}
+
 /// The ARN of a role without a path.
 fn role_arn(account: &str, role: &str) -> String {
     format!("arn:aws:iam::{account}:role/{role}")

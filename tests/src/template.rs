@@ -58,6 +58,15 @@ impl Template {
         policies.map(|(name, policy)| (name.clone(), resolved(&policy["Properties"]["PolicyDocument"]))).collect()
     }
 
+    /// The environment variables of the function, resolved as [`policies`](Self::policies) are.
+    ///
+    /// # Panics
+    /// As `policies`.
+    pub fn environment(&self, values: &Values) -> Value {
+        let variables = &self.0["Resources"]["Function"]["Properties"]["Environment"]["Variables"];
+        self.resolve(variables, values).unwrap_or_default()
+    }
+
     fn holds(&self, condition: &Value, values: &Values) -> bool {
         let go = |condition| self.holds(condition, values);
         match function(condition) {

@@ -1,5 +1,5 @@
-//! What whoever deploys the function lets stacks ask of it, beyond what IAM itself can bound: the content of an inline policy,
-//! for one.
+//! The bounds that the deployer of the function sets on what stacks may ask for. IAM cannot set them: it does not see the content
+//! of an inline policy.
 //!
 //! A template hands the bounds to the function as one JSON object in the environment variable `BOUNDS`. Literal example, of
 //! `infra/function.yaml` with its default parameters:
@@ -42,6 +42,18 @@ impl Bounds {
             None => Self::default(),
             Some(json) => Self(serde_json::from_str(json).map_err(|error| error.to_string())),
         }
+    }
+
+    /// The same properties without what is outside of the bounds: for an Update that is taken back, whose old properties may have
+    /// been within them before. The rollback's own Update, which follows, puts the rest back.
+    #[must_use]
+    pub fn without_excess(&self, spec: &Spec) -> Spec {
+        let is_queue = |problem: &Refusal| matches!(problem, Refusal::QueueOutOfBounds { .. });
+        let mut spec = spec.clone();
+        if self.problems(&spec).iter().any(is_queue) {
+            spec.interruption_queue_arn = None;
+        }
+        spec
     }
 
     /// What these properties ask for beyond the bounds.
@@ -102,6 +114,9 @@ mod tests {
                 "{problems:?}"
             );
         }
+        let kept = bounds(&[&arn("demo")]).without_excess(&queue);
+        assert_eq!((kept.interruption_queue_arn, kept.cluster_name), (None, queue.cluster_name.clone()));
+        assert_eq!(bounds(&[&arn("payments")]).without_excess(&queue), queue);
         assert!(bounds(&[&arn("demo")]).problems(&queue)[0].to_string().contains(&arn("demo")));
     }
 

@@ -39,6 +39,9 @@ pub struct Observed {
     pub has_pod_identity_agent: bool,
     /// Whether IAM lets the function pass the node role to EC2.
     pub pass_role: PassRoleDecision,
+    /// Of [`unproven_node_roles`](crate::plan::unproven_node_roles), those that this stack created, or that IAM lets the function
+    /// pass.
+    pub proven_node_roles: BTreeSet<String>,
     /// The managed policies that the properties name, no role carries yet, and IAM does not know.
     pub unknown_policies: BTreeSet<String>,
 }
@@ -62,11 +65,19 @@ pub enum PassRoleDecision {
     Unknown,
     /// IAM's policy simulation allows it.
     Allowed,
-    /// IAM's policy simulation does not allow it, or could not be made.
-    Denied {
-        /// The decision, in words that fit into brackets: `iam:SimulatePrincipalPolicy decided implicitDeny`.
-        why: String,
-    },
+    /// The function may not pass it, as far as anybody knows.
+    Denied(PassRoleDenial),
+}
+
+/// Why IAM does not let the function pass the node role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassRoleDenial {
+    /// No statement of the function's role, or of its permissions boundary, allows it: `implicitDeny`.
+    Implicit,
+    /// A statement denies it: `explicitDeny`.
+    Explicit,
+    /// The function does not know its own role, so that IAM could not be asked.
+    UnknownRole,
 }
 
 /// An EKS cluster.

@@ -24,6 +24,8 @@ pub struct Shown {
     /// When the stack's update began to be rolled back, or the stack to be deleted, if that is what its status is of.
     /// A rollback's own Update is younger, and stays wanted when another delivery of it has brought the stack to rest.
     pub undone_since: Option<i64>,
+    /// Whether the stack has an event that is newer than its status: then the status is of before.
+    pub is_outdated: bool,
 }
 
 /// Whether an operation is still wanted.
@@ -45,6 +47,7 @@ impl Shown {
         if self.stack_status_since.is_none() {
             // Events that are newer than the status was when it was asked for say nothing.
             if self.stack_status.as_deref() != Some(status) {
+                self.is_outdated = true;
                 return true;
             }
             self.stack_status_since = at;
@@ -107,11 +110,14 @@ pub fn verdict(operation: &Operation, shown: &Shown, issued_at: Option<i64>) -> 
 }
 
 /// Whether an operation is a rollback's own Update: it puts properties back that were judged when they were first asked for.
-/// `issued_at` as in [`verdict`]. Without the dates that say so it is not: an Update that was cancelled right away looks alike.
+/// `issued_at` as in [`verdict`].
+///
+/// Only a rollback that is under way, and began in a second before the event's, says so. A stack that rests after a rollback may
+/// be shown so for a moment into the next update, and an Update that is cancelled in its own second looks like the rollback's.
 pub fn is_rollback(operation: &Operation, shown: &Shown, issued_at: Option<i64>) -> bool {
-    let is_rolled_back = shown.stack_status.as_deref().is_some_and(|stack| stack.starts_with("UPDATE_ROLLBACK_"));
-    let began_before = shown.undone_since.zip(issued_at).is_some_and(|(began, issued_at)| began <= issued_at);
-    matches!(operation, Operation::Update { .. }) && is_rolled_back && began_before
+    let is_under_way = shown.stack_status.as_deref() == Some("UPDATE_ROLLBACK_IN_PROGRESS") && !shown.is_outdated;
+    let began_before = shown.undone_since.zip(issued_at).is_some_and(|(began, issued_at)| began < issued_at);
+    matches!(operation, Operation::Update { .. }) && is_under_way && began_before
 }
 
 fn is_against_update(stack: &str) -> bool {
@@ -148,6 +154,7 @@ mod tests {
             stack_status: Some(stack.to_owned()),
             stack_status_since: None,
             undone_since: None,
+            is_outdated: false,
         }
     }
 
@@ -241,19 +248,38 @@ mod tests {
     #[test]
     fn update_is_a_rollbacks_when_sent_after_it_began() {
         let at = |stack: &str, since| Shown { undone_since: since, ..shown("UPDATE_IN_PROGRESS", stack) };
-        for stack in ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"] {
-            assert!(is_rollback(&update(), &at(stack, Some(1000)), Some(1000)), "{stack}");
-            assert!(is_rollback(&update(), &at(stack, Some(900)), Some(1000)), "{stack}");
-            // Cancelled at once: it is wanted still, as far as the dates tell, and no rollback's.
-            assert!(!is_rollback(&update(), &at(stack, Some(1001)), Some(1000)), "{stack}");
-            for unknown in [(None, Some(1000)), (Some(900), None)] {
-                assert!(!is_rollback(&update(), &at(stack, unknown.0), unknown.1), "{stack} {unknown:?}");
-            }
-            assert!(!is_rollback(&Operation::Create, &at(stack, Some(900)), Some(1000)), "{stack}");
+        let stack = "UPDATE_ROLLBACK_IN_PROGRESS";
+        assert!(is_rollback(&update(), &at(stack, Some(999)), Some(1000)));
+        // Cancelled at once, or in the same second: it is wanted still, as far as the dates tell, and no rollback's.
+        for since in [1000, 1001] {
+            assert!(!is_rollback(&update(), &at(stack, Some(since)), Some(1000)), "{since}");
         }
-        for stack in ["UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", ""] {
+        for unknown in [(None, Some(1000)), (Some(900), None)] {
+            assert!(!is_rollback(&update(), &at(stack, unknown.0), unknown.1), "{unknown:?}");
+        }
+        assert!(!is_rollback(&Operation::Create, &at(stack, Some(900)), Some(1000)));
+        // The rest after a rollback, which CloudFormation shows for a moment into the next update.
+        for stack in [
+            "UPDATE_ROLLBACK_COMPLETE",
+            "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+            "UPDATE_ROLLBACK_FAILED",
+            "UPDATE_IN_PROGRESS",
+            "DELETE_IN_PROGRESS",
+            "",
+        ] {
             assert!(!is_rollback(&update(), &at(stack, Some(900)), Some(1000)), "{stack}");
         }
+    }
+
+    #[test]
+    fn status_that_newer_stack_events_contradict_is_no_rollback() {
+        let mut shown = shown("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS");
+        for (status, at) in [("UPDATE_IN_PROGRESS", 1000), ("UPDATE_ROLLBACK_COMPLETE", 950)] {
+            assert!(shown.learn(status, Some(at)));
+        }
+        assert!(shown.learn("UPDATE_ROLLBACK_IN_PROGRESS", Some(900)));
+        assert_eq!(shown.undone_since, Some(900));
+        assert!(!is_rollback(&update(), &shown, Some(1000)));
     }
 
     #[test]

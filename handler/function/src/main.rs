@@ -44,7 +44,13 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     // Every event needs it in the end, and the first may be on its way already: it is made while that is waited for.
     let ahead = http.clone();
     tokio::spawn(async move { ahead.make_ahead() });
-    let bounds = Bounds::read(variable("BOUNDS").as_deref());
+    // An empty value is no JSON object, and must not pass for none.
+    #[allow(clippy::disallowed_methods, reason = "main is the one that may")]
+    let bounds = std::env::var("BOUNDS").ok();
+    if bounds.is_none() {
+        tracing::warn!("the environment has no BOUNDS: what IAM does not bound is not bounded");
+    }
+    let bounds = Bounds::read(bounds.as_deref());
     let deployment = Deployment { execution_role_arn: variable("EXECUTION_ROLE_ARN"), bounds };
     let function = Function::new(config, http, deployment);
     // Boxed: the whole function as one future is a type deeper than the compiler looks.

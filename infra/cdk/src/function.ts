@@ -268,7 +268,7 @@ export class KarpenterPrereqsFunction extends Construct implements IKarpenterPre
         SSL_CERT_FILE: props.caBundleFile ?? '/etc/pki/tls/certs/ca-bundle.crt',
         // The function has IAM simulate what this role may pass: the ARN of its session lacks the path.
         EXECUTION_ROLE_ARN: this.executionRole.roleArn,
-        // What IAM cannot bound: the function checks it before the first write.
+        // Bounds that IAM cannot enforce. The function checks them before its first write.
         BOUNDS: Lazy.string({
           produce: () => Stack.of(this).toJsonString({ InterruptionQueueArns: bounds().InterruptionQueueArns }),
         }),

@@ -1,5 +1,6 @@
-import { CustomResource, Duration, Fn, ITaggable, Lazy, TagManager, TagType, Token } from 'aws-cdk-lib';
+import { Aws, CustomResource, Duration, Fn, ITaggable, Lazy, Stack, TagManager, TagType, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { aws_eks } from 'aws-cdk-lib/interfaces';
 import { Construct } from 'constructs';
 import { IKarpenterPrereqsFunction, KarpenterPrereqsFunction } from './function';
@@ -91,7 +92,7 @@ export class KarpenterPrereqs extends Construct implements ITaggable {
       nodeRoleArn: props.nodeRole?.roleArn,
       kubernetesRoleArn: props.kubernetesRole?.roleArn,
       discoveryTagKey: props.discoveryTagKey ?? 'karpenter.sh/discovery',
-      interruptionQueueArn: props.interruptionQueue?.queueArn,
+      interruptionQueueArn: own && props.interruptionQueue && queueArnFor(own, props.interruptionQueue),
     });
 
     this.resource = new CustomResource(this, 'Resource', {
@@ -193,6 +194,18 @@ export class KarpenterPrereqs extends Construct implements ITaggable {
   public get warnings(): string {
     return this.resource.getAttString('Warnings');
   }
+}
+
+/**
+ * The ARN of a queue, as the function's environment may name it. A queue of another stack, whose resource depends on the function,
+ * would depend on itself: there it is its name, or a pattern of the names that CloudFormation generates for that stack.
+ */
+function queueArnFor(fn: KarpenterPrereqsFunction, queue: sqs.IQueue): string {
+  if (!Token.isUnresolved(queue.queueArn) || Stack.of(queue) === Stack.of(fn)) return queue.queueArn;
+  const named = (queue.node.defaultChild as sqs.CfnQueue | undefined)?.queueName;
+  // CloudFormation cuts a long stack's name for it.
+  const name = named !== undefined && !Token.isUnresolved(named) ? named : `${Stack.of(queue).stackName.slice(0, 24)}*`;
+  return `arn:${Aws.PARTITION}:sqs:${Aws.REGION}:${Aws.ACCOUNT_ID}:${name}`;
 }
 
 /** What the function's own permissions would refuse. */

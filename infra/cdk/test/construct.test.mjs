@@ -154,6 +154,20 @@ test('the function knows its role, and the queues that resources may name', () =
   assert.deepEqual(environment(Template.fromStack(other)), { InterruptionQueueArns: ['arn:aws:sqs:eu-west-1:111122223333:given'] });
 });
 
+test('a queue may be in the resource\'s stack, and the function in another', () => {
+  const app = new App();
+  const it = new Stack(app, 'Functions');
+  const fn = new KarpenterPrereqsFunction(it, 'Function', { codePath });
+  const there = new Stack(app, 'Clusters');
+  new KarpenterPrereqs(there, 'One', { clusterName: 'one', function: fn, interruptionQueue: new sqs.Queue(there, 'Generated') });
+  new KarpenterPrereqs(there, 'Two', { clusterName: 'two', function: fn, interruptionQueue: new sqs.Queue(there, 'Named', { queueName: 'two' }) });
+  const { BOUNDS } = only(Template.fromStack(it), 'AWS::Lambda::Function').Properties.Environment.Variables;
+  const text = BOUNDS['Fn::Join'][1].map((part) => part.Ref ?? part).join('');
+  const arn = (name) => `arn:AWS::Partition:sqs:AWS::Region:AWS::AccountId:${name}`;
+  assert.deepEqual(JSON.parse(text), { InterruptionQueueArns: [arn('Karpenter*'), arn('Clusters*'), arn('two')] });
+  Template.fromStack(there);
+});
+
 test('every attribute has its getter', () => {
   const { it } = stack();
   const karpenter = new KarpenterPrereqs(it, 'Karpenter', { clusterName: 'demo' });

@@ -94,7 +94,9 @@ async fn profile_that_holds_a_role_outside_changes_nothing() {
     let before = scenario.world().await.unwrap();
     let made = scenario.send(&scenario.resource.create(&adopting(OUTSIDE))).await.unwrap();
     let reason = made.wrote_nothing().failed();
-    for part in ["nothing was changed", "may not pass the node role", OUTSIDE, "implicitDeny", "NodeRoleArns"] {
+    for part in
+        ["nothing was changed", "may not pass the node role", OUTSIDE, "implicitDeny", "NodeRoleArns of function.yaml"]
+    {
         assert!(reason.contains(part), "`{part}` is not in: {reason}");
     }
     let simulated = made.calls.iter().find(|call| call.operation == "SimulatePrincipalPolicy").unwrap();

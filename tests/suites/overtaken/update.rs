@@ -144,30 +144,63 @@ async fn an_update_goes_on_when_the_stacks_events_cannot_be_read() {
     assert!(delivered.invocation.log_text().contains("cannot be asked"), "{}", delivered.invocation.log_text());
 }
 
-/// The bounds of the function were narrowed since: a rollback still goes back to what was within them, an Update that somebody
-/// asks for does not go there, and neither does one that is cancelled right away.
-#[tokio::test]
-async fn rollback_to_what_is_out_of_bounds_by_now_succeeds() {
-    let queued = json!({"ClusterName": CLUSTER, "InterruptionQueueArn": "arn:aws:sqs:us-east-1:111122223333:payments"});
+/// The bounds of the function are narrower than they were when the resource was created with this queue.
+async fn narrowed() -> (Scenario, String) {
     let mut scenario = Scenario::start().await.unwrap();
-    let created = scenario.send(&scenario.resource.create(&queued)).await.unwrap();
+    let created = scenario.send(&scenario.resource.create(&queued())).await.unwrap();
     let id = created.succeeded().physical_resource_id.clone();
-    scenario.send(&scenario.resource.update(&id, &properties(), &queued)).await.unwrap().succeeded();
     let role_arn = scenario.cluster.creator_role_arn.clone();
     let bounds = r#"{"InterruptionQueueArns":["arn:aws:sqs:us-east-1:111122223333:Karpenter*"]}"#;
-    let narrowed = |options: &mut FunctionOptions| options.environment.push(("BOUNDS".to_owned(), bounds.to_owned()));
-    scenario.restart(&role_arn, narrowed).await.unwrap();
+    let narrow = |options: &mut FunctionOptions| options.environment.push(("BOUNDS".to_owned(), bounds.to_owned()));
+    scenario.restart(&role_arn, narrow).await.unwrap();
+    (scenario, id)
+}
 
-    let back = scenario.resource.update(&id, &queued, &properties());
+fn queued() -> Value {
+    json!({"ClusterName": CLUSTER, "InterruptionQueueArn": "arn:aws:sqs:us-east-1:111122223333:payments"})
+}
+
+/// A rollback goes back to what is out of bounds by now. An Update that somebody asks for does not go there: not when it is
+/// cancelled right away, and not while CloudFormation still shows the rest after an earlier rollback.
+#[tokio::test]
+async fn rollback_to_what_is_out_of_bounds_by_now_succeeds() {
+    let (mut scenario, id) = narrowed().await;
+    scenario.send(&scenario.resource.update(&id, &properties(), &queued())).await.unwrap().succeeded();
+
+    let back = scenario.resource.update(&id, &queued(), &properties());
     let issued = SystemTime::now();
     let rolled_back = || Shown::new("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS");
-    for shown in [in_progress(), rolled_back().since(issued + seconds(2))] {
+    let asked = [
+        in_progress(),
+        rolled_back().since(issued + seconds(2)),
+        Shown::new("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE").since(issued - seconds(600)),
+    ];
+    for shown in asked {
         shown.tell(&scenario, |when| when);
         let reason = deliver(&mut scenario, &back, issued).await.wrote_nothing().failed().to_owned();
-        assert!(reason.contains("InterruptionQueueArns"), "{reason}");
+        assert!(reason.contains("InterruptionQueueArns"), "{shown:?}: {reason}");
     }
     rolled_back().since(issued - seconds(2)).tell(&scenario, |when| when);
     let went = deliver(&mut scenario, &back, issued).await;
     went.succeeded();
     assert!(went.writes().iter().any(|call| call.operation == "PutRolePolicy"), "{:?}", went.writes());
+}
+
+/// An Update that is rolled back while it works puts back what it may, and leaves nothing of a replacement.
+#[tokio::test]
+async fn old_properties_out_of_bounds_are_put_back_without_the_queue() {
+    for change in changes() {
+        let (mut scenario, id) = narrowed().await;
+        let before = scenario.world().await.unwrap();
+        let issued = SystemTime::now();
+        let shown = Shown::new("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS");
+        in_progress().tell_then(&scenario, &shown.clone().since(issued + seconds(6)));
+        let update = scenario.resource.update(&id, &change, &queued());
+        let delivered = deliver(&mut scenario, &update, issued).await;
+        assert!(delivered.failed().contains("the old properties were put back"), "{}", delivered.failed());
+        shown.since(issued + seconds(6)).tell(&scenario, |when| when);
+        let back = scenario.resource.update(&id, &queued(), &change);
+        deliver(&mut scenario, &back, issued + seconds(8)).await.succeeded();
+        before.assert_same(&scenario.world().await.unwrap(), &format!("after the rollback of {change}"));
+    }
 }

@@ -1,7 +1,7 @@
 //! InterruptionQueueArn: where the queue must be, and which queues the function's own bounds let a stack name.
 
 use aws_sdk_eks::types::AuthenticationMode;
-use local_cloud::scenario::Scenario;
+use local_cloud::{execution_role::environment_within, scenario::Scenario};
 use serde_json::{Value, json};
 
 use super::{created, deleted, scenario, with};
@@ -28,7 +28,11 @@ async fn bound(scenario: &mut Scenario, bounds: &str) {
     scenario.restart(&role_arn, change).await.unwrap();
 }
 
-const DEFAULT: &str = r#"{"InterruptionQueueArns":["arn:aws:sqs:us-east-1:111122223333:Karpenter*"]}"#;
+/// What the template makes of its parameter.
+fn bounds_of(arns: &str) -> String {
+    let values = [("InterruptionQueueArns", arns), ("NamePrefix", "Karpenter")];
+    environment_within(&values, ("111122223333", "us-east-1")).unwrap().remove("BOUNDS").unwrap()
+}
 
 /// Karpenter looks the queue up by its name, in its own account and Region.
 #[tokio::test]
@@ -48,7 +52,7 @@ async fn queue_of_another_region_or_account_changes_nothing() {
 
 #[tokio::test]
 async fn queue_outside_the_bounds_changes_nothing() {
-    let mut scenario = bounded(DEFAULT).await;
+    let mut scenario = bounded(&bounds_of("")).await;
     let before = scenario.world().await.unwrap();
     let refused = |reason: &str| {
         for part in ["nothing was changed", OUTSIDE, ":Karpenter*", "InterruptionQueueArns"] {
@@ -64,6 +68,14 @@ async fn queue_outside_the_bounds_changes_nothing() {
     let back = scenario.send(&scenario.resource.update(&id, &queued(INSIDE), &queued(OUTSIDE))).await.unwrap();
     back.wrote_nothing().succeeded();
     deleted(&mut scenario, &id, &queued(INSIDE)).await;
+    before.assert_same(&scenario.world().await.unwrap(), "after the first Delete");
+
+    // The parameter takes one, or several.
+    for arns in [OUTSIDE.to_owned(), format!("{INSIDE},{}", OUTSIDE.replace("payments", "pay*"))] {
+        bound(&mut scenario, &bounds_of(&arns)).await;
+        let (_, id) = created(&mut scenario, &queued(OUTSIDE)).await;
+        deleted(&mut scenario, &id, &queued(OUTSIDE)).await;
+    }
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 

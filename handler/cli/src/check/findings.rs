@@ -96,7 +96,7 @@ fn area_of_refusal(refusal: &Refusal) -> Option<Area> {
         | Refusal::OneRoleForBoth { .. }
         | Refusal::UnknownPolicy { .. } => Some(Area::Nodes),
         Refusal::ControllerServesOther { .. } => Some(Area::Permissions),
-        // The last three are the function's own: nobody else knows its role and its bounds.
+        // The last five are the function's own: nobody else knows its role and its bounds.
         Refusal::RoleTaken { .. }
         | Refusal::InstanceProfileTaken { .. }
         | Refusal::TooManyObjectTags { .. }
@@ -104,7 +104,9 @@ fn area_of_refusal(refusal: &Refusal) -> Option<Area> {
         | Refusal::TooManyTags { .. }
         | Refusal::RunningNodes { .. }
         | Refusal::OtherProfiles { .. }
-        | Refusal::MayNotPassNodeRole { .. }
+        | Refusal::PassRoleNotAllowed { .. }
+        | Refusal::PassRoleDenied { .. }
+        | Refusal::PassRoleUnknown { .. }
         | Refusal::QueueOutOfBounds { .. }
         | Refusal::BoundsUnreadable { .. } => None,
     }

@@ -1,4 +1,4 @@
-//! What becomes of a creation that is refused because the object exists, once the object is read again.
+//! The next step after a creation that was refused because the object exists: the object is read again, and decides.
 //!
 //! It was not there when the plan was made. So the call's answer was lost, or another delivery of the event, or another
 //! resource, was faster; and between the refusal and the read it may have been deleted again.
@@ -84,11 +84,11 @@ pub fn resolve(step: &Step, existing: Existing<'_>, ours: &BTreeSet<Mark>) -> Re
     }
 }
 
-/// An object of EKS: used as it is when it bears our marker, or none at all, which is somebody's own; else it bears our marker
-/// too from now on, so that it stays when the others' generations go.
+/// An object of EKS: used as it is when it bears our marker, or when no resource like this created or uses it. Else it bears our
+/// marker too from now on, so that it stays when the others' generations go.
 fn tag_unless_used(arn: &str, found: &Tags, wanted: &Tags, ours: &BTreeSet<Mark>) -> Resolution {
-    let mut found = marks(found).peekable();
-    if found.peek().is_none() || found.any(|(mark, _)| ours.contains(&mark)) {
+    let is_somebodys_own = !found.contains_key(OWNER_KEY) && marks(found).next().is_none();
+    if is_somebodys_own || marks(found).any(|(mark, _)| ours.contains(&mark)) {
         return Resolution::Done;
     }
     Resolution::Tag(Step::TagEksResource { arn: arn.to_owned(), tags: own_markers(wanted, ours) })

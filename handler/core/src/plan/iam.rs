@@ -4,7 +4,7 @@ use super::identity::{self, Unfit};
 use super::object::{Object, Retag, elsewhere, is_admitted, owner_of, retag};
 use super::{Aim, Plan, Refusal, RoleKind, Step, StepId, made_with, pass_role, profile};
 use crate::observed::{Cluster, Observed, Role};
-use crate::ownership::{Tags, arns_noted, is_in_aws_auth, marked_by_others, marks, noted_arn};
+use crate::ownership::{Tags, is_in_aws_auth, marked_by_others, noted_arn};
 use crate::policy::{self, trust};
 use crate::spec::{CONTROLLER_POLICY_PREFIX, NodeRole, Spec};
 use serde_json::Value;
@@ -57,12 +57,12 @@ pub(super) fn converge(
     let node_role = node_role(aim, observed, plan, refusals);
     let profile::Steps { ready: instance_profile, role_added } =
         profile::converge(aim, observed, node_role, plan, refusals);
-    // The controller role's marker is among what waits: another generation of the role grants what the markers name.
     let passed = role_added.filter(|_| pass_role::is_foreign(aim.spec, aim.owner, observed));
-    let prerequisites = Prerequisites { provider, passed };
+    let node_role = passed.or(node_role);
+    let prerequisites = Prerequisites { provider, passed, node_role };
     let (controller_role, trust) =
         issuer.map_or((None, None), |issuer| controller_role(aim, observed, issuer, prerequisites, plan, refusals));
-    Ready { node_role: passed.or(node_role), instance_profile, controller_role, trust }
+    Ready { node_role, instance_profile, controller_role, trust }
 }
 
 /// The steps that the controller role waits for, each if it is planned.
@@ -72,6 +72,9 @@ struct Prerequisites {
     provider: Option<StepId>,
     /// The one in which IAM lets a node role be passed that this stack did not create.
     passed: Option<StepId>,
+    /// The one that makes the node role this generation's, or lets it be passed: a policy passes no role that IAM may refuse to
+    /// create.
+    node_role: Option<StepId>,
 }
 
 /// What the mark says on the node role or the profile, with these tags: as before, unless an entry in aws-auth is wanted.
@@ -128,7 +131,7 @@ fn controller_role(
     aim: Aim<'_>,
     observed: &Observed,
     issuer: Option<&str>,
-    Prerequisites { provider, passed }: Prerequisites,
+    Prerequisites { provider, passed, node_role }: Prerequisites,
     plan: &mut Plan,
     refusals: &mut Vec<Refusal>,
 ) -> (Option<StepId>, Option<StepId>) {
@@ -157,12 +160,15 @@ fn controller_role(
     }
     let (ready, trusts) = role(aim, &wanted, found, plan, refusals);
     let there = found.and_then(|found| found.inline.get(&policy_name)).and_then(Option::as_ref);
-    let notes = found.into_iter().flat_map(|found| marks(&found.tags)).map(|(_, note)| note);
-    let mut passable = arns_noted(notes, &there.map(policy::passed).unwrap_or_default());
+    let others = |found| {
+        pass_role::passable_for_others(spec, &[aim.generation.mark()].into(), found, &observed.proven_node_roles)
+    };
+    let mut passable = found.map(others).unwrap_or_default();
     passable.insert(spec.node_role_arn());
     let document = spec.controller_policy(&passable);
     if there.is_none_or(|there| !policy::same(there, &document)) {
-        plan.add(Step::PutRolePolicy { name: wanted.name.to_owned(), policy_name, document }, ready);
+        let needs = ready.into_iter().chain(node_role);
+        plan.add(Step::PutRolePolicy { name: wanted.name.to_owned(), policy_name, document }, needs);
     }
     (ready, trusts)
 }

@@ -25,7 +25,7 @@ mod writes;
 pub use access::{EC2_LINUX, Way, foreseen_verb};
 pub use after::after;
 pub use existing::{Existing, Resolution, resolve};
-pub use pass_role::needs_simulation;
+pub use pass_role::{needs_simulation, unproven_node_roles};
 pub use refusal::{Refusal, Refused};
 pub use release::{Leaving, Released, Shared, release};
 pub use step::{Plan, RoleKind, Step, StepId, Verb};

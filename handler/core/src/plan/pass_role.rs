@@ -5,10 +5,11 @@
 //! AddRoleToInstanceProfile is called, and simulated where the profile holds the role already.
 
 use super::{Aim, Refusal};
-use crate::observed::{Observed, PassRoleDecision};
-use crate::ownership::{Generation, Owner, Tags, marks};
+use crate::observed::{Observed, PassRoleDecision, PassRoleDenial, Role};
+use crate::ownership::{Generation, Mark, Owner, Tags, arns_noted, marks};
 use crate::policy;
 use crate::spec::{NodeRole, Spec};
+use std::collections::BTreeSet;
 
 /// Whether no resource of this stack created the node role: the role of NodeRoleArn, or one that is adopted. A role that is
 /// yet to be created is the stack's own.
@@ -34,8 +35,40 @@ fn is_passed_already(spec: &Spec, owner: &Owner, observed: &Observed) -> bool {
     let generation: Generation = owner.generation(&spec.identity());
     let is_ours = |tags: &Tags| owner.is_same_stack(tags) || marks(tags).any(|(mark, _)| mark == generation.mark());
     let role = observed.controller_role.as_ref().filter(|role| is_ours(&role.tags));
-    let document = role.and_then(|role| role.inline.get(&spec.controller_policy_name())).and_then(Option::as_ref);
-    document.is_some_and(|document| policy::passed(document).contains(&spec.node_role_arn()))
+    role.is_some_and(|role| passed_now(spec, role).contains(&spec.node_role_arn()))
+}
+
+/// The ARNs of node roles that other generations' markers on the controller role name, and that its policy does not pass. The
+/// policy is to pass them, if it lost them to a write at the same moment; but a marker alone proves nothing: the run that wrote it
+/// may have failed before it had a node role. `ours`: the generations that are reconciled or torn down.
+pub fn unproven_node_roles(spec: &Spec, ours: &BTreeSet<Mark>, controller_role: Option<&Role>) -> BTreeSet<String> {
+    let Some(role) = controller_role else { return BTreeSet::new() };
+    let passed = passed_now(spec, role);
+    noted_by_others(role, ours, &passed).into_iter().filter(|arn| !passed.contains(arn)).collect()
+}
+
+/// The node roles of other generations that the policy of the controller role goes on to pass.
+pub(super) fn passable_for_others(
+    spec: &Spec,
+    ours: &BTreeSet<Mark>,
+    role: &Role,
+    proven: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let passed = passed_now(spec, role);
+    noted_by_others(role, ours, &passed)
+        .into_iter()
+        .filter(|arn| passed.contains(arn) || proven.contains(arn))
+        .collect()
+}
+
+fn passed_now(spec: &Spec, role: &Role) -> BTreeSet<String> {
+    let document = role.inline.get(&spec.controller_policy_name()).and_then(Option::as_ref);
+    document.map(policy::passed).unwrap_or_default()
+}
+
+fn noted_by_others(role: &Role, ours: &BTreeSet<Mark>, passed: &BTreeSet<String>) -> BTreeSet<String> {
+    let notes = marks(&role.tags).filter(|(mark, _)| !ours.contains(mark)).map(|(_, note)| note);
+    arns_noted(notes, passed)
 }
 
 /// Why the function may not grant what it was not allowed to pass itself.
@@ -43,10 +76,13 @@ pub(super) fn problem(aim: Aim<'_>, observed: &Observed) -> Option<Refusal> {
     if !needs_simulation(aim.spec, aim.owner, observed) {
         return None;
     }
-    let why = match &observed.pass_role {
-        PassRoleDecision::Allowed | PassRoleDecision::Unknown => return None,
-        PassRoleDecision::NotAsked => "it was not simulated".to_owned(),
-        PassRoleDecision::Denied { why } => why.clone(),
-    };
-    Some(Refusal::MayNotPassNodeRole { arn: aim.spec.node_role_arn(), why })
+    let arn = aim.spec.node_role_arn();
+    match observed.pass_role {
+        PassRoleDecision::Allowed | PassRoleDecision::Unknown => None,
+        PassRoleDecision::Denied(PassRoleDenial::Implicit) => Some(Refusal::PassRoleNotAllowed { arn }),
+        PassRoleDecision::Denied(PassRoleDenial::Explicit) => Some(Refusal::PassRoleDenied { arn }),
+        PassRoleDecision::Denied(PassRoleDenial::UnknownRole) | PassRoleDecision::NotAsked => {
+            Some(Refusal::PassRoleUnknown { arn })
+        }
+    }
 }

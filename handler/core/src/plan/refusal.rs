@@ -77,11 +77,19 @@ pub enum Refusal {
     )]
     NoNodeRole { arn: String },
     #[error(
-        "the function's role may not pass the node role {arn} to EC2 ({why}), so neither the controller nor aws-auth gets it: add the role to the parameter NodeRoleArns of the function's stack, or choose another node role"
+        "the function's role may not pass the node role {arn} to EC2 (iam:SimulatePrincipalPolicy returned implicitDeny): allow it (NodeRoleArns of function.yaml, nodeRoles of the CDK's function, or the role's permissions boundary), or choose another node role"
     )]
-    MayNotPassNodeRole { arn: String, why: String },
+    PassRoleNotAllowed { arn: String },
     #[error(
-        "the queue {arn} of InterruptionQueueArn is outside of what the function may grant ({allowed}): choose another queue, or add this one to the parameter InterruptionQueueArns of the function's stack"
+        "the function's role may not pass the node role {arn} to EC2 (iam:SimulatePrincipalPolicy returned explicitDeny): remove the Deny from the policies of the function's role, or choose another node role"
+    )]
+    PassRoleDenied { arn: String },
+    #[error(
+        "the function cannot find out whether it may pass the node role {arn} to EC2 (its environment has no EXECUTION_ROLE_ARN): deploy the function's stack again, from its current template"
+    )]
+    PassRoleUnknown { arn: String },
+    #[error(
+        "the queue {arn} of InterruptionQueueArn is outside of what the function may grant ({allowed}): choose another queue, or allow this one (InterruptionQueueArns of function.yaml, interruptionQueues of the CDK's function)"
     )]
     QueueOutOfBounds { arn: String, allowed: String },
     #[error(

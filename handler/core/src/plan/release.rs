@@ -1,8 +1,8 @@
 //! Generations that go: their marks off, and what no other mark holds away.
 
-use super::{Plan, Refused, Step, StepId, access, identity, leftovers, oidc_provider, tags};
+use super::{Plan, Refused, Step, StepId, access, identity, leftovers, oidc_provider, pass_role, tags};
 use crate::observed::{InstanceProfile, Observed, Role};
-use crate::ownership::{Mark, OWNER_KEY, Owner, Tags, arns_noted, keys_of, marked_by_others, marks};
+use crate::ownership::{Mark, OWNER_KEY, Owner, Tags, keys_of, marked_by_others};
 use crate::policy;
 use crate::spec::{NodeRole, Spec};
 use std::collections::BTreeSet;
@@ -95,7 +95,7 @@ pub fn release(spec: &Spec, leaving: Leaving<'_>, observed: &Observed) -> Result
         self::role(role, leaving, &expected, &needs, &[], &mut released);
     }
     if let Some(role) = &observed.controller_role {
-        let before = narrowed_policy(spec, role, leaving, &mut released.plan, &expelled);
+        let before = narrowed_policy(spec, (role, observed), leaving, &mut released.plan, &expelled);
         let expected: BTreeSet<_> = spec.controller_policy_arns.iter().cloned().collect();
         let needs: Vec<_> = expelled.into_iter().chain(before).chain(dissociated).collect();
         self::role(role, leaving, &expected, &needs, &[spec.controller_policy_name()], &mut released);
@@ -215,7 +215,7 @@ fn role(
 /// that once more, when somebody has meanwhile written what he had read before.
 fn narrowed_policy(
     spec: &Spec,
-    role: &Role,
+    (role, observed): (&Role, &Observed),
     leaving: Leaving<'_>,
     plan: &mut Plan,
     needs: &[StepId],
@@ -227,8 +227,7 @@ fn narrowed_policy(
     }
     let policy_name = spec.controller_policy_name();
     let there = role.inline.get(&policy_name)?.as_ref()?;
-    let notes = marks(&role.tags).filter(|(mark, _)| !leaving.ours.contains(mark)).map(|(_, note)| note);
-    let passable = arns_noted(notes, &policy::passed(there));
+    let passable = pass_role::passable_for_others(spec, leaving.ours, role, &observed.proven_node_roles);
     // All else in it is of those that stay, whatever these properties would have it say.
     let document = policy::passing(there, &passable);
     (!policy::same(there, &document)).then(|| {

@@ -205,7 +205,7 @@ pub const PROPERTIES: &[Property] = &[
         name: "InterruptionQueueArn",
         kind: Kind::Text(QUEUE_ARN),
         default: "none",
-        text: "The SQS queue with the notices of interruptions: the controller may read it, and HelmValues names it. It must be in the cluster's own account and Region, where Karpenter looks it up by its name, and within the parameter InterruptionQueueArns of the function's stack. You make the queue and the EventBridge rules that fill it.",
+        text: "The SQS queue with the notices of interruptions: the controller may read it, and HelmValues names it. It must be in the cluster's own account and Region, where Karpenter looks it up by its name, and among the queues that the function allows (InterruptionQueueArns of `function.yaml`). You make the queue and the EventBridge rules that fill it.",
         must_be: "the ARN of an SQS queue: `arn:<partition>:sqs:<region>:<account>:<name>`",
     },
     Property {

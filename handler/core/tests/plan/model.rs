@@ -1,11 +1,12 @@
 //! The world of these tests: what stands in IAM, EC2, EKS and the ConfigMaps, and what the function would read of it.
 
-use karpenter_prereqs_core::names::issuer_without_scheme;
+use karpenter_prereqs_core::names::{issuer_without_scheme, role_name_of_arn};
 use karpenter_prereqs_core::observed::{
     AccessEntry, AwsAuth, Cluster, ConfigMap, Discovery, InstanceProfile, Observed, OidcProvider, PassRoleDecision,
     PodIdentityAssociation, Role, Running, ServiceAccount,
 };
 use karpenter_prereqs_core::ownership::{Mark, Tags, is_in_aws_auth};
+use karpenter_prereqs_core::plan::unproven_node_roles;
 use karpenter_prereqs_core::policy::trust::{self, associable};
 use karpenter_prereqs_core::spec::{ControllerIdentity, Spec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,6 +93,11 @@ impl World {
                 .and_then(|eks| eks.access_entries.get(&spec.node_role_arn()).cloned()),
             associations: serving.map(|eks| self.associations(spec, look, eks)).unwrap_or_default(),
             has_pod_identity_agent: true,
+            // IAM lets every role be passed that there is.
+            proven_node_roles: unproven_node_roles(spec, marks, self.role(&spec.controller_role_name))
+                .into_iter()
+                .filter(|arn| self.role(role_name_of_arn(arn)).is_some())
+                .collect(),
             pass_role: if converging { PassRoleDecision::Allowed } else { PassRoleDecision::NotAsked },
             unknown_policies: BTreeSet::new(),
         }

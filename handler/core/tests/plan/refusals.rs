@@ -8,8 +8,8 @@ use crate::worlds::{
 };
 use karpenter_prereqs_core::bounds::Bounds;
 use karpenter_prereqs_core::observed::{
-    AuthenticationMode, ConfigMap, InstanceProfile, Observed, OidcProvider, PassRoleDecision, PodIdentityAssociation,
-    Running, ServiceAccount,
+    AuthenticationMode, ConfigMap, InstanceProfile, Observed, OidcProvider, PassRoleDecision, PassRoleDenial,
+    PodIdentityAssociation, Running, ServiceAccount,
 };
 use karpenter_prereqs_core::ownership::Tags;
 use karpenter_prereqs_core::plan::{Aim, Refusal, Refused, converge};
@@ -34,7 +34,9 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::ProfileServesOther { .. } => "ProfileServesOther",
         Refusal::ControllerServesOther { .. } => "ControllerServesOther",
         Refusal::NoNodeRole { .. } => "NoNodeRole",
-        Refusal::MayNotPassNodeRole { .. } => "MayNotPassNodeRole",
+        Refusal::PassRoleNotAllowed { .. } => "PassRoleNotAllowed",
+        Refusal::PassRoleDenied { .. } => "PassRoleDenied",
+        Refusal::PassRoleUnknown { .. } => "PassRoleUnknown",
         Refusal::QueueOutOfBounds { .. } => "QueueOutOfBounds",
         Refusal::BoundsUnreadable { .. } => "BoundsUnreadable",
         Refusal::UnknownPolicy { .. } => "UnknownPolicy",
@@ -55,7 +57,7 @@ fn name(refusal: &Refusal) -> &'static str {
     }
 }
 
-const VARIANTS: usize = 32;
+const VARIANTS: usize = 34;
 
 /// The refusal's name, what the message must say, the properties, and the world, made from a plain one.
 type Example = (&'static str, &'static [&'static str], Value, fn(&mut World));
@@ -307,9 +309,14 @@ fn every_refusal_names_its_cure() {
         met.insert(judged(&refused, expected, cures));
     }
     met.insert(judged(&unknown_policy(), "UnknownPolicy", &["check the ARN", "ControllerPolicyArns"]));
-    let may_not_pass = ["decided implicitDeny", "NodeRoleArns of the function's stack", "another node role"];
-    met.insert(judged(&may_not_pass_node_role(), "MayNotPassNodeRole", &may_not_pass));
-    let queue = ["parameter InterruptionQueueArns", "choose another queue", ":Karpenter*"];
+    for (denial, name, cures) in [
+        (PassRoleDenial::Implicit, "PassRoleNotAllowed", ["implicitDeny", "NodeRoleArns of function.yaml"]),
+        (PassRoleDenial::Explicit, "PassRoleDenied", ["explicitDeny", "remove the Deny"]),
+        (PassRoleDenial::UnknownRole, "PassRoleUnknown", ["EXECUTION_ROLE_ARN", "deploy the function's stack again"]),
+    ] {
+        met.insert(judged(&may_not_pass_node_role(denial), name, &cures));
+    }
+    let queue = ["InterruptionQueueArns of function.yaml", "choose another queue", ":Karpenter*"];
     let bounds = r#"{"InterruptionQueueArns": ["arn:aws:sqs:eu-west-1:111122223333:Karpenter*"]}"#;
     met.insert(judged(&out_of_bounds(bounds), "QueueOutOfBounds", &queue));
     met.insert(judged(&out_of_bounds("{"), "BoundsUnreadable", &["BOUNDS", "deploy the function's stack again"]));
@@ -350,13 +357,12 @@ fn unknown_policy() -> Refused {
 }
 
 /// The profile holds the role of NodeRoleArn already, so that nothing but a simulation tells.
-fn may_not_pass_node_role() -> Refused {
+fn may_not_pass_node_role(denial: PassRoleDenial) -> Refused {
     let spec = spec_of(json!({"NodeRoleArn": GIVEN_ROLE, "InstanceProfileName": "held", "ExistingObjects": "Adopt"}));
     let mut world = plain();
     world.profiles.insert("held".into(), profile("held", &["existing"]));
     refused(&world, &spec, &Bounds::default(), |observed| {
-        let why = "iam:SimulatePrincipalPolicy decided implicitDeny".to_owned();
-        observed.pass_role = PassRoleDecision::Denied { why };
+        observed.pass_role = PassRoleDecision::Denied(denial);
     })
 }
 

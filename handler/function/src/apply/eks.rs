@@ -81,7 +81,7 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
             if let Some(at) = only_created_at {
                 let found = eks::access_entry(client, cluster_name, principal_arn).await?;
                 if found.is_none_or(|found| found.created_at != *at) {
-                    tracing::info!(step = %step, "not begun: another delivery of the event has done it");
+                    tracing::info!(step = %step, "skipped: the access entry is not the one that was read");
                     return Ok(());
                 }
             }

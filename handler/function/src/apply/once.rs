@@ -52,7 +52,7 @@ pub(super) async fn carry_out(
         .when(|failure| matches!(failure, Failure::Gone(_)))
         .notify(|failure, after| {
             let (Failure::Gone(error) | Failure::Final(error)) = failure;
-            tracing::info!(step = %step, %error, after_ms = millis(after), "it is gone again: created once more");
+            tracing::info!(step = %step, %error, after_ms = millis(after), "exists_and_not_found: created again");
         })
         .await;
     result.map_err(|failure| match failure {

@@ -78,13 +78,15 @@ impl Run<'_> {
         let made = guarded(self.progress, self.budget.work, self.converge(&spec, old.as_ref(), &generation)).await;
         let undone = async {
             if let Some(why) = self.withdrawn_since(&made).await {
-                if let Some((old, formerly)) = &before {
-                    self.converge_unasked(old, Some(&spec), formerly).await?;
-                }
+                let put_back = match &before {
+                    Some((old, formerly)) => self.converge_unasked(old, Some(&spec), formerly).await.map(drop),
+                    None => Ok(()),
+                };
+                // Whatever came of that: CloudFormation never deletes the id of an Update that it does not want.
                 if replacing && self.progress.is_own_work() {
                     self.release(&spec, &[generation.mark()].into()).await?;
                 }
-                return Ok(Some(why));
+                return put_back.map(|()| Some(why));
             }
             // CloudFormation never deletes the id of a replacement that failed.
             if let Err(failure) = &made
@@ -137,7 +139,7 @@ impl Run<'_> {
         let marks = [generation.mark()].into();
         let look = Look { spec, old, owner: self.owner, marks: &marks, aim: Aim::Converge };
         let (world, wanted) = futures::join!(self.observe(look), self.still_wanted(self.operation));
-        // What a rollback puts back was within the bounds when it was asked for, and they may be narrower by now.
+        // A rollback puts back properties that were within the bounds when they were asked for. They may be narrower by now.
         let unbounded = Bounds::default();
         let bounds = if wanted? == Cause::Rollback { &unbounded } else { self.bounds };
         let world = world?;
@@ -148,6 +150,7 @@ impl Run<'_> {
 
     /// Brings the world to what the spec wants without asking anybody: to put the old properties back.
     async fn converge_unasked(&self, spec: &Spec, old: Option<&Spec>, generation: &Generation) -> Result<Made, Error> {
+        let spec = &self.bounds.without_excess(spec);
         let (marks, clients) = ([generation.mark()].into(), self.clients_to_undo());
         let look = Look { spec, old, owner: self.owner, marks: &marks, aim: Aim::Converge };
         let world = observe(&clients, look).boxed_local().await?;

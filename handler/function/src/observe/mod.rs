@@ -113,10 +113,16 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
         associations,
         has_pod_identity_agent,
         pass_role: PassRoleDecision::NotAsked,
+        proven_node_roles: BTreeSet::new(),
         unknown_policies: roles.unknown_policies,
     };
     if look.aim == Aim::Converge && plan::needs_simulation(look.spec, look.owner, &observed) {
-        observed.pass_role = pass_role::decide(clients, look.spec).boxed_local().await.map_err(Error::Aws)?;
+        let (scope, arn) = (&look.spec.scope, look.spec.node_role_arn());
+        observed.pass_role = pass_role::decide(clients, scope, &arn).boxed_local().await.map_err(Error::Aws)?;
+    }
+    let unproven = plan::unproven_node_roles(look.spec, look.marks, observed.controller_role.as_ref());
+    if !unproven.is_empty() {
+        observed.proven_node_roles = pass_role::proven(clients, look, unproven).boxed_local().await;
     }
     Ok(World { observed, kubernetes, stands })
 }

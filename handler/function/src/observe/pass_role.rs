@@ -1,12 +1,14 @@
 //! Whether IAM lets the function pass the node role, asked by a simulation of its role's policies.
 
+use super::Look;
 use crate::aws::{Clients, iam};
 use crate::error::AwsError;
 use crate::log::millis;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType as Decision;
 use backon::{ExponentialBuilder, Retryable as _};
-use karpenter_prereqs_core::observed::PassRoleDecision;
-use karpenter_prereqs_core::spec::Spec;
+use karpenter_prereqs_core::names::{Scope, role_name_of_arn};
+use karpenter_prereqs_core::observed::{PassRoleDecision, PassRoleDenial};
+use std::collections::BTreeSet;
 use tokio::time::Instant;
 
 /// Why there is no decision yet that is final.
@@ -18,19 +20,44 @@ enum Undecided {
     Failed(AwsError),
 }
 
-/// Simulates `iam:PassRole` on the node role, to EC2, for the function's role. An `implicitDeny` is asked again for a tenth of
+/// Of these node roles, which other generations' markers name, those that may be granted: this stack created them, or IAM lets the
+/// function pass them. One that cannot be read is none: its own generation's next run grants it.
+pub(super) async fn proven(clients: &Clients, look: Look<'_>, unproven: BTreeSet<String>) -> BTreeSet<String> {
+    let checks = unproven.into_iter().map(async |arn| match is_proven(clients, look, &arn).await {
+        Ok(is_proven) => is_proven.then_some(arn),
+        Err(error) => {
+            tracing::warn!(%error, arn, "the node role of another generation is not granted: it cannot be checked");
+            None
+        }
+    });
+    futures::future::join_all(checks).await.into_iter().flatten().collect()
+}
+
+async fn is_proven(clients: &Clients, look: Look<'_>, arn: &str) -> Result<bool, AwsError> {
+    let scope = &look.spec.scope;
+    let role = iam::role(&clients.iam, role_name_of_arn(arn), |_| None).await?;
+    match role.filter(|role| scope.role_arn(&role.path, &role.name) == arn) {
+        None => Ok(false),
+        Some(role) if look.owner.is_same_stack(&role.tags) => Ok(true),
+        Some(_) => {
+            let decision = decide(clients, scope, arn).await?;
+            Ok(matches!(decision, PassRoleDecision::Allowed | PassRoleDecision::Unknown))
+        }
+    }
+}
+
+/// Simulates `iam:PassRole` on a node role, to EC2, for the function's role. An `implicitDeny` is asked again for a tenth of
 /// the run's time, at most half a minute; an `explicitDeny` is final at once.
-pub(super) async fn decide(clients: &Clients, spec: &Spec) -> Result<PassRoleDecision, AwsError> {
+pub(super) async fn decide(clients: &Clients, scope: &Scope, role_arn: &str) -> Result<PassRoleDecision, AwsError> {
     if !clients.caller.writes {
         return Ok(PassRoleDecision::Unknown);
     }
     let Some(principal) = &clients.execution_role_arn else {
-        let why = "the function's environment has no EXECUTION_ROLE_ARN to ask IAM with".to_owned();
-        return Ok(PassRoleDecision::Denied { why });
+        return Ok(PassRoleDecision::Denied(PassRoleDenial::UnknownRole));
     };
-    let (role_arn, ec2) = (spec.node_role_arn(), spec.scope.partition.ec2_principal());
+    let ec2 = scope.partition.ec2_principal();
     let simulate = || async {
-        match iam::simulate_pass_role(&clients.iam, principal, &role_arn, &ec2).await {
+        match iam::simulate_pass_role(&clients.iam, principal, role_arn, &ec2).await {
             Ok(Decision::ImplicitDeny) => Err(Undecided::NotAllowedYet),
             decided => decided.map_err(Undecided::Failed),
         }
@@ -46,11 +73,10 @@ pub(super) async fn decide(clients: &Clients, spec: &Spec) -> Result<PassRoleDec
         .when(|why| matches!(why, Undecided::NotAllowedYet) && begun.elapsed() < patience)
         .notify(|_, after| tracing::info!(after_ms = millis(after), "iam:PassRole is not allowed yet: simulated again"))
         .await;
-    let decision = match decided {
-        Ok(Decision::Allowed) => return Ok(PassRoleDecision::Allowed),
-        Ok(other) => other,
-        Err(Undecided::NotAllowedYet) => Decision::ImplicitDeny,
-        Err(Undecided::Failed(error)) => return Err(error),
-    };
-    Ok(PassRoleDecision::Denied { why: format!("iam:SimulatePrincipalPolicy decided {decision}") })
+    match decided {
+        Ok(Decision::Allowed) => Ok(PassRoleDecision::Allowed),
+        Ok(Decision::ExplicitDeny) => Ok(PassRoleDecision::Denied(PassRoleDenial::Explicit)),
+        Ok(_) | Err(Undecided::NotAllowedYet) => Ok(PassRoleDecision::Denied(PassRoleDenial::Implicit)),
+        Err(Undecided::Failed(error)) => Err(error),
+    }
 }

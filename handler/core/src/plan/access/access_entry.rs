@@ -65,7 +65,7 @@ pub(super) fn admit(
                 tags.retain(|key, _| key == aim.generation.mark().key());
             }
             let object = Object::AccessEntry(&found.arn);
-            let tags = Retag { object, wanted: &tags, found: &found.tags, takes_away: is_ours, needs: None };
+            let tags = Retag { object, wanted: &tags, found: &found.tags, takes_away: is_ours, needs: ready.node_role };
             retag(aim, tags, plan, refusals);
             None
         }
