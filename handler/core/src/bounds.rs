@@ -9,8 +9,10 @@
 //! ```
 
 use crate::plan::Refusal;
+use crate::policy;
 use crate::spec::Spec;
 use serde::Deserialize;
+use serde_json::Value;
 use wildmatch::WildMatch;
 
 /// The bounds of a function, read once from its environment.
@@ -44,13 +46,14 @@ impl Bounds {
         }
     }
 
-    /// The same properties without what is outside of the bounds: for an Update that is taken back, whose old properties may have
-    /// been within them before. The rollback's own Update, which follows, puts the rest back.
+    /// Returns the properties without a queue that is out of bounds and that the controller's policy, `granted`, does not let it
+    /// read now. For properties that nobody asks for anew: those that a rollback puts back, and the old ones of an Update that is
+    /// cancelled. So neither fails, and neither grants anything.
     #[must_use]
-    pub fn without_excess(&self, spec: &Spec) -> Spec {
-        let is_queue = |problem: &Refusal| matches!(problem, Refusal::QueueOutOfBounds { .. });
+    pub fn without_excess(&self, spec: &Spec, granted: Option<&Value>) -> Spec {
         let mut spec = spec.clone();
-        if self.problems(&spec).iter().any(is_queue) {
+        let is_granted = |arn: &String| granted.is_some_and(|document| policy::reads_queue(document, arn));
+        if !self.problems(&spec).is_empty() && !spec.interruption_queue_arn.as_ref().is_some_and(is_granted) {
             spec.interruption_queue_arn = None;
         }
         spec
@@ -114,9 +117,15 @@ mod tests {
                 "{problems:?}"
             );
         }
-        let kept = bounds(&[&arn("demo")]).without_excess(&queue);
+        let narrow = bounds(&[&arn("demo")]);
+        let kept = narrow.without_excess(&queue, None);
         assert_eq!((kept.interruption_queue_arn, kept.cluster_name), (None, queue.cluster_name.clone()));
-        assert_eq!(bounds(&[&arn("payments")]).without_excess(&queue), queue);
+        let granted = queue.controller_policy(&[queue.node_role_arn()].into());
+        assert_eq!(narrow.without_excess(&queue, Some(&granted)), queue);
+        let other = spec(Some(&arn("demo"))).controller_policy(&[queue.node_role_arn()].into());
+        assert_eq!(narrow.without_excess(&queue, Some(&other)).interruption_queue_arn, None);
+        assert_eq!(bounds(&[&arn("payments")]).without_excess(&queue, None), queue);
+        assert_eq!(Bounds::read(Some("{")).without_excess(&queue, None).interruption_queue_arn, None);
         assert!(bounds(&[&arn("demo")]).problems(&queue)[0].to_string().contains(&arn("demo")));
     }
 

@@ -39,8 +39,7 @@ pub struct Observed {
     pub has_pod_identity_agent: bool,
     /// Whether IAM lets the function pass the node role to EC2.
     pub pass_role: PassRoleDecision,
-    /// Of [`unproven_node_roles`](crate::plan::unproven_node_roles), those that this stack created, or that IAM lets the function
-    /// pass.
+    /// Of [`unproven_node_roles`](crate::plan::unproven_node_roles), those that IAM lets the function pass.
     pub proven_node_roles: BTreeSet<String>,
     /// The managed policies that the properties name, no role carries yet, and IAM does not know.
     pub unknown_policies: BTreeSet<String>,

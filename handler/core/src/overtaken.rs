@@ -109,7 +109,7 @@ pub fn verdict(operation: &Operation, shown: &Shown, issued_at: Option<i64>) -> 
     }
 }
 
-/// Whether an operation is a rollback's own Update: it puts properties back that were judged when they were first asked for.
+/// Whether an operation is a rollback's own Update: nobody asks for its properties anew.
 /// `issued_at` as in [`verdict`].
 ///
 /// Only a rollback that is under way, and began in a second before the event's, says so. A stack that rests after a rollback may

@@ -196,15 +196,25 @@ export class KarpenterPrereqs extends Construct implements ITaggable {
   }
 }
 
+/** The longest name of a queue. CloudFormation adds a hyphen and 12 characters of its own to a name that it generates. */
+const QUEUE_NAME_MAX = 80;
+const GENERATED = 13;
+
 /**
- * The ARN of a queue, as the function's environment may name it. A queue of another stack, whose resource depends on the function,
- * would depend on itself: there it is its name, or a pattern of the names that CloudFormation generates for that stack.
+ * The ARN of a queue, as the function's environment may name it. A queue that another stack creates beside its resource is named by
+ * its text: the resource depends on the function, so that the function cannot depend on the queue.
  */
 function queueArnFor(fn: KarpenterPrereqsFunction, queue: sqs.IQueue): string {
-  if (!Token.isUnresolved(queue.queueArn) || Stack.of(queue) === Stack.of(fn)) return queue.queueArn;
-  const named = (queue.node.defaultChild as sqs.CfnQueue | undefined)?.queueName;
-  // CloudFormation cuts a long stack's name for it.
-  const name = named !== undefined && !Token.isUnresolved(named) ? named : `${Stack.of(queue).stackName.slice(0, 24)}*`;
+  const created = queue.node.defaultChild;
+  if (!(created instanceof sqs.CfnQueue) || Stack.of(queue) === Stack.of(fn)) return queue.queueArn;
+  const stack = Stack.of(queue);
+  const named = stack.resolve(created.queueName) as unknown;
+  const generated = `${stack.stackName}-${stack.getLogicalId(created)}`;
+  const name = named ?? `${generated}-*`;
+  const isCut = named === undefined && generated.length + GENERATED > QUEUE_NAME_MAX;
+  if (typeof name !== 'string' || Token.isUnresolved(name) || isCut) {
+    throw new Error(`the name of the queue ${queue.node.path} is not known in the function's stack: set its queueName, or create both in one stack`);
+  }
   return `arn:${Aws.PARTITION}:sqs:${Aws.REGION}:${Aws.ACCOUNT_ID}:${name}`;
 }
 

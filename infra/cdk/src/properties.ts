@@ -204,8 +204,9 @@ export interface KarpenterPrereqsOptions {
 
   /**
    * The SQS queue with the notices of interruptions: the controller may read it, and HelmValues names it. It must
-   * be in the cluster's own account and Region, where Karpenter looks it up by its name, and within the parameter
-   * InterruptionQueueArns of the function's stack. You make the queue and the EventBridge rules that fill it.
+   * be in the cluster's own account and Region, where Karpenter looks it up by its name, and among the queues that
+   * the function allows (InterruptionQueueArns of `function.yaml`). You make the queue and the EventBridge rules
+   * that fill it.
    *
    * @default - none
    */

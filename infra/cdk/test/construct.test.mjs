@@ -164,8 +164,16 @@ test('a queue may be in the resource\'s stack, and the function in another', () 
   const { BOUNDS } = only(Template.fromStack(it), 'AWS::Lambda::Function').Properties.Environment.Variables;
   const text = BOUNDS['Fn::Join'][1].map((part) => part.Ref ?? part).join('');
   const arn = (name) => `arn:AWS::Partition:sqs:AWS::Region:AWS::AccountId:${name}`;
-  assert.deepEqual(JSON.parse(text), { InterruptionQueueArns: [arn('Karpenter*'), arn('Clusters*'), arn('two')] });
+  const [, generated] = JSON.parse(text).InterruptionQueueArns;
+  assert.match(generated, /:Clusters-Generated[0-9A-F]{8}-\*$/);
+  assert.deepEqual(JSON.parse(text), { InterruptionQueueArns: [arn('Karpenter*'), generated, arn('two')] });
   Template.fromStack(there);
+
+  const imported = sqs.Queue.fromQueueArn(there, 'Imported', Fn.importValue('queue'));
+  assert.doesNotThrow(() => new KarpenterPrereqs(there, 'Three', { clusterName: 'three', function: fn, interruptionQueue: imported }));
+  const long = new Stack(app, 'A'.repeat(60));
+  const queue = new sqs.Queue(long, 'Generated');
+  assert.throws(() => new KarpenterPrereqs(long, 'Four', { clusterName: 'four', function: fn, interruptionQueue: queue }), /set its queueName/);
 });
 
 test('every attribute has its getter', () => {

@@ -7,6 +7,7 @@ use local_cloud::{
     cluster::service_trust,
     execution_role::{give, policies_within},
     gateway::{Call, Effect, When},
+    lambda::Resource,
     scenario::{AWS_AUTH, CLUSTER, Delivered, Scenario, with},
 };
 use serde_json::{Value, json};
@@ -113,10 +114,38 @@ async fn profile_that_holds_a_role_needs_the_execution_roles_arn() {
     let mut scenario = bounded(AuthenticationMode::ConfigMap).await;
     profile_holding(&scenario, "nodes").await;
     let role_arn = scenario.cluster.creator_role_arn.clone();
-    scenario.restart(&role_arn, |options| options.environment.clear()).await.unwrap();
+    scenario.restart(&role_arn, |options| options.environment.retain(|(name, _)| name == "BOUNDS")).await.unwrap();
     let made = scenario.send(&scenario.resource.create(&adopting(INSIDE))).await.unwrap();
     let reason = made.wrote_nothing().failed();
     assert!(reason.contains("EXECUTION_ROLE_ARN"), "{reason}");
+}
+
+/// A resource failed when it had marked the controller role that it shares with another, and was kept: the other's runs grant
+/// nothing of what that marker names, and its Delete leaves a policy that IAM takes.
+#[tokio::test]
+async fn marker_of_a_failed_resource_grants_nothing() {
+    let mut scenario = bounded(AuthenticationMode::Api).await;
+    let failed = with(
+        json!({"NodeRoleName": "OrgAdmin", "ControllerRoleName": "KarpenterShared", "InstanceProfileName": "KarpenterFailed"}),
+    );
+    let failing =
+        Resource::new(scenario.cloud.account(), scenario.cloud.region(), "platform", "Failing").service_timeout(30);
+    let failing = failing.in_stack(scenario.resource.stack_id());
+    let made = scenario.send(&failing.create(&failed)).await.unwrap();
+    assert!(made.failed().contains("OrgAdmin"), "{}", made.failed());
+    assert!(made.calls.iter().all(|call| call.operation != "PutRolePolicy"), "{:?}", made.writes());
+
+    let other = with(json!({"ControllerRoleName": "KarpenterShared"}));
+    let made = scenario.send(&scenario.resource.create(&other)).await.unwrap();
+    let id = made.succeeded().physical_resource_id.clone();
+    let granted = |delivered: &Delivered| {
+        let policies = delivered.calls.iter().filter(|call| call.operation == "PutRolePolicy");
+        policies.filter_map(|call| call.param("PolicyDocument")).any(|document| document.contains("OrgAdmin"))
+    };
+    assert!(!granted(&made) && made.calls.iter().any(|call| call.operation == "SimulatePrincipalPolicy"));
+    let gone = scenario.send(&scenario.resource.delete(&id, &other)).await.unwrap();
+    gone.succeeded();
+    assert!(!granted(&gone));
 }
 
 /// A role within the bounds is used either way, once IAM has let it be passed; a second run asks IAM nothing.

@@ -1,4 +1,4 @@
-//! The next step after a creation that was refused because the object exists: the object is read again, and decides.
+//! A creation failed because the object exists. The function reads the object, and what it finds decides the next step.
 //!
 //! It was not there when the plan was made. So the call's answer was lost, or another delivery of the event, or another
 //! resource, was faster; and between the refusal and the read it may have been deleted again.
@@ -55,7 +55,7 @@ pub fn resolve(step: &Step, existing: Existing<'_>, ours: &BTreeSet<Mark>) -> Re
             if !client_id_list.iter().all(|id| found.client_ids.contains(id)) {
                 return Resolution::Fail;
             }
-            // One that no resource like this created is used as it is.
+            // A provider without an owner tag is used unchanged.
             let is_used_as_it_is = !found.tags.contains_key(OWNER_KEY) || is_ours(&found.tags);
             if is_used_as_it_is { Resolution::Done } else { tag_provider(found, tags, ours) }
         }

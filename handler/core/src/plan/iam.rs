@@ -72,8 +72,7 @@ struct Prerequisites {
     provider: Option<StepId>,
     /// The one in which IAM lets a node role be passed that this stack did not create.
     passed: Option<StepId>,
-    /// The one that makes the node role this generation's, or lets it be passed: a policy passes no role that IAM may refuse to
-    /// create.
+    /// The one that creates or tags the node role, or adds it to the profile: the policy that passes it waits for that.
     node_role: Option<StepId>,
 }
 

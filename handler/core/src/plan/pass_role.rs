@@ -1,8 +1,8 @@
 //! Whether IAM lets the function pass a node role that this stack did not create, before anything is granted on it.
 //!
-//! The controller's policy lets Karpenter pass the node role to EC2, and aws-auth admits its nodes. Both would hand out a role
-//! that a stack's properties only name, so IAM's own check of iam:PassRole comes first: it is made when
-//! AddRoleToInstanceProfile is called, and simulated where the profile holds the role already.
+//! A stack names the role, but may have no right to it. So IAM must allow the function to pass it before the controller's policy,
+//! its marker, aws-auth or an access entry grants it. `AddRoleToInstanceProfile` checks that. If the profile holds the role
+//! already, the function simulates the check.
 
 use super::{Aim, Refusal};
 use crate::observed::{Observed, PassRoleDecision, PassRoleDenial, Role};
@@ -11,7 +11,7 @@ use crate::policy;
 use crate::spec::{NodeRole, Spec};
 use std::collections::BTreeSet;
 
-/// Whether no resource of this stack created the node role: the role of NodeRoleArn, or one that is adopted. A role that is
+/// Whether no resource of this stack created the node role: the role of `NodeRoleArn`, or one that is adopted. A role that is
 /// yet to be created is the stack's own.
 pub(super) fn is_foreign(spec: &Spec, owner: &Owner, observed: &Observed) -> bool {
     match &spec.node_role {
@@ -38,16 +38,16 @@ fn is_passed_already(spec: &Spec, owner: &Owner, observed: &Observed) -> bool {
     role.is_some_and(|role| passed_now(spec, role).contains(&spec.node_role_arn()))
 }
 
-/// The ARNs of node roles that other generations' markers on the controller role name, and that its policy does not pass. The
-/// policy is to pass them, if it lost them to a write at the same moment; but a marker alone proves nothing: the run that wrote it
-/// may have failed before it had a node role. `ours`: the generations that are reconciled or torn down.
+/// The ARNs of node roles that other generations' markers on the controller role name, and that its policy does not pass. A
+/// concurrent write may have removed them from the policy. A marker alone does not justify adding them again: its run may have
+/// failed before its node role existed. `ours`: the generations that are reconciled or torn down.
 pub fn unproven_node_roles(spec: &Spec, ours: &BTreeSet<Mark>, controller_role: Option<&Role>) -> BTreeSet<String> {
     let Some(role) = controller_role else { return BTreeSet::new() };
     let passed = passed_now(spec, role);
     noted_by_others(role, ours, &passed).into_iter().filter(|arn| !passed.contains(arn)).collect()
 }
 
-/// The node roles of other generations that the policy of the controller role goes on to pass.
+/// The node roles of other generations that the new policy passes: those that it passes now, and those that are proven.
 pub(super) fn passable_for_others(
     spec: &Spec,
     ours: &BTreeSet<Mark>,

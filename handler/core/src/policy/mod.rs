@@ -19,6 +19,9 @@ pub const INLINE_MAX: usize = 10_240;
 /// The action whose resources are the node roles.
 const PASS_ROLE: &str = "iam:PassRole";
 
+/// The statement that lets the controller read the queue.
+const QUEUE_SID: &str = "AllowInterruptionQueueActions";
+
 /// What a controller's permissions are for.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
@@ -54,9 +57,13 @@ pub fn passed(document: &Value) -> BTreeSet<String> {
     arns.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// A controller's permissions with which these node roles alone may be passed, and all else as it stands.
+/// A controller's permissions with which these node roles alone may be passed, and all else as it stands. Without any, the
+/// statement is left out: IAM takes none without a resource.
 pub fn passing(document: &Value, node_role_arns: &BTreeSet<String>) -> Value {
     let mut document = document.clone();
+    if let Some(statements) = document["Statement"].as_array_mut().filter(|_| node_role_arns.is_empty()) {
+        statements.retain(|statement| !is_passing(statement));
+    }
     for statement in document["Statement"].as_array_mut().into_iter().flatten() {
         if is_passing(statement) {
             statement["Resource"] = statement::one_or_all(node_role_arns.iter());
@@ -65,10 +72,16 @@ pub fn passing(document: &Value, node_role_arns: &BTreeSet<String>) -> Value {
     document
 }
 
+/// Whether a controller's permissions let it read this queue.
+pub fn reads_queue(document: &Value, queue_arn: &str) -> bool {
+    let statements = document["Statement"].as_array().into_iter().flatten();
+    statements.filter(|statement| statement["Sid"] == QUEUE_SID).any(|statement| statement["Resource"] == queue_arn)
+}
+
 /// What the controller does with the queue, in every release.
 fn interruption_queue(place: &Place<'_>) -> Option<Statement> {
     const ACTIONS: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"];
-    place.interruption_queue_arn.map(|arn| Statement::new("AllowInterruptionQueueActions", ACTIONS, [arn]))
+    place.interruption_queue_arn.map(|arn| Statement::new(QUEUE_SID, ACTIONS, [arn]))
 }
 
 fn is_passing(statement: &Value) -> bool {

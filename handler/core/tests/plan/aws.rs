@@ -143,6 +143,10 @@ impl World {
                 return Err("NoSuchEntity".to_owned());
             }
             Step::PutRolePolicy { policy_name, document, .. } => {
+                let statements = document["Statement"].as_array().cloned().unwrap_or_default();
+                if statements.iter().any(|statement| statement["Resource"].as_array().is_some_and(Vec::is_empty)) {
+                    return Err("MalformedPolicyDocument".to_owned());
+                }
                 role.inline.insert(policy_name.clone(), Some(document.clone()));
             }
             Step::DeleteRolePolicy { policy_name, .. } => {

@@ -19,6 +19,9 @@ use std::collections::{BTreeSet, VecDeque};
 const EXISTS: [&str; 3] = ["EntityAlreadyExists", "LimitExceeded", "ResourceInUseException"];
 const MISSING: [&str; 2] = ["NoSuchEntity", "ResourceNotFoundException"];
 
+/// Takes something out of the world.
+type Take = fn(&mut World);
+
 /// What one delivery is for.
 struct Task {
     resource: Resource,
@@ -113,7 +116,7 @@ impl Delivery {
         match &next.steps {
             None => match task.plan(&world) {
                 Ok(plan) => {
-                    next.steps = Some(plan.steps().map(|(_, step, _)| step.clone()).filter(is_contended).collect())
+                    next.steps = Some(plan.steps().map(|(_, step, _)| step.clone()).filter(is_contended).collect());
                 }
                 Err(refused) => next.ended = Some(Err(refused)),
             },
@@ -278,7 +281,7 @@ fn deliveries_with_a_dead_access_entry_all_succeed_in_every_order() {
     let mut world = plain();
     world.demo().cluster.authentication_mode = AuthenticationMode::ApiAndConfigMap;
     let made = here.resource.converge(&world, &here.spec, None, crate::life::Run::whole(&[])).unwrap();
-    let mut dead = made.clone();
+    let mut dead = made;
     dead.demo().access_entries.values_mut().for_each(|entry| entry.created_at = 0);
     assert!(!here.plan(&dead).unwrap().is_empty(), "the entry is alive");
     let moments = all_succeed(&dead, &[task(), task(), task()]);
@@ -310,7 +313,7 @@ fn three_deliveries_create_each_object_once_in_every_order() {
     let here = task();
     let world = world(AuthenticationMode::ApiAndConfigMap);
     let made = here.resource.converge(&world, &here.spec, None, crate::life::Run::whole(&[])).unwrap();
-    let without: [(&str, fn(&mut World)); 5] = [
+    let without: [(&str, Take); 5] = [
         ("provider", |world| world.oidc_providers.clear()),
         ("profile", |world| world.profiles.clear()),
         ("role in the profile", |world| world.profiles.values_mut().for_each(|profile| profile.roles.clear())),
@@ -370,7 +373,7 @@ fn creation_beside_a_teardown_never_fails_for_what_exists() {
     let world = world(AuthenticationMode::ApiAndConfigMap);
     let here = Task::new(STACK, &everything());
     let made = here.resource.converge(&world, &here.spec, None, crate::life::Run::whole(&[])).unwrap();
-    let objects: [fn(&mut World); 4] = [
+    let objects: [Take; 4] = [
         |world| world.oidc_providers.clear(),
         |world| world.profiles.clear(),
         |world| world.demo().access_entries.clear(),

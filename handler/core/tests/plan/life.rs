@@ -3,7 +3,6 @@
 use crate::model::{Look, World};
 use karpenter_prereqs_core::bounds::Bounds;
 use karpenter_prereqs_core::config_map::BEFORE_KEY;
-use karpenter_prereqs_core::names::role_name_of_arn;
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::ownership::{Generation, Mark, OWNER_KEY, Owner, PREFIX, is_in_aws_auth, marks};
 use karpenter_prereqs_core::plan::{self, Aim, Converged, Leaving, Plan, Refused, Released, Shared, Step};
@@ -206,9 +205,8 @@ fn admitted_under_a_mark(world: &World, mark: &Mark) -> Result<(), String> {
 fn sound(world: &World) -> Result<(), String> {
     // What was adopted and left is as its last user had it.
     for role in world.roles.values().filter(|role| role.tags.keys().any(|key| key.starts_with(PREFIX))) {
-        // A generation that was cut off before it had its node role is granted none.
-        let exists = |arn: &&str| world.role(role_name_of_arn(arn)).is_some();
-        let passable: BTreeSet<_> = marks(&role.tags).map(|(_, arn)| arn).filter(exists).map(str::to_owned).collect();
+        let passable: BTreeSet<_> = marks(&role.tags).map(|(_, arn)| arn.to_owned()).collect();
+        let passable: BTreeSet<_> = passable.difference(&world.unpassable).cloned().collect();
         for (name, document) in role.inline.iter().filter(|(name, _)| name.starts_with(CONTROLLER_POLICY_PREFIX)) {
             let listed = document.as_ref().map(passed).unwrap_or_default();
             if listed != passable {

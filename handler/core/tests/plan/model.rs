@@ -1,6 +1,6 @@
 //! The world of these tests: what stands in IAM, EC2, EKS and the ConfigMaps, and what the function would read of it.
 
-use karpenter_prereqs_core::names::{issuer_without_scheme, role_name_of_arn};
+use karpenter_prereqs_core::names::issuer_without_scheme;
 use karpenter_prereqs_core::observed::{
     AccessEntry, AwsAuth, Cluster, ConfigMap, Discovery, InstanceProfile, Observed, OidcProvider, PassRoleDecision,
     PodIdentityAssociation, Role, Running, ServiceAccount,
@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) running: Vec<Running>,
     /// By name.
     pub(crate) clusters: BTreeMap<String, Eks>,
+    /// The ARNs of the roles that IAM does not let the function pass.
+    pub(crate) unpassable: BTreeSet<String>,
 }
 
 /// A cluster with what stands in it and around it.
@@ -93,10 +95,9 @@ impl World {
                 .and_then(|eks| eks.access_entries.get(&spec.node_role_arn()).cloned()),
             associations: serving.map(|eks| self.associations(spec, look, eks)).unwrap_or_default(),
             has_pod_identity_agent: true,
-            // IAM lets every role be passed that there is.
             proven_node_roles: unproven_node_roles(spec, marks, self.role(&spec.controller_role_name))
                 .into_iter()
-                .filter(|arn| self.role(role_name_of_arn(arn)).is_some())
+                .filter(|arn| !self.unpassable.contains(arn))
                 .collect(),
             pass_role: if converging { PassRoleDecision::Allowed } else { PassRoleDecision::NotAsked },
             unknown_policies: BTreeSet::new(),

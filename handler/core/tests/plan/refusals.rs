@@ -356,7 +356,7 @@ fn unknown_policy() -> Refused {
     refused(&plain(), &spec, &Bounds::default(), |observed| observed.unknown_policies = policies)
 }
 
-/// The profile holds the role of NodeRoleArn already, so that nothing but a simulation tells.
+/// The profile holds the role of `NodeRoleArn` already, so that nothing but a simulation tells.
 fn may_not_pass_node_role(denial: PassRoleDenial) -> Refused {
     let spec = spec_of(json!({"NodeRoleArn": GIVEN_ROLE, "InstanceProfileName": "held", "ExistingObjects": "Adopt"}));
     let mut world = plain();

@@ -23,9 +23,8 @@ enum Failure {
     Final(AwsError),
 }
 
-/// Carries a step out so that its object is there once. `call` makes the call of a step; `resolve` reads the object that exists
-/// and decides. Other deliveries of the event may create and delete it at the same time, so this is repeated for as long as
-/// anything may take to settle.
+/// Calls create until the object exists. `call` makes the call of a step; `resolve` reads the object that exists and decides.
+/// This repeats until the settle time ends, because other deliveries of the event may create and delete the object.
 pub(super) async fn carry_out(
     apply: &Apply<'_>,
     step: &Step,

@@ -139,23 +139,40 @@ impl Run<'_> {
         let marks = [generation.mark()].into();
         let look = Look { spec, old, owner: self.owner, marks: &marks, aim: Aim::Converge };
         let (world, wanted) = futures::join!(self.observe(look), self.still_wanted(self.operation));
-        // A rollback puts back properties that were within the bounds when they were asked for. They may be narrower by now.
-        let unbounded = Bounds::default();
-        let bounds = if wanted? == Cause::Rollback { &unbounded } else { self.bounds };
+        let is_rollback = wanted? == Cause::Rollback;
         let world = world?;
         self.progress.set_stood(world.stands);
-        let aim = plan::Aim { spec, old, owner: self.owner, generation, bounds };
-        self.make_so(self.clients, aim, &world).await
+        let aim = plan::Aim { spec, old, owner: self.owner, generation, bounds: self.bounds };
+        if is_rollback {
+            self.put_back(self.clients, aim, &world).await
+        } else {
+            self.make_so(self.clients, aim, &world).await
+        }
+    }
+
+    /// Puts properties back that nobody asks for anew: without what is out of bounds by now and is not granted any more.
+    async fn put_back(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Made, Error> {
+        let role = world.observed.controller_role.as_ref();
+        let granted =
+            role.and_then(|role| role.inline.get(&aim.spec.controller_policy_name())).and_then(Option::as_ref);
+        let spec = self.bounds.without_excess(aim.spec, granted);
+        if spec != *aim.spec {
+            tracing::warn!(
+                queue = aim.spec.interruption_queue_arn,
+                "left out: it is out of the function's bounds by now"
+            );
+        }
+        let unbounded = Bounds::default();
+        self.make_so(clients, plan::Aim { spec: &spec, bounds: &unbounded, ..aim }, world).await
     }
 
     /// Brings the world to what the spec wants without asking anybody: to put the old properties back.
     async fn converge_unasked(&self, spec: &Spec, old: Option<&Spec>, generation: &Generation) -> Result<Made, Error> {
-        let spec = &self.bounds.without_excess(spec);
         let (marks, clients) = ([generation.mark()].into(), self.clients_to_undo());
         let look = Look { spec, old, owner: self.owner, marks: &marks, aim: Aim::Converge };
         let world = observe(&clients, look).boxed_local().await?;
         let aim = plan::Aim { spec, old, owner: self.owner, generation, bounds: self.bounds };
-        self.make_so(&clients, aim, &world).await
+        self.put_back(&clients, aim, &world).await
     }
 
     async fn make_so(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Made, Error> {

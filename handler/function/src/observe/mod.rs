@@ -15,7 +15,7 @@ use config_map::Fetching;
 use futures::{FutureExt as _, future};
 use identity::PodIdentity;
 use karpenter_prereqs_core::observed::{
-    AccessEntry, AwsAuth, Cluster, Discovery, Observed, OidcProvider, PassRoleDecision,
+    AccessEntry, AwsAuth, Cluster, Discovery, Observed, OidcProvider, PassRoleDecision, Role,
 };
 use karpenter_prereqs_core::ownership::{Mark, Owner};
 use karpenter_prereqs_core::plan::{self, Plan};
@@ -120,9 +120,14 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
         let (scope, arn) = (&look.spec.scope, look.spec.node_role_arn());
         observed.pass_role = pass_role::decide(clients, scope, &arn).boxed_local().await.map_err(Error::Aws)?;
     }
-    let unproven = plan::unproven_node_roles(look.spec, look.marks, observed.controller_role.as_ref());
+    // A teardown writes no policy where there is none.
+    let policy = look.spec.controller_policy_name();
+    let has_policy = |role: &&Role| look.aim == Aim::Converge || role.inline.contains_key(&policy);
+    let controller_role = observed.controller_role.as_ref().filter(has_policy);
+    let unproven = plan::unproven_node_roles(look.spec, look.marks, controller_role);
     if !unproven.is_empty() {
-        observed.proven_node_roles = pass_role::proven(clients, look, unproven).boxed_local().await;
+        let proven = pass_role::proven(clients, &look.spec.scope, unproven).boxed_local().await;
+        observed.proven_node_roles = proven.map_err(Error::Aws)?;
     }
     Ok(World { observed, kubernetes, stands })
 }

@@ -1,12 +1,11 @@
 //! Whether IAM lets the function pass the node role, asked by a simulation of its role's policies.
 
-use super::Look;
 use crate::aws::{Clients, iam};
 use crate::error::AwsError;
 use crate::log::millis;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType as Decision;
 use backon::{ExponentialBuilder, Retryable as _};
-use karpenter_prereqs_core::names::{Scope, role_name_of_arn};
+use karpenter_prereqs_core::names::Scope;
 use karpenter_prereqs_core::observed::{PassRoleDecision, PassRoleDenial};
 use std::collections::BTreeSet;
 use tokio::time::Instant;
@@ -20,30 +19,27 @@ enum Undecided {
     Failed(AwsError),
 }
 
-/// Of these node roles, which other generations' markers name, those that may be granted: this stack created them, or IAM lets the
-/// function pass them. One that cannot be read is none: its own generation's next run grants it.
-pub(super) async fn proven(clients: &Clients, look: Look<'_>, unproven: BTreeSet<String>) -> BTreeSet<String> {
-    let checks = unproven.into_iter().map(async |arn| match is_proven(clients, look, &arn).await {
-        Ok(is_proven) => is_proven.then_some(arn),
-        Err(error) => {
-            tracing::warn!(%error, arn, "the node role of another generation is not granted: it cannot be checked");
-            None
+/// Returns those of these node roles, which other generations' markers name, that IAM lets the function pass. IAM is asked once
+/// for each: a permission that is late is for that generation's own run to wait for. Where IAM may not be asked, none is.
+pub(super) async fn proven(
+    clients: &Clients,
+    scope: &Scope,
+    arns: BTreeSet<String>,
+) -> Result<BTreeSet<String>, AwsError> {
+    let Some(principal) = clients.execution_role_arn.as_deref().filter(|_| clients.caller.writes) else {
+        // A preview does not know the function's role.
+        return Ok(if clients.caller.writes { BTreeSet::new() } else { arns });
+    };
+    let ec2 = scope.partition.ec2_principal();
+    let checks = arns.into_iter().map(async |arn| match iam::simulate_pass_role(&clients.iam, principal, &arn, &ec2).await {
+        Ok(decision) => Ok((decision == Decision::Allowed).then_some(arn)),
+        Err(error) if error.is_denied() => {
+            tracing::warn!(%error, arn, "the node role of another generation is left out of the controller's policy");
+            Ok(None)
         }
+        Err(error) => Err(error),
     });
-    futures::future::join_all(checks).await.into_iter().flatten().collect()
-}
-
-async fn is_proven(clients: &Clients, look: Look<'_>, arn: &str) -> Result<bool, AwsError> {
-    let scope = &look.spec.scope;
-    let role = iam::role(&clients.iam, role_name_of_arn(arn), |_| None).await?;
-    match role.filter(|role| scope.role_arn(&role.path, &role.name) == arn) {
-        None => Ok(false),
-        Some(role) if look.owner.is_same_stack(&role.tags) => Ok(true),
-        Some(_) => {
-            let decision = decide(clients, scope, arn).await?;
-            Ok(matches!(decision, PassRoleDecision::Allowed | PassRoleDecision::Unknown))
-        }
-    }
+    Ok(futures::future::try_join_all(checks).await?.into_iter().flatten().collect())
 }
 
 /// Simulates `iam:PassRole` on a node role, to EC2, for the function's role. An `implicitDeny` is asked again for a tenth of
