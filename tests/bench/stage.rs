@@ -7,6 +7,7 @@ use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Error,
     bare::Bare,
+    execution_role,
     gateway::{Effect, Installed, Strictness, When},
     lambda::{Answers, FunctionOptions},
     node::assume_role,
@@ -68,6 +69,7 @@ impl Stage {
             ),
             endpoint_url: Some(self.cloud.gateway().url().to_owned()),
             ca_file: Some(self.cloud.pki().ca_path()),
+            environment: execution_role::environment(&self.cluster.creator_role_arn),
             ..FunctionOptions::new(program, self.folder("function-")?)
         })
     }

@@ -135,8 +135,11 @@ impl Said {
             let told = (self.code, plan["physicalResourceId"].as_str().unwrap_or_default().to_owned());
             (told, (Some(if has_changes { 2 } else { 0 }), answer.physical_resource_id.clone()))
         } else {
+            // On a busy machine its progress, a line every two seconds, comes before it.
+            const NAME: &str = "karpenter-prereqs: ";
             let said = self.stderr.trim_end();
-            let said = said.strip_prefix("karpenter-prereqs: ").unwrap_or(said);
+            let failure = said.strip_prefix(NAME).or_else(|| Some(said.split_once(&format!("\n{NAME}"))?.1));
+            let said = failure.unwrap_or(said);
             let told = (self.code, format!("nothing was changed: {said}"));
             (told, (Some(1), answer.reason.clone().unwrap_or_default()))
         };

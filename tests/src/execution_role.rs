@@ -46,7 +46,12 @@ pub fn policies_within(
     Ok(template.policies(&values))
 }
 
-/// The environment variables that the template gives the function, within these bounds.
+/// The environment variables that `infra/template.yaml` gives a function with this role, beside the file of authorities.
+pub fn environment(role_arn: &str) -> Vec<(String, String)> {
+    [("EXECUTION_ROLE_ARN", role_arn), ("BOUNDS", "{}")].map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+/// The environment variables that `infra/function.yaml` gives the function, within these bounds.
 ///
 /// # Errors
 /// As [`Template::read`].

@@ -295,10 +295,7 @@ pub(crate) async fn function_options(cloud: &Cloud, role_arn: &str) -> Result<Fu
         ),
         endpoint_url: Some(cloud.gateway().url().to_owned()),
         ca_file: Some(cloud.pki().ca_path()),
-        // As the templates do.
-        environment: [("EXECUTION_ROLE_ARN", role_arn), ("BOUNDS", "{}")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
+        environment: execution_role::environment(role_arn),
         ..FunctionOptions::new(tools::bootstrap()?, folder)
     })
 }
