@@ -118,6 +118,11 @@ impl Scope {
         format!("arn:{}:eks:{}:{}:cluster/{cluster}", self.partition.name(), self.region, self.account)
     }
 
+    /// Whether an SQS queue of that ARN is in this account and region.
+    pub fn has_queue(&self, arn: &str) -> bool {
+        arn.starts_with(&self.queue_arn(""))
+    }
+
     /// The ARN of the SQS queue of that name.
     pub fn queue_arn(&self, name: &str) -> String {
         format!("arn:{}:sqs:{}:{}:{name}", self.partition.name(), self.region, self.account)

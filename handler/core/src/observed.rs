@@ -198,6 +198,13 @@ pub struct Role {
     pub permissions_boundary: Option<String>,
 }
 
+impl Role {
+    /// The document of the inline policy of that name, where there is one and it was read.
+    pub fn inline_document(&self, policy_name: &str) -> Option<&Value> {
+        self.inline.get(policy_name)?.as_ref()
+    }
+}
+
 /// An IAM instance profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceProfile {

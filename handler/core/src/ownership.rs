@@ -145,6 +145,11 @@ pub fn keys_of(ours: &BTreeSet<Mark>, tags: &Tags) -> BTreeSet<String> {
     marks(tags).filter(|(mark, _)| ours.contains(mark)).map(|(mark, _)| mark.key().to_owned()).collect()
 }
 
+/// Whether one of these marks is among the tags.
+pub fn is_marked(tags: &Tags, ours: &BTreeSet<Mark>) -> bool {
+    marks(tags).any(|(mark, _)| ours.contains(&mark))
+}
+
 /// Whether a mark other than these is among the tags.
 pub fn marked_by_others(tags: &Tags, ours: &BTreeSet<Mark>) -> bool {
     marks(tags).any(|(mark, _)| !ours.contains(&mark))

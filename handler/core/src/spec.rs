@@ -168,12 +168,10 @@ impl Spec {
     /// All that is wrong with them, so that one round mends all.
     pub fn new(raw: &RawProperties, scope: &Scope) -> Result<Self, Vec<PropertyError>> {
         let (properties, mut errors) = Properties::parse(raw);
-        let wanted = scope.queue_arn("");
+        let elsewhere = properties.text("InterruptionQueueArn").filter(|arn| !scope.has_queue(arn));
         errors.extend(
-            properties
-                .text("InterruptionQueueArn")
-                .filter(|arn| !arn.starts_with(&wanted))
-                .map(|found| PropertyError::QueueElsewhere { wanted: wanted.clone(), found: found.to_owned() }),
+            elsewhere
+                .map(|found| PropertyError::QueueElsewhere { wanted: scope.queue_arn(""), found: found.to_owned() }),
         );
         match Self::from_good(&properties, scope) {
             Some(spec) if errors.is_empty() => Ok(spec),
@@ -306,7 +304,7 @@ impl Spec {
             tag_conflict: if given.text("TagConflict") == Some("Skip") { TagConflict::Skip } else { TagConflict::Fail },
             adopts_existing_objects: given.text("ExistingObjects") == Some("Adopt"),
             ignores_running_nodes: given.text("RunningNodes") == Some("Ignore"),
-            interruption_queue_arn: text("InterruptionQueueArn").filter(|arn| arn.starts_with(&scope.queue_arn(""))),
+            interruption_queue_arn: text("InterruptionQueueArn").filter(|arn| scope.has_queue(arn)),
             kubernetes_role_arn: text("KubernetesRoleArn"),
             releases,
             cluster_name,

@@ -5,7 +5,7 @@
 
 use super::{EC2_LINUX, Step};
 use crate::observed::{AccessEntry, InstanceProfile, OidcProvider, PodIdentityAssociation, Role};
-use crate::ownership::{Mark, OWNER_KEY, Tags, marks};
+use crate::ownership::{Mark, OWNER_KEY, Tags, is_marked, marks};
 use std::collections::BTreeSet;
 
 /// What is found under the name of the object; `None` inside when there is nothing any more.
@@ -38,12 +38,11 @@ pub enum Resolution {
 
 /// Decides for a creating step. `ours`: the markers of the generation that the plan is for.
 pub fn resolve(step: &Step, existing: Existing<'_>, ours: &BTreeSet<Mark>) -> Resolution {
-    let is_ours = |tags: &Tags| marks(tags).any(|(mark, _)| ours.contains(&mark));
     let done_if = |is_done: bool| if is_done { Resolution::Done } else { Resolution::Fail };
     match (step, existing) {
-        (Step::CreateRole { .. }, Existing::Role(Some(role))) => done_if(is_ours(&role.tags)),
+        (Step::CreateRole { .. }, Existing::Role(Some(role))) => done_if(is_marked(&role.tags, ours)),
         (Step::CreateInstanceProfile { .. }, Existing::InstanceProfile(Some(profile))) => {
-            done_if(is_ours(&profile.tags))
+            done_if(is_marked(&profile.tags, ours))
         }
         (Step::AddRoleToInstanceProfile { role, .. }, Existing::InstanceProfile(Some(profile))) => {
             if profile.roles.is_empty() {
@@ -56,7 +55,7 @@ pub fn resolve(step: &Step, existing: Existing<'_>, ours: &BTreeSet<Mark>) -> Re
                 return Resolution::Fail;
             }
             // A provider without an owner tag is used unchanged.
-            let is_used_as_it_is = !found.tags.contains_key(OWNER_KEY) || is_ours(&found.tags);
+            let is_used_as_it_is = !found.tags.contains_key(OWNER_KEY) || is_marked(&found.tags, ours);
             if is_used_as_it_is { Resolution::Done } else { tag_provider(found, tags, ours) }
         }
         (Step::CreateAccessEntry { tags, .. }, Existing::AccessEntry(Some(found))) => {
@@ -88,7 +87,7 @@ pub fn resolve(step: &Step, existing: Existing<'_>, ours: &BTreeSet<Mark>) -> Re
 /// marker too from now on, so that it stays when the others' generations go.
 fn tag_unless_used(arn: &str, found: &Tags, wanted: &Tags, ours: &BTreeSet<Mark>) -> Resolution {
     let is_somebodys_own = !found.contains_key(OWNER_KEY) && marks(found).next().is_none();
-    if is_somebodys_own || marks(found).any(|(mark, _)| ours.contains(&mark)) {
+    if is_somebodys_own || is_marked(found, ours) {
         return Resolution::Done;
     }
     Resolution::Tag(Step::TagEksResource { arn: arn.to_owned(), tags: own_markers(wanted, ours) })

@@ -158,7 +158,7 @@ fn controller_role(
         }
     }
     let (ready, trusts) = role(aim, &wanted, found, plan, refusals);
-    let there = found.and_then(|found| found.inline.get(&policy_name)).and_then(Option::as_ref);
+    let there = found.and_then(|found| found.inline_document(&policy_name));
     let others = |found| {
         pass_role::passable_for_others(spec, &[aim.generation.mark()].into(), found, &observed.proven_node_roles)
     };

@@ -6,7 +6,7 @@
 
 use super::{Aim, Refusal};
 use crate::observed::{Observed, PassRoleDecision, PassRoleDenial, Role};
-use crate::ownership::{Generation, Mark, Owner, Tags, arns_noted, marks};
+use crate::ownership::{Mark, Owner, Tags, arns_noted, is_marked, marks};
 use crate::policy;
 use crate::spec::{NodeRole, Spec};
 use std::collections::BTreeSet;
@@ -32,8 +32,8 @@ pub fn needs_simulation(spec: &Spec, owner: &Owner, observed: &Observed) -> bool
 
 /// Whether the controller role is this stack's, or marked for this generation, and its policy passes the node role.
 fn is_passed_already(spec: &Spec, owner: &Owner, observed: &Observed) -> bool {
-    let generation: Generation = owner.generation(&spec.identity());
-    let is_ours = |tags: &Tags| owner.is_same_stack(tags) || marks(tags).any(|(mark, _)| mark == generation.mark());
+    let ours = [owner.generation(&spec.identity()).mark()].into();
+    let is_ours = |tags: &Tags| owner.is_same_stack(tags) || is_marked(tags, &ours);
     let role = observed.controller_role.as_ref().filter(|role| is_ours(&role.tags));
     role.is_some_and(|role| passed_now(spec, role).contains(&spec.node_role_arn()))
 }
@@ -62,8 +62,7 @@ pub(super) fn passable_for_others(
 }
 
 fn passed_now(spec: &Spec, role: &Role) -> BTreeSet<String> {
-    let document = role.inline.get(&spec.controller_policy_name()).and_then(Option::as_ref);
-    document.map(policy::passed).unwrap_or_default()
+    role.inline_document(&spec.controller_policy_name()).map(policy::passed).unwrap_or_default()
 }
 
 fn noted_by_others(role: &Role, ours: &BTreeSet<Mark>, passed: &BTreeSet<String>) -> BTreeSet<String> {

@@ -226,7 +226,7 @@ fn narrowed_policy(
         return None;
     }
     let policy_name = spec.controller_policy_name();
-    let there = role.inline.get(&policy_name)?.as_ref()?;
+    let there = role.inline_document(&policy_name)?;
     let passable = pass_role::passable_for_others(spec, leaving.ours, role, &observed.proven_node_roles);
     // All else in it is of those that stay, whatever these properties would have it say.
     let document = policy::passing(there, &passable);

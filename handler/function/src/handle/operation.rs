@@ -153,8 +153,7 @@ impl Run<'_> {
     /// Puts properties back that nobody asks for anew: without what is out of bounds by now and is not granted any more.
     async fn put_back(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Made, Error> {
         let role = world.observed.controller_role.as_ref();
-        let granted =
-            role.and_then(|role| role.inline.get(&aim.spec.controller_policy_name())).and_then(Option::as_ref);
+        let granted = role.and_then(|role| role.inline_document(&aim.spec.controller_policy_name()));
         let spec = self.bounds.without_excess(aim.spec, granted);
         if spec != *aim.spec {
             tracing::warn!(

@@ -86,6 +86,6 @@ impl Roles {
     pub(super) fn is_marked(&self, marks: &BTreeSet<Mark>) -> bool {
         let roles = self.node_role.iter().chain(&self.controller_role).map(|role| &role.tags);
         let mut tags = roles.chain(self.instance_profile.iter().map(|profile| &profile.tags));
-        tags.any(|tags| ownership::marks(tags).any(|(mark, _)| marks.contains(&mark)))
+        tags.any(|tags| ownership::is_marked(tags, marks))
     }
 }
