@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use local_cloud::{
+    CloudOptions, ClusterOptions,
     gateway::{Effect, When},
     lambda::FunctionOptions,
     scenario::{CLUSTER, Scenario},
@@ -218,4 +219,39 @@ async fn old_properties_out_of_bounds_are_put_back_without_the_queue() {
             before.assert_same(&scenario.world().await.unwrap(), &format!("after {change}"));
         }
     }
+}
+
+/// An Update to Pod Identity deletes the OIDC provider that the resource created and requires by now: its rollback, and the
+/// Update itself when it is cancelled, create the provider again.
+#[tokio::test]
+async fn provider_that_the_update_deleted_is_put_back() {
+    let without_provider = ClusterOptions { oidc_audiences: Vec::new(), ..ClusterOptions::default() };
+    let mut scenario = Scenario::start_with(CloudOptions::default(), without_provider).await.unwrap();
+    let empty = scenario.world().await.unwrap();
+    let creating = json!({"ClusterName": CLUSTER, "OidcProvider": "Create"});
+    let without = json!({"ClusterName": CLUSTER, "ControllerIdentity": ["PodIdentity"]});
+    let created = scenario.send(&scenario.resource.create(&creating)).await.unwrap();
+    let id = created.succeeded().physical_resource_id.clone();
+    scenario.send(&scenario.resource.update(&id, &properties(), &creating)).await.unwrap().succeeded();
+    let before = scenario.world().await.unwrap();
+
+    let update = scenario.resource.update(&id, &without, &properties());
+    let issued = SystemTime::now();
+    let shown = Shown::new("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS");
+    in_progress().tell_then(&scenario, &shown.clone().since(issued + seconds(6)));
+    let reason = deliver(&mut scenario, &update, issued).await.failed().to_owned();
+    assert!(reason.contains("the old properties were put back"), "{reason}");
+    before.assert_same(&scenario.world().await.unwrap(), "after an Update that was cancelled");
+
+    scenario.send(&update).await.unwrap().succeeded();
+    let back = scenario.resource.update(&id, &properties(), &without);
+    in_progress().tell(&scenario, |when| when);
+    let reason = deliver(&mut scenario, &back, issued).await.wrote_nothing().failed().to_owned();
+    assert!(reason.contains("set OidcProvider to Create"), "{reason}");
+    shown.since(issued - seconds(2)).tell(&scenario, |when| when);
+    deliver(&mut scenario, &back, issued).await.succeeded();
+    before.assert_same(&scenario.world().await.unwrap(), "after the rollback");
+
+    scenario.send(&scenario.resource.delete(&id, &properties())).await.unwrap().succeeded();
+    empty.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }

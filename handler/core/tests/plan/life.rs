@@ -116,6 +116,20 @@ impl Resource {
         self.converged(&converged, world, spec, old, run)
     }
 
+    /// Rolls an Update to `failed` back, or cancels it; nothing may stand in the way.
+    pub(crate) fn put_back(
+        &self,
+        world: &World,
+        spec: &Spec,
+        failed: &Spec,
+        run: Run<'_>,
+    ) -> Result<World, TestCaseError> {
+        let (generation, bounds) = (self.generation(spec), Bounds::default());
+        let aim = Aim { spec, old: Some(failed), owner: &self.0, generation: &generation, bounds: &bounds };
+        let observed = world.observed(spec, &[generation.mark()].into(), Look::Converge(Some(failed)));
+        self.converge(world, &plan::put_back(aim, &observed), Some(failed), run)
+    }
+
     /// Carries out, looks again where others rely on the same, and whether a second run would do anything.
     fn converged(
         &self,

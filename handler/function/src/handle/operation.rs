@@ -150,12 +150,10 @@ impl Run<'_> {
         }
     }
 
-    /// Puts properties back that nobody asks for anew: without what is out of bounds by now and is not granted any more.
+    /// Puts properties back that nobody asks for anew, as [`plan::put_back`] reads them.
     async fn put_back(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Made, Error> {
-        let role = world.observed.controller_role.as_ref();
-        let granted = role.and_then(|role| role.inline_document(&aim.spec.controller_policy_name()));
-        let spec = self.bounds.without_excess(aim.spec, granted);
-        if spec != *aim.spec {
+        let spec = plan::put_back(aim, &world.observed);
+        if spec.interruption_queue_arn != aim.spec.interruption_queue_arn {
             tracing::warn!(
                 queue = aim.spec.interruption_queue_arn,
                 "left out: it is out of the function's bounds by now"
