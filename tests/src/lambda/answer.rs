@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::{event::EventIds, judge::judge};
 
+/// How a violation names a PUT that differs from the first.
+pub(crate) const ANOTHER_BODY: &str = "another body";
+
 /// One request to an URL.
 #[derive(Clone, Debug)]
 pub struct Put {
@@ -94,6 +97,6 @@ fn violations(ids: &EventIds, puts: &[Put], strays: &[String]) -> Vec<String> {
     }
     let first = puts.first().map(|put| &put.body);
     let other = puts.iter().position(|put| Some(&put.body) != first);
-    violations.extend(other.map(|n| format!("PUT {} has another body than the first", n + 1)));
+    violations.extend(other.map(|n| format!("PUT {} has {ANOTHER_BODY} than the first", n + 1)));
     violations
 }

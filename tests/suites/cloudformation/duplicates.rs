@@ -1,6 +1,9 @@
 //! Lambda delivers an event once at least, not once at most.
 
-use local_cloud::cloudformation::{Delivered, Delivery, Kind, Request, Stack, Template};
+use local_cloud::{
+    cloudformation::{Delivered, Delivery, Kind, Request, Stack, Template},
+    gateway::{Effect, When},
+};
 
 use super::{PREREQS, Stage, in_place, one, properties, replacing, sound, template};
 
@@ -63,6 +66,29 @@ async fn late_duplicates_change_nothing() {
     stage.ends_clean().await;
 }
 
+/// Two late duplicates of a Create come at once, and CloudFormation answers only one: it says that it is a late duplicate. The
+/// other goes by the event's date, and finds everything as it should be. Neither changes anything.
+#[tokio::test]
+async fn late_duplicates_of_which_one_is_without_an_answer_change_nothing() {
+    let stage = Stage::new().await;
+    let created = stage.run(|stack| stack.create(&template(&properties()))).await.remove(0);
+    let before = stage.world().await;
+    let rules = stage.scenario.cloud.gateway().rules();
+    // The second call is the other delivery's, and the third is the retry.
+    for nth in [1, 3] {
+        rules.add(When::call("cloudformation", "DescribeStackEvents").nth(nth), Effect::Hang);
+    }
+    let delivery = Delivery { copies: 2, ..Delivery::default() };
+    let delivered = stage.engine.deliver_late(&created, &delivery).await.unwrap();
+    sound(&delivered);
+    let puts = delivered.answer.iter().flat_map(|answer| &answer.puts);
+    let mut bodies: Vec<_> = puts.map(|put| String::from_utf8_lossy(&put.body).contains("a late duplicate")).collect();
+    bodies.sort_unstable();
+    assert_eq!(bodies, [false, true], "{}", delivered.log_text());
+    before.assert_same(&stage.world().await, "after the duplicates");
+    stage.ends_clean().await;
+}
+
 /// A Create is cancelled, and its Delete has an id that CloudFormation made up. That Delete comes once more when the
 /// same resource was made after all, and leaves it alone.
 #[tokio::test]
@@ -100,6 +126,36 @@ async fn a_rollbacks_update_that_its_duplicate_overtakes_puts_nothing_forward_ag
     door.release();
     sound(&held.await.unwrap());
     before.assert_same(&stage.world().await, "after an Update whose rollback was delivered twice");
+    stage.ends_clean().await;
+}
+
+/// A Delete is delivered twice. One delivery continues with its old snapshot when the other has deleted everything: it writes
+/// departing markers again, EC2 shows them late, and it deletes them all the same.
+#[tokio::test]
+async fn delete_that_its_duplicate_overtakes_deletes_its_departing_markers() {
+    let stage = Stage::new().await;
+    stage.created(&properties()).await;
+    let delete = one(stage.begin(Stack::delete));
+    let (door, rule) = stage.hold(1);
+    let delivery = Delivery::default();
+    let mut held = Box::pin(stage.engine.deliver(delete.clone(), &delivery));
+    tokio::select! {
+        _ = &mut held => panic!("a Delete writes"),
+        () = door.reached() => rule.remove(),
+    }
+    stage.run(|_| vec![delete]).await;
+    stage.before.assert_same(&stage.world().await, "after the second delivery");
+    for operation in ["DescribeSubnets", "DescribeSecurityGroups"] {
+        let untagged = Effect::rewrite(|_, answer| {
+            let text = answer.text().replace("karpenter-prereqs/", "not-shown-yet/");
+            answer.body = text.into();
+        });
+        stage.scenario.cloud.gateway().rules().add(When::call("ec2", operation).once(), untagged);
+    }
+    door.release();
+    let delivered = held.await.unwrap();
+    sound(&delivered);
+    assert!(delivered.log_text().contains("about to be left"), "it writes departing markers: {}", delivered.log_text());
     stage.ends_clean().await;
 }
 

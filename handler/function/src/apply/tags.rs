@@ -100,8 +100,12 @@ pub(super) async fn mark_leaving(apply: &Apply<'_>, ids: &[String], tags: &Tags)
 /// Reads the tags again, and deletes what these marks leave behind now that those who go too are known. What is gone is
 /// done.
 pub(super) async fn leave(apply: &Apply<'_>, ids: &[String], marks: &BTreeSet<Mark>) -> Result<(), Error> {
-    let said =
-        |tags: &Tags| marks.iter().all(|mark| tags.get(mark.key()).is_none_or(|note| DiscoveryTag::live(note) != note));
+    // A departing marker was just written to each resource. Where none is shown, EC2 does not show it yet, or another delivery of
+    // the event deleted it already: only time tells these apart.
+    let said = |tags: &Tags| {
+        let notes: Vec<_> = marks.iter().filter_map(|mark| tags.get(mark.key())).collect();
+        !notes.is_empty() && notes.iter().all(|note| DiscoveryTag::live(note) != **note)
+    };
     let found = read_settled(apply, ids, |found| found.values().all(said)).await?;
     for (tags, ids) in plan::leavings(&found, marks) {
         delete(apply, &ids, &tags).await?;
