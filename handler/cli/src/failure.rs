@@ -1,5 +1,6 @@
 //! Why a command came to nothing, as it is told on the terminal.
 
+use karpenter_prereqs_function::chain_after;
 use std::error::Error;
 use std::fmt;
 
@@ -18,18 +19,9 @@ impl Failure {
         Self(format!("{verb} {path}: {error}"))
     }
 
-    /// What failed, and all that caused it, each said once.
+    /// What failed, and all that caused it.
     pub(crate) fn chain(what: impl fmt::Display, error: &dyn Error) -> Self {
-        let mut said = vec![what.to_string()];
-        let mut next = Some(error);
-        while let Some(cause) = next {
-            let text = cause.to_string();
-            if !said.iter().any(|before| before.contains(&text)) {
-                said.push(text);
-            }
-            next = cause.source();
-        }
-        Self(said.join(": "))
+        Self(chain_after(what, error))
     }
 }
 

@@ -1,9 +1,9 @@
 //! What can go wrong while the world is read and changed, and how it is told.
 
 use crate::cluster::ClusterError;
+use crate::error_chain::{causes, chain};
 use karpenter_prereqs_core::plan::Refused;
 use karpenter_prereqs_core::properties::PropertyError;
-use std::error::Error as _;
 use std::fmt;
 
 /// Why a request failed.
@@ -112,7 +112,7 @@ impl AwsError {
         R: fmt::Debug,
     {
         let metadata = error.as_service_error().map(aws_smithy_types::error::metadata::ProvideErrorMetadata::meta);
-        let message = metadata.and_then(|metadata| metadata.message()).map_or_else(|| root(error), str::to_owned);
+        let message = metadata.and_then(|metadata| metadata.message()).map_or_else(|| causes(error), str::to_owned);
         Self {
             what: what.to_string(),
             code: metadata.and_then(|metadata| metadata.code()).map(str::to_owned),
@@ -167,32 +167,6 @@ impl fmt::Display for AwsError {
     }
 }
 
-/// An error with what caused it, from the outermost to the root, each said once.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = sources(error);
-    if causes.is_empty() { error.to_string() } else { format!("{error}: {causes}") }
-}
-
-/// What is behind an error that only wraps its causes; itself, when it has none.
-fn root(error: &dyn std::error::Error) -> String {
-    let causes = sources(error);
-    if causes.is_empty() { error.to_string() } else { causes }
-}
-
-/// The causes of an error, leaving out what a cause repeats of the one before.
-fn sources(error: &dyn std::error::Error) -> String {
-    let mut said: Vec<String> = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if said.last().is_none_or(|before| !before.contains(&text)) {
-            said.push(text);
-        }
-        next = cause.source();
-    }
-    said.join(": ")
-}
-
 /// The roots of trouble that has a name of its own.
 impl Error {
     /// Whether AWS refused the caller.
@@ -202,31 +176,12 @@ impl Error {
 
     /// The text for `Reason`.
     pub(crate) fn reason(&self) -> String {
-        let text = if self.source().is_some() { chain(self) } else { self.to_string() };
+        let text = chain(self);
         match self {
             Self::Aws(error) if error.is_throttled() => format!(
                 "{text}: AWS throttled this for as long as there was time; deploy again when less goes on in the account, or with a longer ServiceTimeout and function time-out"
             ),
             _ => text,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("root")]
-    struct Root;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("middle")]
-    struct Middle(#[source] Root);
-
-    #[test]
-    fn a_chain_says_each_cause_once() {
-        assert_eq!(chain(&Root), "root");
-        assert_eq!(chain(&Middle(Root)), "middle: root");
     }
 }

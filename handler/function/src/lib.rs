@@ -29,6 +29,7 @@ mod budget;
 mod calls;
 mod cluster;
 mod error;
+mod error_chain;
 mod guard;
 mod handle;
 pub mod http;
@@ -38,5 +39,6 @@ mod observe;
 mod preview;
 mod reply;
 
+pub use error_chain::{chain, chain_after};
 pub use handle::{Deployment, Function, Unanswered, handle};
 pub use preview::{Part, Preview, Stage, preview, survey};

@@ -1,6 +1,7 @@
 //! The PUT to the presigned URL.
 
 use crate::calls::{ANSWER, Calls};
+use crate::error_chain::chain;
 use crate::http::{Http, NoClient};
 use backon::{ExponentialBuilder, Retryable};
 use karpenter_prereqs_core::response_url::ResponseUrl;
@@ -72,11 +73,7 @@ pub(crate) async fn put(
         .without_max_times()
         .with_jitter();
     let retried = put.retry(backoff).notify(|error, after| {
-        tracing::warn!(
-            error = crate::error::chain(error),
-            after_ms = crate::log::millis(after),
-            "the answer is sent again"
-        );
+        tracing::warn!(error = chain(error), after_ms = crate::log::millis(after), "the answer is sent again");
     });
     tokio::time::timeout_at(until, retried).await.unwrap_or(Err(Undelivered::OutOfTime))
 }

@@ -12,7 +12,7 @@ pub(crate) use token::credentials;
 use crate::aws::Clients;
 use crate::aws::retry::Retries;
 use crate::calls::{Calls, REVIEW};
-use crate::error::chain;
+use crate::error_chain::chain;
 use aws_credential_types::Credentials;
 use backon::{ExponentialBuilder, Retryable as _};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};

@@ -10,7 +10,8 @@ mod roles;
 
 use crate::aws::{Clients, eks};
 use crate::cluster::{self, ClusterError, Kubernetes};
-use crate::error::{Error, chain};
+use crate::error::Error;
+use crate::error_chain::chain;
 use config_map::Fetching;
 use futures::{FutureExt as _, future};
 use identity::PodIdentity;
