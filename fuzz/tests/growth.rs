@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, also in what tests share")]
 
-use karpenter_prereqs_core::aws_auth::{NodeEntry, insert, remove};
+use karpenter_prereqs_core::documents::aws_auth::{NodeEntry, insert, remove};
 use std::time::Duration;
 
 const ENTRIES: usize = 5_000;

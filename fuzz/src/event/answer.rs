@@ -3,12 +3,12 @@
 
 use super::generate::text;
 use crate::choices::Choices;
-use karpenter_prereqs_core::answer::{self, Attributes, Outcome, id_without_identity};
-use karpenter_prereqs_core::event::{Envelope, Operation, RawProperties, Request};
+use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::identity::ownership::Generation;
 use karpenter_prereqs_core::observed::{AuthenticationMode, Cluster, Observed};
-use karpenter_prereqs_core::ownership::Generation;
 use karpenter_prereqs_core::plan::{Converged, Plan, Way};
-use karpenter_prereqs_core::spec::Spec;
+use karpenter_prereqs_core::request::event::{Envelope, Operation, RawProperties, Request};
+use karpenter_prereqs_core::response::{self, Attributes, Outcome, id_without_identity};
 use serde_json::Value;
 
 /// The most bytes of an answer.
@@ -54,7 +54,7 @@ pub(super) fn answers(envelope: &Envelope, request: Option<&Request>, choices: &
 
 /// Reasons that just fit, and that just do not.
 fn at_the_limit(envelope: &Envelope, id: &str) -> Result<(), String> {
-    let room = MOST.saturating_sub(answer::body(envelope, id, &Outcome::Failed("r".to_owned())).len()) + 1;
+    let room = MOST.saturating_sub(response::body(envelope, id, &Outcome::Failed("r".to_owned())).len()) + 1;
     (room - 1..=room + 1).try_for_each(|length| answer(envelope, id, &Outcome::Failed("r".repeat(length))))
 }
 
@@ -81,7 +81,7 @@ fn attributes(spec: &Spec, choices: &mut Choices<'_>) -> Attributes {
 }
 
 fn answer(envelope: &Envelope, id: &str, outcome: &Outcome) -> Result<(), String> {
-    let body = answer::body(envelope, id, outcome);
+    let body = response::body(envelope, id, outcome);
     let wrong = |what: &str| Err(format!("{what}: {} bytes: {body}", body.len()));
     if body.len() > MOST {
         return wrong("too long");
@@ -120,7 +120,7 @@ fn answer(envelope: &Envelope, id: &str, outcome: &Outcome) -> Result<(), String
             let is_flat = |value: &Value| {
                 value.as_str().is_some_and(|text| !text.contains(|c: char| c.is_control() && c != '\n'))
             };
-            let names = answer::ATTRIBUTES.len();
+            let names = response::ATTRIBUTES.len();
             let all = data.clone().is_some_and(|data| data.count() == names);
             let flat = data.is_some_and(|mut data| data.all(|(_, value)| is_flat(value)));
             if all && flat { Ok(()) } else { wrong("bad attributes") }

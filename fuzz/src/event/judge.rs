@@ -1,7 +1,7 @@
 //! What must be true of an event that was read.
 
 use crate::target::Fate;
-use karpenter_prereqs_core::event::{Envelope, Operation, Request};
+use karpenter_prereqs_core::request::event::{Envelope, Operation, Request};
 use serde_json::Value;
 
 /// The event was read as it is.

@@ -7,7 +7,7 @@ mod judge;
 use crate::choices::Choices;
 use crate::target::{Constructs, Expected, Fate, Target};
 use generate::Sample;
-use karpenter_prereqs_core::event::unwrap_sns;
+use karpenter_prereqs_core::request::event::unwrap_sns;
 use serde_json::Value;
 
 /// Events, and the answers to them.

@@ -2,10 +2,10 @@
 
 use super::Sample;
 use crate::target::Fate;
-use karpenter_prereqs_core::event::RawProperties;
-use karpenter_prereqs_core::names::Scope;
-use karpenter_prereqs_core::ownership::Generation;
-use karpenter_prereqs_core::spec::{NodeRole, Spec};
+use karpenter_prereqs_core::desired::spec::{NodeRole, Spec};
+use karpenter_prereqs_core::identity::aws_names::Scope;
+use karpenter_prereqs_core::identity::ownership::Generation;
+use karpenter_prereqs_core::request::event::RawProperties;
 use serde_json::Value;
 
 const STACK: &str = "arn:aws:cloudformation:us-east-1:111122223333:stack/s/0a";

@@ -87,7 +87,7 @@ fn sample(choices: &mut Choices<'_>) -> Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use karpenter_prereqs_core::properties::PROPERTIES;
+    use karpenter_prereqs_core::desired::properties::PROPERTIES;
 
     #[test]
     fn every_property_is_made_good_and_bad() {

@@ -5,21 +5,20 @@
 //! arguments. Reading order is the order of the data:
 //!
 //! ```text
-//! event ──► spec ──► observed ──► plan ──► (apply) ──► answer
+//! request ──► desired ──► observed ──► plan ──► (apply) ──► response
 //! ```
 //!
 //! | Stage | Module | Takes → gives |
 //! |---|---|---|
-//! | the event | [`event`], [`response_url`] | JSON → envelope, then request |
-//! | what is wanted | [`properties`], [`spec`], [`names`], [`karpenter`] | properties → [`spec::Spec`] |
-//! | may it be asked for | [`bounds`] | spec → what is beyond the bounds of the function |
-//! | whose it is | [`ownership`] | identity → generation, marks, owner |
-//! | is it still wanted | [`overtaken`] | what CloudFormation shows → yes or no |
+//! | the request | [`request::event`], [`request::response_url`] | JSON → envelope, then request |
+//! | is it still wanted | [`request::stack_status`] | what CloudFormation shows → yes or no |
+//! | what is wanted | [`desired::properties`], [`desired::spec`] | properties → [`desired::spec::Spec`] |
+//! | whose it is | [`identity::ownership`] | identity → generation, marks, owner |
 //! | the world | [`observed`] | data only; the function crate reads it |
-//! | the documents | [`policy`] | trust and permissions |
-//! | the way in | [`aws_auth`], [`config_map`] | text → edited text, and whose the edit is |
+//! | the documents | [`documents::policy`], [`documents::aws_auth`], [`documents::config_map`] | policies; text → edited text |
+//! | may it be asked for | [`plan::bounds`] | spec → what is beyond the bounds of the function |
 //! | what is missing | [`plan`] | spec and world → steps with their needs |
-//! | the answer | [`answer`] | outcome → at most 4,096 bytes |
+//! | the response | [`response`] | outcome → at most 4,096 bytes |
 //!
 //! What holds everywhere:
 //!
@@ -28,18 +27,10 @@
 //! - A step has everything that its call takes: carrying it out leaves nothing to decide.
 //! - Text of `mapRoles` changes by one insertion or removal, checked by a second parser.
 
-pub mod answer;
-pub mod aws_auth;
-pub mod bounds;
-pub mod config_map;
-pub mod event;
-pub mod karpenter;
-pub mod names;
+pub mod desired;
+pub mod documents;
+pub mod identity;
 pub mod observed;
-pub mod overtaken;
-pub mod ownership;
 pub mod plan;
-pub mod policy;
-pub mod properties;
-pub mod response_url;
-pub mod spec;
+pub mod request;
+pub mod response;

@@ -5,8 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, also in what tests share")]
 
-use karpenter_prereqs_core::answer::ATTRIBUTES;
-use karpenter_prereqs_core::properties::{Kind, PROPERTIES};
+use karpenter_prereqs_core::desired::properties::{Kind, PROPERTIES};
+use karpenter_prereqs_core::response::ATTRIBUTES;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

@@ -5,10 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, also in what tests share")]
 
-use karpenter_prereqs_core::answer::ATTRIBUTES;
-use karpenter_prereqs_core::properties::{
+use karpenter_prereqs_core::desired::properties::{
     EXCLUSIONS, Exclusion, IAM_TAG_KEY, IAM_TAG_VALUE, Kind, PROPERTIES, Properties, Property, Rule, TAGS_MAX,
 };
+use karpenter_prereqs_core::response::ATTRIBUTES;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;

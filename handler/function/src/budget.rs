@@ -3,7 +3,7 @@
 
 use crate::aws::retry::Retries;
 use backon::ExponentialBuilder;
-use karpenter_prereqs_core::event::Envelope;
+use karpenter_prereqs_core::request::event::Envelope;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 

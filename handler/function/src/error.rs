@@ -2,8 +2,8 @@
 
 use crate::cluster::ClusterError;
 use crate::error_chain::{causes, chain};
+use karpenter_prereqs_core::desired::properties::PropertyError;
 use karpenter_prereqs_core::plan::Refused;
-use karpenter_prereqs_core::properties::PropertyError;
 use std::fmt;
 
 /// Why a request failed.
@@ -11,7 +11,7 @@ use std::fmt;
 pub(crate) enum Error {
     /// The event is no request.
     #[error(transparent)]
-    Event(karpenter_prereqs_core::event::EventError),
+    Event(karpenter_prereqs_core::request::event::EventError),
     /// The properties are wrong.
     #[error("{}", PropertyError::all(.0))]
     Properties(Vec<PropertyError>),
@@ -26,7 +26,7 @@ pub(crate) enum Error {
     Cluster(ClusterError),
     /// The text of aws-auth changed, since it was looked at, into something that cannot be edited.
     #[error("edit the ConfigMap kube-system/aws-auth, which was left as it is")]
-    AwsAuth(#[source] karpenter_prereqs_core::aws_auth::AwsAuthError),
+    AwsAuth(#[source] karpenter_prereqs_core::documents::aws_auth::AwsAuthError),
     /// Somebody else tagged at the same time.
     #[error(
         "{ids} got another value of the tag `{key}` while it was being tagged: another resource or person took it; its mark was taken off again"

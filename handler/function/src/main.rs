@@ -8,7 +8,7 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures::{FutureExt as _, TryFutureExt as _};
-use karpenter_prereqs_core::bounds::Bounds;
+use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_function::http::Http;
 use karpenter_prereqs_function::{Deployment, Function, handle, log};
 use lambda_runtime::service_fn;

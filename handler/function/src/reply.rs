@@ -4,7 +4,7 @@ use crate::calls::{ANSWER, Calls};
 use crate::error_chain::chain;
 use crate::http::{Http, NoClient};
 use backon::{ExponentialBuilder, Retryable};
-use karpenter_prereqs_core::response_url::ResponseUrl;
+use karpenter_prereqs_core::request::response_url::ResponseUrl;
 use reqwest::{StatusCode, header};
 use std::time::Duration;
 use tokio::time::Instant;

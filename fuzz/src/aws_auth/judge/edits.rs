@@ -3,7 +3,7 @@
 use super::spans::{cuts, has_value, is_left_of, is_one_insertion};
 use super::{ARN, GROUPS, NoList, Relation, USERNAME, entry, list, refusals, relation};
 use crate::target::Fate;
-use karpenter_prereqs_core::aws_auth::{self, AwsAuthError, Presence};
+use karpenter_prereqs_core::documents::aws_auth::{self, AwsAuthError, Presence};
 use yaml_serde::Value;
 
 /// An entry that cannot go without something else.

@@ -8,7 +8,7 @@ mod spans;
 pub(super) use edits::{HAS_TO_STAY, judged};
 pub(super) use refusals::{NO_EDIT, STRICTER};
 
-use karpenter_prereqs_core::aws_auth::NodeEntry;
+use karpenter_prereqs_core::documents::aws_auth::NodeEntry;
 use yaml_serde::Value;
 
 /// The role whose entry is put in and taken out.

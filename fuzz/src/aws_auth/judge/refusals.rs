@@ -2,7 +2,7 @@
 
 use super::NoList;
 use crate::target::Fate;
-use karpenter_prereqs_core::aws_auth::AwsAuthError;
+use karpenter_prereqs_core::documents::aws_auth::AwsAuthError;
 
 /// What is read differently by parsers of YAML 1.1 and 1.2: line ends, and a byte order mark inside.
 const AMBIGUOUS: [char; 4] = ['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'];

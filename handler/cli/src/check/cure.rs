@@ -1,10 +1,10 @@
 //! What to do about what is missing: a command for what is one call, the resource itself for the rest.
 
-use karpenter_prereqs_core::aws_auth::NodeEntry;
-use karpenter_prereqs_core::config_map::Change;
+use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::documents::aws_auth::NodeEntry;
+use karpenter_prereqs_core::documents::config_map::Change;
 use karpenter_prereqs_core::observed::{AuthenticationMode, Observed};
 use karpenter_prereqs_core::plan::{EC2_LINUX, Step};
-use karpenter_prereqs_core::spec::Spec;
 
 /// What to do in place of a step, for who has no such resource; or that it does it.
 pub(super) fn of(spec: &Spec, step: &Step, observed: &Observed) -> String {

@@ -5,12 +5,12 @@
 
 use super::cure;
 use crate::plan::{Grants, inline, statements};
-use karpenter_prereqs_core::aws_auth::{NodeEntry, Presence, presence};
-use karpenter_prereqs_core::config_map::Change;
+use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::documents::aws_auth::{NodeEntry, Presence, presence};
+use karpenter_prereqs_core::documents::config_map::Change;
+use karpenter_prereqs_core::identity::ownership::PREFIX;
 use karpenter_prereqs_core::observed::Observed;
-use karpenter_prereqs_core::ownership::PREFIX;
 use karpenter_prereqs_core::plan::{Plan, Refusal, RoleKind, Step};
-use karpenter_prereqs_core::spec::Spec;
 
 /// What is asked of an installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

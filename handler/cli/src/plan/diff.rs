@@ -1,6 +1,6 @@
 //! What a step changes in a document or in aws-auth, line by line, and what a policy grants by then and did not before.
 
-use karpenter_prereqs_core::config_map::{self, Edit};
+use karpenter_prereqs_core::documents::config_map::{self, Edit};
 use karpenter_prereqs_core::observed::{Observed, Role};
 use karpenter_prereqs_core::plan::Step;
 use serde_json::Value;

@@ -11,9 +11,9 @@ use crate::failure::Failure;
 use crate::print;
 use crate::progress::told;
 use crate::wanted::{self, Wanted};
-use karpenter_prereqs_core::event::Operation;
-use karpenter_prereqs_core::ownership::Generation;
+use karpenter_prereqs_core::identity::ownership::Generation;
 use karpenter_prereqs_core::plan::Effect;
+use karpenter_prereqs_core::request::event::Operation;
 use karpenter_prereqs_function::{Preview, preview};
 
 /// A preview, and what it is one of.

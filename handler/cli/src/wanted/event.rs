@@ -4,9 +4,9 @@ use super::{Wanted, properties};
 use crate::failure::Failure;
 use crate::input;
 use aws_config::{Region, SdkConfig};
-use karpenter_prereqs_core::event::{Operation, Request, unwrap_sns};
-use karpenter_prereqs_core::names::Scope;
-use karpenter_prereqs_core::ownership::Owner;
+use karpenter_prereqs_core::identity::aws_names::Scope;
+use karpenter_prereqs_core::identity::ownership::Owner;
+use karpenter_prereqs_core::request::event::{Operation, Request, unwrap_sns};
 use serde_json::{Value, json};
 use std::path::Path;
 

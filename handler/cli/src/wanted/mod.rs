@@ -11,9 +11,9 @@ use crate::failure::Failure;
 use crate::progress::told;
 use aws_config::SdkConfig;
 use event::Event;
-use karpenter_prereqs_core::event::Request;
-use karpenter_prereqs_core::names::Scope;
-use karpenter_prereqs_core::ownership::Owner;
+use karpenter_prereqs_core::identity::aws_names::Scope;
+use karpenter_prereqs_core::identity::ownership::Owner;
+use karpenter_prereqs_core::request::event::Request;
 use serde_json::{Value, json};
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! `NAME=VALUE` → properties, and whether the function would take them.
 
 use crate::failure::Failure;
-use karpenter_prereqs_core::event::RawProperties;
-use karpenter_prereqs_core::properties::{Properties, PropertyError};
+use karpenter_prereqs_core::desired::properties::{Properties, PropertyError};
+use karpenter_prereqs_core::request::event::RawProperties;
 use serde_json::{Map, json};
 
 /// `NAME=VALUE`, each: text, or JSON where it begins as a map or a list does.

@@ -2,7 +2,7 @@
 //! either is begun.
 
 use super::{Plan, Step, writes};
-use crate::config_map::{self, Edit};
+use crate::documents::config_map::{self, Edit};
 use crate::observed::{AwsAuth, Observed, Role};
 
 /// The world as this plan leaves it, if nobody else does anything. What the plan makes anew under names that the world was not

@@ -4,8 +4,8 @@
 //! resource, was faster; and between the refusal and the read it may have been deleted again.
 
 use super::{EC2_LINUX, Step};
+use crate::identity::ownership::{Mark, OWNER_KEY, Tags, is_marked, marks};
 use crate::observed::{AccessEntry, InstanceProfile, OidcProvider, PodIdentityAssociation, Role};
-use crate::ownership::{Mark, OWNER_KEY, Tags, is_marked, marks};
 use std::collections::BTreeSet;
 
 /// What is found under the name of the object; `None` inside when there is nothing any more.

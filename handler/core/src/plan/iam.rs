@@ -1,12 +1,13 @@
 //! The two roles.
 
+use super::controller_policy::controller_policy;
 use super::identity::{self, Unfit};
 use super::object::{Object, Retag, elsewhere, is_admitted, owner_of, retag};
 use super::{Aim, Plan, Refusal, RoleKind, Step, StepId, made_with, pass_role, profile};
+use crate::desired::spec::{CONTROLLER_POLICY_PREFIX, NodeRole, Spec};
+use crate::documents::policy::{self, trust};
+use crate::identity::ownership::{Tags, is_in_aws_auth, marked_by_others, noted_arn};
 use crate::observed::{Cluster, Observed, Role};
-use crate::ownership::{Tags, is_in_aws_auth, marked_by_others, noted_arn};
-use crate::policy::{self, trust};
-use crate::spec::{CONTROLLER_POLICY_PREFIX, NodeRole, Spec};
 use serde_json::Value;
 
 /// IAM's default quota of managed policies on a role
@@ -164,7 +165,7 @@ fn controller_role(
     };
     let mut passable = found.map(others).unwrap_or_default();
     passable.insert(spec.node_role_arn());
-    let document = spec.controller_policy(&passable);
+    let document = controller_policy(spec, &passable);
     if there.is_none_or(|there| !policy::same(there, &document)) {
         let needs = ready.into_iter().chain(node_role);
         plan.add(Step::PutRolePolicy { name: wanted.name.to_owned(), policy_name, document }, needs);

@@ -4,11 +4,12 @@ use super::iam::Ready;
 use super::object::{Object, Retag, is_admitted, owner_of, retag};
 use super::release::Leaving;
 use super::{Aim, Plan, Refusal, Step, StepId, made_with};
-use crate::names::issuer_without_scheme;
-use crate::observed::{Observed, PodIdentityAssociation, ServiceAccount};
-use crate::ownership::{Tags, marked_by_others, marks, noted_arn};
-use crate::policy::trust::{self, AUDIENCE};
-use crate::spec::{ControllerIdentity, Spec};
+use crate::desired::spec::{ControllerIdentity, Spec};
+use crate::documents::policy::trust::{self, AUDIENCE};
+use crate::identity::aws_names::issuer_without_scheme;
+use crate::identity::kubernetes::ServiceAccount;
+use crate::identity::ownership::{Tags, marked_by_others, marks, noted_arn};
+use crate::observed::{Observed, PodIdentityAssociation};
 
 /// The cluster's issuer where IRSA is wanted. What it needs and is not there is refused, and the rest is looked at all the
 /// same, so that all is told at once. `Err`: there is no issuer.

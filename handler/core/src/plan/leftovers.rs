@@ -2,9 +2,9 @@
 
 use super::release::Leaving;
 use super::{Plan, Refusal, Step, StepId};
-use crate::karpenter::is_its_profile;
+use crate::desired::spec::Spec;
+use crate::identity::karpenter_version::is_its_profile;
 use crate::observed::{InstanceProfile, Observed, Role};
-use crate::spec::Spec;
 use std::collections::BTreeSet;
 
 /// Why nothing may go yet: nodes run with a profile that would. `all_go`: so would nodes of every profile that holds the

@@ -7,6 +7,8 @@
 
 mod access;
 mod after;
+pub mod bounds;
+mod controller_policy;
 mod existing;
 mod iam;
 mod identity;
@@ -35,10 +37,10 @@ pub use tagged::{Claim, is_nobodys};
 pub use tags::leavings;
 pub use writes::{Effect, Write, writes};
 
-use crate::bounds::Bounds;
+use crate::desired::spec::Spec;
+use crate::identity::ownership::{Generation, OWNER_KEY, Owner, Tags};
 use crate::observed::{Cluster, Observed};
-use crate::ownership::{Generation, OWNER_KEY, Owner, Tags};
-use crate::spec::Spec;
+use crate::plan::bounds::Bounds;
 use std::collections::BTreeSet;
 use tags::Tagged;
 

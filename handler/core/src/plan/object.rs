@@ -1,8 +1,8 @@
 //! What the objects that are made have in common: whose they are, where they stand, and their tags.
 
 use super::{Aim, Plan, Refusal, Step, StepId};
-use crate::names::Scope;
-use crate::ownership::{OWNER_KEY, Tags};
+use crate::identity::aws_names::Scope;
+use crate::identity::ownership::{OWNER_KEY, Tags};
 use std::collections::BTreeSet;
 
 /// The limit of tags on an object, of IAM and of EKS alike.

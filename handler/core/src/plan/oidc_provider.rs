@@ -4,11 +4,11 @@
 use super::object::{Object, Retag, retag};
 use super::release::{Leaving, Shared};
 use super::{Aim, Plan, Refusal, Step, StepId, made_with};
-use crate::names::issuer_without_scheme;
+use crate::desired::spec::ControllerIdentity;
+use crate::documents::policy::trust::AUDIENCE;
+use crate::identity::aws_names::issuer_without_scheme;
+use crate::identity::ownership::{OWNER_KEY, Tags, marked_by_others, marks};
 use crate::observed::{Cluster, Observed, OidcProvider};
-use crate::ownership::{OWNER_KEY, Tags, marked_by_others, marks};
-use crate::policy::trust::AUDIENCE;
-use crate::spec::ControllerIdentity;
 use std::collections::BTreeSet;
 
 /// Plans the provider of this issuer; gives the step that makes it, if there is one. One that a resource like this has made

@@ -5,10 +5,10 @@
 //! already, the function simulates the check.
 
 use super::{Aim, Refusal};
+use crate::desired::spec::{NodeRole, Spec};
+use crate::documents::policy;
+use crate::identity::ownership::{Mark, Owner, Tags, arns_noted, is_marked, marks};
 use crate::observed::{Observed, PassRoleDecision, PassRoleDenial, Role};
-use crate::ownership::{Mark, Owner, Tags, arns_noted, is_marked, marks};
-use crate::policy;
-use crate::spec::{NodeRole, Spec};
 use std::collections::BTreeSet;
 
 /// Whether no resource of this stack created the node role: the role of `NodeRoleArn`, or one that is adopted. A role that is

@@ -3,8 +3,8 @@
 use super::iam::noted;
 use super::object::{Object, Retag, elsewhere, is_admitted, owner_of, retag};
 use super::{Aim, Plan, Refusal, Step, StepId, made_with};
+use crate::identity::ownership::marked_by_others;
 use crate::observed::Observed;
-use crate::ownership::marked_by_others;
 
 /// The steps on the profile that others may need, each if it is planned.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,8 +1,8 @@
 //! What a rollback puts back.
 
 use super::Aim;
+use crate::desired::spec::{ControllerIdentity, Spec};
 use crate::observed::Observed;
-use crate::spec::{ControllerIdentity, Spec};
 
 /// The properties that a rollback's own Update carries out, and an Update that is cancelled on its way back: `aim.spec`, which
 /// stood before, after `aim.old`, which failed. Nobody asks for them anew, so that two of them are read in another way:

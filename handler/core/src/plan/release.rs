@@ -1,10 +1,10 @@
 //! Generations that go: their marks off, and what no other mark holds away.
 
 use super::{Plan, Refused, Step, StepId, access, identity, leftovers, oidc_provider, pass_role, tags};
+use crate::desired::spec::{NodeRole, Spec};
+use crate::documents::policy;
+use crate::identity::ownership::{Mark, OWNER_KEY, Owner, Tags, keys_of, marked_by_others};
 use crate::observed::{InstanceProfile, Observed, Role};
-use crate::ownership::{Mark, OWNER_KEY, Owner, Tags, keys_of, marked_by_others};
-use crate::policy;
-use crate::spec::{NodeRole, Spec};
 use std::collections::BTreeSet;
 
 /// Who goes.

@@ -1,8 +1,8 @@
 //! One write each, and the order in which they may be done.
 
 use super::tagged::Claim;
-use crate::config_map;
-use crate::ownership::{Mark, Tags};
+use crate::documents::config_map;
+use crate::identity::ownership::{Mark, Tags};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -3,8 +3,8 @@
 //! A tag that is ours is noted by the mark at every moment. While a tag of another key takes its place, the old one is
 //! noted under [`Mark::former_key`], so that whoever comes after a run that was cut off knows both.
 
-use crate::ownership::{Mark, Tags, marks};
-use crate::spec::DiscoveryTag;
+use crate::desired::discovery_tag::DiscoveryTag;
+use crate::identity::ownership::{Mark, Tags, marks};
 use serde::Serialize;
 use std::collections::BTreeSet;
 

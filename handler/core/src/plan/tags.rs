@@ -5,9 +5,10 @@
 
 use super::tagged::{self, Change, Claim, Fate, TAGS_MAX};
 use super::{Aim, Plan, Refusal, Step, StepId};
+use crate::desired::discovery_tag::DiscoveryTag;
+use crate::desired::spec::{Spec, TagConflict};
+use crate::identity::ownership::{Mark, Tags};
 use crate::observed::Discovery;
-use crate::ownership::{Mark, Tags};
-use crate::spec::{DiscoveryTag, Spec, TagConflict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The resources that one CreateTags or DeleteTags call takes

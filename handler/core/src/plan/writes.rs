@@ -1,9 +1,9 @@
 //! Which calls a plan comes to, told before any is made: for who wants to see them.
 
 use super::{Plan, Step, StepId, Verb, leavings};
-use crate::config_map;
+use crate::documents::config_map;
+use crate::identity::ownership::Tags;
 use crate::observed::Discovery;
-use crate::ownership::Tags;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

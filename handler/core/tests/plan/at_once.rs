@@ -7,8 +7,9 @@ use crate::properties::{OTHER_STACK, STACK, in_place, spec, spec_of};
 use crate::share::tagged_as_before;
 use crate::worlds::{plain, worlds};
 use crate::{orders, prove};
-use karpenter_prereqs_core::ownership::Tags;
-use karpenter_prereqs_core::spec::{DiscoveryTag, Spec};
+use karpenter_prereqs_core::desired::discovery_tag::DiscoveryTag;
+use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::identity::ownership::Tags;
 use proptest::prelude::*;
 use serde_json::json;
 

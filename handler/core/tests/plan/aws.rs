@@ -3,12 +3,11 @@
 use crate::model::World;
 use crate::properties::scope;
 use crate::worlds::access_entry;
-use karpenter_prereqs_core::config_map::{self, Change, Edit};
-use karpenter_prereqs_core::names::issuer_without_scheme;
-use karpenter_prereqs_core::observed::{
-    AccessEntry, InstanceProfile, OidcProvider, PodIdentityAssociation, Role, ServiceAccount,
-};
-use karpenter_prereqs_core::ownership::Tags;
+use karpenter_prereqs_core::documents::config_map::{self, Change, Edit};
+use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
+use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
+use karpenter_prereqs_core::identity::ownership::Tags;
+use karpenter_prereqs_core::observed::{AccessEntry, InstanceProfile, OidcProvider, PodIdentityAssociation, Role};
 use karpenter_prereqs_core::plan::{Claim, Step, Verb, leavings};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,8 +5,8 @@ use crate::life::Resource;
 use crate::model::World;
 use crate::properties::{OTHER_STACK, STACK, spec_of};
 use crate::worlds::plain;
-use karpenter_prereqs_core::ownership::{Mark, Tags};
-use karpenter_prereqs_core::spec::DiscoveryTag;
+use karpenter_prereqs_core::desired::discovery_tag::DiscoveryTag;
+use karpenter_prereqs_core::identity::ownership::{Mark, Tags};
 use serde_json::json;
 
 /// The one that goes is cut off once and begins anew; whatever other runs have left of its tag and its note.

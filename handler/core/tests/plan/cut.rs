@@ -5,7 +5,7 @@ use crate::model::World;
 use crate::properties::{STACK, in_place, properties, replacing, spec};
 use crate::worlds::worlds;
 use crate::{orders, prove};
-use karpenter_prereqs_core::spec::Spec;
+use karpenter_prereqs_core::desired::spec::Spec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 

@@ -4,9 +4,9 @@ use crate::aws::limited;
 use crate::life::Resource;
 use crate::model::World;
 use crate::share::is_on_tags;
-use karpenter_prereqs_core::ownership::Tags;
+use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::identity::ownership::Tags;
 use karpenter_prereqs_core::plan::{self, Shared, Step};
-use karpenter_prereqs_core::spec::Spec;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 

@@ -6,12 +6,13 @@ use crate::life::Resource;
 use crate::model::World;
 use crate::properties::{OTHER_STACK, STACK, spec_of};
 use crate::worlds::{GIVEN_ROLE, plain};
-use karpenter_prereqs_core::config_map;
-use karpenter_prereqs_core::names::issuer_without_scheme;
-use karpenter_prereqs_core::observed::{AuthenticationMode, ConfigMap, ServiceAccount};
-use karpenter_prereqs_core::ownership::Mark;
+use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::documents::config_map;
+use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
+use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
+use karpenter_prereqs_core::identity::ownership::Mark;
+use karpenter_prereqs_core::observed::{AuthenticationMode, ConfigMap};
 use karpenter_prereqs_core::plan::{Existing, Plan, Resolution, Shared, Step, Verb, resolve};
-use karpenter_prereqs_core::spec::Spec;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, VecDeque};
 

@@ -5,7 +5,7 @@ use crate::model::World;
 use crate::properties::{STACK, history, spec, spec_of};
 use crate::worlds::{plain, worlds};
 use crate::{orders, prove};
-use karpenter_prereqs_core::event::RawProperties;
+use karpenter_prereqs_core::request::event::RawProperties;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::json;

@@ -1,12 +1,13 @@
 //! What CloudFormation's events do to the world: a resource that converges and goes, whole or cut off on the way.
 
 use crate::model::{Look, World};
-use karpenter_prereqs_core::bounds::Bounds;
-use karpenter_prereqs_core::config_map::BEFORE_KEY;
+use karpenter_prereqs_core::desired::spec::CONTROLLER_POLICY_PREFIX;
+use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::documents::config_map::BEFORE_KEY;
+use karpenter_prereqs_core::identity::ownership::{Generation, Mark, OWNER_KEY, Owner, PREFIX, is_in_aws_auth, marks};
 use karpenter_prereqs_core::observed::Observed;
-use karpenter_prereqs_core::ownership::{Generation, Mark, OWNER_KEY, Owner, PREFIX, is_in_aws_auth, marks};
+use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_core::plan::{self, Aim, Converged, Leaving, Plan, Refused, Released, Shared, Step};
-use karpenter_prereqs_core::spec::{CONTROLLER_POLICY_PREFIX, Spec};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

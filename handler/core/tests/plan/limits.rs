@@ -4,9 +4,9 @@ use crate::life::{Resource, Run, same};
 use crate::model::World;
 use crate::properties::{STACK, spec_of};
 use crate::worlds::plain;
-use karpenter_prereqs_core::ownership::Tags;
+use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::identity::ownership::Tags;
 use karpenter_prereqs_core::plan::{Plan, Step};
-use karpenter_prereqs_core::spec::Spec;
 use serde_json::{Value, json};
 
 fn prereqs() -> Resource {

@@ -1,14 +1,15 @@
 //! The world of these tests: what stands in IAM, EC2, EKS and the ConfigMaps, and what the function would read of it.
 
-use karpenter_prereqs_core::names::issuer_without_scheme;
+use karpenter_prereqs_core::desired::spec::{ControllerIdentity, Spec};
+use karpenter_prereqs_core::documents::policy::trust::{self, associable};
+use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
+use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
+use karpenter_prereqs_core::identity::ownership::{Mark, Tags, is_in_aws_auth};
 use karpenter_prereqs_core::observed::{
     AccessEntry, AwsAuth, Cluster, ConfigMap, Discovery, InstanceProfile, Observed, OidcProvider, PassRoleDecision,
-    PodIdentityAssociation, Role, Running, ServiceAccount,
+    PodIdentityAssociation, Role, Running,
 };
-use karpenter_prereqs_core::ownership::{Mark, Tags, is_in_aws_auth};
 use karpenter_prereqs_core::plan::unproven_node_roles;
-use karpenter_prereqs_core::policy::trust::{self, associable};
-use karpenter_prereqs_core::spec::{ControllerIdentity, Spec};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An account's region.

@@ -5,8 +5,8 @@ use crate::model::World;
 use crate::properties::{STACK, in_place, replacing, spec};
 use crate::worlds::worlds;
 use crate::{orders, prove};
-use karpenter_prereqs_core::names::without_path;
-use karpenter_prereqs_core::spec::{NODE_POLICIES, NodeAccess, NodeRole, Spec};
+use karpenter_prereqs_core::desired::spec::{NODE_POLICIES, NodeAccess, NodeRole, Spec};
+use karpenter_prereqs_core::identity::aws_names::without_path;
 use std::collections::BTreeSet;
 
 /// What a generation lives by, as far as it stands.

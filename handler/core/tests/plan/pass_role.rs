@@ -6,11 +6,11 @@ use crate::model::{Look, World};
 use crate::properties::{STACK, properties, spec, spec_of};
 use crate::worlds::{plain, worlds};
 use crate::{orders, prove};
-use karpenter_prereqs_core::names::without_path;
+use karpenter_prereqs_core::desired::spec::{NodeRole, Spec};
+use karpenter_prereqs_core::identity::aws_names::without_path;
+use karpenter_prereqs_core::identity::ownership::marks;
 use karpenter_prereqs_core::observed::{PassRoleDecision, PassRoleDenial};
-use karpenter_prereqs_core::ownership::marks;
 use karpenter_prereqs_core::plan::{Plan, Refusal, RoleKind, Step, StepId, needs_simulation};
-use karpenter_prereqs_core::spec::{NodeRole, Spec};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,9 @@
 //! Properties as templates have them, few enough in kind that they meet each other often.
 
 use crate::worlds::{CLUSTERS, GIVEN_ROLE, SECURITY_GROUPS, SUBNETS};
-use karpenter_prereqs_core::event::RawProperties;
-use karpenter_prereqs_core::names::Scope;
-use karpenter_prereqs_core::spec::Spec;
+use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::identity::aws_names::Scope;
+use karpenter_prereqs_core::request::event::RawProperties;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};

@@ -6,14 +6,15 @@ use crate::properties::{OTHER_STACK, STACK, spec_of};
 use crate::worlds::{
     GIVEN_ROLE, SUBNETS, access_entry, made_by, oidc_provider, oidc_provider_arn, plain, profile, role,
 };
-use karpenter_prereqs_core::bounds::Bounds;
+use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
+use karpenter_prereqs_core::identity::ownership::Tags;
 use karpenter_prereqs_core::observed::{
     AuthenticationMode, ConfigMap, InstanceProfile, Observed, OidcProvider, PassRoleDecision, PassRoleDenial,
-    PodIdentityAssociation, Running, ServiceAccount,
+    PodIdentityAssociation, Running,
 };
-use karpenter_prereqs_core::ownership::Tags;
+use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_core::plan::{Aim, Refusal, Refused, converge};
-use karpenter_prereqs_core::spec::Spec;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -4,10 +4,10 @@ use crate::life::{Resource, Run};
 use crate::model::World;
 use crate::properties::{STACK, spec_of};
 use crate::worlds::plain;
-use karpenter_prereqs_core::karpenter::{FIRST_SCOPED, NEWEST, Releases};
-use karpenter_prereqs_core::names::Scope;
+use karpenter_prereqs_core::documents::policy::{INLINE_MAX, Place, controller, size};
+use karpenter_prereqs_core::identity::aws_names::Scope;
+use karpenter_prereqs_core::identity::karpenter_version::{FIRST_SCOPED, NEWEST, Releases};
 use karpenter_prereqs_core::plan::Step;
-use karpenter_prereqs_core::policy::{INLINE_MAX, Place, controller, size};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -4,9 +4,9 @@ use crate::life::{Resource, Run, same};
 use crate::model::World;
 use crate::properties::{STACK, spec_of};
 use crate::worlds::{GIVEN_ROLE, plain};
+use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::observed::ConfigMap;
 use karpenter_prereqs_core::plan::Step;
-use karpenter_prereqs_core::spec::Spec;
 use serde_json::json;
 
 const WHOLE: Run<'static> = Run { order: &[], cut: None, always: None };

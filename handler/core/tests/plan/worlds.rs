@@ -2,10 +2,10 @@
 
 use crate::model::{Eks, World};
 use crate::properties::OTHER_STACK;
+use karpenter_prereqs_core::identity::ownership::{Generation, Identity, Mark, OWNER_KEY, Owner, Tags};
 use karpenter_prereqs_core::observed::{
     AccessEntry, AuthenticationMode, Cluster, ConfigMap, InstanceProfile, OidcProvider, Role,
 };
-use karpenter_prereqs_core::ownership::{Generation, Identity, Mark, OWNER_KEY, Owner, Tags};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::json;

@@ -4,7 +4,7 @@
 //! is judged on (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>).
 
 use crate::simulator::{ACCOUNT, Request};
-use karpenter_prereqs_core::karpenter::Minor;
+use karpenter_prereqs_core::identity::karpenter_version::Minor;
 use serde_json::{Value, json};
 
 /// For whom a controller does it.

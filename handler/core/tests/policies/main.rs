@@ -11,9 +11,9 @@ mod linter;
 mod simulator;
 
 use karpenter::{OURS, Setting, calls};
-use karpenter_prereqs_core::karpenter::{FIRST_SCOPED, Minor, NEWEST, Releases};
-use karpenter_prereqs_core::names::Scope;
-use karpenter_prereqs_core::policy::{Place, controller};
+use karpenter_prereqs_core::documents::policy::{Place, controller};
+use karpenter_prereqs_core::identity::aws_names::Scope;
+use karpenter_prereqs_core::identity::karpenter_version::{FIRST_SCOPED, Minor, NEWEST, Releases};
 use serde_json::Value;
 use simulator::{ACCOUNT, Request, Verdict, verdicts};
 use std::collections::{BTreeMap, BTreeSet};

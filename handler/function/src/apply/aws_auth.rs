@@ -4,7 +4,7 @@ use super::Apply;
 use crate::cluster::{ClusterError, Kubernetes, Read, Seen};
 use crate::error::Error;
 use backon::{ExponentialBuilder, Retryable as _};
-use karpenter_prereqs_core::config_map::{self, Change, Edit};
+use karpenter_prereqs_core::documents::config_map::{self, Change, Edit};
 use std::time::Duration;
 use tokio::time::Instant;
 

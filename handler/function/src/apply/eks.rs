@@ -6,7 +6,7 @@ use crate::aws::eks;
 use crate::error::{AwsError, Error};
 use crate::log::millis;
 use backon::Retryable as _;
-use karpenter_prereqs_core::observed::ServiceAccount;
+use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::plan::{self, EC2_LINUX, Existing, Resolution, Step};
 
 /// Carries one step out. What exists and is ours, or is gone already, is done. `fresh`: it is about a role that this

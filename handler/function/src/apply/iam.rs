@@ -6,7 +6,7 @@ use crate::aws::iam;
 use crate::error::{AwsError, Error};
 use crate::log::millis;
 use backon::Retryable as _;
-use karpenter_prereqs_core::ownership::{keys_of, marked_by_others};
+use karpenter_prereqs_core::identity::ownership::{keys_of, marked_by_others};
 use karpenter_prereqs_core::plan::{self, Existing, Resolution, Step};
 use std::time::Duration;
 

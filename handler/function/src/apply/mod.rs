@@ -12,7 +12,7 @@ use crate::calls::ms;
 use crate::cluster::Kubernetes;
 use crate::error::Error;
 use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use karpenter_prereqs_core::ownership::Mark;
+use karpenter_prereqs_core::identity::ownership::Mark;
 use karpenter_prereqs_core::plan::{Plan, Step, StepId};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

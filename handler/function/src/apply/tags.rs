@@ -4,9 +4,9 @@ use super::Apply;
 use crate::aws::ec2::{self, Kind};
 use crate::error::Error;
 use backon::{ExponentialBuilder, Retryable as _};
-use karpenter_prereqs_core::ownership::{Mark, Tags};
+use karpenter_prereqs_core::desired::discovery_tag::DiscoveryTag;
+use karpenter_prereqs_core::identity::ownership::{Mark, Tags};
 use karpenter_prereqs_core::plan::{self, Claim};
-use karpenter_prereqs_core::spec::DiscoveryTag;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -4,8 +4,8 @@ use crate::error::AwsError;
 use aws_sdk_cloudformation::operation::describe_stack_resource::DescribeStackResourceOutput;
 use aws_sdk_cloudformation::{Client, types::ResourceStatus};
 use aws_smithy_types::DateTime;
-use karpenter_prereqs_core::event::{Envelope, Operation};
-use karpenter_prereqs_core::overtaken::Shown;
+use karpenter_prereqs_core::request::event::{Envelope, Operation};
+use karpenter_prereqs_core::request::stack_status::Shown;
 
 /// What CloudFormation shows of the resource and its stack, as far as the verdict on the operation depends on it. A
 /// resource that it does not show, as one that the template no longer has, is absent: the stack has its say alone.

@@ -2,8 +2,8 @@
 
 use crate::error::AwsError;
 use aws_sdk_ec2::{Client, types};
+use karpenter_prereqs_core::identity::ownership::{Mark, Tags};
 use karpenter_prereqs_core::observed::Running;
-use karpenter_prereqs_core::ownership::{Mark, Tags};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What EC2 says when one of the ids is not there. The others are then asked for by themselves.

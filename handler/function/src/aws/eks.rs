@@ -4,9 +4,8 @@
 use crate::error::AwsError;
 use aws_sdk_eks::{Client, types};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use karpenter_prereqs_core::observed::{
-    AccessEntry, AuthenticationMode, Cluster, PodIdentityAssociation, ServiceAccount,
-};
+use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
+use karpenter_prereqs_core::observed::{AccessEntry, AuthenticationMode, Cluster, PodIdentityAssociation};
 
 /// What EKS says when a thing is not there.
 pub(crate) const NOT_FOUND: &[&str] = &["ResourceNotFoundException"];

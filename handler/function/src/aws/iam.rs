@@ -2,8 +2,8 @@
 
 use crate::error::AwsError;
 use aws_sdk_iam::{Client, types};
+use karpenter_prereqs_core::identity::ownership::Tags;
 use karpenter_prereqs_core::observed::{InstanceProfile, OidcProvider, Role};
-use karpenter_prereqs_core::ownership::Tags;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -8,7 +8,7 @@ use aws_credential_types::provider::{ProvideCredentials as _, error::Credentials
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use karpenter_prereqs_core::spec::Spec;
+use karpenter_prereqs_core::desired::spec::Spec;
 use std::time::{Duration, SystemTime};
 
 /// How long the presigned request in the token says that it lives. The cluster takes it for 15 minutes whatever it

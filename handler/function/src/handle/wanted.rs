@@ -5,8 +5,8 @@ use super::operation::Made;
 use crate::aws::cloudformation;
 use crate::error::Error;
 use futures::FutureExt as _;
-use karpenter_prereqs_core::event::Operation;
-use karpenter_prereqs_core::overtaken::{self, Verdict};
+use karpenter_prereqs_core::request::event::Operation;
+use karpenter_prereqs_core::request::stack_status::{self, Verdict};
 
 /// Why CloudFormation wants an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +54,8 @@ impl Run<'_> {
         let unknown = match cloudformation::shown(&client, self.envelope, operation).boxed_local().await {
             Ok(shown) => {
                 let issued_at = self.envelope.response_url.issued_at();
-                let verdict = overtaken::verdict(operation, &shown, issued_at);
-                let is_rollback = overtaken::is_rollback(operation, &shown, issued_at);
+                let verdict = stack_status::verdict(operation, &shown, issued_at);
+                let is_rollback = stack_status::is_rollback(operation, &shown, issued_at);
                 return Opinion { verdict, cause: if is_rollback { Cause::Rollback } else { Cause::Asked } };
             }
             Err(unknown) => unknown,

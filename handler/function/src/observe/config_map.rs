@@ -6,9 +6,9 @@ use crate::cluster::{ClusterError, Kubernetes};
 use aws_credential_types::Credentials;
 use futures::FutureExt as _;
 use futures::future::{self, Either, LocalBoxFuture};
+use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::observed::{AuthenticationMode, AwsAuth, Cluster};
 use karpenter_prereqs_core::plan;
-use karpenter_prereqs_core::spec::Spec;
 use std::pin::pin;
 
 /// The credentials for the Kubernetes API: fetched once, by whoever awaits them first.

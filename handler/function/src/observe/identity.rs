@@ -3,9 +3,10 @@
 use super::{Aim, Look};
 use crate::aws::{Clients, eks};
 use crate::error::AwsError;
-use karpenter_prereqs_core::observed::{PodIdentityAssociation, Role, ServiceAccount};
-use karpenter_prereqs_core::policy::trust;
-use karpenter_prereqs_core::spec::{ControllerIdentity, Spec};
+use karpenter_prereqs_core::desired::spec::{ControllerIdentity, Spec};
+use karpenter_prereqs_core::documents::policy::trust;
+use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
+use karpenter_prereqs_core::observed::{PodIdentityAssociation, Role};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The add-on that gives pods the credentials of their associations.

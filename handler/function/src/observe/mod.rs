@@ -15,12 +15,12 @@ use crate::error_chain::chain;
 use config_map::Fetching;
 use futures::{FutureExt as _, future};
 use identity::PodIdentity;
+use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::identity::ownership::{Mark, Owner};
 use karpenter_prereqs_core::observed::{
     AccessEntry, AwsAuth, Cluster, Discovery, Observed, OidcProvider, PassRoleDecision, Role,
 };
-use karpenter_prereqs_core::ownership::{Mark, Owner};
 use karpenter_prereqs_core::plan::{self, Plan};
-use karpenter_prereqs_core::spec::Spec;
 use std::collections::BTreeSet;
 
 /// What is looked for.

@@ -3,11 +3,11 @@
 use super::Look;
 use crate::aws::{Clients, iam};
 use crate::error::AwsError;
-use karpenter_prereqs_core::names::issuer_without_scheme;
+use karpenter_prereqs_core::desired::spec::ControllerIdentity;
+use karpenter_prereqs_core::documents::policy::trust;
+use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
+use karpenter_prereqs_core::identity::ownership::{OWNER_KEY, Tags, marked_by_others};
 use karpenter_prereqs_core::observed::{Cluster, OidcProvider, Role};
-use karpenter_prereqs_core::ownership::{OWNER_KEY, Tags, marked_by_others};
-use karpenter_prereqs_core::policy::trust;
-use karpenter_prereqs_core::spec::ControllerIdentity;
 use std::collections::BTreeSet;
 
 /// What is to be there: the provider of the cluster's issuer; and, where it is relied on no more and so may go, who else

@@ -5,7 +5,7 @@ use crate::error::AwsError;
 use crate::log::millis;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType as Decision;
 use backon::{ExponentialBuilder, Retryable as _};
-use karpenter_prereqs_core::names::Scope;
+use karpenter_prereqs_core::identity::aws_names::Scope;
 use karpenter_prereqs_core::observed::{PassRoleDecision, PassRoleDenial};
 use std::collections::BTreeSet;
 use tokio::time::Instant;

@@ -5,8 +5,8 @@ use super::{Aim, Look};
 use crate::aws::{Clients, iam};
 use crate::error::{AwsError, Error};
 use futures::FutureExt as _;
+use karpenter_prereqs_core::identity::ownership::{self, Mark, Tags};
 use karpenter_prereqs_core::observed::{InstanceProfile, Role};
-use karpenter_prereqs_core::ownership::{self, Mark, Tags};
 use std::collections::BTreeSet;
 
 /// What IAM holds under the spec's names.

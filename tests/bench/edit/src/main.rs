@@ -14,10 +14,10 @@ use std::{
 };
 
 use karpenter_prereqs_core::{
-    aws_auth::NodeEntry,
-    config_map::{Change, Edit, edit},
+    documents::aws_auth::NodeEntry,
+    documents::config_map::{Change, Edit, edit},
+    identity::ownership::Mark,
     observed::ConfigMap,
-    ownership::Mark,
 };
 use serde_json::{Value, json};
 

@@ -5,13 +5,13 @@
 //! (<https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html>).
 
 use super::EC2_LINUX;
+use crate::desired::spec::Spec;
+use crate::identity::ownership::{OWNER_KEY, marks};
 use crate::observed::{AccessEntry, Observed};
-use crate::ownership::{OWNER_KEY, marks};
 use crate::plan::iam::Ready;
 use crate::plan::object::{Object, Retag, retag};
 use crate::plan::release::Leaving;
 use crate::plan::{Aim, Plan, Refusal, Step, StepId, made_with};
-use crate::spec::Spec;
 
 /// Why an entry of the cluster's keeps nodes out: its type cannot be changed, and it overrides aws-auth.
 pub(super) fn of_another_type(spec: &Spec, observed: &Observed) -> Option<Refusal> {

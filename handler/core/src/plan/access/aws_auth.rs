@@ -1,13 +1,13 @@
 //! The entry in aws-auth, and the note on the node role and the profile that there may be one.
 
-use crate::aws_auth::NodeEntry;
-use crate::config_map::{self, Change, Edit};
-use crate::names::without_path;
+use crate::desired::spec::{NodeRole, Spec};
+use crate::documents::aws_auth::NodeEntry;
+use crate::documents::config_map::{self, Change, Edit};
+use crate::identity::aws_names::without_path;
+use crate::identity::ownership::{Mark, OWNER_KEY, Tags, is_in_aws_auth};
 use crate::observed::{AwsAuth, Observed, Role};
-use crate::ownership::{Mark, OWNER_KEY, Tags, is_in_aws_auth};
 use crate::plan::iam::Ready;
 use crate::plan::{Aim, Plan, Refusal, Step, StepId, Verb};
-use crate::spec::{NodeRole, Spec};
 use std::collections::BTreeSet;
 
 /// The entry for a spec's node role.

@@ -8,8 +8,8 @@ pub use aws_auth::foreseen_verb;
 use super::iam::Ready;
 use super::release::Leaving;
 use super::{Aim, Plan, Refusal, StepId};
+use crate::desired::spec::{NodeAccess, Spec};
 use crate::observed::{AuthenticationMode, Observed};
-use crate::spec::{NodeAccess, Spec};
 
 /// The type of the access entries that let Linux nodes join.
 pub const EC2_LINUX: &str = "EC2_LINUX";

@@ -1,12 +1,12 @@
-//! The ConfigMap around [`aws_auth`](crate::aws_auth)'s text: who put the entry there, and what stood there before.
+//! The ConfigMap around the text of [`aws_auth`](super::aws_auth): who put the entry there, and what stood there before.
 //!
 //! Each generation annotates the ConfigMap with its mark, the value being the role's ARN. The entry goes with the
 //! last mark that names it. Where the first entry takes the place of an empty value that its removal would not bring
 //! back, one more annotation keeps what stood there, so that the last entry to go leaves it as it was.
 
-use crate::aws_auth::{self, AwsAuthError, NodeEntry, Presence};
+use crate::documents::aws_auth::{self, AwsAuthError, NodeEntry, Presence};
+use crate::identity::ownership::{Mark, marks};
 use crate::observed::ConfigMap;
-use crate::ownership::{Mark, marks};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 

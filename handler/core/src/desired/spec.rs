@@ -1,20 +1,21 @@
 //! Properties → [`Spec`]: what is wanted, with every default filled in.
 
-use crate::event::RawProperties;
-use crate::karpenter::Releases;
-use crate::names::{self, Scope, default_name};
-use crate::observed::ServiceAccount;
-use crate::ownership::{Identity, Tags};
-use crate::policy::{self, Place};
-use crate::properties::{Properties, PropertyError};
-use serde::Serialize;
-use serde_json::Value;
+use crate::desired::discovery_tag::DiscoveryTag;
+use crate::desired::properties::{Properties, PropertyError};
+use crate::identity::aws_names::{self, Scope, default_name};
+use crate::identity::karpenter_version::Releases;
+use crate::identity::kubernetes::ServiceAccount;
+use crate::identity::ownership::{Identity, Tags};
+use crate::request::event::RawProperties;
 use std::collections::BTreeSet;
 
 /// The managed policies that every node role made here carries, beside those of its Karpenter releases for pulling images
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html>; the last lets Session Manager in).
 pub const NODE_POLICIES: [&str; 3] =
     ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonSSMManagedInstanceCore"];
+
+/// What the names of [`Spec::controller_policy_name`] begin with.
+pub const CONTROLLER_POLICY_PREFIX: &str = "KarpenterControllerPolicy-";
 
 /// What the resource wants to be so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,52 +116,6 @@ pub enum TagConflict {
     Skip,
 }
 
-/// The tag by which Karpenter finds subnets and security groups.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct DiscoveryTag {
-    /// Its key.
-    pub key: String,
-    /// Its value.
-    pub value: String,
-}
-
-/// What the note of a generation that is about to go begins with. No key does: it has no `=`.
-const LEAVING: char = '=';
-
-impl DiscoveryTag {
-    /// `key=value`: what a mark beside it says that it stands for.
-    pub fn noted(&self) -> String {
-        format!("{}={}", self.key, self.value)
-    }
-
-    /// The tag alone, as tags.
-    pub fn tags(&self) -> Tags {
-        Tags::from([(self.key.clone(), self.value.clone())])
-    }
-
-    /// Whether it is among the tags, with its value.
-    pub fn is_among(&self, tags: &Tags) -> bool {
-        tags.get(&self.key) == Some(&self.value)
-    }
-
-    /// `=key=value`: what the mark of a generation that is about to go says, while it looks who else does. It is no
-    /// reason for the tag to stay.
-    pub fn leaving(note: &str) -> String {
-        format!("{LEAVING}{note}")
-    }
-
-    /// What a mark said before it was about to go; what it says, when it is not.
-    pub fn live(note: &str) -> &str {
-        note.strip_prefix(LEAVING).unwrap_or(note)
-    }
-
-    /// The tag that a mark's value stands for; `None` when it has no `=`. No key has one: the property refuses it.
-    pub fn from_note(note: &str) -> Option<Self> {
-        let (key, value) = Self::live(note).split_once('=')?;
-        Some(Self { key: key.to_owned(), value: value.to_owned() })
-    }
-}
-
 impl Spec {
     /// What these properties want.
     ///
@@ -209,7 +164,7 @@ impl Spec {
     pub fn node_role_name(&self) -> &str {
         match &self.node_role {
             NodeRole::Made { name, .. } => name,
-            NodeRole::Given { arn } => names::role_name_of_arn(arn),
+            NodeRole::Given { arn } => aws_names::role_name_of_arn(arn),
         }
     }
 
@@ -244,20 +199,9 @@ impl Spec {
         self.scope.instance_profile_arn(&self.path, &self.instance_profile_name)
     }
 
-    /// The controller's permissions, with which it may pass these node roles.
-    pub fn controller_policy(&self, node_role_arns: &BTreeSet<String>) -> Value {
-        let place = Place {
-            scope: &self.scope,
-            cluster_name: &self.cluster_name,
-            node_role_arns,
-            interruption_queue_arn: self.interruption_queue_arn.as_deref(),
-        };
-        policy::controller(place, &self.releases)
-    }
-
     /// The controller role's own inline policy: named by cluster, so that a second cluster on the role is seen.
     pub fn controller_policy_name(&self) -> String {
-        controller_policy_name(&self.cluster_name)
+        format!("{CONTROLLER_POLICY_PREFIX}{}", self.cluster_name)
     }
 
     fn from_good(given: &Properties, scope: &Scope) -> Option<Self> {
@@ -269,12 +213,12 @@ impl Spec {
         let node_role = match text("NodeRoleArn") {
             Some(arn) => NodeRole::Given { arn },
             None => NodeRole::Made {
-                name: named("NodeRoleName", "KarpenterNodeRole-", names::ROLE_NAME_MAX),
+                name: named("NodeRoleName", "KarpenterNodeRole-", aws_names::ROLE_NAME_MAX),
                 policy_arns: node_policies(scope, &releases, given.list("NodePolicyArns").unwrap_or_default()),
             },
         };
         let instance_profile_name = text("InstanceProfileName").or_else(|| text("NodeRoleName")).unwrap_or_else(|| {
-            default_name("KarpenterNodeInstanceProfile-", &cluster_name, names::INSTANCE_PROFILE_NAME_MAX)
+            default_name("KarpenterNodeInstanceProfile-", &cluster_name, aws_names::INSTANCE_PROFILE_NAME_MAX)
         });
         Some(Self {
             scope: scope.clone(),
@@ -289,7 +233,7 @@ impl Spec {
                 _ => NodeAccess::Auto,
             },
             node_role,
-            controller_role_name: named("ControllerRoleName", "KarpenterControllerRole-", names::ROLE_NAME_MAX),
+            controller_role_name: named("ControllerRoleName", "KarpenterControllerRole-", aws_names::ROLE_NAME_MAX),
             controller_policy_arns: list("ControllerPolicyArns").unwrap_or_default(),
             instance_profile_name,
             path: text("RolePath").unwrap_or_else(|| "/".to_owned()),
@@ -311,14 +255,6 @@ impl Spec {
         })
     }
 }
-
-/// The name of the inline policy that a controller role carries for a cluster.
-pub fn controller_policy_name(cluster_name: &str) -> String {
-    format!("{CONTROLLER_POLICY_PREFIX}{cluster_name}")
-}
-
-/// What the names of [`controller_policy_name`] begin with.
-pub const CONTROLLER_POLICY_PREFIX: &str = "KarpenterControllerPolicy-";
 
 fn identities(words: &[String]) -> BTreeSet<ControllerIdentity> {
     let identity = |word: &String| match word.as_str() {

@@ -8,8 +8,8 @@
 //! The fields are those of
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref-requests.html>.
 
-use crate::names::{Partition, Scope};
-use crate::response_url::ResponseUrl;
+use crate::identity::aws_names::{Partition, Scope};
+use crate::request::response_url::ResponseUrl;
 use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
 use serde_json::{Map, Value, json};
 

@@ -6,7 +6,7 @@
 //! makes or uses together with others; the thing itself goes only with the last mark. So a replacement and its
 //! rollback, in whichever order their events come, never take away what the surviving generation needs.
 
-use crate::names::sha256_hex;
+use crate::identity::aws_names::sha256_hex;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -16,7 +16,7 @@ pub use rules::{IAM_TAG_KEY, IAM_TAG_VALUE, Rule, TAGS_MAX};
 pub use table::{EXCLUSIONS, Exclusion, Kind, PROPERTIES, Property};
 pub use values::Given;
 
-use crate::event::RawProperties;
+use crate::request::event::RawProperties;
 use errors::nearest;
 use std::collections::BTreeMap;
 use values::is_absent;

@@ -9,7 +9,7 @@ mod iam;
 
 use super::Place;
 use super::statement::Statement;
-use crate::karpenter::Minor;
+use crate::identity::karpenter_version::Minor;
 
 /// A release in its place: all that its statements are made of.
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! What was read, as data: the world as far as a plan depends on it.
 
-use crate::ownership::Tags;
+use crate::identity::kubernetes::ServiceAccount;
+use crate::identity::ownership::Tags;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,15 +132,6 @@ pub struct AccessEntry {
     pub tags: Tags,
     /// When it was made, in seconds of Unix time.
     pub created_at: i64,
-}
-
-/// A service account of the cluster's.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ServiceAccount {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
 }
 
 /// An EKS Pod Identity association: there is one for a service account, or none.

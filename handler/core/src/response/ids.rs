@@ -1,7 +1,7 @@
 //! Ids of any length. CloudFormation's have a few hundred bytes; but an event may be made by hand, and the answer to it
 //! has a limit all the same.
 
-use crate::names::sha256_hex;
+use crate::identity::aws_names::sha256_hex;
 use serde_json::Value;
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! What the controller may do in EC2.
 
 use super::Scoped;
-use crate::policy::statement::Statement;
+use crate::documents::policy::statement::Statement;
 
 const NODEPOOL: &str = "karpenter.sh/nodepool";
 

@@ -1,8 +1,8 @@
 //! Who may assume the roles.
 
-use crate::names::{Partition, issuer_without_scheme};
-use crate::observed::ServiceAccount;
-use crate::spec::{ControllerIdentity, Spec};
+use crate::desired::spec::{ControllerIdentity, Spec};
+use crate::identity::aws_names::{Partition, issuer_without_scheme};
+use crate::identity::kubernetes::ServiceAccount;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -96,7 +96,7 @@ fn pod_identity(cluster_arn: &str, account: &ServiceAccount) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::Scope;
+    use crate::identity::aws_names::Scope;
 
     fn spec(more: Value) -> Spec {
         let Value::Object(mut raw) = more else { panic!("no map: {more}") };

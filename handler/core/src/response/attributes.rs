@@ -1,10 +1,10 @@
 //! What `Fn::GetAtt` gives.
 
 use super::BODY_MAX;
-use crate::names::issuer_without_scheme;
+use crate::desired::spec::{ControllerIdentity, Spec};
+use crate::identity::aws_names::issuer_without_scheme;
 use crate::observed::Observed;
 use crate::plan::Converged;
-use crate::spec::{ControllerIdentity, Spec};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -6,8 +6,8 @@ mod statement;
 pub mod trust;
 mod union;
 
-use crate::karpenter::{Release, Releases};
-use crate::names::Scope;
+use crate::identity::aws_names::Scope;
+use crate::identity::karpenter_version::{Release, Releases};
 use serde_json::{Map, Value, json};
 use statement::Statement;
 use std::collections::BTreeSet;

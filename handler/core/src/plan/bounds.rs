@@ -8,9 +8,9 @@
 //! {"InterruptionQueueArns":["arn:aws:sqs:eu-west-1:111122223333:Karpenter*"]}
 //! ```
 
+use crate::desired::spec::Spec;
+use crate::documents::policy;
 use crate::plan::Refusal;
-use crate::policy;
-use crate::spec::Spec;
 use serde::Deserialize;
 use serde_json::Value;
 use wildmatch::WildMatch;
@@ -79,8 +79,9 @@ impl Bounds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::RawProperties;
-    use crate::names::Scope;
+    use crate::identity::aws_names::Scope;
+    use crate::plan::controller_policy::controller_policy;
+    use crate::request::event::RawProperties;
     use proptest::prelude::*;
 
     fn spec(queue: Option<&str>) -> Spec {
@@ -120,9 +121,9 @@ mod tests {
         let narrow = bounds(&[&arn("demo")]);
         let kept = narrow.without_excess(&queue, None);
         assert_eq!((kept.interruption_queue_arn, kept.cluster_name), (None, queue.cluster_name.clone()));
-        let granted = queue.controller_policy(&[queue.node_role_arn()].into());
+        let granted = controller_policy(&queue, &[queue.node_role_arn()].into());
         assert_eq!(narrow.without_excess(&queue, Some(&granted)), queue);
-        let other = spec(Some(&arn("demo"))).controller_policy(&[queue.node_role_arn()].into());
+        let other = controller_policy(&spec(Some(&arn("demo"))), &[queue.node_role_arn()].into());
         assert_eq!(narrow.without_excess(&queue, Some(&other)).interruption_queue_arn, None);
         assert_eq!(bounds(&[&arn("payments")]).without_excess(&queue, None), queue);
         assert_eq!(Bounds::read(Some("{")).without_excess(&queue, None).interruption_queue_arn, None);

@@ -1,8 +1,10 @@
 //! What good values are, by AWS's and Kubernetes' own limits.
 
-use crate::karpenter::is_release;
-use crate::names::{INSTANCE_PROFILE_NAME_MAX, PATH_MAX, POLICY_NAME_MAX, ROLE_NAME_MAX, role_name_of_arn};
-use crate::ownership::PREFIX;
+use crate::identity::aws_names::{
+    INSTANCE_PROFILE_NAME_MAX, PATH_MAX, POLICY_NAME_MAX, ROLE_NAME_MAX, role_name_of_arn,
+};
+use crate::identity::karpenter_version::is_release;
+use crate::identity::ownership::PREFIX;
 
 /// What a good text is, in two ways that are proved equal (`tests/schema.rs`): as code, which the function runs, and as a
 /// pattern, for those who look at a template before it is deployed.

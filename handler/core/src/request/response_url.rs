@@ -3,7 +3,7 @@
 //! Whoever holds the URL can forge the resource's result, so its query never leaves this type but
 //! through [`ResponseUrl::expose`]; [`Debug`](fmt::Debug) and [`Display`](fmt::Display) show the host alone.
 
-use crate::names::Partition;
+use crate::identity::aws_names::Partition;
 use std::fmt;
 
 /// How long CloudFormation's presigned URLs live, in seconds. Those in the older form tell only when they

@@ -12,8 +12,8 @@ mod tests;
 
 pub use attributes::{ATTRIBUTES, Attributes};
 
-use crate::event::Envelope;
-use crate::ownership::PREFIX;
+use crate::identity::ownership::PREFIX;
+use crate::request::event::Envelope;
 use attributes::{FIRST_TO_GO, WARNINGS};
 use ids::bounded;
 use serde::Serialize;

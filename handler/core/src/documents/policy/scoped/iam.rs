@@ -1,8 +1,8 @@
 //! What the controller may do in IAM: pass the node role, and keep instance profiles of its own for it.
 
 use super::Scoped;
-use crate::policy::PASS_ROLE;
-use crate::policy::statement::Statement;
+use crate::documents::policy::PASS_ROLE;
+use crate::documents::policy::statement::Statement;
 
 const REGION: &str = "topology.kubernetes.io/region";
 const NODE_CLASS: &str = "karpenter.k8s.aws/ec2nodeclass";

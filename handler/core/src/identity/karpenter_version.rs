@@ -1,6 +1,6 @@
 //! Karpenter's releases: which there are, and what of the property `KarpenterVersion` names which.
 
-use crate::ownership::Tags;
+use crate::identity::ownership::Tags;
 use std::collections::BTreeSet;
 use std::fmt;
 

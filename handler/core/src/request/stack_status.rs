@@ -4,7 +4,7 @@
 //! a no, since a false one would undo a good stack; never a resource's own timestamps, which CloudFormation touches
 //! while an operation runs.
 
-use crate::event::Operation;
+use crate::request::event::Operation;
 
 /// How much younger than an event's own date, in seconds, the stack's status must be to speak against it: an event's
 /// date has whole seconds, and the rollback's own Update is sent right after the rollback began.
