@@ -19,8 +19,9 @@ use super::{
     Run,
 };
 
-/// The function's time-out: what waits for time to heal something waits for a fraction of it.
-const LIMIT: Duration = Duration::from_secs(30);
+/// The function's time-out, of which each wait is a fraction. The shortest is for CloudFormation's answer, 3 s a try: on a busy
+/// machine it takes more than 1 s, and without it a late duplicate of a Create creates its generation again.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// How long AWS may take to end what a killed function had asked for.
 const SETTLE: Duration = Duration::from_secs(20);
