@@ -76,6 +76,12 @@ impl Budget {
             .with_jitter()
     }
 
+    /// The waits after a discovery tag was lost to another resource that tagged at the same moment. Each is random between one and
+    /// two times its length, so that the two do not meet again.
+    pub(crate) fn after_lost_race(self) -> ExponentialBuilder {
+        ExponentialBuilder::new().with_min_delay(self.patience / 12).with_max_times(3).with_jitter()
+    }
+
     /// The retries of the question to CloudFormation: it is no reason to wait for long, and less so where no answer comes
     /// at all.
     pub(crate) fn retries_of_question(self) -> Retries {

@@ -1,5 +1,7 @@
 //! A stack goes back, in each of the ways that were seen.
 
+use std::collections::BTreeSet;
+
 use local_cloud::{
     cloudformation::{Delivered, Delivery, Kind, Request, Rollback, Stack, Template},
     gateway::{Effect, Hold, When},
@@ -114,6 +116,52 @@ async fn of_two_that_take_a_discovery_tag_at_once_the_last_gives_it_back() {
     stage.engine.settle(lost.next).await.unwrap().iter().for_each(super::sound);
     assert_eq!(stage.status(), "ROLLBACK_COMPLETE");
     stage.ends_clean().await;
+}
+
+/// Two want another value of one tag, and write it at the same moment: each finds the other's marker, and both remove their tag.
+/// Both try again, and one has it. The other leaves the subnets out with TagConflict Skip, and fails with Fail.
+#[tokio::test]
+async fn of_two_that_write_a_discovery_tag_at_once_one_has_it() {
+    for conflict in ["Skip", "Fail"] {
+        let stage = Stage::new().await;
+        let (mut ours, mut rival) = (properties(), sibling());
+        rival["DiscoveryTagValue"] = json!("rival");
+        ours["TagConflict"] = json!(conflict);
+        rival["TagConflict"] = json!(conflict);
+        let requests = stage.begin(|stack| stack.create(&with_a_sibling(&ours, &rival)));
+        let doors = [Hold::new(), Hold::new()];
+        let rules = stage.scenario.cloud.gateway().rules();
+        for (nth, door) in doors.iter().enumerate() {
+            let when = When::call("ec2", "CreateTags").nth(nth + 1);
+            rules.add(when, Effect::HoldBefore(door.clone()));
+        }
+        let delivery = Delivery::default();
+        let both = requests.into_iter().map(|request| stage.engine.deliver(request, &delivery));
+        let release = async {
+            for door in &doors {
+                door.reached().await;
+            }
+            doors.iter().for_each(Hold::release);
+        };
+        let (both, ()) = futures::join!(futures::future::try_join_all(both), release);
+        let both = both.unwrap();
+        both.iter().for_each(super::sound);
+        let succeeded = both.iter().filter(|delivered| delivered.succeeded()).count();
+        let told: Vec<_> = both.iter().map(|delivered| delivered.reason().to_owned()).collect();
+        assert_eq!(succeeded, if conflict == "Skip" { 2 } else { 1 }, "{told:?}");
+        let world = stage.world().await;
+        let tags: BTreeSet<_> = stage
+            .scenario
+            .cluster
+            .subnet_ids
+            .iter()
+            .map(|id| world.json(id)["karpenter.sh/discovery"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        assert!(tags.len() == 1 && !tags.contains(""), "{tags:?}");
+        let next = both.into_iter().flat_map(|delivered| delivered.next).collect();
+        stage.engine.settle(next).await.unwrap().iter().for_each(super::sound);
+        stage.ends_clean().await;
+    }
 }
 
 /// A replacement fails halfway: CloudFormation never deletes its new id, and nothing of it is left, even before the

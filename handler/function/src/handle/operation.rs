@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::guard::guarded;
 use crate::log::millis;
 use crate::observe::{Aim, Look, World, observe, observe_oidc_provider};
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::{BackoffBuilder as _, ExponentialBuilder, Retryable as _};
 use futures::FutureExt as _;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::{Generation, Mark};
@@ -48,7 +48,7 @@ impl Run<'_> {
         let made = guarded(self.progress, self.budget.work, self.converge(&spec, None, &generation)).await;
         let why = match &made {
             Err(Error::Withdrawn { why }) => Some(why.clone()),
-            made => self.withdrawn_since(made).await,
+            _ => self.withdrawn_since().await,
         };
         // The Delete that comes with a cancellation does not wait for the Create, nor for another delivery of it: what
         // either made after that one looked is for this run to take back.
@@ -77,7 +77,7 @@ impl Run<'_> {
         let replacing = generation.physical_resource_id() != id;
         let made = guarded(self.progress, self.budget.work, self.converge(&spec, old.as_ref(), &generation)).await;
         let undone = async {
-            if let Some(why) = self.withdrawn_since(&made).await {
+            if let Some(why) = self.withdrawn_since().await {
                 let put_back = match &before {
                     Some((old, formerly)) => self.converge_unasked(old, Some(&spec), formerly).await.map(drop),
                     None => Ok(()),
@@ -172,7 +172,31 @@ impl Run<'_> {
         self.put_back(&clients, aim, &world).await
     }
 
+    /// Brings the world to what the spec wants. Two resources that tag at the same moment both remove their tag, and both
+    /// fail with [`Error::LostRace`]. So each waits for a random time, and plans again from a new look: the first writes its
+    /// tag, and the second finds it there.
     async fn make_so(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Made, Error> {
+        let plan::Aim { spec, old, owner, generation, .. } = aim;
+        let marks = [generation.mark()].into();
+        let mut waits = self.budget.after_lost_race().build();
+        let mut made = self.make_so_once(clients, aim, world).await;
+        while let Err(Error::LostRace { .. }) = made
+            && let Some(wait) = waits.next()
+        {
+            tracing::info!(after_ms = millis(wait), "another resource tagged at the same moment: planned again");
+            tokio::time::sleep(wait).await;
+            let look = Look { spec, old, owner, marks: &marks, aim: Aim::Converge };
+            let world = observe(clients, look).boxed_local().await?;
+            match self.make_so_once(clients, aim, &world).await {
+                // The other's tag: the race was lost for good.
+                Err(Error::Refused(_)) => break,
+                again => made = again,
+            }
+        }
+        made
+    }
+
+    async fn make_so_once(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Made, Error> {
         let plan::Aim { spec, old, owner, generation, .. } = aim;
         let marks = [generation.mark()].into();
         let mut converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
@@ -290,11 +314,10 @@ impl Run<'_> {
 /// What stands after a plan was carried out.
 pub(super) struct Made {
     attributes: Attributes,
-    pub(super) changed: bool,
 }
 
 impl Made {
     fn new(spec: &Spec, world: &World, converged: &Converged) -> Self {
-        Self { attributes: Attributes::new(spec, &world.observed, converged), changed: !converged.plan.is_empty() }
+        Self { attributes: Attributes::new(spec, &world.observed, converged) }
     }
 }

@@ -1,7 +1,6 @@
 //! Whether CloudFormation still wants what the event asks for.
 
 use super::Run;
-use super::operation::Made;
 use crate::aws::cloudformation;
 use crate::error::Error;
 use futures::FutureExt as _;
@@ -36,14 +35,13 @@ impl Run<'_> {
 
     /// After a run that may have changed something: why CloudFormation no longer wants that. A run that failed may
     /// have done so because another was at work already to take it back.
-    pub(super) async fn withdrawn_since(&self, made: &Result<Made, Error>) -> Option<String> {
-        let changed = made.as_ref().map_or_else(|_| self.progress.has_begun(), |made| made.changed);
-        match changed.then_some(self.opinion(self.operation)) {
-            Some(opinion) => match opinion.await.verdict {
-                Verdict::Withdrawn(why) => Some(why),
-                Verdict::Wanted | Verdict::Answered(_) => None,
-            },
-            None => None,
+    pub(super) async fn withdrawn_since(&self) -> Option<String> {
+        if !self.progress.has_begun() {
+            return None;
+        }
+        match self.opinion(self.operation).await.verdict {
+            Verdict::Withdrawn(why) => Some(why),
+            Verdict::Wanted | Verdict::Answered(_) => None,
         }
     }
 
