@@ -119,7 +119,7 @@ async fn of_two_that_take_a_discovery_tag_at_once_the_last_gives_it_back() {
 }
 
 /// Two want another value of one tag, and write it at the same moment: each finds the other's marker, and both remove their tag.
-/// Both try again, and one has it. The other leaves the subnets out with TagConflict Skip, and fails with Fail.
+/// Both try again, and one has it. The other leaves the subnets out if `TagConflict` is `Skip`, and fails if it is `Fail`.
 #[tokio::test]
 async fn of_two_that_write_a_discovery_tag_at_once_one_has_it() {
     for conflict in ["Skip", "Fail"] {

@@ -21,7 +21,7 @@ use super::{
 
 /// The function's time-out, of which each wait is a fraction. The shortest is for CloudFormation's answer, 3 s a try: on a busy
 /// machine it takes more than 1 s, and without it a late duplicate of a Create creates its generation again.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// How long AWS may take to end what a killed function had asked for.
 const SETTLE: Duration = Duration::from_secs(20);
