@@ -8,9 +8,9 @@
 //! {"InterruptionQueueArns":["arn:aws:sqs:eu-west-1:111122223333:Karpenter*"]}
 //! ```
 
+use super::problem::Refusal;
 use crate::desired::spec::Spec;
 use crate::documents::policy;
-use crate::plan::Refusal;
 use serde::Deserialize;
 use serde_json::Value;
 use wildmatch::WildMatch;
@@ -80,7 +80,7 @@ impl Bounds {
 mod tests {
     use super::*;
     use crate::identity::aws_names::Scope;
-    use crate::plan::controller_policy::controller_policy;
+    use crate::plan::objects::controller_policy;
     use crate::request::event::RawProperties;
     use proptest::prelude::*;
 

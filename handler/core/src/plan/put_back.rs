@@ -1,6 +1,6 @@
 //! What a rollback puts back.
 
-use super::Aim;
+use super::context::Aim;
 use crate::desired::spec::{ControllerIdentity, Spec};
 use crate::observed::Observed;
 

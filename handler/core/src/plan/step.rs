@@ -1,6 +1,6 @@
 //! One write each, and the order in which they may be done.
 
-use super::tagged::Claim;
+use super::discovery_tag::Claim;
 use crate::documents::config_map;
 use crate::identity::ownership::{Mark, Tags};
 use serde::Serialize;

@@ -1,15 +1,17 @@
 //! What Karpenter may have left: nodes that still run, and instance profiles of its own on the node role.
 
-use super::release::Leaving;
-use super::{Plan, Refusal, Step, StepId};
-use crate::desired::spec::Spec;
+use super::instance_profile::free;
 use crate::identity::karpenter_version::is_its_profile;
-use crate::observed::{InstanceProfile, Observed, Role};
+use crate::observed::{InstanceProfile, Role};
+use crate::plan::context::{Draft, Teardown};
+use crate::plan::problem::Refusal;
+use crate::plan::step::{Step, StepId};
 use std::collections::BTreeSet;
 
 /// Why nothing may go yet: nodes run with a profile that would. `all_go`: so would nodes of every profile that holds the
 /// node role, since the role goes, or its way in.
-pub(super) fn running_nodes(spec: &Spec, observed: &Observed, leaving: Leaving<'_>, all_go: bool) -> Option<Refusal> {
+pub(crate) fn running_nodes(teardown: Teardown<'_>, all_go: bool) -> Option<Refusal> {
+    let Teardown { spec, leaving, observed } = teardown;
     let stands = observed.cluster.as_ref().is_some_and(|cluster| cluster.status != "DELETING");
     if spec.ignores_running_nodes || !stands {
         return None;
@@ -29,15 +31,8 @@ pub(super) fn running_nodes(spec: &Spec, observed: &Observed, leaving: Leaving<'
 
 /// Plans that the profiles which Karpenter made for this cluster on the node role go, since it does; gives the steps that
 /// free it. Of anybody else's they are named: IAM deletes no role that a profile holds.
-pub(super) fn profiles(
-    spec: &Spec,
-    role: &Role,
-    observed: &Observed,
-    leaving: Leaving<'_>,
-    plan: &mut Plan,
-    refusals: &mut Vec<Refusal>,
-    needs: &[StepId],
-) -> Vec<StepId> {
+pub(crate) fn profiles(teardown: Teardown<'_>, role: &Role, needs: &[StepId], draft: &mut Draft) -> Vec<StepId> {
+    let Teardown { spec, leaving, observed } = teardown;
     let is_own = |profile: &InstanceProfile| {
         let is_left = |tags| leaving.ends(tags) || leaving.gives_back(tags);
         let own = observed.instance_profile.as_ref().filter(|own| is_left(&own.tags));
@@ -48,14 +43,12 @@ pub(super) fn profiles(
         observed.profiles_of_node_role.iter().filter(|profile| !is_own(profile)).partition(|profile| is_its(profile));
     if !others.is_empty() {
         let profiles: Vec<_> = others.iter().map(|profile| format!("`{}`", profile.name)).collect();
-        refusals.push(Refusal::OtherProfiles { role: role.name.clone(), profiles: profiles.join(", ") });
+        draft.refuse(Refusal::OtherProfiles { role: role.name.clone(), profiles: profiles.join(", ") });
     }
     its.into_iter()
         .map(|profile| {
-            let name = profile.name.clone();
-            let remove = Step::RemoveRoleFromInstanceProfile { name: name.clone(), role: role.name.clone() };
-            let freed = plan.add(remove, needs.iter().copied());
-            plan.add(Step::DeleteInstanceProfile { name }, [freed]);
+            let freed = free(profile, &role.name, needs, draft);
+            draft.add(Step::DeleteInstanceProfile { name: profile.name.clone() }, [freed]);
             freed
         })
         .collect()

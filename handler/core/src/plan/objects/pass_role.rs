@@ -4,16 +4,17 @@
 //! its marker, aws-auth or an access entry grants it. `AddRoleToInstanceProfile` checks that. If the profile holds the role
 //! already, the function simulates the check.
 
-use super::{Aim, Refusal};
 use crate::desired::spec::{NodeRole, Spec};
 use crate::documents::policy;
 use crate::identity::ownership::{Mark, Owner, Tags, arns_noted, is_marked, marks};
 use crate::observed::{Observed, PassRoleDecision, PassRoleDenial, Role};
+use crate::plan::context::Context;
+use crate::plan::problem::Refusal;
 use std::collections::BTreeSet;
 
 /// Whether no resource of this stack created the node role: the role of `NodeRoleArn`, or one that is adopted. A role that is
 /// yet to be created is the stack's own.
-pub(super) fn is_foreign(spec: &Spec, owner: &Owner, observed: &Observed) -> bool {
+pub(crate) fn is_foreign(spec: &Spec, owner: &Owner, observed: &Observed) -> bool {
     match &spec.node_role {
         NodeRole::Given { .. } => true,
         NodeRole::Made { .. } => observed.node_role.as_ref().is_some_and(|role| !owner.is_same_stack(&role.tags)),
@@ -71,11 +72,11 @@ fn noted_by_others(role: &Role, ours: &BTreeSet<Mark>, passed: &BTreeSet<String>
 }
 
 /// Why the function may not grant what it was not allowed to pass itself.
-pub(super) fn problem(aim: Aim<'_>, observed: &Observed) -> Option<Refusal> {
-    if !needs_simulation(aim.spec, aim.owner, observed) {
+pub(crate) fn problem(Context { spec, owner, observed, .. }: Context<'_>) -> Option<Refusal> {
+    if !needs_simulation(spec, owner, observed) {
         return None;
     }
-    let arn = aim.spec.node_role_arn();
+    let arn = spec.node_role_arn();
     match observed.pass_role {
         PassRoleDecision::Allowed | PassRoleDecision::Unknown => None,
         PassRoleDecision::Denied(PassRoleDenial::Implicit) => Some(Refusal::PassRoleNotAllowed { arn }),

@@ -1,110 +1,107 @@
 //! IAM's OIDC provider for the cluster's issuer: made where it is missing and that is wanted, and left to those who have
 //! come to trust it.
 
-use super::object::{Object, Retag, retag};
-use super::release::{Leaving, Shared};
-use super::{Aim, Plan, Refusal, Step, StepId, made_with};
+use super::tagging::{Object, Retag, retag};
 use crate::desired::spec::ControllerIdentity;
 use crate::documents::policy::trust::AUDIENCE;
 use crate::identity::aws_names::issuer_without_scheme;
 use crate::identity::ownership::{OWNER_KEY, Tags, marked_by_others, marks};
 use crate::observed::{Cluster, Observed, OidcProvider};
+use crate::plan::context::{Context, Draft, Shared, Teardown};
+use crate::plan::step::{Step, StepId};
 use std::collections::BTreeSet;
 
 /// Plans the provider of this issuer; gives the step that makes it, if there is one. One that a resource like this has made
 /// is marked by all that rely on it, whether they would have made it or not; any other is used as it is.
-pub(super) fn converge(
-    aim: Aim<'_>,
-    observed: &Observed,
-    issuer: &str,
-    plan: &mut Plan,
-    refusals: &mut Vec<Refusal>,
-) -> Option<StepId> {
-    let mut tags = made_with(aim, aim.generation.physical_resource_id());
-    let Some(found) = &observed.oidc_provider else {
+pub(crate) fn reconcile(context: Context<'_>, issuer: &str, draft: &mut Draft) -> Option<StepId> {
+    let Context { spec, generation, owner, .. } = context;
+    let mut tags = context.tags(generation.physical_resource_id());
+    let Some(found) = &context.observed.oidc_provider else {
         // Where it is not to be made, that was refused.
-        if !aim.spec.creates_oidc_provider {
+        if !spec.creates_oidc_provider {
             return None;
         }
-        let arn = aim.spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
+        let arn = spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
         let (url, client_id_list) = (issuer.to_owned(), vec![AUDIENCE.to_owned()]);
-        return Some(plan.add(Step::CreateOpenIdConnectProvider { arn, url, client_id_list, tags }, None));
+        return Some(draft.add(Step::CreateOpenIdConnectProvider { arn, url, client_id_list, tags }, None));
     };
     if !found.tags.contains_key(OWNER_KEY) {
         return None;
     }
-    let is_ours = aim.owner.is_maker(&found.tags);
+    let is_ours = owner.is_maker(&found.tags);
     if !is_ours {
-        tags.retain(|key, _| key == aim.generation.mark().key());
+        tags.retain(|key, _| key == generation.mark().key());
     }
     let object = Object::OidcProvider(&found.arn);
     let tags = Retag { object, wanted: &tags, found: &found.tags, takes_away: is_ours, needs: None };
-    retag(aim, tags, plan, refusals);
+    retag(context, tags, draft);
     None
 }
 
-/// What becomes of a provider that is left.
-#[derive(Debug, Default)]
-pub(super) struct Left {
-    /// Whether it stays with others like this: then whoever looks again last takes it away.
-    pub(super) shared: Shared,
-    /// What the log should say.
-    pub(super) note: Option<String>,
-}
-
-/// Plans that this generation leaves a provider that it relied on, since it does not want IRSA any more: as [`release`] does,
+/// Plans that this generation leaves a provider that it relied on, since it does not want IRSA any more: as [`tear_down`] does,
 /// once the controller role trusts it no more.
-pub(super) fn leave(aim: Aim<'_>, observed: &Observed, plan: &mut Plan, needs: &[StepId]) {
-    let leaving = Leaving { ours: &[aim.generation.mark()].into(), owner: aim.owner, again: false };
-    let found = observed.oidc_provider.as_ref().filter(|found| !leaving.keys(&found.tags).is_empty());
-    if let Some(found) = found.filter(|_| !aim.spec.has_identity(ControllerIdentity::Irsa)) {
-        let others = trusting(observed, Some(&aim.spec.controller_role_name));
-        go(found, observed, leaving, &others, plan, needs);
+pub(crate) fn leave(context: Context<'_>, needs: &[StepId], draft: &mut Draft) {
+    let Context { spec, observed, .. } = context;
+    let is_marked = |found: &&OidcProvider| !context.leaving().keys(&found.tags).is_empty();
+    let found = observed.oidc_provider.as_ref().filter(is_marked);
+    if let Some(found) = found.filter(|_| !spec.has_identity(ControllerIdentity::Irsa)) {
+        let others = trusting(observed, Some(&spec.controller_role_name));
+        remove(context.teardown(), (found, &others), needs, draft);
     }
 }
 
-/// Plans that these generations leave the provider: with the last mark it goes, if nobody else trusts it or the cluster has
+/// Plans that these generations leave the provider: with the last marker it goes, if nobody else trusts it or the cluster has
 /// gone. Where it stays for others' roles, it is nobody's from then on.
-pub(super) fn release(observed: &Observed, leaving: Leaving<'_>, plan: &mut Plan, needs: &[StepId]) -> Left {
+pub(crate) fn tear_down(teardown: Teardown<'_>, needs: &[StepId], draft: &mut Draft) -> Shared {
+    let Teardown { leaving, observed, .. } = teardown;
     let Some(found) = observed.oidc_provider.as_ref().filter(|found| found.tags.contains_key(OWNER_KEY)) else {
-        return Left::default();
+        return Shared::Nothing;
     };
     // Without any mark: those who left it at the same time did not live to see that they were the last.
     let is_nobodys = leaving.again || leaving.owner.is_same_stack(&found.tags);
     if leaving.keys(&found.tags).is_empty() && (marked_by_others(&found.tags, leaving.ours) || !is_nobodys) {
-        return Left::default();
+        return Shared::Nothing;
     }
     // A generation that stays and relies on the provider marks it, whatever its role still trusts. An adopted role is its
     // owner's again.
     let is_of_ours = |tags: &Tags| tags.contains_key(OWNER_KEY) || marks(tags).next().is_some();
     let role = observed.controller_role.as_ref().filter(|role| is_of_ours(&role.tags));
     let ours = role.filter(|role| !leaving.gives_back(&role.tags)).map(|role| &role.name);
-    let others = trusting(observed, ours);
-    go(found, observed, leaving, &others, plan, needs)
+    let left = remove(teardown, (found, &trusting(observed, ours)), needs, draft);
+    draft.warnings.extend(left.note);
+    left.shared
 }
 
-fn go(
-    found: &OidcProvider,
-    observed: &Observed,
-    leaving: Leaving<'_>,
-    others: &BTreeSet<&str>,
-    plan: &mut Plan,
+/// What becomes of a provider that is left.
+#[derive(Debug, Default)]
+struct Left {
+    /// Whether it stays with others like this: then whoever looks again last removes it.
+    shared: Shared,
+    /// What the log of a teardown says.
+    note: Option<String>,
+}
+
+/// Plans the provider's end, or its markers', where these other roles trust it.
+fn remove(
+    Teardown { leaving, observed, .. }: Teardown<'_>,
+    (found, others): (&OidcProvider, &BTreeSet<&str>),
     needs: &[StepId],
+    draft: &mut Draft,
 ) -> Left {
     let mut keys = leaving.keys(&found.tags);
     let (arn, needs) = (found.arn.clone(), needs.iter().copied());
     if marked_by_others(&found.tags, leaving.ours) {
-        plan.add(Step::UntagOpenIdConnectProvider { arn, keys }, needs);
+        draft.add(Step::UntagOpenIdConnectProvider { arn, keys }, needs);
         return Left { shared: Shared::OidcProvider, note: None };
     }
     if others.is_empty() || observed.cluster.as_ref().is_none_or(is_going) {
-        plan.add(Step::DeleteOpenIdConnectProvider { arn }, needs);
+        draft.add(Step::DeleteOpenIdConnectProvider { arn }, needs);
         return Left::default();
     }
     let others = others.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let note = Some(format!("{arn} is left: {others} trusts it"));
     keys.insert(OWNER_KEY.to_owned());
-    plan.add(Step::UntagOpenIdConnectProvider { arn, keys }, needs);
+    draft.add(Step::UntagOpenIdConnectProvider { arn, keys }, needs);
     Left { shared: Shared::Nothing, note }
 }
 

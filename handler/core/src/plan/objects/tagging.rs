@@ -1,20 +1,13 @@
-//! What the objects that are made have in common: whose they are, where they stand, and their tags.
+//! The tags of an object that exists.
 
-use super::{Aim, Plan, Refusal, Step, StepId};
-use crate::identity::aws_names::Scope;
 use crate::identity::ownership::{OWNER_KEY, Tags};
+use crate::plan::context::{Context, Draft};
+use crate::plan::problem::Refusal;
+use crate::plan::step::{Step, StepId};
 use std::collections::BTreeSet;
 
 /// The limit of tags on an object, of IAM and of EKS alike.
 const TAGS_MAX: usize = 50;
-
-/// Whether an object that was found may be brought into line: it is the stack's own, or was adopted, or is to be. One of
-/// another region's resource serves that region's cluster, and is not for adoption.
-pub(super) fn is_admitted(aim: Aim<'_>, tags: &Tags) -> bool {
-    let is_adopted = tags.contains_key(aim.generation.mark().key());
-    let may_adopt = || aim.spec.adopts_existing_objects && foreign_region(tags, &aim.spec.scope).is_none();
-    aim.owner.is_same_stack(tags) || is_adopted || may_adopt()
-}
 
 /// An object that is there, as its service tags it: by name or by ARN.
 #[derive(Clone, Copy, Debug)]
@@ -74,65 +67,25 @@ pub(super) struct Retag<'a> {
     pub(super) needs: Option<StepId>,
 }
 
-/// Plans the tags of an object that is there, and gives the step that adds some, if there is one.
+/// Plans the tags of an object that exists, and returns the step that adds some, if there is one.
 ///
 /// The owner tag stays its maker's: another resource of the stack uses the object beside it.
 pub(super) fn retag(
-    aim: Aim<'_>,
+    context: Context<'_>,
     Retag { object, wanted, found, takes_away, needs }: Retag<'_>,
-    plan: &mut Plan,
-    refusals: &mut Vec<Refusal>,
+    draft: &mut Draft,
 ) -> Option<StepId> {
     let add = wanted.iter().filter(|(key, value)| key.as_str() != OWNER_KEY && found.get(*key) != Some(value));
     let add: Tags = add.map(|(key, value)| (key.clone(), value.clone())).collect();
-    let asked_before = aim.old.filter(|_| takes_away).map(|old| &old.tags).into_iter().flatten();
+    let asked_before = context.old.filter(|_| takes_away).map(|old| &old.tags).into_iter().flatten();
     let remove = asked_before.filter(|(key, value)| !wanted.contains_key(*key) && found.get(*key) == Some(value));
     let remove: BTreeSet<String> = remove.map(|(key, _)| key.clone()).collect();
     let count = found.keys().chain(add.keys()).collect::<BTreeSet<_>>().len() - remove.len();
     if !add.is_empty() && TAGS_MAX < count {
         let (kind, name) = object.told();
-        refusals.push(Refusal::TooManyObjectTags { kind, name, count });
+        draft.refuse(Refusal::TooManyObjectTags { kind, name, count });
     }
     // A full object takes a tag only when another has gone.
-    let untagged = (!remove.is_empty()).then(|| plan.add(object.untag(remove), None));
-    (!add.is_empty()).then(|| plan.add(object.tag(add), untagged.into_iter().chain(needs)))
-}
-
-/// Why an object, found by a name that IAM holds equal to the wanted one, is not the one that is wanted.
-pub(super) fn elsewhere(
-    kind: &'static str,
-    (path, name): (&str, &str),
-    wanted: (&str, &str),
-    property: &'static str,
-) -> Option<Refusal> {
-    if path != wanted.0 {
-        let (name, found, wanted) = (name.to_owned(), path.to_owned(), wanted.0.to_owned());
-        return Some(Refusal::OtherPath { kind, name, found, wanted, property });
-    }
-    (name != wanted.1).then(|| Refusal::OtherSpelling {
-        kind,
-        found: name.to_owned(),
-        wanted: wanted.1.to_owned(),
-        property,
-    })
-}
-
-/// Whose an object is, in words; and how to keep out of the way of another region, whose names IAM holds too.
-pub(super) fn owner_of(tags: &Tags, scope: &Scope) -> String {
-    match (tags.get(OWNER_KEY), tags.get("aws:cloudformation:stack-name")) {
-        (Some(owner), _) => match foreign_region(tags, scope) {
-            Some(region) => format!(
-                "the resource {owner}'s in {region} (IAM's names are the same in all regions: let NodeRoleName, ControllerRoleName and InstanceProfileName end in `-${{AWS::Region}}`)"
-            ),
-            None => format!("the resource {owner}'s"),
-        },
-        (None, Some(stack)) => format!("the stack `{stack}`'s"),
-        (None, None) => "nobody's that its tags name".to_owned(),
-    }
-}
-
-/// The region of the stack that made an object, where that is another. `None` too where the owner is hashed.
-fn foreign_region(tags: &Tags, scope: &Scope) -> Option<String> {
-    let owner = Scope::of_stack(tags.get(OWNER_KEY)?)?;
-    (owner.region != scope.region).then_some(owner.region)
+    let untagged = (!remove.is_empty()).then(|| draft.add(object.untag(remove), None));
+    (!add.is_empty()).then(|| draft.add(object.tag(add), untagged.into_iter().chain(needs)))
 }

@@ -5,9 +5,10 @@ use crate::documents::aws_auth::NodeEntry;
 use crate::documents::config_map::{self, Change, Edit};
 use crate::identity::aws_names::without_path;
 use crate::identity::ownership::{Mark, OWNER_KEY, Tags, is_in_aws_auth};
-use crate::observed::{AwsAuth, Observed, Role};
-use crate::plan::iam::Ready;
-use crate::plan::{Aim, Plan, Refusal, Step, StepId, Verb};
+use crate::observed::{AwsAuth, Role};
+use crate::plan::context::{Context, Draft, Ready, Teardown};
+use crate::plan::problem::Refusal;
+use crate::plan::step::{Step, StepId, Verb};
 use std::collections::BTreeSet;
 
 /// The entry for a spec's node role.
@@ -16,43 +17,30 @@ fn entry(spec: &Spec) -> NodeEntry {
 }
 
 /// Plans the entry; gives the step that writes it, if one is needed.
-pub(super) fn admit(
-    aim: Aim<'_>,
-    observed: &Observed,
-    ready: &Ready,
-    plan: &mut Plan,
-    refusals: &mut Vec<Refusal>,
-) -> Option<StepId> {
-    let own = is_node_role_made(aim.spec, observed);
-    let change = Change::Admit { mark: aim.generation.mark(), entry: entry(aim.spec), own };
+pub(super) fn reconcile(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> Option<StepId> {
+    let own = is_node_role_made(context);
+    let change = Change::Admit { mark: context.generation.mark(), entry: entry(context.spec), own };
     // A node that comes while its role is still being made finds no role, not a refusal. And a release that finds no
     // mark on any role, or no note of an entry, may take it that there is none: it need not reach the Kubernetes API.
     let needs: Vec<_> =
         [ready.node_role, ready.controller_role, ready.instance_profile].into_iter().flatten().collect();
-    plan_edit(&observed.aws_auth, change, plan, &needs, refusals).map(|edited| edited.step)
+    edit(&context.observed.aws_auth, change, &needs, draft).map(|edited| edited.step)
 }
 
 /// Plans that the entry goes, after `admitted`, and the note of it after that.
-pub(super) fn leave(
-    aim: Aim<'_>,
-    observed: &Observed,
-    admitted: Option<StepId>,
-    plan: &mut Plan,
-    refusals: &mut Vec<Refusal>,
-) {
-    let mark = aim.generation.mark();
-    let ours: BTreeSet<_> = [mark.clone()].into();
-    let own = is_node_role_made(aim.spec, observed).then(|| entry(aim.spec));
+pub(super) fn leave(context: Context<'_>, admitted: Option<StepId>, draft: &mut Draft) {
+    let Context { spec, observed, generation, ours, .. } = context;
+    let own = is_node_role_made(context).then(|| entry(spec));
     let change = Change::Expel { marks: ours.clone(), own };
-    let edited = plan_edit(&observed.aws_auth, change, plan, admitted.as_slice(), refusals);
+    let edited = edit(&observed.aws_auth, change, admitted.as_slice(), draft);
     let expelled = edited.map(|edited| edited.step).or(admitted);
-    let tags = Tags::from([(mark.key().to_owned(), aim.generation.noted(false))]);
-    let made = observed.node_role.as_ref().filter(|_| matches!(aim.spec.node_role, NodeRole::Made { .. }));
-    if let Some(role) = made.filter(|role| is_in_aws_auth(&role.tags, &ours)) {
-        plan.add(Step::TagRole { name: role.name.clone(), tags: tags.clone() }, expelled);
+    let tags = Tags::from([(generation.mark().key().to_owned(), generation.noted(false))]);
+    let made = observed.node_role.as_ref().filter(|_| matches!(spec.node_role, NodeRole::Made { .. }));
+    if let Some(role) = made.filter(|role| is_in_aws_auth(&role.tags, ours)) {
+        draft.add(Step::TagRole { name: role.name.clone(), tags: tags.clone() }, expelled);
     }
-    if let Some(profile) = observed.instance_profile.as_ref().filter(|it| is_in_aws_auth(&it.tags, &ours)) {
-        plan.add(Step::TagInstanceProfile { name: profile.name.clone(), tags }, expelled);
+    if let Some(profile) = observed.instance_profile.as_ref().filter(|it| is_in_aws_auth(&it.tags, ours)) {
+        draft.add(Step::TagInstanceProfile { name: profile.name.clone(), tags }, expelled);
     }
 }
 
@@ -64,17 +52,12 @@ pub(super) struct Edited {
     pub(super) in_map_roles: bool,
 }
 
-/// Plans that these generations' entries go; gives the step, if there is one.
-pub(super) fn release(
-    spec: &Spec,
-    observed: &Observed,
-    ours: &BTreeSet<Mark>,
-    role_goes: bool,
-    plan: &mut Plan,
-    refusals: &mut Vec<Refusal>,
-) -> Option<Edited> {
-    let own = role_goes.then(|| entry(spec));
-    plan_edit(&observed.aws_auth, Change::Expel { marks: ours.clone(), own }, plan, &[], refusals)
+/// Plans that these generations' entries go. `role_goes`: so does the node role, and an entry for it with it, whether or not a
+/// note says that it is ours.
+pub(super) fn tear_down(teardown: Teardown<'_>, role_goes: bool, draft: &mut Draft) -> Option<Edited> {
+    let Teardown { spec, leaving, observed } = teardown;
+    let change = Change::Expel { marks: leaving.ours.clone(), own: role_goes.then(|| entry(spec)) };
+    edit(&observed.aws_auth, change, &[], draft)
 }
 
 /// The verb of the write that a plan will most likely need, told by the ConfigMap alone, before the roles are known: the
@@ -100,18 +83,12 @@ fn verb_of(edit: &Edit) -> Option<Verb> {
 
 /// Whether a stack of this kind has made the node role, or is about to: then an entry for it is ours, whether or not a note
 /// says so. One that was adopted may have had its entry before.
-fn is_node_role_made(spec: &Spec, observed: &Observed) -> bool {
+fn is_node_role_made(Context { spec, observed, .. }: Context<'_>) -> bool {
     let is_made = |role: &Role| role.tags.contains_key(OWNER_KEY);
     matches!(spec.node_role, NodeRole::Made { .. }) && observed.node_role.as_ref().is_none_or(is_made)
 }
 
-fn plan_edit(
-    aws_auth: &AwsAuth,
-    change: Change,
-    plan: &mut Plan,
-    needs: &[StepId],
-    refusals: &mut Vec<Refusal>,
-) -> Option<Edited> {
+fn edit(aws_auth: &AwsAuth, change: Change, needs: &[StepId], draft: &mut Draft) -> Option<Edited> {
     if *aws_auth == AwsAuth::NotRead {
         return None;
     }
@@ -119,7 +96,7 @@ fn plan_edit(
     let edit = match config_map::edit(aws_auth.config_map(), &change) {
         Ok(edit) => edit,
         Err(error) => {
-            refusals.push(Refusal::AwsAuth(error.to_string()));
+            draft.refuse(Refusal::AwsAuth(error.to_string()));
             return None;
         }
     };
@@ -128,6 +105,6 @@ fn plan_edit(
         Edit::Replace(map) => map.map_roles.as_ref() != before,
         _ => true,
     };
-    let step = plan.add(Step::EditAwsAuth { change, verb }, needs.iter().copied());
+    let step = draft.add(Step::EditAwsAuth { change, verb }, needs.iter().copied());
     Some(Edited { step, in_map_roles })
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Returns the permissions that the properties ask for, with iam:PassRole on these node roles.
-pub(super) fn controller_policy(spec: &Spec, node_role_arns: &BTreeSet<String>) -> Value {
+pub(crate) fn controller_policy(spec: &Spec, node_role_arns: &BTreeSet<String>) -> Value {
     let place = Place {
         scope: &spec.scope,
         cluster_name: &spec.cluster_name,

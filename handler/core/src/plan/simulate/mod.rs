@@ -1,7 +1,11 @@
 //! The world once a plan is carried out, as far as another plan for it may depend on that: for who wants to see both before
 //! either is begun.
 
-use super::{Plan, Step, writes};
+mod writes;
+
+pub use writes::{Effect, Write, writes};
+
+use super::step::{Plan, Step};
 use crate::documents::config_map::{self, Edit};
 use crate::observed::{AwsAuth, Observed, Role};
 

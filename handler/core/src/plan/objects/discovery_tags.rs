@@ -3,12 +3,13 @@
 //! Beside the tag stands each generation's mark, whose value is the tag `key=value` that it stands for, so that
 //! one who looks at a subnet alone can tell whether the tag is ours and who else relies on it.
 
-use super::tagged::{self, Change, Claim, Fate, TAGS_MAX};
-use super::{Aim, Plan, Refusal, Step, StepId};
 use crate::desired::discovery_tag::DiscoveryTag;
 use crate::desired::spec::{Spec, TagConflict};
 use crate::identity::ownership::{Mark, Tags};
-use crate::observed::Discovery;
+use crate::plan::context::{Context, Draft};
+use crate::plan::discovery_tag::{self, Change, Claim, Fate, TAGS_MAX};
+use crate::plan::problem::Refusal;
+use crate::plan::step::{Step, StepId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The resources that one CreateTags or DeleteTags call takes
@@ -31,11 +32,10 @@ struct Family<'a> {
 
 /// What is being planned.
 struct Tagging<'a> {
-    aim: Aim<'a>,
+    context: Context<'a>,
     claim: Claim,
     calls: Calls,
-    refusals: &'a mut Vec<Refusal>,
-    warnings: &'a mut Vec<String>,
+    draft: &'a mut Draft,
 }
 
 /// Tags to write, grouped: the same tags on many resources are one call.
@@ -50,50 +50,47 @@ struct Calls {
 }
 
 /// What is planned of the tags.
-pub(super) struct Tagged {
+pub(crate) struct Tagged {
     /// The subnets that carry the tag afterwards.
-    pub(super) subnet_ids: BTreeSet<String>,
+    pub(crate) subnet_ids: BTreeSet<String>,
     /// The security groups likewise.
-    pub(super) security_group_ids: BTreeSet<String>,
+    pub(crate) security_group_ids: BTreeSet<String>,
     /// Whether a tag is given up for another: then another look tells whether it goes.
-    pub(super) gives_up: bool,
+    pub(crate) gives_up: bool,
 }
 
 /// Plans the tags.
-pub(super) fn converge(
-    aim: Aim<'_>,
-    discovery: &Discovery,
-    plan: &mut Plan,
-    refusals: &mut Vec<Refusal>,
-    warnings: &mut Vec<String>,
-) -> Tagged {
+pub(crate) fn reconcile(context: Context<'_>, draft: &mut Draft) -> Tagged {
+    let Context { spec, old, observed, .. } = context;
+    let discovery = &observed.discovery;
     let subnets = Family {
         what: "subnets",
         property: "SubnetIds",
-        explicit: aim.spec.subnet_ids.as_deref(),
-        formerly_explicit: aim.old.and_then(|old| old.subnet_ids.as_deref()),
+        explicit: spec.subnet_ids.as_deref(),
+        formerly_explicit: old.and_then(|old| old.subnet_ids.as_deref()),
         discovered: &discovery.subnet_ids,
         there: &discovery.subnets,
     };
     let security_groups = Family {
         what: "security groups",
         property: "SecurityGroupIds",
-        explicit: aim.spec.security_group_ids.as_deref(),
-        formerly_explicit: aim.old.and_then(|old| old.security_group_ids.as_deref()),
+        explicit: spec.security_group_ids.as_deref(),
+        formerly_explicit: old.and_then(|old| old.security_group_ids.as_deref()),
         discovered: &discovery.security_group_ids,
         there: &discovery.security_groups,
     };
     let claim = Claim {
-        tag: aim.spec.discovery_tag.clone(),
-        mark: aim.generation.mark(),
-        instead_of: aim.old.map(|old| old.discovery_tag.clone()),
+        tag: spec.discovery_tag.clone(),
+        mark: context.generation.mark(),
+        instead_of: old.map(|old| old.discovery_tag.clone()),
     };
-    let mut tagging = Tagging { aim, claim, calls: Calls::default(), refusals, warnings };
+    let mut tagging = Tagging { context, claim, calls: Calls::default(), draft: &mut *draft };
     let subnet_ids = tagging.family(subnets);
     let security_group_ids = tagging.family(security_groups);
     let gives_up = tagging.calls.gives_up;
-    tagging.calls.into_steps(&tagging.claim, plan);
-    warnings.extend(two_cluster_groups(aim.spec, &security_group_ids, &discovery.security_groups));
+    let Tagging { claim, calls, .. } = tagging;
+    calls.into_steps(&claim, draft);
+    draft.warnings.extend(two_cluster_groups(spec, &security_group_ids, &discovery.security_groups));
     Tagged { subnet_ids, security_group_ids, gives_up }
 }
 
@@ -101,26 +98,26 @@ pub(super) fn converge(
 ///
 /// Others may go at the same time, each seeing the other; or come, and find the tag there. So each first says that it is
 /// about to go, and then looks again: whoever said so last sees that of all, and whoever comes sees it said.
-pub(super) fn release<'a>(
+pub(crate) fn tear_down<'a>(
     resources: impl Iterator<Item = (&'a String, &'a Tags)>,
     ours: &BTreeSet<Mark>,
-    plan: &mut Plan,
     needs: &[StepId],
+    draft: &mut Draft,
 ) {
     let (mut without, mut tagged) = (Vec::new(), BTreeMap::new());
     for (id, tags) in resources {
-        let notes = tagged::leaving_notes(tags, ours);
+        let notes = discovery_tag::leaving_notes(tags, ours);
         if notes.is_empty() {
             without.push((id, tags));
         } else {
             tagged.entry(notes).or_insert_with(Vec::new).push(id.clone());
         }
     }
-    delete_steps(leavings(without, ours), plan, needs);
+    delete_steps(leavings(without, ours), needs, draft);
     for (tags, ids) in tagged {
         for ids in ids.chunks(IDS_MAX).map(<[String]>::to_vec) {
-            let said = plan.add(Step::MarkLeaving { ids: ids.clone(), tags: tags.clone() }, needs.iter().copied());
-            plan.add(Step::LeaveTags { ids, marks: ours.clone() }, [said]);
+            let said = draft.add(Step::MarkLeaving { ids: ids.clone(), tags: tags.clone() }, needs.iter().copied());
+            draft.add(Step::LeaveTags { ids, marks: ours.clone() }, [said]);
         }
     }
 }
@@ -132,7 +129,7 @@ pub fn leavings<'a>(
 ) -> BTreeMap<Tags, Vec<String>> {
     let mut delete: BTreeMap<Tags, Vec<String>> = BTreeMap::new();
     for (id, tags) in resources {
-        let leaving = tagged::leavings(tags, ours);
+        let leaving = discovery_tag::leavings(tags, ours);
         if !leaving.is_empty() {
             delete.entry(leaving).or_default().push(id.clone());
         }
@@ -143,7 +140,7 @@ pub fn leavings<'a>(
 impl Tagging<'_> {
     /// Gives those that carry the tag afterwards.
     fn family(&mut self, family: Family<'_>) -> BTreeSet<String> {
-        let spec = self.aim.spec;
+        let spec = self.context.spec;
         let former_key = self.claim.mark.former_key();
         let wanted: BTreeSet<&String> = match family.explicit {
             Some(ids) => ids.iter().collect(),
@@ -164,12 +161,12 @@ impl Tagging<'_> {
         }
         if wanted.is_empty() && carrying.is_empty() {
             let (cluster, what, property) = (spec.cluster_name.clone(), family.what, family.property);
-            self.refusals.push(Refusal::NothingToDiscover { cluster, what, property });
+            self.draft.refuse(Refusal::NothingToDiscover { cluster, what, property });
         }
         let missing: Vec<_> =
             wanted.into_iter().filter(|id| !family.there.contains_key(*id)).map(String::as_str).collect();
         if !missing.is_empty() {
-            self.refusals.push(Refusal::NoSuchResource {
+            self.draft.refuse(Refusal::NoSuchResource {
                 what: family.what,
                 ids: missing.join(", "),
                 property: family.property,
@@ -182,7 +179,7 @@ impl Tagging<'_> {
 
     /// Sees to it that one resource carries the tag; gives whether it will.
     fn carry(&mut self, family: Family<'_>, id: &str, tags: &Tags) -> bool {
-        match tagged::fate(tags, &self.claim) {
+        match discovery_tag::fate(tags, &self.claim) {
             Fate::Carries(change) => {
                 let kept = tags
                     .keys()
@@ -194,7 +191,7 @@ impl Tagging<'_> {
                     .filter(|key| change.delete_first.contains_key(*key) || !tags.contains_key(*key))
                     .count();
                 if TAGS_MAX < kept + needed {
-                    self.refusals.push(Refusal::TooManyTags {
+                    self.draft.refuse(Refusal::TooManyTags {
                         id: id.to_owned(),
                         count: kept,
                         needed,
@@ -210,8 +207,8 @@ impl Tagging<'_> {
             }
             Fate::Conflict { found } => {
                 let tag = &self.claim.tag;
-                match self.aim.spec.tag_conflict {
-                    TagConflict::Fail => self.refusals.push(Refusal::TagConflict {
+                match self.context.spec.tag_conflict {
+                    TagConflict::Fail => self.draft.refuse(Refusal::TagConflict {
                         id: id.to_owned(),
                         key: tag.key.clone(),
                         found,
@@ -219,7 +216,7 @@ impl Tagging<'_> {
                         property: family.property,
                     }),
                     TagConflict::Skip => {
-                        self.warnings.push(format!(
+                        self.draft.warnings.push(format!(
                             "{id} keeps its tag `{}` = `{found}` and is left out (TagConflict: Skip){}",
                             tag.key,
                             if self.is_of_before(tags, &tag.key, &found) { OF_BEFORE } else { "" }
@@ -235,7 +232,7 @@ impl Tagging<'_> {
     /// Whether the tag is noted by the generation that this one takes the place of.
     fn is_of_before(&self, tags: &Tags, key: &str, value: &str) -> bool {
         let note = DiscoveryTag { key: key.to_owned(), value: value.to_owned() }.noted();
-        let former = self.aim.old.map(|old| self.aim.owner.generation(&old.identity()).mark());
+        let former = self.context.old.map(|old| self.context.owner.generation(&old.identity()).mark());
         former.is_some_and(|mark| mark != self.claim.mark && tags.get(mark.key()) == Some(&note))
     }
 }
@@ -257,27 +254,27 @@ impl Calls {
         self.leave.insert(id.to_owned(), tags.clone());
     }
 
-    fn into_steps(self, claim: &Claim, plan: &mut Plan) {
-        let first = delete_steps(self.delete_first, plan, &[]);
+    fn into_steps(self, claim: &Claim, draft: &mut Draft) {
+        let first = delete_steps(self.delete_first, &[], draft);
         let mut confirmed = Vec::new();
         for (tags, ids) in self.create {
             for ids in ids.chunks(IDS_MAX) {
                 let created =
-                    plan.add(Step::CreateTags { ids: ids.to_vec(), tags: tags.clone() }, first.iter().copied());
+                    draft.add(Step::CreateTags { ids: ids.to_vec(), tags: tags.clone() }, first.iter().copied());
                 let confirm = Step::ConfirmTags { ids: ids.to_vec(), claim: claim.clone() };
-                confirmed.push(plan.add(confirm, [created]));
+                confirmed.push(draft.add(confirm, [created]));
             }
         }
-        delete_steps(self.delete_last, plan, &confirmed);
-        release(self.leave.iter(), &[claim.mark.clone()].into(), plan, &confirmed);
+        delete_steps(self.delete_last, &confirmed, draft);
+        tear_down(self.leave.iter(), &[claim.mark.clone()].into(), &confirmed, draft);
     }
 }
 
-fn delete_steps(calls: BTreeMap<Tags, Vec<String>>, plan: &mut Plan, needs: &[StepId]) -> Vec<StepId> {
+fn delete_steps(calls: BTreeMap<Tags, Vec<String>>, needs: &[StepId], draft: &mut Draft) -> Vec<StepId> {
     let mut steps = Vec::new();
     for (tags, ids) in calls {
         for ids in ids.chunks(IDS_MAX) {
-            steps.push(plan.add(Step::DeleteTags { ids: ids.to_vec(), tags: tags.clone() }, needs.iter().copied()));
+            steps.push(draft.add(Step::DeleteTags { ids: ids.to_vec(), tags: tags.clone() }, needs.iter().copied()));
         }
     }
     steps

@@ -1,9 +1,10 @@
 //! Which calls a plan comes to, told before any is made: for who wants to see them.
 
-use super::{Plan, Step, StepId, Verb, leavings};
 use crate::documents::config_map;
 use crate::identity::ownership::Tags;
 use crate::observed::Discovery;
+use crate::plan::objects::discovery_tags::leavings;
+use crate::plan::step::{Plan, Step, StepId, Verb};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -1,0 +1,176 @@
+//! What all planners take: what is reconciled or torn down in which world, and the draft to which they add steps.
+
+use super::bounds::Bounds;
+use super::problem::Refusal;
+use super::step::{Plan, Step, StepId};
+use crate::desired::spec::Spec;
+use crate::identity::ownership::{Generation, Mark, OWNER_KEY, Owner, Tags, is_in_aws_auth, keys_of, marked_by_others};
+use crate::observed::{Cluster, Observed};
+use std::collections::BTreeSet;
+
+/// What the plan is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Aim<'a> {
+    /// What is wanted.
+    pub spec: &'a Spec,
+    /// What was wanted before, on an Update.
+    pub old: Option<&'a Spec>,
+    /// The stack and the resource.
+    pub owner: &'a Owner,
+    /// The generation of `spec`.
+    pub generation: &'a Generation,
+    /// What the function lets a stack ask for.
+    pub bounds: &'a Bounds,
+}
+
+/// A generation that is reconciled, and the world as it was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'a> {
+    pub(super) spec: &'a Spec,
+    pub(super) old: Option<&'a Spec>,
+    pub(super) owner: &'a Owner,
+    pub(super) generation: &'a Generation,
+    /// The generation's marker alone.
+    pub(super) ours: &'a BTreeSet<Mark>,
+    pub(super) observed: &'a Observed,
+}
+
+/// Generations that are torn down, and the world as it was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Teardown<'a> {
+    /// The properties that name the objects.
+    pub(super) spec: &'a Spec,
+    pub(super) leaving: Leaving<'a>,
+    pub(super) observed: &'a Observed,
+}
+
+/// Who goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaving<'a> {
+    /// The generations.
+    pub ours: &'a BTreeSet<Mark>,
+    /// The resource whose they are.
+    pub owner: &'a Owner,
+    /// Whether this is another look after they went: others may have gone, or come, at the same time.
+    pub again: bool,
+}
+
+/// What stays with others, who may go at the same time, each seeing the other: whoever looks at it again last sees that it is
+/// nobody's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shared {
+    /// Nothing: there is no need of another look.
+    #[default]
+    Nothing,
+    /// The OIDC provider of the cluster, as with all that have names of their own there. Another look is at it and at the
+    /// cluster.
+    OidcProvider,
+    /// A role, the profile, an access entry or an association: another look is at everything.
+    More,
+}
+
+/// A plan that is being made: its steps, what speaks against it, and what the user should know.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) plan: Plan,
+    pub(super) refusals: Vec<Refusal>,
+    /// For the attribute `Warnings`; of a teardown, for the log.
+    pub(super) warnings: Vec<String>,
+}
+
+/// The steps that make objects this generation's, each if it is planned: others may depend on them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ready {
+    /// Of a node role that this stack did not create, the step in which IAM lets it be passed.
+    pub(super) node_role: Option<StepId>,
+    pub(super) instance_profile: Option<StepId>,
+    pub(super) controller_role: Option<StepId>,
+    /// The step that has the controller role trust whom it should.
+    pub(super) trust: Option<StepId>,
+}
+
+/// The step that removes an object, or this generation's part in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Removal {
+    pub(super) step: Option<StepId>,
+    /// Whether the object stays with others.
+    pub(super) is_shared: bool,
+}
+
+impl<'a> Context<'a> {
+    /// `ours`: the marker of `aim.generation` alone.
+    pub(super) fn new(aim: Aim<'a>, ours: &'a BTreeSet<Mark>, observed: &'a Observed) -> Self {
+        let Aim { spec, old, owner, generation, bounds: _ } = aim;
+        Self { spec, old, owner, generation, ours, observed }
+    }
+
+    /// The generation that is reconciled, as one that leaves an object which it does not want any more.
+    pub(super) fn leaving(self) -> Leaving<'a> {
+        Leaving { ours: self.ours, owner: self.owner, again: false }
+    }
+
+    /// The same, as a teardown.
+    pub(super) fn teardown(self) -> Teardown<'a> {
+        Teardown { spec: self.spec, leaving: self.leaving(), observed: self.observed }
+    }
+
+    /// The tags of an object that is created: the user's, the owner tag and the marker.
+    pub(super) fn tags(self, marker_value: &str) -> Tags {
+        let mut tags = self.spec.tags.clone();
+        tags.insert(OWNER_KEY.to_owned(), self.owner.tag_value());
+        tags.insert(self.generation.mark().key().to_owned(), marker_value.to_owned());
+        tags
+    }
+
+    /// The marker value on the node role or the profile, which has the tags `found`: as before, unless an entry in aws-auth is
+    /// wanted. It is reset when the entry is removed.
+    pub(super) fn marker_value(self, found: Option<&Tags>) -> String {
+        let wants = |cluster: &Cluster| self.spec.node_access.wants_aws_auth(cluster.authentication_mode);
+        let is_noted = self.observed.cluster.as_ref().is_some_and(wants)
+            || found.is_some_and(|tags| is_in_aws_auth(tags, self.ours));
+        self.generation.noted(is_noted)
+    }
+
+    /// Whether another generation marks an object with these tags.
+    pub(super) fn is_marked_by_others(self, tags: &Tags) -> bool {
+        marked_by_others(tags, self.ours)
+    }
+}
+
+impl Leaving<'_> {
+    /// Whether an object goes: a resource like this has made it, and nobody else marks it, and one of ours does, or nobody
+    /// at all.
+    pub(super) fn ends(self, tags: &Tags) -> bool {
+        let is_ours = !self.keys(tags).is_empty() || self.owner.is_same_stack(tags);
+        tags.contains_key(OWNER_KEY) && is_ours && !marked_by_others(tags, self.ours)
+    }
+
+    /// Whether an object stays though this was the last to use it: it was adopted.
+    pub(super) fn gives_back(self, tags: &Tags) -> bool {
+        !tags.contains_key(OWNER_KEY) && !self.keys(tags).is_empty() && !marked_by_others(tags, self.ours)
+    }
+
+    /// The keys of our marks.
+    pub(super) fn keys(self, tags: &Tags) -> BTreeSet<String> {
+        keys_of(self.ours, tags)
+    }
+}
+
+impl Shared {
+    /// [`Shared::More`], if something is shared.
+    pub(super) fn more(is_shared: bool) -> Self {
+        if is_shared { Self::More } else { Self::Nothing }
+    }
+}
+
+impl Draft {
+    /// Adds a step that is done after those it needs, and returns its place.
+    pub(super) fn add(&mut self, step: Step, needs: impl IntoIterator<Item = StepId>) -> StepId {
+        self.plan.add(step, needs)
+    }
+
+    /// Adds a reason not to carry the plan out.
+    pub(super) fn refuse(&mut self, refusal: impl Into<Option<Refusal>>) {
+        self.refusals.extend(refusal.into());
+    }
+}

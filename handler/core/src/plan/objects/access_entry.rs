@@ -1,0 +1,99 @@
+//! The access entry: made for the node role, or found and used.
+//!
+//! EKS binds an entry to the role that stood when it was made, not to its ARN: when the role is made again, the entry
+//! looks as before and lets nobody in
+//! (<https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html>).
+
+use super::tagging::{Object, Retag, retag};
+use crate::identity::ownership::{OWNER_KEY, marks};
+use crate::observed::{AccessEntry, Observed};
+use crate::plan::context::{Context, Draft, Ready, Removal, Teardown};
+use crate::plan::problem::Refusal;
+use crate::plan::step::{Step, StepId};
+
+/// The type of the access entries that let Linux nodes join.
+pub const EC2_LINUX: &str = "EC2_LINUX";
+
+/// Why an entry of the cluster's keeps nodes out: its type cannot be changed, and it overrides aws-auth.
+pub(super) fn of_another_type(Context { spec, observed, .. }: Context<'_>) -> Option<Refusal> {
+    let entry = observed.access_entry.as_ref().filter(|entry| entry.kind != EC2_LINUX)?;
+    Some(Refusal::OtherAccessEntry {
+        cluster: spec.cluster_name.clone(),
+        found: entry.kind.clone(),
+        node_role_arn: spec.node_role_arn(),
+    })
+}
+
+/// Plans the entry; gives the step after which nodes may join, if one is needed.
+pub(super) fn reconcile(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> Option<StepId> {
+    let Context { spec, observed, owner, generation, .. } = context;
+    let mut tags = context.tags(generation.physical_resource_id());
+    let (cluster_name, principal_arn) = (spec.cluster_name.clone(), spec.node_role_arn());
+    match observed.access_entry.as_ref().filter(|entry| entry.kind == EC2_LINUX) {
+        None => Some(draft.add(Step::CreateAccessEntry { cluster_name, principal_arn, tags }, ready.node_role)),
+        Some(dead) if is_of_a_former_role(dead, observed) => {
+            // Somebody's own is not ours to delete, nor may the execution role.
+            if !dead.tags.contains_key(OWNER_KEY) {
+                draft.refuse(Refusal::DeadAccessEntry { cluster: cluster_name, node_role_arn: principal_arn });
+                return None;
+            }
+            tags.extend(
+                marks(&dead.tags)
+                    .filter(|(mark, _)| *mark != generation.mark())
+                    .map(|(mark, value)| (mark.key().to_owned(), value.to_owned())),
+            );
+            let delete = Step::DeleteAccessEntry {
+                cluster_name: cluster_name.clone(),
+                principal_arn: principal_arn.clone(),
+                only_created_at: Some(dead.created_at),
+            };
+            let deleted = draft.add(delete, ready.node_role);
+            Some(draft.add(Step::CreateAccessEntry { cluster_name, principal_arn, tags }, [deleted]))
+        }
+        Some(found) => {
+            let is_ours = owner.is_maker(&found.tags);
+            let is_shared = marks(&found.tags).next().is_some();
+            if !is_ours {
+                if !is_shared && !owner.is_same_stack(&found.tags) {
+                    // Somebody's own: used, and left in place.
+                    return None;
+                }
+                tags.retain(|key, _| key == generation.mark().key());
+            }
+            let object = Object::AccessEntry(&found.arn);
+            let tags = Retag { object, wanted: &tags, found: &found.tags, takes_away: is_ours, needs: ready.node_role };
+            retag(context, tags, draft);
+            None
+        }
+    }
+}
+
+/// Plans that the entry goes with these generations, after `needs`.
+pub(super) fn tear_down(teardown: Teardown<'_>, needs: Option<StepId>, draft: &mut Draft) -> Removal {
+    let Teardown { spec, leaving, observed } = teardown;
+    let Some(entry) = &observed.access_entry else { return Removal::default() };
+    if leaving.ends(&entry.tags) {
+        let (cluster_name, principal_arn) = (spec.cluster_name.clone(), spec.node_role_arn());
+        let step = Step::DeleteAccessEntry { cluster_name, principal_arn, only_created_at: None };
+        return Removal { step: Some(draft.add(step, needs)), is_shared: false };
+    }
+    let keys = leaving.keys(&entry.tags);
+    if keys.is_empty() {
+        return Removal::default();
+    }
+    let step = draft.add(Step::UntagEksResource { arn: entry.arn.clone(), keys }, needs);
+    Removal { step: Some(step), is_shared: true }
+}
+
+/// Plans that the generation leaves an entry that it marks and does not want any more, after `admitted`.
+pub(super) fn leave(context: Context<'_>, admitted: Option<StepId>, draft: &mut Draft) {
+    let entry = context.observed.access_entry.as_ref();
+    if entry.is_some_and(|entry| !context.leaving().keys(&entry.tags).is_empty()) {
+        tear_down(context.teardown(), admitted, draft);
+    }
+}
+
+/// Whether the role has been made since the entry was, or is yet to be made.
+fn is_of_a_former_role(entry: &AccessEntry, observed: &Observed) -> bool {
+    observed.node_role.as_ref().is_none_or(|role| entry.created_at < role.created_at)
+}

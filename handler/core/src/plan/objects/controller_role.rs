@@ -1,0 +1,126 @@
+//! The controller role, and the inline policy with which Karpenter works.
+
+use super::controller_identity::{self, Issuer};
+use super::controller_policy::controller_policy;
+use super::pass_role;
+use super::role::{self, Left, Steps, Wanted};
+use crate::desired::spec::CONTROLLER_POLICY_PREFIX;
+use crate::documents::policy::{self, trust};
+use crate::identity::ownership::noted_arn;
+use crate::observed::Role;
+use crate::plan::context::{Context, Draft, Shared, Teardown};
+use crate::plan::problem::Refusal;
+use crate::plan::step::{Plan, RoleKind, Step, StepId};
+
+/// The steps that the controller role waits for, each if it is planned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prerequisites {
+    /// The one that creates the issuer's OIDC provider.
+    pub(crate) provider: Option<StepId>,
+    /// The one in which IAM lets a node role be passed that this stack did not create.
+    pub(crate) passed: Option<StepId>,
+    /// The one that creates or tags the node role, or adds it to the profile: the policy that passes it waits for that.
+    pub(crate) node_role: Option<StepId>,
+}
+
+/// The steps on the controller role that others may depend on, each if it is planned.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reconciled {
+    /// The step that makes the role this generation's.
+    pub(crate) ready: Option<StepId>,
+    /// The step that writes its trust policy.
+    pub(crate) trust: Option<StepId>,
+}
+
+/// Plans the controller role and its policy. Without an issuer that is wanted and missing, which is refused elsewhere, there is
+/// nothing to trust, and nothing is planned.
+pub(crate) fn reconcile(
+    context: Context<'_>,
+    issuer: Issuer<'_>,
+    prerequisites: Prerequisites,
+    draft: &mut Draft,
+) -> Reconciled {
+    if matches!(issuer, Issuer::Missing) {
+        return Reconciled::default();
+    }
+    let Prerequisites { provider, passed, node_role } = prerequisites;
+    let (spec, found) = (context.spec, context.observed.controller_role.as_ref());
+    let unwanted = controller_identity::unwanted(context).map(|(account, _)| account);
+    let issuer = issuer.url().or_else(|| controller_identity::former_issuer(context));
+    let wanted = Wanted {
+        kind: RoleKind::Controller,
+        name: &spec.controller_role_name,
+        property: "ControllerRoleName",
+        alternative: "",
+        trust: trust::controller(spec, issuer, unwanted),
+        trusted: provider,
+        first: passed,
+        policy_arns: spec.controller_policy_arns.clone(),
+        formerly: context.old.map(|old| old.controller_policy_arns.clone()).unwrap_or_default(),
+        policies_property: "ControllerPolicyArns",
+        tags: context.tags(&noted_arn(&spec.node_role_arn())),
+    };
+    draft.refuse(found.and_then(|found| serves_another_cluster(context, found)));
+    let Steps { ready, trust } = role::reconcile(context, &wanted, found, draft);
+    policy(context, ready.into_iter().chain(node_role), draft);
+    Reconciled { ready, trust }
+}
+
+/// A role that others use too has one controller policy: that of one cluster.
+fn serves_another_cluster(context: Context<'_>, found: &Role) -> Option<Refusal> {
+    let policy_name = context.spec.controller_policy_name();
+    let is_foreign = |name: &&String| name.starts_with(CONTROLLER_POLICY_PREFIX) && **name != policy_name;
+    let foreign = found.inline.keys().find(is_foreign).filter(|_| context.is_marked_by_others(&found.tags))?;
+    Some(Refusal::ControllerServesOther { name: found.name.clone(), policy: foreign.clone() })
+}
+
+/// Plans the controller's policy: what the properties ask for, and the node roles of all generations that share the role.
+fn policy(context: Context<'_>, needs: impl Iterator<Item = StepId>, draft: &mut Draft) {
+    let (spec, found) = (context.spec, context.observed.controller_role.as_ref());
+    let policy_name = spec.controller_policy_name();
+    let others = |found| pass_role::passable_for_others(spec, context.ours, found, &context.observed.proven_node_roles);
+    let mut passable = found.map(others).unwrap_or_default();
+    passable.insert(spec.node_role_arn());
+    let document = controller_policy(spec, &passable);
+    let there = found.and_then(|found| found.inline_document(&policy_name));
+    if there.is_none_or(|there| !policy::same(there, &document)) {
+        draft.add(Step::PutRolePolicy { name: spec.controller_role_name.clone(), policy_name, document }, needs);
+    }
+}
+
+/// Whether the plan writes the policy of a controller role that others mark too.
+pub(crate) fn writes_what_is_shared(context: Context<'_>, plan: &Plan) -> bool {
+    let found = context.observed.controller_role.as_ref();
+    let is_shared = found.is_some_and(|role| context.is_marked_by_others(&role.tags));
+    is_shared && plan.steps().any(|(_, step, _)| matches!(step, Step::PutRolePolicy { .. }))
+}
+
+/// Plans the end of the controller role, or of its marker, after `first`, which shut nodes out, and `then`.
+pub(crate) fn tear_down(teardown: Teardown<'_>, first: &[StepId], then: &[StepId], draft: &mut Draft) -> Shared {
+    let Some(role) = &teardown.observed.controller_role else { return Shared::Nothing };
+    let narrowed = narrow(teardown, role, first, draft);
+    let needs: Vec<_> = first.iter().copied().chain(narrowed).chain(then.iter().copied()).collect();
+    let spec = teardown.spec;
+    let attached = spec.controller_policy_arns.iter().cloned().collect();
+    let left = Left { role, attached, inline: Some(spec.controller_policy_name()) };
+    role::tear_down(teardown.leaving, &left, &needs, draft)
+}
+
+/// Removes the node roles of the generations that go from the controller's PassRole, before their markers go; and after that
+/// once more, if another run has meanwhile written what it had read before.
+fn narrow(teardown: Teardown<'_>, role: &Role, needs: &[StepId], draft: &mut Draft) -> Option<StepId> {
+    let Teardown { spec, leaving, observed } = teardown;
+    let is_left = leaving.again && leaving.owner.is_same_stack(&role.tags);
+    let stays_with_others = !leaving.ends(&role.tags) && !leaving.gives_back(&role.tags);
+    if leaving.keys(&role.tags).is_empty() && !is_left || !stays_with_others {
+        return None;
+    }
+    let policy_name = spec.controller_policy_name();
+    let there = role.inline_document(&policy_name)?;
+    let passable = pass_role::passable_for_others(spec, leaving.ours, role, &observed.proven_node_roles);
+    // All else in it is of those that stay, whatever these properties would have it say.
+    let document = policy::passing(there, &passable);
+    (!policy::same(there, &document)).then(|| {
+        draft.add(Step::PutRolePolicy { name: role.name.clone(), policy_name, document }, needs.iter().copied())
+    })
+}

@@ -1,0 +1,97 @@
+//! The instance profile: created for one role, and kept to it.
+
+use super::adoption::{elsewhere, is_admitted, owner_of};
+use super::tagging::{Object, Retag, retag};
+use crate::observed::InstanceProfile;
+use crate::plan::context::{Context, Draft, Shared, Teardown};
+use crate::plan::problem::Refusal;
+use crate::plan::step::{Step, StepId};
+
+/// The steps on the profile that others may need, each if it is planned.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Steps {
+    /// The step that makes the profile this generation's.
+    pub(crate) ready: Option<StepId>,
+    /// The step that puts the node role into it: IAM checks iam:PassRole there.
+    pub(crate) role_added: Option<StepId>,
+}
+
+/// Plans the profile with the node role in it.
+pub(crate) fn reconcile(context: Context<'_>, node_role_ready: Option<StepId>, draft: &mut Draft) -> Steps {
+    let (name, role) = (context.spec.instance_profile_name.clone(), context.spec.node_role_name().to_owned());
+    let found = context.observed.instance_profile.as_ref();
+    let tags = context.tags(&context.marker_value(found.map(|found| &found.tags)));
+    let Some(found) = found else {
+        let made =
+            draft.add(Step::CreateInstanceProfile { name: name.clone(), path: context.spec.path.clone(), tags }, None);
+        let added = draft.add(Step::AddRoleToInstanceProfile { name, role }, [made].into_iter().chain(node_role_ready));
+        return Steps { ready: Some(made), role_added: Some(added) };
+    };
+    if !is_admitted(context, &found.tags) {
+        let owner = owner_of(&found.tags, &context.spec.scope);
+        draft.refuse(Refusal::InstanceProfileTaken { name: found.name.clone(), owner });
+        return Steps::default();
+    }
+    if let Some(refusal) =
+        elsewhere("instance profile", (&found.path, &found.name), (&context.spec.path, &name), "InstanceProfileName")
+    {
+        draft.refuse(refusal);
+        return Steps::default();
+    }
+    let object = Object::InstanceProfile(&name);
+    let tags = Retag { object, wanted: &tags, found: &found.tags, takes_away: true, needs: None };
+    let tagged = retag(context, tags, draft);
+    if found.roles.iter().any(|held| held.eq_ignore_ascii_case(&role)) {
+        return Steps { ready: tagged, role_added: None };
+    }
+    let mut needs: Vec<_> = tagged.into_iter().chain(node_role_ready).collect();
+    for held in &found.roles {
+        if context.is_marked_by_others(&found.tags) {
+            draft.refuse(Refusal::ProfileServesOther { name: found.name.clone(), role: held.clone() });
+            return Steps::default();
+        }
+        if !context.owner.is_same_stack(&found.tags) {
+            draft.refuse(Refusal::ProfileHoldsOther { name: found.name.clone(), role: held.clone() });
+            return Steps::default();
+        }
+        needs.push(draft.add(Step::RemoveRoleFromInstanceProfile { name: name.clone(), role: held.clone() }, tagged));
+    }
+    let added = draft.add(Step::AddRoleToInstanceProfile { name, role }, needs);
+    Steps { ready: tagged, role_added: Some(added) }
+}
+
+/// The steps that end the profile, or this generation's part in it.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// The steps that free the roles of the profile.
+    pub(crate) freed: Vec<StepId>,
+    pub(crate) shared: Shared,
+}
+
+/// Plans the profile's end, or its marker's, after `needs`. `node_role`: the one that is deleted.
+pub(crate) fn tear_down(teardown: Teardown<'_>, node_role: Option<&str>, needs: &[StepId], draft: &mut Draft) -> Left {
+    let Some(profile) = &teardown.observed.instance_profile else { return Left::default() };
+    let leaving = teardown.leaving;
+    let (name, keys) = (profile.name.clone(), leaving.keys(&profile.tags));
+    let (ends, gives_back) = (leaving.ends(&profile.tags), leaving.gives_back(&profile.tags));
+    let is_to_go = |role: &&String| ends || gives_back && node_role.is_some_and(|it| it.eq_ignore_ascii_case(role));
+    let freed: Vec<_> = profile.roles.iter().filter(is_to_go).map(|role| free(profile, role, needs, draft)).collect();
+    let after = needs.iter().chain(&freed).copied().collect::<Vec<_>>();
+    let mut shared = Shared::Nothing;
+    if ends {
+        draft.add(Step::DeleteInstanceProfile { name }, after);
+    } else if !keys.is_empty() {
+        if gives_back {
+            draft.warnings.push(format!("instance profile `{name}` is left: it was adopted"));
+        }
+        draft.add(Step::UntagInstanceProfile { name, keys }, after);
+        shared = Shared::more(!gives_back);
+    }
+    Left { freed, shared }
+}
+
+/// Plans that a profile holds this role no more.
+pub(super) fn free(profile: &InstanceProfile, role: &str, needs: &[StepId], draft: &mut Draft) -> StepId {
+    let step = Step::RemoveRoleFromInstanceProfile { name: profile.name.clone(), role: role.to_owned() };
+    draft.add(step, needs.iter().copied())
+}

@@ -1,0 +1,132 @@
+//! The Pod Identity association of Karpenter's service account.
+
+use super::adoption::{is_admitted, owner_of};
+use super::controller_identity::{self, Issuer};
+use super::tagging::{Object, Retag, retag};
+use crate::desired::spec::ControllerIdentity;
+use crate::documents::policy::trust;
+use crate::identity::kubernetes::ServiceAccount;
+use crate::identity::ownership::{Tags, marked_by_others, marks, noted_arn};
+use crate::observed::PodIdentityAssociation;
+use crate::plan::context::{Context, Draft, Ready, Removal, Shared, Teardown};
+use crate::plan::problem::Refusal;
+use crate::plan::step::{Step, StepId};
+
+/// Plans the association: one for the service account, with the controller role. Those of other service accounts, which
+/// were wanted before, go when it stands; the role trusts theirs until then, so that a run that is cut off is known by
+/// it. Gives the steps after which the role trusts whom it should.
+pub(crate) fn reconcile(context: Context<'_>, issuer: Issuer<'_>, ready: &Ready, draft: &mut Draft) -> Vec<StepId> {
+    let spec = context.spec;
+    let wanted = spec.has_identity(ControllerIdentity::PodIdentity);
+    let stands = if wanted { associated(context, ready, draft) } else { None };
+    let stands: Vec<_> = stands.into_iter().chain(ready.controller_role).chain(ready.trust).collect();
+    if wanted && !context.observed.has_pod_identity_agent {
+        let cluster = &spec.cluster_name;
+        draft.warnings.push(format!("cluster `{cluster}` has no add-on eks-pod-identity-agent, without which no pod comes by a role: install it with `aws eks create-addon --cluster-name {cluster} --addon-name eks-pod-identity-agent`, unless you run the agent yourself"));
+    }
+    let gone: Vec<_> = controller_identity::unwanted(context)
+        .filter_map(|(_, association)| remove(context.teardown(), association, &stands, draft).step)
+        .collect();
+    if gone.is_empty() && controller_identity::former_issuer(context).is_none() {
+        return stands;
+    }
+    let (name, trust) = (spec.controller_role_name.clone(), trust::controller(spec, issuer.url(), []));
+    vec![draft.add(Step::UpdateAssumeRolePolicy { name, trust }, gone.into_iter().chain(stands))]
+}
+
+/// Plans the association for the spec's service account; gives the last step, if there is one.
+fn associated(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> Option<StepId> {
+    let Context { spec, observed, .. } = context;
+    let (cluster_name, role_arn) = (spec.cluster_name.clone(), spec.controller_role_arn());
+    let mut tags = context.tags(&noted_arn(&role_arn));
+    let Some(found) = observed.associations.get(&spec.controller_account()) else {
+        let (namespace, service_account) = (spec.namespace.clone(), spec.service_account.clone());
+        let step = Step::CreatePodIdentityAssociation { cluster_name, namespace, service_account, role_arn, tags };
+        return Some(draft.add(step, ready.controller_role.into_iter().chain(ready.trust)));
+    };
+    let (is_ours, is_same_stack) = (context.owner.is_maker(&found.tags), context.owner.is_same_stack(&found.tags));
+    if found.role_arn != role_arn && (!is_admitted(context, &found.tags) || serves_another(context, &found.tags)) {
+        draft.refuse(Refusal::AssociationTaken {
+            cluster: cluster_name,
+            namespace: spec.namespace.clone(),
+            service_account: spec.service_account.clone(),
+            role_arn: found.role_arn.clone(),
+            owner: owner_of(&found.tags, &spec.scope),
+            id: found.id.clone(),
+        });
+        return None;
+    }
+    if !is_ours {
+        if found.role_arn == role_arn && marks(&found.tags).next().is_none() && !is_same_stack {
+            // Somebody's own: used, and left in place.
+            if !found.has_session_tags {
+                let ServiceAccount { namespace, name } = spec.controller_account();
+                draft.warnings.push(format!("the Pod Identity association of `{namespace}/{name}` in cluster `{cluster_name}` has its session tags disabled, and no stack made it: role `{}` asks for them and is denied to Karpenter; enable them with `aws eks update-pod-identity-association --cluster-name {cluster_name} --association-id {} --no-disable-session-tags`", spec.controller_role_name, found.id));
+            }
+            return None;
+        }
+        tags.retain(|key, _| key == context.generation.mark().key());
+    }
+    let object = Object::PodIdentityAssociation(&found.arn);
+    let tags = Retag { object, wanted: &tags, found: &found.tags, takes_away: is_ours, needs: None };
+    let tagged = retag(context, tags, draft);
+    let needs: Vec<_> = tagged.into_iter().chain(ready.controller_role).chain(ready.trust).collect();
+    if found.role_arn == role_arn && found.has_session_tags {
+        return tagged;
+    }
+    let step = Step::UpdatePodIdentityAssociation { cluster_name, id: found.id.clone(), role_arn };
+    Some(draft.add(step, needs))
+}
+
+/// Whether another resource of the stack made an association, and it serves others than this resource: to lead it to another
+/// role would take it from them. That is for `Adopt` to ask.
+fn serves_another(context: Context<'_>, tags: &Tags) -> bool {
+    let former = context.old.map(|old| context.owner.generation(&old.identity()).mark());
+    let ours = former.into_iter().chain([context.generation.mark()]).collect();
+    let is_of_another = context.owner.is_same_stack(tags) && !context.owner.is_maker(tags);
+    is_of_another && !context.spec.adopts_existing_objects && marked_by_others(tags, &ours)
+}
+
+/// The steps that remove associations, or these generations' part in them.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) steps: Vec<StepId>,
+    pub(crate) shared: Shared,
+}
+
+/// Plans that these generations leave the associations.
+pub(crate) fn tear_down(teardown: Teardown<'_>, draft: &mut Draft) -> Left {
+    let associations = teardown.observed.associations.values();
+    let removed: Vec<_> = associations.map(|association| remove(teardown, association, &[], draft)).collect();
+    let steps = removed.iter().filter_map(|removal| removal.step).collect();
+    Left { steps, shared: Shared::more(removed.iter().any(|removal| removal.is_shared)) }
+}
+
+fn remove(
+    Teardown { spec, leaving, .. }: Teardown<'_>,
+    association: &PodIdentityAssociation,
+    needs: &[StepId],
+    draft: &mut Draft,
+) -> Removal {
+    let (cluster_name, id) = (spec.cluster_name.clone(), association.id.clone());
+    if leaving.ends(&association.tags) {
+        let step = draft.add(Step::DeletePodIdentityAssociation { cluster_name, id }, needs.iter().copied());
+        return Removal { step: Some(step), is_shared: false };
+    }
+    let keys = leaving.keys(&association.tags);
+    if keys.is_empty() {
+        return Removal::default();
+    }
+    // It goes back to the role of those that stay, if it led to ours.
+    let of_others: Vec<_> =
+        marks(&association.tags).filter(|(mark, _)| !leaving.ours.contains(mark)).map(|(_, note)| note).collect();
+    let stays = of_others.contains(&noted_arn(&association.role_arn).as_str());
+    let back = of_others.into_iter().find(|note| !stays && note.starts_with("arn:"));
+    let back = back.map(|role_arn| {
+        let role_arn = role_arn.to_owned();
+        draft.add(Step::UpdatePodIdentityAssociation { cluster_name, id, role_arn }, needs.iter().copied())
+    });
+    let needs = needs.iter().copied().chain(back);
+    let step = draft.add(Step::UntagEksResource { arn: association.arn.clone(), keys }, needs);
+    Removal { step: Some(step), is_shared: true }
+}

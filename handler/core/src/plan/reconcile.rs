@@ -1,0 +1,137 @@
+//! (properties, world) → the steps that are missing.
+
+use super::context::{Aim, Context, Draft, Ready};
+use super::objects::controller_identity::Issuer;
+use super::objects::controller_role::{self, Prerequisites};
+use super::objects::discovery_tags::{self, Tagged};
+use super::objects::node_access::{self, Way};
+use super::objects::{controller_identity, instance_profile, node_role, oidc_provider, pass_role, pod_identity};
+use super::problem::{Refusal, Refused};
+use super::simulate;
+use super::step::{Plan, StepId};
+use crate::desired::spec::Spec;
+use crate::identity::ownership::Mark;
+use crate::observed::{Cluster, Observed};
+use std::collections::BTreeSet;
+
+/// A plan, and what is to be told when it has been carried out.
+#[derive(Clone, Debug)]
+pub struct Converged {
+    /// The missing steps.
+    pub plan: Plan,
+    /// Whether the plan goes by what others rely on, who may change just then: the controller's PassRole, a discovery
+    /// tag that is given up. Then another look must find nothing missing.
+    pub is_shared: bool,
+    /// The subnets that carry the discovery tag because of this resource or before it.
+    pub subnet_ids: BTreeSet<String>,
+    /// The security groups likewise.
+    pub security_group_ids: BTreeSet<String>,
+    /// How nodes join.
+    pub node_access: Way,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// Plans what is missing.
+///
+/// # Errors
+/// Everything that stands in the way, before any change.
+pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused> {
+    let (converged, refusals) = survey(aim, observed);
+    if refusals.is_empty() { Ok(converged) } else { Err(Refused(refusals)) }
+}
+
+/// What is missing, and what stands in the way of it. Where something does, the plan is what could be planned all the
+/// same: to be looked at, and not to be carried out.
+pub fn survey(aim: Aim<'_>, observed: &Observed) -> (Converged, Vec<Refusal>) {
+    let ours = [aim.generation.mark()].into();
+    let context = Context::new(aim, &ours, observed);
+    let spec = aim.spec;
+    let warnings = spec.releases.warnings(aim.old.map(|old| &old.releases), &spec.namespace);
+    let mut draft = Draft { warnings, ..Draft::default() };
+    if let Some(refusal) = unusable(spec, observed) {
+        // What else could be said would only follow from that.
+        let none = Tagged { subnet_ids: BTreeSet::new(), security_group_ids: BTreeSet::new(), gives_up: false };
+        return finished(draft, none, Way::None, false, vec![refusal]);
+    }
+    draft.refusals.extend(aim.bounds.problems(spec));
+    draft.refuse(pass_role::problem(context));
+    let issuer = controller_identity::issuer(context, &mut draft);
+    let ready = roles(context, issuer, &mut draft);
+    let trusting = pod_identity::reconcile(context, issuer, &ready, &mut draft);
+    oidc_provider::leave(context, &trusting, &mut draft);
+    draft.refusals.extend(unknown_policies(spec, observed));
+    let tags = discovery_tags::reconcile(context, &mut draft);
+    let node_access = node_access::reconcile(context, &ready, &mut draft);
+    let is_shared = tags.gives_up || controller_role::writes_what_is_shared(context, &draft.plan);
+    let refusals = std::mem::take(&mut draft.refusals);
+    finished(draft, tags, node_access, is_shared, refusals)
+}
+
+fn finished(
+    Draft { plan, warnings, .. }: Draft,
+    Tagged { subnet_ids, security_group_ids, .. }: Tagged,
+    node_access: Way,
+    is_shared: bool,
+    refusals: Vec<Refusal>,
+) -> (Converged, Vec<Refusal>) {
+    (Converged { plan, is_shared, subnet_ids, security_group_ids, node_access, warnings }, refusals)
+}
+
+/// Plans the OIDC provider, the two roles and the profile.
+fn roles(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> Ready {
+    let spec = context.spec;
+    let provider = issuer.url().and_then(|url| oidc_provider::reconcile(context, url, draft));
+    if spec.node_role_name().eq_ignore_ascii_case(&spec.controller_role_name) {
+        draft.refuse(Refusal::OneRoleForBoth { name: spec.controller_role_name.clone() });
+    }
+    let node_role = node_role::reconcile(context, draft);
+    let profile = instance_profile::reconcile(context, node_role, draft);
+    let is_foreign = pass_role::is_foreign(spec, context.owner, context.observed);
+    let passed: Option<StepId> = profile.role_added.filter(|_| is_foreign);
+    let node_role = passed.or(node_role);
+    let controller = controller_role::reconcile(context, issuer, Prerequisites { provider, passed, node_role }, draft);
+    Ready { node_role, instance_profile: profile.ready, controller_role: controller.ready, trust: controller.trust }
+}
+
+/// What another look finds to do once the plan for this world is carried out, if nobody else does anything: discovery tags
+/// that were given up for others go. With the world as it is then, as far as that depends on it.
+pub fn again(aim: Aim<'_>, observed: &Observed, plan: &Plan) -> (Plan, Observed) {
+    let observed = simulate::after(plan, observed);
+    let ours: BTreeSet<Mark> = [aim.generation.mark()].into();
+    let mut draft = Draft::default();
+    discovery_tags::reconcile(Context::new(aim, &ours, &observed), &mut draft);
+    (draft.plan, observed)
+}
+
+/// Why there is no cluster to make ready.
+fn unusable(spec: &Spec, observed: &Observed) -> Option<Refusal> {
+    let cluster = spec.cluster_name.clone();
+    match &observed.cluster {
+        None => {
+            let (region, account) = (spec.scope.region.clone(), spec.scope.account.clone());
+            Some(Refusal::NoCluster { cluster, region, account })
+        }
+        Some(found) if !is_usable(found) => Some(Refusal::ClusterNotReady { cluster, status: found.status.clone() }),
+        Some(_) => None,
+    }
+}
+
+/// A policy that does not exist fails its attachment, after the role was made.
+fn unknown_policies(spec: &Spec, observed: &Observed) -> impl Iterator<Item = Refusal> {
+    observed.unknown_policies.iter().map(move |arn| Refusal::UnknownPolicy {
+        arn: arn.clone(),
+        property: if spec.permissions_boundary.as_ref() == Some(arn) {
+            "PermissionsBoundary"
+        } else if spec.controller_policy_arns.contains(arn) {
+            "ControllerPolicyArns"
+        } else {
+            "NodePolicyArns"
+        },
+    })
+}
+
+/// A cluster that is being updated serves on: its API, its roles and its tags are there.
+fn is_usable(cluster: &Cluster) -> bool {
+    matches!(cluster.status.as_str(), "ACTIVE" | "UPDATING")
+}

@@ -1,0 +1,65 @@
+//! Generations that are torn down: their markers are removed, and each object that no other marker holds.
+
+use super::context::{Draft, Leaving, Shared, Teardown};
+use super::objects::{
+    controller_role, discovery_tags, instance_profile, karpenter_leftovers, node_access, node_role, oidc_provider,
+    pod_identity,
+};
+use super::problem::Refused;
+use super::step::Plan;
+use crate::desired::spec::Spec;
+use crate::observed::Observed;
+
+/// A plan that takes generations away.
+#[derive(Clone, Debug)]
+pub struct Released {
+    /// The steps.
+    pub plan: Plan,
+    /// What stays with others.
+    pub shared: Shared,
+    /// What the log should say: attachments of others that go with their role.
+    pub notes: Vec<String>,
+}
+
+/// Plans that generations go. `spec` names their objects; what has none of their marks is not touched, whatever its
+/// name, unless it is the stack's and has no mark at all: those who left it last did not live to see that.
+///
+/// # Errors
+/// What a person must see to first; then nothing is taken away.
+pub fn release(spec: &Spec, leaving: Leaving<'_>, observed: &Observed) -> Result<Released, Refused> {
+    let teardown = Teardown { spec, leaving, observed };
+    let mut draft = Draft::default();
+    for template in &observed.launch_templates {
+        draft.warnings.push(format!("launch template `{template}`, which Karpenter made for the cluster, is left"));
+    }
+    let shared = plan(teardown, &mut draft);
+    let Draft { plan, refusals, warnings } = draft;
+    if refusals.is_empty() { Ok(Released { plan, shared, notes: warnings }) } else { Err(Refused(refusals)) }
+}
+
+/// First the way in, then the tags that lead Karpenter there, then what its nodes run with.
+fn plan(teardown: Teardown<'_>, draft: &mut Draft) -> Shared {
+    let Teardown { leaving, observed, .. } = teardown;
+    let node_role = node_role::created(teardown);
+    let gone = node_role.filter(|role| leaving.ends(&role.tags));
+    let access = node_access::tear_down(teardown, gone.is_some(), draft);
+    draft.refuse(karpenter_leftovers::running_nodes(teardown, gone.is_some() || access.shuts_out));
+    let associations = pod_identity::tear_down(teardown, draft);
+    let mut shared = Shared::more(access.is_shared).max(associations.shared);
+    let resources = observed.discovery.subnets.iter().chain(&observed.discovery.security_groups);
+    discovery_tags::tear_down(resources, leaving.ours, &access.steps, draft);
+    let profile = instance_profile::tear_down(teardown, gone.map(|role| role.name.as_str()), &access.steps, draft);
+    shared = shared.max(profile.shared);
+    let mut freed = profile.freed;
+    if let Some(role) = gone {
+        freed.extend(karpenter_leftovers::profiles(teardown, role, &access.steps, draft));
+    }
+    if let Some(role) = node_role {
+        let needs: Vec<_> = access.steps.iter().copied().chain(freed).collect();
+        shared = shared.max(node_role::tear_down(teardown, role, &needs, draft));
+    }
+    shared = shared.max(controller_role::tear_down(teardown, &access.steps, &associations.steps, draft));
+    // Last of all: until then the controller role trusts it.
+    let needs: Vec<_> = draft.plan.steps().map(|(id, _, _)| id).collect();
+    shared.max(oidc_provider::tear_down(teardown, &needs, draft))
+}
