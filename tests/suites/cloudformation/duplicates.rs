@@ -114,17 +114,7 @@ async fn a_rollbacks_update_that_its_duplicate_overtakes_puts_nothing_forward_ag
     let before = stage.world().await;
     stage.updates_before_others(&in_place()).await;
     let back = one(stage.begin(Stack::cancel));
-    let (door, rule) = stage.hold(1);
-    let delivery = Delivery::default();
-    let mut held = Box::pin(stage.engine.deliver(back.clone(), &delivery));
-    tokio::select! {
-        _ = &mut held => panic!("the way back writes"),
-        () = door.reached() => rule.remove(),
-    }
-    stage.run(|_| vec![back]).await;
-    assert_eq!(stage.status(), "UPDATE_ROLLBACK_COMPLETE");
-    door.release();
-    sound(&held.await.unwrap());
+    overtaken(&stage, back, async || assert_eq!(stage.status(), "UPDATE_ROLLBACK_COMPLETE")).await;
     before.assert_same(&stage.world().await, "after an Update whose rollback was delivered twice");
     stage.ends_clean().await;
 }
@@ -136,25 +126,17 @@ async fn delete_that_its_duplicate_overtakes_deletes_its_departing_markers() {
     let stage = Stage::new().await;
     stage.created(&properties()).await;
     let delete = one(stage.begin(Stack::delete));
-    let (door, rule) = stage.hold(1);
-    let delivery = Delivery::default();
-    let mut held = Box::pin(stage.engine.deliver(delete.clone(), &delivery));
-    tokio::select! {
-        _ = &mut held => panic!("a Delete writes"),
-        () = door.reached() => rule.remove(),
-    }
-    stage.run(|_| vec![delete]).await;
-    stage.before.assert_same(&stage.world().await, "after the second delivery");
-    for operation in ["DescribeSubnets", "DescribeSecurityGroups"] {
-        let untagged = Effect::rewrite(|_, answer| {
-            let text = answer.text().replace("karpenter-prereqs/", "not-shown-yet/");
-            answer.body = text.into();
-        });
-        stage.scenario.cloud.gateway().rules().add(When::call("ec2", operation).once(), untagged);
-    }
-    door.release();
-    let delivered = held.await.unwrap();
-    sound(&delivered);
+    let delivered = overtaken(&stage, delete, async || {
+        stage.before.assert_same(&stage.world().await, "after the second delivery");
+        for operation in ["DescribeSubnets", "DescribeSecurityGroups"] {
+            let untagged = Effect::rewrite(|_, answer| {
+                let text = answer.text().replace("karpenter-prereqs/", "not-shown-yet/");
+                answer.body = text.into();
+            });
+            stage.scenario.cloud.gateway().rules().add(When::call("ec2", operation).once(), untagged);
+        }
+    })
+    .await;
     assert!(delivered.log_text().contains("about to be left"), "it writes departing markers: {}", delivered.log_text());
     stage.ends_clean().await;
 }
@@ -191,4 +173,22 @@ async fn late(stage: &Stage, ended: &[Delivered]) {
         let what = format!("after a late {:?} of {:?}", earlier.request.kind, earlier.request.physical_resource_id);
         before.assert_same(&stage.world().await, &what);
     }
+}
+
+/// Delivers a request twice. One delivery is held up at its first write, until the other has brought the stack to rest and
+/// `meanwhile` is done.
+async fn overtaken(stage: &Stage, request: Request, meanwhile: impl AsyncFnOnce()) -> Delivered {
+    let (door, rule) = stage.hold(1);
+    let delivery = Delivery::default();
+    let mut held = Box::pin(stage.engine.deliver(request.clone(), &delivery));
+    tokio::select! {
+        _ = &mut held => panic!("it writes"),
+        () = door.reached() => rule.remove(),
+    }
+    stage.run(|_| vec![request]).await;
+    meanwhile().await;
+    door.release();
+    let delivered = held.await.unwrap();
+    sound(&delivered);
+    delivered
 }
