@@ -12,11 +12,11 @@ pub struct DiscoveryTag {
     pub value: String,
 }
 
-/// What the note of a generation that is about to go begins with. No key does: it has no `=`.
+/// The first character of a departing marker's value. No key begins with it: the property refuses `=`.
 const LEAVING: char = '=';
 
 impl DiscoveryTag {
-    /// `key=value`: what a mark beside it says that it stands for.
+    /// Returns `key=value`, the marker value for this tag.
     pub fn noted(&self) -> String {
         format!("{}={}", self.key, self.value)
     }
@@ -31,18 +31,18 @@ impl DiscoveryTag {
         tags.get(&self.key) == Some(&self.value)
     }
 
-    /// `=key=value`: what the mark of a generation that is about to go says, while it looks who else does. It is no
-    /// reason for the tag to stay.
+    /// Returns `=key=value`, the value of a departing marker. The marker then does not keep the tag.
     pub fn leaving(note: &str) -> String {
         format!("{LEAVING}{note}")
     }
 
-    /// What a mark said before it was about to go; what it says, when it is not.
+    /// Returns the marker value without the `=` of a departing marker.
     pub fn live(note: &str) -> &str {
         note.strip_prefix(LEAVING).unwrap_or(note)
     }
 
-    /// The tag that a mark's value stands for; `None` when it has no `=`. No key has one: the property refuses it.
+    /// Returns the tag for a marker value, departing or not; `None` if the value has no `key=value`. No key has a `=`: the property
+    /// refuses it.
     pub fn from_note(note: &str) -> Option<Self> {
         let (key, value) = Self::live(note).split_once('=')?;
         Some(Self { key: key.to_owned(), value: value.to_owned() })

@@ -44,28 +44,28 @@ pub(super) struct Teardown<'a> {
     pub(super) observed: &'a Observed,
 }
 
-/// Who goes.
+/// The generations that are torn down.
 #[derive(Clone, Copy, Debug)]
 pub struct Leaving<'a> {
-    /// The generations.
+    /// Their markers.
     pub ours: &'a BTreeSet<Mark>,
     /// The resource whose they are.
     pub owner: &'a Owner,
-    /// Whether this is another look after they went: others may have gone, or come, at the same time.
+    /// Whether this is a snapshot after the teardown: other generations may have been created or torn down in the meantime.
     pub again: bool,
 }
 
-/// What stays with others, who may go at the same time, each seeing the other: whoever looks at it again last sees that it is
-/// nobody's.
+/// What is kept because other generations use it. They may be torn down at the same moment, and each may still see the other's
+/// marker. So the function reads it again, and the last to read finds no marker but its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shared {
-    /// Nothing: there is no need of another look.
+    /// Nothing: no other snapshot is needed.
     #[default]
     Nothing,
-    /// The OIDC provider of the cluster, as with all that have names of their own there. Another look is at it and at the
+    /// The OIDC provider alone: generations with names of their own share nothing else. The next snapshot is of the provider and the
     /// cluster.
     OidcProvider,
-    /// A role, the profile, an access entry or an association: another look is at everything.
+    /// A role, the profile, an access entry or an association: the next snapshot is of everything.
     More,
 }
 
@@ -138,19 +138,19 @@ impl<'a> Context<'a> {
 }
 
 impl Leaving<'_> {
-    /// Whether an object goes: a resource like this has made it, and nobody else marks it, and one of ours does, or nobody
-    /// at all.
+    /// Whether an object is deleted: a resource of this kind created it, no other generation has a marker on it, and one of ours
+    /// has, or the stack created it and no marker is left.
     pub(super) fn ends(self, tags: &Tags) -> bool {
         let is_ours = !self.keys(tags).is_empty() || self.owner.is_same_stack(tags);
         tags.contains_key(OWNER_KEY) && is_ours && !marked_by_others(tags, self.ours)
     }
 
-    /// Whether an object stays though this was the last to use it: it was adopted.
+    /// Whether an adopted object is kept although no other generation uses it.
     pub(super) fn gives_back(self, tags: &Tags) -> bool {
         !tags.contains_key(OWNER_KEY) && !self.keys(tags).is_empty() && !marked_by_others(tags, self.ours)
     }
 
-    /// The keys of our marks.
+    /// The keys of our markers on an object.
     pub(super) fn keys(self, tags: &Tags) -> BTreeSet<String> {
         keys_of(self.ours, tags)
     }
