@@ -6,18 +6,18 @@ use std::fmt::Display;
 /// Returns the error and its causes, from the outermost to the root, joined by `: `.
 ///
 /// Many errors repeat their cause in their own text. A cause whose text is part of an earlier one is left out.
-pub fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     joined(Vec::new(), Some(error))
 }
 
-/// Returns `what`, what failed, before [`chain`].
+/// Returns `what`, what failed, and then the error and its causes, as `chain` joins them.
 pub fn chain_after(what: impl Display, error: &dyn Error) -> String {
     joined(vec![what.to_string()], Some(error))
 }
 
 /// Returns the causes of an error that only wraps them; the error itself if it has none.
 pub(crate) fn causes(error: &dyn Error) -> String {
-    if error.source().is_none() { error.to_string() } else { joined(Vec::new(), error.source()) }
+    chain(error.source().unwrap_or(error))
 }
 
 fn joined(mut texts: Vec<String>, mut next: Option<&dyn Error>) -> String {

@@ -39,6 +39,6 @@ mod observe;
 mod preview;
 mod reply;
 
-pub use error_chain::{chain, chain_after};
+pub use error_chain::chain_after;
 pub use handle::{Deployment, Function, Unanswered, handle};
 pub use preview::{Part, Preview, Stage, preview, survey};

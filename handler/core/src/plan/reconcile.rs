@@ -10,7 +10,6 @@ use super::problem::{Refusal, Refused};
 use super::simulate;
 use super::step::{Plan, StepId};
 use crate::desired::spec::Spec;
-use crate::identity::ownership::Mark;
 use crate::observed::{Cluster, Observed};
 use std::collections::BTreeSet;
 
@@ -51,8 +50,8 @@ pub fn survey(aim: Aim<'_>, observed: &Observed) -> (Converged, Vec<Refusal>) {
     let mut draft = Draft { warnings, ..Draft::default() };
     if let Some(refusal) = unusable(spec, observed) {
         // What else could be said would only follow from that.
-        let none = Tagged { subnet_ids: BTreeSet::new(), security_group_ids: BTreeSet::new(), gives_up: false };
-        return finished(draft, none, Way::None, false, vec![refusal]);
+        draft.refuse(refusal);
+        return finished(draft, Tagged::default(), Way::None, false);
     }
     draft.refusals.extend(aim.bounds.problems(spec));
     draft.refuse(pass_role::problem(context));
@@ -64,17 +63,12 @@ pub fn survey(aim: Aim<'_>, observed: &Observed) -> (Converged, Vec<Refusal>) {
     let tags = discovery_tags::reconcile(context, &mut draft);
     let node_access = node_access::reconcile(context, &ready, &mut draft);
     let is_shared = tags.gives_up || controller_role::writes_what_is_shared(context, &draft.plan);
-    let refusals = std::mem::take(&mut draft.refusals);
-    finished(draft, tags, node_access, is_shared, refusals)
+    finished(draft, tags, node_access, is_shared)
 }
 
-fn finished(
-    Draft { plan, warnings, .. }: Draft,
-    Tagged { subnet_ids, security_group_ids, .. }: Tagged,
-    node_access: Way,
-    is_shared: bool,
-    refusals: Vec<Refusal>,
-) -> (Converged, Vec<Refusal>) {
+fn finished(draft: Draft, tags: Tagged, node_access: Way, is_shared: bool) -> (Converged, Vec<Refusal>) {
+    let Draft { plan, refusals, warnings } = draft;
+    let Tagged { subnet_ids, security_group_ids, .. } = tags;
     (Converged { plan, is_shared, subnet_ids, security_group_ids, node_access, warnings }, refusals)
 }
 
@@ -87,8 +81,8 @@ fn roles(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> Ready {
     }
     let node_role = node_role::reconcile(context, draft);
     let profile = instance_profile::reconcile(context, node_role, draft);
-    let is_foreign = pass_role::is_foreign(spec, context.owner, context.observed);
-    let passed: Option<StepId> = profile.role_added.filter(|_| is_foreign);
+    let is_foreign = |_: &StepId| pass_role::is_foreign(spec, context.owner, context.observed);
+    let passed = profile.role_added.filter(is_foreign);
     let node_role = passed.or(node_role);
     let controller = controller_role::reconcile(context, issuer, Prerequisites { provider, passed, node_role }, draft);
     Ready { node_role, instance_profile: profile.ready, controller_role: controller.ready, trust: controller.trust }
@@ -98,7 +92,7 @@ fn roles(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> Ready {
 /// that were given up for others go. With the world as it is then, as far as that depends on it.
 pub fn again(aim: Aim<'_>, observed: &Observed, plan: &Plan) -> (Plan, Observed) {
     let observed = simulate::after(plan, observed);
-    let ours: BTreeSet<Mark> = [aim.generation.mark()].into();
+    let ours = [aim.generation.mark()].into();
     let mut draft = Draft::default();
     discovery_tags::reconcile(Context::new(aim, &ours, &observed), &mut draft);
     (draft.plan, observed)

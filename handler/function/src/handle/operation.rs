@@ -14,7 +14,7 @@ use futures::FutureExt as _;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::{Generation, Mark};
 use karpenter_prereqs_core::plan::bounds::Bounds;
-use karpenter_prereqs_core::plan::{self, Converged, Plan, Shared};
+use karpenter_prereqs_core::plan::{self, Plan, Shared};
 use karpenter_prereqs_core::request::event::{Operation, RawProperties, Request};
 use karpenter_prereqs_core::response::Attributes;
 use std::collections::BTreeSet;
@@ -61,7 +61,7 @@ impl Run<'_> {
                 Error::Withdrawn { why }
             });
         }
-        Ok((generation.physical_resource_id().to_owned(), Some(made?.attributes)))
+        Ok((generation.physical_resource_id().to_owned(), Some(made?)))
     }
 
     async fn update(
@@ -114,7 +114,7 @@ impl Run<'_> {
         {
             self.release(old, &[formerly.mark()].into()).await?;
         }
-        Ok((generation.physical_resource_id().to_owned(), Some(made.attributes)))
+        Ok((generation.physical_resource_id().to_owned(), Some(made)))
     }
 
     async fn delete(&self, properties: &RawProperties, id: &str) -> Result<Served, Error> {
@@ -133,7 +133,7 @@ impl Run<'_> {
     }
 
     /// Brings the world to what the spec wants, unless CloudFormation no longer wants it.
-    async fn converge(&self, spec: &Spec, old: Option<&Spec>, generation: &Generation) -> Result<Made, Error> {
+    async fn converge(&self, spec: &Spec, old: Option<&Spec>, generation: &Generation) -> Result<Attributes, Error> {
         self.stale()?;
         self.progress.set("reading the cluster, IAM and EC2");
         let marks = [generation.mark()].into();
@@ -151,7 +151,7 @@ impl Run<'_> {
     }
 
     /// Puts properties back that nobody asks for anew, as [`plan::put_back`] reads them.
-    async fn put_back(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Made, Error> {
+    async fn put_back(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Attributes, Error> {
         let spec = plan::put_back(aim, &world.observed);
         if spec.interruption_queue_arn != aim.spec.interruption_queue_arn {
             tracing::warn!(
@@ -164,20 +164,22 @@ impl Run<'_> {
     }
 
     /// Brings the world to what the spec wants without asking anybody: to put the old properties back.
-    async fn converge_unasked(&self, spec: &Spec, old: Option<&Spec>, generation: &Generation) -> Result<Made, Error> {
-        let (marks, clients) = ([generation.mark()].into(), self.clients_to_undo());
-        let look = Look { spec, old, owner: self.owner, marks: &marks, aim: Aim::Converge };
-        let world = observe(&clients, look).boxed_local().await?;
+    async fn converge_unasked(
+        &self,
+        spec: &Spec,
+        old: Option<&Spec>,
+        generation: &Generation,
+    ) -> Result<Attributes, Error> {
+        let clients = self.clients_to_undo();
         let aim = plan::Aim { spec, old, owner: self.owner, generation, bounds: self.bounds };
+        let world = look_again(&clients, aim).await?;
         self.put_back(&clients, aim, &world).await
     }
 
     /// Brings the world to what the spec wants. Two resources that tag at the same moment both remove their tag, and both
     /// fail with [`Error::LostRace`]. So each waits for a random time, and plans again from a new look: the first writes its
     /// tag, and the second finds it there.
-    async fn make_so(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Made, Error> {
-        let plan::Aim { spec, old, owner, generation, .. } = aim;
-        let marks = [generation.mark()].into();
+    async fn make_so(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Attributes, Error> {
         let mut waits = self.budget.after_lost_race().build();
         let mut made = self.make_so_once(clients, aim, world).await;
         while let Err(Error::LostRace { .. }) = made
@@ -185,8 +187,7 @@ impl Run<'_> {
         {
             tracing::info!(after_ms = millis(wait), "another resource tagged at the same moment: planned again");
             tokio::time::sleep(wait).await;
-            let look = Look { spec, old, owner, marks: &marks, aim: Aim::Converge };
-            let world = observe(clients, look).boxed_local().await?;
+            let world = look_again(clients, aim).await?;
             match self.make_so_once(clients, aim, &world).await {
                 // The other's tag: the race was lost for good.
                 Err(Error::Refused(_)) => break,
@@ -196,25 +197,23 @@ impl Run<'_> {
         made
     }
 
-    async fn make_so_once(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Made, Error> {
-        let plan::Aim { spec, old, owner, generation, .. } = aim;
-        let marks = [generation.mark()].into();
+    async fn make_so_once(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Attributes, Error> {
+        let marks = [aim.generation.mark()].into();
         let mut converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
         for warning in &converged.warnings {
             tracing::warn!(warning, "the user is told");
         }
         self.carry_out(clients, &converged.plan, &marks, world.kubernetes.as_ref()).await?;
-        let made = Made::new(spec, world, &converged);
+        let attributes = Attributes::new(aim.spec, &world.observed, &converged);
         for _ in 0..LOOKS_AGAIN {
             if !converged.is_shared {
                 break;
             }
-            let look = Look { spec, old, owner, marks: &marks, aim: Aim::Converge };
-            let world = observe(clients, look).boxed_local().await?;
+            let world = look_again(clients, aim).await?;
             converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
             self.carry_out(clients, &converged.plan, &marks, world.kubernetes.as_ref()).await?;
         }
-        Ok(made)
+        Ok(attributes)
     }
 
     /// Takes the generations of these marks away; gives whether there was anything to take.
@@ -311,13 +310,9 @@ impl Run<'_> {
     }
 }
 
-/// What stands after a plan was carried out.
-pub(super) struct Made {
-    attributes: Attributes,
-}
-
-impl Made {
-    fn new(spec: &Spec, world: &World, converged: &Converged) -> Self {
-        Self { attributes: Attributes::new(spec, &world.observed, converged) }
-    }
+/// Reads the world for a generation that is reconciled, after the run's first look.
+async fn look_again(clients: &Clients, aim: plan::Aim<'_>) -> Result<World, Error> {
+    let marks = [aim.generation.mark()].into();
+    let look = Look { spec: aim.spec, old: aim.old, owner: aim.owner, marks: &marks, aim: Aim::Converge };
+    observe(clients, look).boxed_local().await
 }

@@ -1,5 +1,6 @@
 //! The entry in aws-auth, and the note on the node role and the profile that there may be one.
 
+use super::node_role;
 use crate::desired::spec::{NodeRole, Spec};
 use crate::documents::aws_auth::NodeEntry;
 use crate::documents::config_map::{self, Change, Edit};
@@ -35,8 +36,7 @@ pub(super) fn leave(context: Context<'_>, admitted: Option<StepId>, draft: &mut 
     let edited = edit(&observed.aws_auth, change, admitted.as_slice(), draft);
     let expelled = edited.map(|edited| edited.step).or(admitted);
     let tags = Tags::from([(generation.mark().key().to_owned(), generation.noted(false))]);
-    let made = observed.node_role.as_ref().filter(|_| matches!(spec.node_role, NodeRole::Made { .. }));
-    if let Some(role) = made.filter(|role| is_in_aws_auth(&role.tags, ours)) {
+    if let Some(role) = node_role::created(context.teardown()).filter(|role| is_in_aws_auth(&role.tags, ours)) {
         draft.add(Step::TagRole { name: role.name.clone(), tags: tags.clone() }, expelled);
     }
     if let Some(profile) = observed.instance_profile.as_ref().filter(|it| is_in_aws_auth(&it.tags, ours)) {

@@ -23,15 +23,6 @@ pub(crate) struct Prerequisites {
     pub(crate) node_role: Option<StepId>,
 }
 
-/// The steps on the controller role that others may depend on, each if it is planned.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Reconciled {
-    /// The step that makes the role this generation's.
-    pub(crate) ready: Option<StepId>,
-    /// The step that writes its trust policy.
-    pub(crate) trust: Option<StepId>,
-}
-
 /// Plans the controller role and its policy. Without an issuer that is wanted and missing, which is refused elsewhere, there is
 /// nothing to trust, and nothing is planned.
 pub(crate) fn reconcile(
@@ -39,9 +30,9 @@ pub(crate) fn reconcile(
     issuer: Issuer<'_>,
     prerequisites: Prerequisites,
     draft: &mut Draft,
-) -> Reconciled {
+) -> Steps {
     if matches!(issuer, Issuer::Missing) {
-        return Reconciled::default();
+        return Steps::default();
     }
     let Prerequisites { provider, passed, node_role } = prerequisites;
     let (spec, found) = (context.spec, context.observed.controller_role.as_ref());
@@ -61,9 +52,9 @@ pub(crate) fn reconcile(
         tags: context.tags(&noted_arn(&spec.node_role_arn())),
     };
     draft.refuse(found.and_then(|found| serves_another_cluster(context, found)));
-    let Steps { ready, trust } = role::reconcile(context, &wanted, found, draft);
-    policy(context, ready.into_iter().chain(node_role), draft);
-    Reconciled { ready, trust }
+    let steps = role::reconcile(context, &wanted, found, draft);
+    policy(context, steps.ready.into_iter().chain(node_role), draft);
+    steps
 }
 
 /// A role that others use too has one controller policy: that of one cluster.

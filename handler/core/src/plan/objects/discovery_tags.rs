@@ -50,6 +50,7 @@ struct Calls {
 }
 
 /// What is planned of the tags.
+#[derive(Debug, Default)]
 pub(crate) struct Tagged {
     /// The subnets that carry the tag afterwards.
     pub(crate) subnet_ids: BTreeSet<String>,

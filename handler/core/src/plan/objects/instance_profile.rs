@@ -54,7 +54,7 @@ pub(crate) fn reconcile(context: Context<'_>, node_role_ready: Option<StepId>, d
             draft.refuse(Refusal::ProfileHoldsOther { name: found.name.clone(), role: held.clone() });
             return Steps::default();
         }
-        needs.push(draft.add(Step::RemoveRoleFromInstanceProfile { name: name.clone(), role: held.clone() }, tagged));
+        needs.push(free(found, held, tagged.as_slice(), draft));
     }
     let added = draft.add(Step::AddRoleToInstanceProfile { name, role }, needs);
     Steps { ready: tagged, role_added: Some(added) }

@@ -36,11 +36,11 @@ pub(super) struct Wanted<'a> {
 
 /// The steps on a role that others may depend on, each if it is planned.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Steps {
+pub(crate) struct Steps {
     /// The step that makes the role this generation's: its creation, or its marker.
-    pub(super) ready: Option<StepId>,
+    pub(crate) ready: Option<StepId>,
     /// The step that writes its trust policy.
-    pub(super) trust: Option<StepId>,
+    pub(crate) trust: Option<StepId>,
 }
 
 /// Plans one role. A teardown knows by the marker what to remove, so whatever is done to the role comes after it.
