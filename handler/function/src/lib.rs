@@ -1,44 +1,37 @@
 //! The Lambda function behind `Custom::KarpenterPrereqs`: everything that is done.
 //!
-//! What to do is decided in `karpenter-prereqs-core`; this crate reads the world for it and carries its plans out.
+//! `karpenter-prereqs-core` decides what to do. This crate reads the account for it and carries its plans out.
 //!
 //! ```text
-//!           Envelope        Spec          Observed        Plan
-//! Lambda ──► handle ───────► observe ────► (core) ───────► apply ──► reply ──► S3
-//!                            │  aws/ cluster                │ aws/ cluster
+//!            Envelope          Spec           Observed         Plan
+//! Lambda ──► lifecycle ──────► observe ─────► (core) ────────► apply ──► respond ──► S3
+//!                              │ clients                       │ clients
 //! ```
 //!
 //! | Where | What |
 //! |---|---|
-//! | `handle` | the one orchestration, with deadline and panic guard |
-//! | `observe/` | reads the world side by side |
-//! | `apply/` | runs the plan along its needs |
-//! | `aws/` | one file a service: the calls used, and the error codes that matter |
-//! | `cluster` | token and client for the Kubernetes API |
-//! | `reply` | the PUT to the presigned URL |
-//! | `http` | the one HTTP client under `aws/`, `cluster` and `reply` |
-//! | `preview` | what an event would do, and nothing of it done: for `karpenter-prereqs`, the program |
-//! | `calls`, `log`, `metrics` | what a run tells of itself: each call, each step, and its figures |
+//! | `lifecycle/` | one event: its stages, the panic guard, and whether CloudFormation still wants it; the same event as a preview |
+//! | `observe/` | reads the account, one file for each kind of object |
+//! | `apply/` | carries a plan out along its dependencies, one file for each service |
+//! | `respond` | the PUT to the presigned URL |
+//! | `clients/` | `aws/`, one file for each service; `kubernetes/`; the HTTP client that both use |
+//! | `retry/` | the deadlines of a run, and which errors are retried |
+//! | `telemetry/` | the log, its lines about calls, and the metrics |
+//! | `error/` | why a run failed, in the words of the stack event |
 //!
-//! What holds everywhere: every request is answered; a call is retried for what time heals and for nothing else; no
-//! credential, token or presigned query reaches a log line or a `Reason`.
+//! These hold everywhere: every request gets a response; an error that no rule of `retry/` names is final; no credential, token or
+//! presigned query reaches a log line or a `Reason`.
 
 mod apply;
-mod aws;
-mod budget;
-mod calls;
-mod cluster;
+mod clients;
 mod error;
-mod error_chain;
-mod guard;
-mod handle;
-pub mod http;
-pub mod log;
-mod metrics;
+mod lifecycle;
 mod observe;
-mod preview;
-mod reply;
+mod respond;
+mod retry;
+mod telemetry;
 
-pub use error_chain::chain_after;
-pub use handle::{Deployment, Function, Unanswered, handle};
-pub use preview::{Part, Preview, Stage, preview, survey};
+pub use clients::http;
+pub use error::chain::chain_after;
+pub use lifecycle::{Deployment, Function, Part, Preview, Stage, Unanswered, handle, preview, survey};
+pub use telemetry::log;

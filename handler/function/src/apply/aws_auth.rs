@@ -1,11 +1,11 @@
 //! The step on `kube-system/aws-auth`: read, edit, write, and again from a fresh read when somebody else wrote.
 
 use super::Apply;
-use crate::cluster::{ClusterError, Kubernetes, Read, Seen};
-use crate::error::Error;
-use backon::{ExponentialBuilder, Retryable as _};
+use crate::clients::kubernetes::{Kubernetes, Read, Seen};
+use crate::error::{Error, KubernetesError};
+use crate::retry::retry_time_of_aws_auth_edit;
+use backon::Retryable as _;
 use karpenter_prereqs_core::documents::config_map::{self, Change, Edit};
-use std::time::Duration;
 use tokio::time::Instant;
 
 /// Carries the change out. Others write the ConfigMap too (EKS does whenever a node group comes or goes), so every
@@ -13,24 +13,16 @@ use tokio::time::Instant;
 pub(super) async fn edit(apply: &Apply<'_>, change: &Change) -> Result<(), Error> {
     let Some(kubernetes) = apply.kubernetes else { return Ok(()) };
     let attempt = || attempt(kubernetes, change);
-    let longest = apply.budget.patience / 40;
-    let backoff = ExponentialBuilder::new()
-        .with_min_delay((apply.budget.patience / 600).max(Duration::from_millis(10)))
-        .with_max_delay(longest)
-        .without_max_times()
-        .with_jitter();
-    // Jitter makes a wait up to twice as long; and the write must still come to its end.
-    let (begun, until) = (Instant::now(), apply.clients.retries.until - 3 * longest);
-    let is_given_time = || begun.elapsed() < apply.budget.patience;
+    let (begun, deadlines) = (Instant::now(), apply.deadlines);
+    // Jitter doubles a wait at most, and the write must still end before the deadline.
+    let last_attempt = apply.clients.retries.deadline - 3 * deadlines.longest_wait_of_aws_auth_edit();
+    let work_time = last_attempt.saturating_duration_since(begun);
+    let retry_time = |error: &Error| {
+        retry_time_of_aws_auth_edit(error, deadlines.settle_time, work_time, kubernetes.is_token_accepted())
+    };
     attempt
-        .retry(backoff)
-        .when(|error| match error {
-            // Whoever was first is done by now: with every conflict there is one fewer to meet.
-            Error::Cluster(ClusterError::Contended) => Instant::now() < until,
-            Error::Cluster(ClusterError::Unauthorized { .. }) => kubernetes.is_let_in() && is_given_time(),
-            Error::Cluster(ClusterError::Busy { .. } | ClusterError::Unreachable { .. }) => is_given_time(),
-            _ => false,
-        })
+        .retry(deadlines.aws_auth_edit())
+        .when(|error| begun.elapsed() < retry_time(error))
         .notify(|error, _| tracing::info!(error = error.reason(), "kube-system/aws-auth is read again"))
         .await
 }
@@ -42,8 +34,8 @@ async fn attempt(kubernetes: &Kubernetes, change: &Change) -> Result<(), Error> 
     {
         return Ok(());
     }
-    let read = kubernetes.get().await.map_err(Error::Cluster)?;
-    if write(kubernetes, read, change).await? { Ok(()) } else { Err(Error::Cluster(ClusterError::Contended)) }
+    let read = kubernetes.get().await.map_err(Error::Kubernetes)?;
+    if write(kubernetes, read, change).await? { Ok(()) } else { Err(Error::Kubernetes(KubernetesError::Contended)) }
 }
 
 /// Whether the write that makes the change went through, or none was needed.
@@ -55,5 +47,5 @@ async fn write(kubernetes: &Kubernetes, read: Option<Read>, change: &Change) -> 
         (Edit::Delete, Some(read)) => kubernetes.delete(read).await,
         (Edit::None | Edit::Replace(_) | Edit::Delete, _) => Ok(true),
     }
-    .map_err(Error::Cluster)
+    .map_err(Error::Kubernetes)
 }

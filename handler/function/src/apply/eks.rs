@@ -1,10 +1,11 @@
 //! The steps on the access entry and the Pod Identity association.
 
 use super::Apply;
-use super::once::{self, Codes};
-use crate::aws::eks;
+use super::once;
+use crate::clients::aws::eks;
 use crate::error::{AwsError, Error};
-use crate::log::millis;
+use crate::retry::{StepFacts, is_retried_in_eks};
+use crate::telemetry::log::millis;
 use backon::Retryable as _;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::plan::{self, EC2_LINUX, Existing, Resolution, Step};
@@ -12,12 +13,9 @@ use karpenter_prereqs_core::plan::{self, EC2_LINUX, Existing, Resolution, Step};
 /// Carries one step out. What exists and is ours, or is gone already, is done. `fresh`: it is about a role that this
 /// very run made.
 pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), Error> {
-    let codes = Codes { exists: eks::EXISTS, missing: eks::NOT_FOUND };
     let call = async |step: &Step| settled(apply, step, fresh).await;
-    match once::carry_out(apply, step, codes, call, async |step| resolve(apply, step).await).await {
-        Err(error)
-            if is_removal(step) && (error.is(eks::NOT_FOUND) || error.is_denied() && is_gone(apply, step).await) =>
-        {
+    match once::carry_out(apply, step, AwsError::already_exists, call, async |step| resolve(apply, step).await).await {
+        Err(error) if is_removal(step) && (error.is_not_found() || error.is_denied() && is_gone(apply, step).await) => {
             Ok(())
         }
         result => result.map_err(Error::Aws),
@@ -26,9 +24,11 @@ pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<
 
 /// Makes the call of a step, with the waits for what settles by itself.
 async fn settled(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), AwsError> {
+    let facts =
+        StepFacts { is_on_new_object: fresh, is_removal: is_removal(step), is_own_work: apply.progress.is_own_work() };
     (|| call(apply, step))
-        .retry(apply.budget.settling())
-        .when(|error: &AwsError| is_unseen_principal(error) || fresh && error.is(eks::INVALID))
+        .retry(apply.deadlines.settling())
+        .when(|error: &AwsError| is_retried_in_eks(error, facts))
         .notify(|error, after| {
             tracing::info!(step = %step, %error, after_ms = millis(after), "not settled yet: tried again");
         })
@@ -135,9 +135,4 @@ fn is_removal(step: &Step) -> bool {
         step,
         Step::UntagEksResource { .. } | Step::DeleteAccessEntry { .. } | Step::DeletePodIdentityAssociation { .. }
     )
-}
-
-/// Whether EKS does not know the role, which IAM has, yet.
-fn is_unseen_principal(error: &AwsError) -> bool {
-    error.is(eks::INVALID) && error.message().contains("invalid principal")
 }

@@ -1,10 +1,11 @@
 //! The steps on roles and instance profiles.
 
 use super::Apply;
-use super::once::{self, Codes};
-use crate::aws::iam;
+use super::once;
+use crate::clients::aws::iam;
 use crate::error::{AwsError, Error};
-use crate::log::millis;
+use crate::retry::{StepFacts, is_retried_in_iam};
+use crate::telemetry::log::millis;
 use backon::Retryable as _;
 use karpenter_prereqs_core::identity::ownership::{keys_of, marked_by_others};
 use karpenter_prereqs_core::plan::{self, Existing, Resolution, Step};
@@ -14,10 +15,9 @@ use std::time::Duration;
 pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), Error> {
     // A profile that holds a role says so as of a quota.
     let adds_role = matches!(step, Step::AddRoleToInstanceProfile { .. });
-    let exists = if adds_role { iam::HOLDS_A_ROLE } else { iam::EXISTS };
-    let codes = Codes { exists, missing: iam::NOT_FOUND };
+    let exists = |error: &AwsError| error.already_exists() || adds_role && error.is_role_quota();
     let call = async |step: &Step| settled(apply, step, fresh).await;
-    once::carry_out(apply, step, codes, call, async |step| resolve(apply, step).await).await.map_err(Error::Aws)
+    once::carry_out(apply, step, exists, call, async |step| resolve(apply, step).await).await.map_err(Error::Aws)
 }
 
 /// Makes the call of a step, with the waits for what settles by itself. A removal of what is gone is done.
@@ -31,18 +31,12 @@ async fn settled(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), AwsE
             result => result,
         }
     };
-    // IAM's copies agree after a while: a role that was just made may not be there for the next call, nor may the
-    // permission that its tags give.
-    let heals = |error: &AwsError| {
-        error.is(iam::UNSETTLED)
-            || fresh && (error.is(iam::NOT_FOUND) || error.is_denied())
-            || removes && error.is_denied() && apply.progress.is_own_work()
-    };
+    let facts = StepFacts { is_on_new_object: fresh, is_removal: removes, is_own_work: apply.progress.is_own_work() };
     let notify = |error: &AwsError, after: Duration| {
         tracing::info!(step = %step, %error, after_ms = millis(after), "not settled yet: tried again");
     };
-    match call.retry(apply.budget.settling()).when(heals).notify(notify).await {
-        Err(error) if removes && error.is(iam::NOT_FOUND) => Ok(()),
+    match call.retry(apply.deadlines.settling()).when(|error| is_retried_in_iam(error, facts)).notify(notify).await {
+        Err(error) if removes && error.is_not_found() => Ok(()),
         other => other,
     }
 }

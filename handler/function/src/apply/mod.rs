@@ -6,11 +6,11 @@ mod iam;
 mod once;
 mod tags;
 
-use crate::aws::Clients;
-use crate::budget::Budget;
-use crate::calls::ms;
-use crate::cluster::Kubernetes;
+use crate::clients::aws::Clients;
+use crate::clients::kubernetes::Kubernetes;
 use crate::error::Error;
+use crate::retry::Deadlines;
+use crate::telemetry::calls::ms;
 use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use karpenter_prereqs_core::identity::ownership::Mark;
 use karpenter_prereqs_core::plan::{Plan, Step, StepId};
@@ -25,7 +25,7 @@ const AT_ONCE: usize = 16;
 pub(crate) struct Apply<'a> {
     pub(crate) clients: &'a Clients,
     pub(crate) kubernetes: Option<&'a Kubernetes>,
-    pub(crate) budget: Budget,
+    pub(crate) deadlines: Deadlines,
     /// The marks of the generation that the plan is for: an object that is there already and carries one is ours, made
     /// by a call whose answer was lost, or by another run of the same event.
     pub(crate) marks: &'a BTreeSet<Mark>,

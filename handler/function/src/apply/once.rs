@@ -2,18 +2,9 @@
 
 use super::Apply;
 use crate::error::AwsError;
-use crate::log::millis;
+use crate::telemetry::log::millis;
 use backon::Retryable as _;
 use karpenter_prereqs_core::plan::{Resolution, Step};
-
-/// What a service says of a creation.
-#[derive(Clone, Copy)]
-pub(super) struct Codes {
-    /// The object exists.
-    pub(super) exists: &'static [&'static str],
-    /// The object does not exist.
-    pub(super) missing: &'static [&'static str],
-}
 
 /// Why a step is not carried out yet.
 enum Failure {
@@ -28,13 +19,13 @@ enum Failure {
 pub(super) async fn carry_out(
     apply: &Apply<'_>,
     step: &Step,
-    codes: Codes,
+    already_exists: impl Fn(&AwsError) -> bool,
     call: impl AsyncFn(&Step) -> Result<(), AwsError>,
     resolve: impl AsyncFn(&Step) -> Result<Resolution, AwsError>,
 ) -> Result<(), AwsError> {
     let attempt = || async {
         let exists = match call(step).await {
-            Err(error) if error.is(codes.exists) => error,
+            Err(error) if already_exists(&error) => error,
             other => return other.map_err(Failure::Final),
         };
         match resolve(step).await.map_err(Failure::Final)? {
@@ -43,11 +34,11 @@ pub(super) async fn carry_out(
             Resolution::Retry => Err(Failure::Gone(exists)),
             Resolution::Tag(tag) => call(&tag)
                 .await
-                .map_err(|error| if error.is(codes.missing) { Failure::Gone(error) } else { Failure::Final(error) }),
+                .map_err(|error| if error.is_not_found() { Failure::Gone(error) } else { Failure::Final(error) }),
         }
     };
     let result = attempt
-        .retry(apply.budget.settling())
+        .retry(apply.deadlines.settling())
         .when(|failure| matches!(failure, Failure::Gone(_)))
         .notify(|failure, after| {
             let (Failure::Gone(error) | Failure::Final(error)) = failure;

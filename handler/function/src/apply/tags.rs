@@ -1,14 +1,13 @@
 //! The steps on the tags of subnets and security groups.
 
 use super::Apply;
-use crate::aws::ec2::{self, Kind};
+use crate::clients::aws::ec2::{self, Kind};
 use crate::error::Error;
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 use karpenter_prereqs_core::desired::discovery_tag::DiscoveryTag;
 use karpenter_prereqs_core::identity::ownership::{Mark, Tags};
 use karpenter_prereqs_core::plan::{self, Claim};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 pub(super) async fn create(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Error> {
     ec2::create_tags(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
@@ -124,12 +123,7 @@ async fn read_settled(
         let found = read(apply, ids).await.map_err(Unsettled::Failed)?;
         if is_settled(&found) { Ok(found) } else { Err(Unsettled::NotYet(found)) }
     };
-    let backoff = ExponentialBuilder::new()
-        .with_min_delay(apply.budget.patience / 240)
-        .with_max_delay((apply.budget.patience / 12).max(Duration::from_millis(100)))
-        .without_max_times()
-        .with_total_delay(Some(apply.budget.patience / 4));
-    match read.retry(backoff).when(|error| matches!(error, Unsettled::NotYet(_))).await {
+    match read.retry(apply.deadlines.shown_tags()).when(|error| matches!(error, Unsettled::NotYet(_))).await {
         Ok(found) | Err(Unsettled::NotYet(found)) => Ok(found),
         Err(Unsettled::Failed(error)) => Err(error),
     }

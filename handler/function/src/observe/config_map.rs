@@ -1,8 +1,9 @@
 //! The ConfigMap, where an entry in it is asked for or may be left, and the credentials to read it with.
 
 use super::{Aim, Look};
-use crate::aws::Clients;
-use crate::cluster::{ClusterError, Kubernetes};
+use crate::clients::aws::Clients;
+use crate::clients::kubernetes::Kubernetes;
+use crate::error::KubernetesError;
 use aws_credential_types::Credentials;
 use futures::FutureExt as _;
 use futures::future::{self, Either, LocalBoxFuture};
@@ -12,7 +13,7 @@ use karpenter_prereqs_core::plan;
 use std::pin::pin;
 
 /// The credentials for the Kubernetes API: fetched once, by whoever awaits them first.
-pub(super) type Fetching<'a> = LocalBoxFuture<'a, Result<Credentials, ClusterError>>;
+pub(super) type Fetching<'a> = LocalBoxFuture<'a, Result<Credentials, KubernetesError>>;
 
 /// What EKS is asked. Where another role's credentials may be needed by then, STS is asked for them meanwhile; nobody waits
 /// for its answer here.
@@ -35,7 +36,7 @@ pub(super) async fn wanted(
     look: Look<'_>,
     serving: Option<&Cluster>,
     credentials: &mut Fetching<'_>,
-) -> Result<(AwsAuth, Option<Kubernetes>), ClusterError> {
+) -> Result<(AwsAuth, Option<Kubernetes>), KubernetesError> {
     let wants = |cluster: &&Cluster| look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
     match serving.filter(wants) {
         Some(cluster) => read(clients, look, cluster, credentials).await,
@@ -49,9 +50,9 @@ pub(super) async fn read(
     look: Look<'_>,
     cluster: &Cluster,
     credentials: &mut Fetching<'_>,
-) -> Result<(AwsAuth, Option<Kubernetes>), ClusterError> {
+) -> Result<(AwsAuth, Option<Kubernetes>), KubernetesError> {
     let mut kubernetes = Kubernetes::connect(clients, look.spec, cluster, &credentials.await?)?;
-    let read = kubernetes.get_patiently().await?;
+    let read = kubernetes.get_with_retries().await?;
     let aws_auth = read.as_ref().map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
     let admits = look.aim == Aim::Converge && look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
     let foreseen = plan::foreseen_verb(look.spec, look.marks, admits, &aws_auth).filter(|_| clients.caller.writes);

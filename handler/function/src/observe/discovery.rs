@@ -1,7 +1,7 @@
 //! Subnets and security groups: those of the node groups, those that are named, and those that carry a mark.
 
 use super::{Aim, Look};
-use crate::aws::{Clients, ec2, eks};
+use crate::clients::aws::{Clients, ec2, eks};
 use crate::error::AwsError;
 use futures::{StreamExt as _, TryStreamExt as _};
 use karpenter_prereqs_core::observed::{Cluster, Discovery};

@@ -1,7 +1,7 @@
 //! What there is of Pod Identity.
 
 use super::{Aim, Look};
-use crate::aws::{Clients, eks};
+use crate::clients::aws::{Clients, eks};
 use crate::error::AwsError;
 use karpenter_prereqs_core::desired::spec::{ControllerIdentity, Spec};
 use karpenter_prereqs_core::documents::policy::trust;

@@ -1,7 +1,7 @@
 //! What Karpenter may have left behind when the resource goes.
 
 use super::{Aim, Look};
-use crate::aws::{Clients, ec2, iam};
+use crate::clients::aws::{Clients, ec2, iam};
 use crate::error::AwsError;
 use karpenter_prereqs_core::observed::{InstanceProfile, Running};
 use std::collections::BTreeSet;

@@ -8,10 +8,10 @@ mod oidc_provider;
 mod pass_role;
 mod roles;
 
-use crate::aws::{Clients, eks};
-use crate::cluster::{self, ClusterError, Kubernetes};
-use crate::error::Error;
-use crate::error_chain::chain;
+use crate::clients::aws::{Clients, eks};
+use crate::clients::kubernetes::{self, Kubernetes};
+use crate::error::chain::chain;
+use crate::error::{Error, KubernetesError};
 use config_map::Fetching;
 use futures::{FutureExt as _, future};
 use identity::PodIdentity;
@@ -56,7 +56,7 @@ pub(crate) struct World {
 
 /// Reads everything that the plan depends on.
 pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, Error> {
-    let mut credentials = cluster::credentials(clients, look.spec).boxed_local();
+    let mut credentials = kubernetes::credentials(clients, look.spec).boxed_local();
     let cluster = async {
         let cluster = eks::cluster(&clients.eks, &look.spec.cluster_name);
         let asked = future::join(cluster, discovery::node_groups(clients, look));
@@ -84,7 +84,7 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
             tracing::warn!(error = chain(&error), "aws-auth is left unread: nothing that is to go stands");
             (AwsAuth::NotRead, None)
         }
-        Err(error) => return Err(Error::Cluster(error)),
+        Err(error) => return Err(Error::Kubernetes(error)),
     };
     let (stands, has_pod_identity_agent) = (roles.is_marked(look.marks), found.identity.has_agent);
     let trusted = roles.controller_role.as_ref().filter(|_| found.cluster.as_ref().is_some_and(is_serving));
@@ -160,7 +160,7 @@ struct OfCluster {
     oidc_provider: (Option<OidcProvider>, BTreeSet<String>),
     discovery: Discovery,
     /// Kept as it came: whether a failure matters is seen when the roles are known.
-    config_map: Result<(AwsAuth, Option<Kubernetes>), ClusterError>,
+    config_map: Result<(AwsAuth, Option<Kubernetes>), KubernetesError>,
     access_entry: Option<AccessEntry>,
     identity: PodIdentity,
 }

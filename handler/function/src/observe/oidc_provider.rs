@@ -1,7 +1,7 @@
 //! IAM's OIDC provider for the cluster's issuer, and who trusts it.
 
 use super::Look;
-use crate::aws::{Clients, iam};
+use crate::clients::aws::{Clients, iam};
 use crate::error::AwsError;
 use karpenter_prereqs_core::desired::spec::ControllerIdentity;
 use karpenter_prereqs_core::documents::policy::trust;

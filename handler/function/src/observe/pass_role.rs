@@ -1,10 +1,10 @@
 //! Whether IAM lets the function pass the node role, asked by a simulation of its role's policies.
 
-use crate::aws::{Clients, iam};
+use crate::clients::aws::{Clients, iam};
 use crate::error::AwsError;
-use crate::log::millis;
+use crate::telemetry::log::millis;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType as Decision;
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 use karpenter_prereqs_core::identity::aws_names::Scope;
 use karpenter_prereqs_core::observed::{PassRoleDecision, PassRoleDenial};
 use std::collections::BTreeSet;
@@ -58,15 +58,10 @@ pub(super) async fn decide(clients: &Clients, scope: &Scope, role_arn: &str) -> 
             decided => decided.map_err(Undecided::Failed),
         }
     };
-    let (patience, begun) = (clients.retries.failing / 2, Instant::now());
-    let backoff = ExponentialBuilder::new()
-        .with_min_delay(patience / 60)
-        .with_max_delay(patience / 6)
-        .without_max_times()
-        .with_jitter();
+    let (retries, begun) = (clients.retries, Instant::now());
     let decided = simulate
-        .retry(backoff)
-        .when(|why| matches!(why, Undecided::NotAllowedYet) && begun.elapsed() < patience)
+        .retry(retries.simulation())
+        .when(|why| matches!(why, Undecided::NotAllowedYet) && begun.elapsed() < retries.simulation_time())
         .notify(|_, after| tracing::info!(after_ms = millis(after), "iam:PassRole is not allowed yet: simulated again"))
         .await;
     match decided {

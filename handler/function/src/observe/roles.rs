@@ -2,7 +2,7 @@
 
 use super::leftovers::{self, Leftovers};
 use super::{Aim, Look};
-use crate::aws::{Clients, iam};
+use crate::clients::aws::{Clients, iam};
 use crate::error::{AwsError, Error};
 use futures::FutureExt as _;
 use karpenter_prereqs_core::identity::ownership::{self, Mark, Tags};

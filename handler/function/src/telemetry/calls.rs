@@ -3,10 +3,6 @@
 //! A line says which service and operation, when the call began after the run did, how long it took with all its tries,
 //! and the service's code when it was refused. From these lines `karpenter-prereqs timeline` draws the run.
 
-mod sdk;
-
-pub(crate) use sdk::Watch;
-
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

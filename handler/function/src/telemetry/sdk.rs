@@ -1,6 +1,6 @@
 //! The calls that the AWS SDK makes.
 
-use super::{Call, Calls};
+use super::calls::{Call, Calls};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,

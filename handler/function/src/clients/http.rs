@@ -1,7 +1,7 @@
 //! The one HTTP client: AWS's services, the answer and the Kubernetes API are asked through it, by HTTP/1.1 alone. Each
 //! library's own would be a second and third of them in the binary.
 
-use crate::error_chain::chain;
+use crate::error::chain::chain;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };

@@ -7,14 +7,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::observed::{AccessEntry, AuthenticationMode, Cluster, PodIdentityAssociation};
 
-/// What EKS says when a thing is not there.
-pub(crate) const NOT_FOUND: &[&str] = &["ResourceNotFoundException"];
-/// What EKS says when a thing is there already.
-pub(crate) const EXISTS: &[&str] = &["ResourceInUseException"];
-/// What EKS says of a role that it does not see yet, among other things
-/// (<https://github.com/hashicorp/terraform-provider-aws/issues/35535>).
-pub(crate) const INVALID: &[&str] = &["InvalidParameterException"];
-
 /// A node group, as far as discovery depends on it.
 #[derive(Debug)]
 pub(crate) struct NodeGroup {
@@ -147,7 +139,7 @@ pub(crate) async fn has_addon(client: &Client, cluster: &str, name: &str) -> Res
 }
 
 fn none_if_not_found<T>(error: AwsError) -> Result<Option<T>, AwsError> {
-    if error.is(NOT_FOUND) { Ok(None) } else { Err(error) }
+    if error.is_not_found() { Ok(None) } else { Err(error) }
 }
 
 fn read_cluster(cluster: types::Cluster) -> Cluster {

@@ -7,10 +7,10 @@ pub(crate) mod cloudformation;
 pub(crate) mod ec2;
 pub(crate) mod eks;
 pub(crate) mod iam;
-pub(crate) mod retry;
 
-use self::retry::{Enough, Retries};
-use crate::calls::{Calls, Watch};
+use crate::retry::{DeadlineClassifier, Retries};
+use crate::telemetry::calls::Calls;
+use crate::telemetry::sdk::Watch;
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::config::retry::{RetryPartition, TokenBucket};
@@ -53,8 +53,8 @@ macro_rules! client {
         $service::Client::from_conf(
             $service::config::Builder::from($config)
                 .retry_config($retries.config())
-                .retry_classifier(Enough::new($retries))
-                .retry_partition(uncounted())
+                .retry_classifier(DeadlineClassifier::new($retries))
+                .retry_partition(unlimited())
                 .interceptor(Watch($calls.clone()))
                 .build(),
         )
@@ -85,13 +85,13 @@ impl Clients {
     /// say nothing.
     pub(crate) fn cloudformation(&self, retries: Retries) -> aws_sdk_cloudformation::Client {
         let timeouts = self.config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
-        let timeouts = timeouts.operation_attempt_timeout(retries.failing).build();
+        let timeouts = timeouts.operation_attempt_timeout(retries.settle_time).build();
         client!(aws_sdk_cloudformation, &self.config.to_builder().timeout_config(timeouts).build(), retries, self.calls)
     }
 }
 
-/// Retries that nobody counts. The SDK would count them over the whole life of a process and refuse to retry after some
-/// hundred, however much time there is.
-fn uncounted() -> RetryPartition {
+/// Retries without a limit on their number. The SDK would count them over the whole life of a process, and refuse to retry after
+/// some hundred, however much time is left.
+fn unlimited() -> RetryPartition {
     RetryPartition::custom("karpenter-prereqs").token_bucket(TokenBucket::unlimited()).build()
 }

@@ -4,7 +4,7 @@ use kube::core::Status;
 
 /// Why the Kubernetes API could not be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ClusterError {
+pub(crate) enum KubernetesError {
     /// The role for the Kubernetes API, or the function's own credentials, could not be had.
     #[error("get credentials for the Kubernetes API{}", .role.as_ref().map(|role| format!(" by assuming KubernetesRoleArn {role}: check that its trust policy names the function's role, and that the function may sts:AssumeRole it")).unwrap_or_default())]
     Credentials {

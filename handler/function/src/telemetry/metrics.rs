@@ -2,7 +2,7 @@
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 //! CloudWatch makes metrics of it without a call of ours.
 
-use crate::calls::Calls;
+use crate::telemetry::calls::Calls;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -34,7 +34,7 @@ pub(crate) fn tell(function_name: &str, outcome: Outcome, calls: &Calls) {
 fn line(function_name: &str, outcome: Outcome, calls: &Calls, now: Duration) -> Value {
     let counts = calls.counts();
     let metrics = [
-        ("Duration", "Milliseconds", json!(crate::calls::ms(outcome.duration))),
+        ("Duration", "Milliseconds", json!(crate::telemetry::calls::ms(outcome.duration))),
         ("Calls", "Count", json!(counts.calls)),
         ("Writes", "Count", json!(counts.writes)),
         ("Retries", "Count", json!(counts.retries)),

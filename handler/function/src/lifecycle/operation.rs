@@ -1,15 +1,16 @@
 //! Create, Update and Delete: which generations are made and which go, and what a failure takes back.
 
 use super::Run;
-use super::wanted::Cause;
+use super::guard::guarded;
+use super::still_wanted::Cause;
 use crate::apply::Apply;
-use crate::aws::Clients;
-use crate::cluster::Kubernetes;
+use crate::clients::aws::Clients;
+use crate::clients::kubernetes::Kubernetes;
 use crate::error::Error;
-use crate::guard::guarded;
-use crate::log::millis;
 use crate::observe::{Aim, Look, World, observe, observe_oidc_provider};
-use backon::{BackoffBuilder as _, ExponentialBuilder, Retryable as _};
+use crate::retry::is_permission_pending;
+use crate::telemetry::log::millis;
+use backon::{BackoffBuilder as _, Retryable as _};
 use futures::FutureExt as _;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::{Generation, Mark};
@@ -45,7 +46,7 @@ impl Run<'_> {
     async fn create(&self, properties: &RawProperties) -> Result<Served, Error> {
         let spec = Spec::new(properties, &self.envelope.scope).map_err(Error::Properties)?;
         let generation = self.generation(&spec);
-        let made = guarded(self.progress, self.budget.work, self.converge(&spec, None, &generation)).await;
+        let made = guarded(self.progress, self.deadlines.work, self.converge(&spec, None, &generation)).await;
         let why = match &made {
             Err(Error::Withdrawn { why }) => Some(why.clone()),
             _ => self.withdrawn_since().await,
@@ -75,7 +76,7 @@ impl Run<'_> {
         let generation = self.generation(&spec);
         let before = old.as_ref().map(|old| (old, self.generation(old)));
         let replacing = generation.physical_resource_id() != id;
-        let made = guarded(self.progress, self.budget.work, self.converge(&spec, old.as_ref(), &generation)).await;
+        let made = guarded(self.progress, self.deadlines.work, self.converge(&spec, old.as_ref(), &generation)).await;
         let undone = async {
             if let Some(why) = self.withdrawn_since().await {
                 let put_back = match &before {
@@ -99,7 +100,7 @@ impl Run<'_> {
             Ok(None)
         };
         // Under a guard of its own, so that the answer tells what there was no time to take back.
-        let made = match (guarded(self.progress, self.budget.undo, undone).await, made) {
+        let made = match (guarded(self.progress, self.deadlines.undo, undone).await, made) {
             (Ok(Some(why)), _) => return Err(Error::Overtaken { did: "the old properties were put back", why }),
             (Ok(None), made) => made?,
             (Err(source), Err(failure)) if replacing && self.progress.is_own_work() => {
@@ -180,7 +181,7 @@ impl Run<'_> {
     /// fail with [`Error::LostRace`]. So each waits for a random time, and plans again from a new look: the first writes its
     /// tag, and the second finds it there.
     async fn make_so(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Attributes, Error> {
-        let mut waits = self.budget.after_lost_race().build();
+        let mut waits = self.deadlines.lost_race().build();
         let mut made = self.make_so_once(clients, aim, world).await;
         while let Err(Error::LostRace { .. }) = made
             && let Some(wait) = waits.next()
@@ -263,7 +264,7 @@ impl Run<'_> {
 
     /// For a Delete, and for what takes back or goes back after the time for work.
     fn clients_to_undo(&self) -> Clients {
-        self.clients.with(self.budget.retries(self.budget.undo))
+        self.clients.with(self.deadlines.retries(self.deadlines.undo))
     }
 
     async fn carry_out(
@@ -278,27 +279,23 @@ impl Run<'_> {
         if let Some(kubernetes) = kubernetes {
             self.progress.set("asking the Kubernetes API what is allowed");
             let reviews = plan.kubernetes_verbs().into_iter().map(|verb| kubernetes.may(verb));
-            futures::future::try_join_all(reviews).await.map_err(Error::Cluster)?;
+            futures::future::try_join_all(reviews).await.map_err(Error::Kubernetes)?;
         }
         self.progress.set("carrying out the plan");
-        let apply = Apply { clients, kubernetes, budget: self.budget, marks, progress: self.progress };
+        let apply = Apply { clients, kubernetes, deadlines: self.deadlines, marks, progress: self.progress };
         apply.run(plan).await
     }
 
     /// Reads the world. Fresh permissions take a while: on a Create, the first calls are tried again when they are
     /// denied, and nothing else is.
     async fn observe(&self, look: Look<'_>) -> Result<World, Error> {
-        let patience = if *self.operation == Operation::Create { self.budget.patience } else { Duration::ZERO };
+        let settle_time =
+            if *self.operation == Operation::Create { self.deadlines.settle_time } else { Duration::ZERO };
         let begun = Instant::now();
-        let backoff = ExponentialBuilder::new()
-            .with_min_delay(patience / 60)
-            .with_max_delay(patience / 6)
-            .without_max_times()
-            .with_jitter();
         let observe = || observe(self.clients, look);
         observe
-            .retry(backoff)
-            .when(|error: &Error| error.is_denied() && begun.elapsed() < patience)
+            .retry(self.deadlines.permissions())
+            .when(|error: &Error| is_permission_pending(error) && begun.elapsed() < settle_time)
             .notify(|error, after| {
                 tracing::info!(
                     error = error.reason(),

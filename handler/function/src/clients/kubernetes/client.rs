@@ -1,7 +1,7 @@
 //! Kubernetes' client over the function's HTTP client. Kubernetes' own would bring a second one, and what it reads of
 //! kubeconfig files, which Lambda has not.
 
-use crate::http;
+use crate::clients::http;
 use ::http::{Request, Response, header};
 use kube::client::{Body, ClientBuilder};
 use std::time::Duration;

@@ -4,11 +4,11 @@
 //! run asks besides is left out: whether CloudFormation still wants it, what Kubernetes allows the function, which node role
 //! IAM lets it pass, and what its own bounds are.
 
-use crate::aws::retry::Retries;
-use crate::aws::{Caller, Clients};
-use crate::calls::Calls;
+use crate::clients::aws::{Caller, Clients};
 use crate::error::Error;
 use crate::observe::{Aim, Look, World, observe};
+use crate::retry::Retries;
+use crate::telemetry::calls::Calls;
 use aws_config::SdkConfig;
 use futures::FutureExt as _;
 use karpenter_prereqs_core::desired::spec::Spec;
@@ -118,7 +118,7 @@ struct Looking<'a> {
 
 impl<'a> Looking<'a> {
     fn new(config: &SdkConfig, owner: &'a Owner, scope: &'a Scope) -> Self {
-        let retries = Retries { until: Instant::now() + PATIENCE, failing: FAILING, pause: PAUSE };
+        let retries = Retries { deadline: Instant::now() + PATIENCE, settle_time: FAILING, max_backoff: PAUSE };
         let clients = Clients { caller: PERSON, ..Clients::new(config, retries, &Calls::new()) };
         Self { clients, owner, scope }
     }

@@ -1,19 +1,24 @@
 //! The one orchestration: whatever comes in, an answer goes out.
 
+mod guard;
 mod operation;
-mod wanted;
+mod preview;
+mod still_wanted;
+
+pub use preview::{Part, Preview, Stage, preview, survey};
 
 use crate::apply::Progress;
-use crate::aws::Clients;
-use crate::budget::{Budget, unix_now};
-use crate::calls::Calls;
+use crate::clients::aws::Clients;
+use crate::clients::http::Http;
 use crate::error::Error;
-use crate::error_chain::chain;
-use crate::guard::guarded;
-use crate::http::Http;
-use crate::log::millis;
-use crate::metrics;
-use crate::reply::{self, Undelivered};
+use crate::error::chain::chain;
+use crate::respond::{self, Undelivered};
+use crate::retry::{Deadlines, unix_now};
+use crate::telemetry::calls::Calls;
+use crate::telemetry::log::millis;
+use crate::telemetry::metrics;
+use guard::guarded;
+
 use aws_config::SdkConfig;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::{Generation, Owner};
@@ -98,10 +103,10 @@ async fn answer(payload: Value, deadline: SystemTime, function: &Function, calls
     if !function.custom_endpoint {
         envelope.response_url.check(&envelope.scope.partition).map_err(Unanswered::Url)?;
     }
-    let budget = Budget::new(deadline, &envelope);
+    let deadlines = Deadlines::new(deadline, &envelope);
     let (id, outcome) = match broken {
         Some(error) => (fallback_id(&envelope), untouched(&Error::Event(error))),
-        None => serve(function, &envelope, payload, budget, calls).await,
+        None => serve(function, &envelope, payload, deadlines, calls).await,
     };
     let failed = match &outcome {
         Outcome::Success(_) => None,
@@ -109,7 +114,7 @@ async fn answer(payload: Value, deadline: SystemTime, function: &Function, calls
     };
     let body = answers::body(&envelope, &id, &outcome);
     let status = if failed.is_some() { "FAILED" } else { "SUCCESS" };
-    let delivered = reply::put(&function.http, &envelope.response_url, &body, budget.answer, calls).await;
+    let delivered = respond::put(&function.http, &envelope.response_url, &body, deadlines.response, calls).await;
     let ms = millis(begun.elapsed());
     tracing::info!(status, reason = failed, physical_resource_id = id, delivered = delivered.is_ok(), ms, "outcome");
     delivered.map(|()| failed.is_none()).map_err(Unanswered::Undelivered)
@@ -120,7 +125,7 @@ async fn serve(
     function: &Function,
     envelope: &Envelope,
     payload: Value,
-    budget: Budget,
+    deadlines: Deadlines,
     calls: &Calls,
 ) -> (String, Outcome) {
     let request = match Request::read(payload) {
@@ -141,7 +146,7 @@ async fn serve(
         Owner { stack_id: envelope.stack_id.clone(), logical_resource_id: envelope.logical_resource_id.clone() };
     let clients = Clients {
         execution_role_arn: function.deployment.execution_role_arn.as_deref().map(Arc::from),
-        ..Clients::new(&function.config, budget.retries(budget.work), calls)
+        ..Clients::new(&function.config, deadlines.retries(deadlines.work), calls)
     };
     let run = Run {
         clients: &clients,
@@ -149,12 +154,12 @@ async fn serve(
         owner: &owner,
         operation: &request.operation,
         bounds: &function.deployment.bounds,
-        budget,
+        deadlines,
         progress: &progress,
     };
     let failed_id = run.id_of_failure(&request);
     // The inner guards leave time to take things back; this one is for what they cannot see.
-    match guarded(&progress, budget.undo, run.serve(&request)).await {
+    match guarded(&progress, deadlines.undo, run.serve(&request)).await {
         Ok((id, attributes)) => (id, Outcome::Success(attributes)),
         Err(error) if progress.has_begun() => (failed_id, Outcome::Failed(error.reason())),
         Err(error) => (failed_id, untouched(&error)),
@@ -170,7 +175,7 @@ pub(crate) struct Run<'a> {
     pub(crate) owner: &'a Owner,
     pub(crate) operation: &'a Operation,
     pub(crate) bounds: &'a Bounds,
-    pub(crate) budget: Budget,
+    pub(crate) deadlines: Deadlines,
     pub(crate) progress: &'a Progress,
 }
 

@@ -7,15 +7,6 @@ use karpenter_prereqs_core::observed::{InstanceProfile, OidcProvider, Role};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What IAM says when a thing is not there, and when it is there already.
-pub(crate) const NOT_FOUND: &[&str] = &["NoSuchEntity"];
-pub(crate) const EXISTS: &[&str] = &["EntityAlreadyExists"];
-/// What heals with time, beyond what the SDK retries itself: another change of the same object is under way, or
-/// IAM's copies do not agree yet that the last attachment is gone.
-pub(crate) const UNSETTLED: &[&str] = &["ConcurrentModification", "EntityTemporarilyUnmodifiable", "DeleteConflict"];
-/// What IAM says when a role is added to a profile that holds one: a profile's quota is one role.
-pub(crate) const HOLDS_A_ROLE: &[&str] = &["LimitExceeded", "EntityAlreadyExists"];
-
 /// The role of that name with all that hangs on it; `None` when there is none. Of its inline policies, the document of the
 /// one is read that `document_of` names for the role's tags.
 pub(crate) async fn role<'a>(
@@ -191,7 +182,7 @@ fn decoded(document: &str) -> Value {
 fn found<T, E>(result: Result<T, E>, error: impl FnOnce(E) -> AwsError) -> Result<Option<T>, AwsError> {
     match result.map_err(error) {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.is(NOT_FOUND) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }

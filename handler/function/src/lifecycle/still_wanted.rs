@@ -1,7 +1,7 @@
 //! Whether CloudFormation still wants what the event asks for.
 
 use super::Run;
-use crate::aws::cloudformation;
+use crate::clients::aws::cloudformation;
 use crate::error::Error;
 use futures::FutureExt as _;
 use karpenter_prereqs_core::request::event::Operation;
@@ -48,7 +48,7 @@ impl Run<'_> {
     /// Whether CloudFormation still wants this, and why. When it cannot be asked, that is logged, and the event's date decides
     /// alone.
     async fn opinion(&self, operation: &Operation) -> Opinion {
-        let client = self.clients.cloudformation(self.budget.retries_of_question());
+        let client = self.clients.cloudformation(self.deadlines.retries_of_status_query());
         let unknown = match cloudformation::shown(&client, self.envelope, operation).boxed_local().await {
             Ok(shown) => {
                 let issued_at = self.envelope.response_url.issued_at();

@@ -1,9 +1,10 @@
 //! The PUT to the presigned URL.
 
-use crate::calls::{ANSWER, Calls};
-use crate::error_chain::chain;
-use crate::http::{Http, NoClient};
-use backon::{ExponentialBuilder, Retryable};
+use crate::clients::http::{Http, NoClient};
+use crate::error::chain::chain;
+use crate::retry::response;
+use crate::telemetry::calls::{ANSWER, Calls};
+use backon::Retryable as _;
 use karpenter_prereqs_core::request::response_url::ResponseUrl;
 use reqwest::{StatusCode, header};
 use std::time::Duration;
@@ -11,10 +12,6 @@ use tokio::time::Instant;
 
 /// The longest wait for one PUT: S3 takes these few bytes at once, or not at all.
 const ATTEMPT_MOST: Duration = Duration::from_secs(10);
-
-/// The longest waits after the first PUT that failed, and between any two: CloudFormation waits, and so do people.
-const FIRST_DELAY_MOST: Duration = Duration::from_millis(500);
-const DELAY_MOST: Duration = Duration::from_secs(10);
 
 /// Why the answer did not arrive.
 #[derive(Debug, thiserror::Error)]
@@ -67,13 +64,12 @@ pub(crate) async fn put(
         };
         calls.watched(ANSWER, Undelivered::code, sent).await
     };
-    let backoff = ExponentialBuilder::new()
-        .with_min_delay((left / 200).min(FIRST_DELAY_MOST))
-        .with_max_delay((left / 10).min(DELAY_MOST))
-        .without_max_times()
-        .with_jitter();
-    let retried = put.retry(backoff).notify(|error, after| {
-        tracing::warn!(error = chain(error), after_ms = crate::log::millis(after), "the answer is sent again");
+    let retried = put.retry(response(left)).notify(|error, after| {
+        tracing::warn!(
+            error = chain(error),
+            after_ms = crate::telemetry::log::millis(after),
+            "the answer is sent again"
+        );
     });
     tokio::time::timeout_at(until, retried).await.unwrap_or(Err(Undelivered::OutOfTime))
 }

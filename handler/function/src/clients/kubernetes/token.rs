@@ -1,7 +1,7 @@
 //! The token that lets us in.
 
-use super::ClusterError;
-use crate::aws::Clients;
+use crate::clients::aws::Clients;
+use crate::error::KubernetesError;
 use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, error::CredentialsError};
@@ -18,8 +18,8 @@ const TOKEN_LIFE: Duration = Duration::from_mins(1);
 /// The credentials that the token is signed with: those of `KubernetesRoleArn`, or the function's own.
 ///
 /// # Errors
-/// [`ClusterError::Credentials`] when they cannot be had.
-pub(crate) async fn credentials(clients: &Clients, spec: &Spec) -> Result<Credentials, ClusterError> {
+/// [`KubernetesError::Credentials`] when they cannot be had.
+pub(crate) async fn credentials(clients: &Clients, spec: &Spec) -> Result<Credentials, KubernetesError> {
     let role = spec.kubernetes_role_arn.clone();
     let provided = match &role {
         Some(arn) => {
@@ -36,7 +36,7 @@ pub(crate) async fn credentials(clients: &Clients, spec: &Spec) -> Result<Creden
             None => Err(CredentialsError::not_loaded("the function has no credentials")),
         },
     };
-    provided.map_err(|source| ClusterError::Credentials { role, source })
+    provided.map_err(|source| KubernetesError::Credentials { role, source })
 }
 
 /// The token: a presigned GetCallerIdentity that names the cluster in a signed header.

@@ -2,19 +2,18 @@
 
 mod client;
 mod config_map;
-mod error;
 mod token;
 
 pub(crate) use config_map::Read;
-pub(crate) use error::ClusterError;
 pub(crate) use token::credentials;
 
-use crate::aws::Clients;
-use crate::aws::retry::Retries;
-use crate::calls::{Calls, REVIEW};
-use crate::error_chain::chain;
+use crate::clients::aws::Clients;
+use crate::error::KubernetesError;
+use crate::error::chain::chain;
+use crate::retry::{Retries, retry_time_of_kubernetes_read};
+use crate::telemetry::calls::{Calls, REVIEW};
 use aws_credential_types::Credentials;
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::ConfigMap;
 use karpenter_prereqs_core::desired::spec::Spec;
@@ -33,14 +32,6 @@ const NAME: &str = "aws-auth";
 /// elects a leader), that it is away or too slow.
 const BUSY: [u16; 5] = [429, 500, 502, 503, 504];
 
-/// An API server that is out of reach is asked again for this part of the time that a busy one gets: a connection that
-/// broke is made anew at once, and a way that is not there does not come to be.
-const OUT_OF_REACH: u32 = 4;
-
-/// One that does not know us, for this part: who was let in just now is known within seconds, but its authenticator
-/// also says so when it has waited for STS, in vain, for ten.
-const UNKNOWN: u32 = 3;
-
 /// The Kubernetes API of one cluster, with one identity.
 #[derive(Clone)]
 pub(crate) struct Kubernetes {
@@ -50,8 +41,8 @@ pub(crate) struct Kubernetes {
     instead: &'static str,
     retries: Retries,
     calls: Calls,
-    /// Whether the token was taken before in this run.
-    let_in: Arc<AtomicBool>,
+    /// Whether the API server accepted the token before in this run.
+    is_token_accepted: Arc<AtomicBool>,
     /// The ConfigMap as it was read, until it is written for the first time.
     seen: Arc<Mutex<Option<Seen>>>,
     /// The verb that is known to be allowed.
@@ -71,10 +62,10 @@ impl Kubernetes {
         spec: &Spec,
         cluster: &Cluster,
         credentials: &Credentials,
-    ) -> Result<Self, ClusterError> {
-        let token = token::token(credentials, spec).map_err(ClusterError::Token)?;
+    ) -> Result<Self, KubernetesError> {
+        let token = token::token(credentials, spec).map_err(KubernetesError::Token)?;
         let endpoint = cluster.endpoint.clone();
-        let broken = |source| ClusterError::Client { endpoint: endpoint.clone(), source };
+        let broken = |source| KubernetesError::Client { endpoint: endpoint.clone(), source };
         let client = client::client(&endpoint, &cluster.certificate_authority, &token).map_err(broken)?;
         let who = spec.kubernetes_role_arn.clone().unwrap_or_else(|| clients.caller.who.to_owned());
         let (retries, calls) = (clients.retries, clients.calls.clone());
@@ -86,7 +77,7 @@ impl Kubernetes {
             instead,
             retries,
             calls,
-            let_in: Arc::default(),
+            is_token_accepted: Arc::default(),
             seen: Arc::default(),
             allowed: None,
         })
@@ -97,19 +88,19 @@ impl Kubernetes {
     ///
     /// # Errors
     /// As [`Kubernetes::get`].
-    pub(crate) async fn get_patiently(&self) -> Result<Option<Read>, ClusterError> {
-        self.patiently(|| self.get()).await
+    pub(crate) async fn get_with_retries(&self) -> Result<Option<Read>, KubernetesError> {
+        self.retried(|| self.get()).await
     }
 
     /// The ConfigMap, asked for once; `None` when there is none.
     ///
     /// # Errors
     /// Out of reach, 401 and 403 each say their cure.
-    pub(crate) async fn get(&self) -> Result<Option<Read>, ClusterError> {
+    pub(crate) async fn get(&self) -> Result<Option<Read>, KubernetesError> {
         let config_maps = self.config_maps();
         let found = self.watched("get ConfigMap", config_maps.get_opt(NAME)).await;
         let found = found.map_err(|error| self.error("get", error))?;
-        self.let_in.store(true, Ordering::Relaxed);
+        self.is_token_accepted.store(true, Ordering::Relaxed);
         Ok(found.map(|object| Read { object }))
     }
 
@@ -130,16 +121,16 @@ impl Kubernetes {
     /// Whether the token may do that to the ConfigMap.
     ///
     /// # Errors
-    /// [`ClusterError::Forbidden`] when it may not.
-    pub(crate) async fn may(&self, verb: Verb) -> Result<(), ClusterError> {
+    /// [`KubernetesError::Forbidden`] when it may not.
+    pub(crate) async fn may(&self, verb: Verb) -> Result<(), KubernetesError> {
         if self.allowed == Some(verb) {
             return Ok(());
         }
-        self.patiently(|| self.ask(verb)).await
+        self.retried(|| self.ask(verb)).await
     }
 
     /// The same, asked once.
-    async fn ask(&self, verb: Verb) -> Result<(), ClusterError> {
+    async fn ask(&self, verb: Verb) -> Result<(), KubernetesError> {
         let attributes = ResourceAttributes {
             namespace: Some(NAMESPACE.to_owned()),
             // A create is not bound to a name: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources
@@ -163,7 +154,7 @@ impl Kubernetes {
     ///
     /// # Errors
     /// As [`Kubernetes::get`].
-    pub(crate) async fn create(&self, wanted: &observed::ConfigMap) -> Result<bool, ClusterError> {
+    pub(crate) async fn create(&self, wanted: &observed::ConfigMap) -> Result<bool, KubernetesError> {
         let mut object = ConfigMap::default();
         object.metadata.name = Some(NAME.to_owned());
         object.metadata.namespace = Some(NAMESPACE.to_owned());
@@ -176,7 +167,7 @@ impl Kubernetes {
     ///
     /// # Errors
     /// As [`Kubernetes::get`].
-    pub(crate) async fn replace(&self, read: Read, wanted: &observed::ConfigMap) -> Result<bool, ClusterError> {
+    pub(crate) async fn replace(&self, read: Read, wanted: &observed::ConfigMap) -> Result<bool, KubernetesError> {
         let mut object = read.object;
         config_map::put(&mut object, wanted);
         let (config_maps, parameters) = (self.config_maps(), PostParams::default());
@@ -187,7 +178,7 @@ impl Kubernetes {
     ///
     /// # Errors
     /// As [`Kubernetes::get`].
-    pub(crate) async fn delete(&self, read: Read) -> Result<bool, ClusterError> {
+    pub(crate) async fn delete(&self, read: Read) -> Result<bool, KubernetesError> {
         let preconditions =
             Preconditions { uid: read.object.metadata.uid, resource_version: read.object.metadata.resource_version };
         let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
@@ -198,34 +189,25 @@ impl Kubernetes {
         }
     }
 
-    /// Makes a call that changes nothing again while the API server is too busy, or a connection breaks.
-    async fn patiently<T, F>(&self, call: impl FnMut() -> F) -> Result<T, ClusterError>
+    /// Makes a call that changes nothing, and retries it by the rule `kubernetes_read`.
+    async fn retried<T, F>(&self, call: impl FnMut() -> F) -> Result<T, KubernetesError>
     where
-        F: Future<Output = Result<T, ClusterError>>,
+        F: Future<Output = Result<T, KubernetesError>>,
     {
-        let (begun, busy) = (Instant::now(), self.retries.failing);
-        let heals = |error: &ClusterError| match error {
-            ClusterError::Busy { .. } => begun.elapsed() < busy,
-            ClusterError::Unauthorized { .. } if self.is_let_in() => begun.elapsed() < busy,
-            ClusterError::Unauthorized { .. } => begun.elapsed() < busy / UNKNOWN,
-            ClusterError::Unreachable { .. } => begun.elapsed() < busy / OUT_OF_REACH,
-            _ => false,
+        let begun = Instant::now();
+        let is_retried = |error: &KubernetesError| {
+            let settle_time = self.retries.settle_time;
+            begun.elapsed() < retry_time_of_kubernetes_read(error, settle_time, self.is_token_accepted())
         };
-        let backoff = ExponentialBuilder::new()
-            .with_min_delay(self.retries.first_pause())
-            .with_max_delay(self.retries.pause)
-            .without_max_times()
-            .with_jitter();
-        call.retry(backoff)
-            .when(heals)
+        call.retry(self.retries.kubernetes_read())
+            .when(is_retried)
             .notify(|error, _| tracing::info!(error = chain(error), "the API server is asked again"))
             .await
     }
 
-    /// Whether the token was taken before. One that is refused later will be taken again: the authenticator says 401 as
-    /// well when STS throttles it, or is slow.
-    pub(crate) fn is_let_in(&self) -> bool {
-        self.let_in.load(Ordering::Relaxed)
+    /// Whether the API server accepted the token before in this run.
+    pub(crate) fn is_token_accepted(&self) -> bool {
+        self.is_token_accepted.load(Ordering::Relaxed)
     }
 
     /// Makes one call, and tells it.
@@ -246,7 +228,7 @@ impl Kubernetes {
     }
 
     /// Whether a write went through; a conflict says that somebody else was first.
-    fn won<T>(&self, verb: &'static str, result: kube::Result<T>) -> Result<bool, ClusterError> {
+    fn won<T>(&self, verb: &'static str, result: kube::Result<T>) -> Result<bool, KubernetesError> {
         match result {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
@@ -254,25 +236,25 @@ impl Kubernetes {
         }
     }
 
-    fn error(&self, verb: &'static str, error: kube::Error) -> ClusterError {
+    fn error(&self, verb: &'static str, error: kube::Error) -> KubernetesError {
         match error {
-            kube::Error::Api(status) if status.code == 401 => ClusterError::Unauthorized {
+            kube::Error::Api(status) if status.code == 401 => KubernetesError::Unauthorized {
                 endpoint: self.endpoint.clone(),
                 who: self.who.clone(),
                 instead: self.instead,
             },
             kube::Error::Api(status) if status.code == 403 => self.forbidden(verb),
             source @ (kube::Error::HyperError(_) | kube::Error::Service(_)) => {
-                ClusterError::Unreachable { endpoint: self.endpoint.clone(), source }
+                KubernetesError::Unreachable { endpoint: self.endpoint.clone(), source }
             }
-            kube::Error::Api(status) if BUSY.contains(&status.code) => ClusterError::Busy { verb, source: status },
+            kube::Error::Api(status) if BUSY.contains(&status.code) => KubernetesError::Busy { verb, source: status },
             // Its own words: kube's would repeat the whole object.
-            kube::Error::Api(status) => ClusterError::Api { verb, source: status },
-            source => ClusterError::Api { verb, source: Box::new(source) },
+            kube::Error::Api(status) => KubernetesError::Api { verb, source: status },
+            source => KubernetesError::Api { verb, source: Box::new(source) },
         }
     }
 
-    fn forbidden(&self, verb: &'static str) -> ClusterError {
-        ClusterError::Forbidden { who: self.who.clone(), instead: self.instead, verb }
+    fn forbidden(&self, verb: &'static str) -> KubernetesError {
+        KubernetesError::Forbidden { who: self.who.clone(), instead: self.instead, verb }
     }
 }

@@ -6,17 +6,6 @@ use karpenter_prereqs_core::identity::ownership::{Mark, Tags};
 use karpenter_prereqs_core::observed::Running;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What EC2 says when one of the ids is not there. The others are then asked for by themselves.
-const NOT_FOUND: &[&str] = &[
-    "InvalidSubnetID.NotFound",
-    "InvalidSubnetId.NotFound",
-    "InvalidGroup.NotFound",
-    "InvalidGroupId.NotFound",
-    "InvalidSecurityGroupID.NotFound",
-    "InvalidGroupId.Malformed",
-    "InvalidSubnetID.Malformed",
-];
-
 /// The values that one filter takes
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>).
 const FILTER_VALUES_MAX: usize = 200;
@@ -133,10 +122,10 @@ pub(crate) async fn delete_tags(client: &Client, ids: &[String], tags: &Tags) ->
 /// Makes a call on all of these, or, since one that is gone fails it for all, on each of those that are there.
 async fn those_there(ids: &[String], call: impl AsyncFn(Vec<String>) -> Result<(), AwsError>) -> Result<(), AwsError> {
     match call(ids.to_vec()).await {
-        Err(error) if error.is(NOT_FOUND) => {
+        Err(error) if error.is_not_found() => {
             for id in ids {
                 match call(vec![id.clone()]).await {
-                    Err(error) if error.is(NOT_FOUND) => {}
+                    Err(error) if error.is_not_found() => {}
                     other => other?,
                 }
             }
