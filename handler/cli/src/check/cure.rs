@@ -4,31 +4,31 @@ use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::documents::aws_auth::NodeEntry;
 use karpenter_prereqs_core::documents::config_map::Change;
 use karpenter_prereqs_core::observed::{AuthenticationMode, Observed};
-use karpenter_prereqs_core::plan::{EC2_LINUX, Step};
+use karpenter_prereqs_core::plan::{EC2_LINUX, Ec2Step, EditAwsAuth, EksStep, IamStep, Step};
 
 /// What to do in place of a step, for who has no such resource; or that it does it.
 pub(super) fn of(spec: &Spec, step: &Step, observed: &Observed) -> String {
     let cluster = &spec.cluster_name;
     match step {
-        Step::AttachRolePolicy { name, policy_arn } => {
+        Step::Iam(IamStep::AttachRolePolicy { name, policy_arn }) => {
             format!("aws iam attach-role-policy --role-name {name} --policy-arn {policy_arn}")
         }
-        Step::PutRolePermissionsBoundary { name, permissions_boundary } => format!(
+        Step::Iam(IamStep::PutRolePermissionsBoundary { name, permissions_boundary }) => format!(
             "aws iam put-role-permissions-boundary --role-name {name} --permissions-boundary {permissions_boundary}"
         ),
-        Step::CreateInstanceProfile { name, path, .. } => {
+        Step::Iam(IamStep::CreateInstanceProfile { name, path, .. }) => {
             format!("aws iam create-instance-profile --instance-profile-name {name} --path {path}")
         }
-        Step::AddRoleToInstanceProfile { name, role } => {
+        Step::Iam(IamStep::AddRoleToInstanceProfile { name, role }) => {
             format!("aws iam add-role-to-instance-profile --instance-profile-name {name} --role-name {role}")
         }
-        Step::CreateTags { ids, .. } => format!(
+        Step::Ec2(Ec2Step::CreateTags { ids, .. }) => format!(
             "aws ec2 create-tags --resources {} --tags Key={},Value={}",
             ids.join(" "),
             spec.discovery_tag.key,
             spec.discovery_tag.value
         ),
-        Step::CreateAccessEntry { principal_arn, .. } => {
+        Step::Eks(EksStep::CreateAccessEntry { principal_arn, .. }) => {
             let of_it = format!("--cluster-name {cluster} --principal-arn {principal_arn}");
             let create = format!("aws eks create-access-entry {of_it} --type {EC2_LINUX}");
             let mode = observed.cluster.as_ref().map(|cluster| cluster.authentication_mode);
@@ -40,17 +40,17 @@ pub(super) fn of(spec: &Spec, step: &Step, observed: &Observed) -> String {
                 create
             }
         }
-        Step::CreatePodIdentityAssociation { namespace, service_account, role_arn, .. } => format!(
+        Step::Eks(EksStep::CreatePodIdentityAssociation { namespace, service_account, role_arn, .. }) => format!(
             "aws eks create-pod-identity-association --cluster-name {cluster} --namespace {namespace} --service-account {service_account} --role-arn {role_arn}"
         ),
-        Step::UpdatePodIdentityAssociation { id, role_arn, .. } => format!(
+        Step::Eks(EksStep::UpdatePodIdentityAssociation { id, role_arn, .. }) => format!(
             "aws eks update-pod-identity-association --cluster-name {cluster} --association-id {id} --role-arn {role_arn} --no-disable-session-tags"
         ),
-        Step::CreateOpenIdConnectProvider { url, client_id_list, .. } => format!(
+        Step::Iam(IamStep::CreateOpenIdConnectProvider { url, client_id_list, .. }) => format!(
             "aws iam create-open-id-connect-provider --url {url} --client-id-list {}",
             client_id_list.join(" ")
         ),
-        Step::EditAwsAuth { change: Change::Admit { entry, .. }, .. } => {
+        Step::AwsAuth(EditAwsAuth { change: Change::Admit { entry, .. }, .. }) => {
             let groups = NodeEntry::groups().join(", ");
             format!(
                 "deploy the resource, or add to mapRoles: {{rolearn: \"{}\", username: \"{}\", groups: [{groups}]}}",

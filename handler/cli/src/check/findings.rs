@@ -10,7 +10,7 @@ use karpenter_prereqs_core::documents::aws_auth::{NodeEntry, Presence, presence}
 use karpenter_prereqs_core::documents::config_map::Change;
 use karpenter_prereqs_core::identity::ownership::PREFIX;
 use karpenter_prereqs_core::observed::Observed;
-use karpenter_prereqs_core::plan::{Plan, Refusal, RoleKind, Step};
+use karpenter_prereqs_core::plan::{Ec2Step, EditAwsAuth, EksStep, IamStep, Plan, Refusal, RoleKind, Step};
 
 /// What is asked of an installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,18 +116,20 @@ fn area_of_refusal(refusal: &Refusal) -> Option<Area> {
 fn missing(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Area, String)> {
     let of_role = |name: &String| if *name == spec.controller_role_name { Area::Permissions } else { Area::Nodes };
     Some(match step {
-        Step::CreateRole { kind: RoleKind::Controller, name, .. } => {
+        Step::Iam(IamStep::CreateRole { kind: RoleKind::Controller, name, .. }) => {
             (Area::Assume, format!("there is no role `{name}`"))
         }
-        Step::CreateRole { kind: RoleKind::Node, name, .. } => (Area::Nodes, format!("there is no role `{name}`")),
-        Step::UpdateAssumeRolePolicy { name, .. } => {
+        Step::Iam(IamStep::CreateRole { kind: RoleKind::Node, name, .. }) => {
+            (Area::Nodes, format!("there is no role `{name}`"))
+        }
+        Step::Iam(IamStep::UpdateAssumeRolePolicy { name, .. }) => {
             let area = if *name == spec.controller_role_name { Area::Assume } else { Area::Nodes };
             (area, format!("the trust policy of role `{name}` is not as it must be"))
         }
-        Step::AttachRolePolicy { name, policy_arn } => {
+        Step::Iam(IamStep::AttachRolePolicy { name, policy_arn }) => {
             (of_role(name), format!("role `{name}` lacks the managed policy {policy_arn}"))
         }
-        Step::PutRolePolicy { name, policy_name, document } => {
+        Step::Iam(IamStep::PutRolePolicy { name, policy_name, document }) => {
             let lacks: Vec<_> = statements(inline(observed, name, policy_name), document)
                 .into_iter()
                 .filter_map(|(grants, line)| (grants != Grants::Less).then_some(line))
@@ -140,14 +142,16 @@ fn missing(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Area, Strin
                 format!("the inline policy `{policy_name}` of role `{name}` lacks\n{}", lacks.join("\n")),
             )
         }
-        Step::PutRolePermissionsBoundary { name, permissions_boundary } => {
+        Step::Iam(IamStep::PutRolePermissionsBoundary { name, permissions_boundary }) => {
             (of_role(name), format!("role `{name}` is not bounded by {permissions_boundary}"))
         }
-        Step::CreateInstanceProfile { name, .. } => (Area::Nodes, format!("there is no instance profile `{name}`")),
-        Step::AddRoleToInstanceProfile { name, role } => {
+        Step::Iam(IamStep::CreateInstanceProfile { name, .. }) => {
+            (Area::Nodes, format!("there is no instance profile `{name}`"))
+        }
+        Step::Iam(IamStep::AddRoleToInstanceProfile { name, role }) => {
             (Area::Nodes, format!("instance profile `{name}` does not hold role `{role}`"))
         }
-        Step::CreateTags { ids, tags } => {
+        Step::Ec2(Ec2Step::CreateTags { ids, tags }) => {
             let tag = &spec.discovery_tag;
             // Its own marks alone are nobody's loss.
             if tags.keys().all(|key| key.starts_with(PREFIX)) {
@@ -155,26 +159,26 @@ fn missing(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Area, Strin
             }
             (Area::Tags, format!("{} lack the tag `{}` = `{}`", ids.join(", "), tag.key, tag.value))
         }
-        Step::EditAwsAuth { change: Change::Admit { entry, .. }, .. } => {
+        Step::AwsAuth(EditAwsAuth { change: Change::Admit { entry, .. }, .. }) => {
             let text = observed.aws_auth.config_map().and_then(|map| map.map_roles.as_deref());
             if matches!(presence(text, entry), Ok(Presence::Equal)) {
                 return None;
             }
             (Area::Join, format!("mapRoles of kube-system/aws-auth has no entry for {}", NodeEntry::rolearn(entry)))
         }
-        Step::CreateAccessEntry { principal_arn, .. } if observed.access_entry.is_some() => {
+        Step::Eks(EksStep::CreateAccessEntry { principal_arn, .. }) if observed.access_entry.is_some() => {
             (Area::Join, format!("the access entry for {principal_arn} is of a former role of that name"))
         }
-        Step::CreateAccessEntry { principal_arn, .. } => {
+        Step::Eks(EksStep::CreateAccessEntry { principal_arn, .. }) => {
             (Area::Join, format!("there is no access entry of type EC2_LINUX for {principal_arn}"))
         }
-        Step::CreateOpenIdConnectProvider { url, .. } => {
+        Step::Iam(IamStep::CreateOpenIdConnectProvider { url, .. }) => {
             (Area::Assume, format!("IAM has no OIDC provider for the issuer {url}"))
         }
-        Step::CreatePodIdentityAssociation { namespace, service_account, .. } => {
+        Step::Eks(EksStep::CreatePodIdentityAssociation { namespace, service_account, .. }) => {
             (Area::Assume, format!("service account `{namespace}/{service_account}` has no Pod Identity association"))
         }
-        Step::UpdatePodIdentityAssociation { id, role_arn, .. } => {
+        Step::Eks(EksStep::UpdatePodIdentityAssociation { id, role_arn, .. }) => {
             (Area::Assume, format!("the Pod Identity association `{id}` does not lead to {role_arn} with session tags"))
         }
         _ => return None,

@@ -2,7 +2,7 @@
 
 use karpenter_prereqs_core::documents::config_map::{self, Edit};
 use karpenter_prereqs_core::observed::{Observed, Role};
-use karpenter_prereqs_core::plan::Step;
+use karpenter_prereqs_core::plan::{EditAwsAuth, IamStep, Step};
 use serde_json::Value;
 use similar::TextDiff;
 use std::collections::BTreeSet;
@@ -13,16 +13,18 @@ const CONTEXT: usize = 3;
 /// The change as a unified diff; `None` for a step that changes no text. What was not there is empty.
 pub(super) fn of(step: &Step, observed: &Observed) -> Option<String> {
     let (name, before, after) = match step {
-        Step::CreateRole { name, trust, .. } => (format!("trust policy of {name}"), String::new(), pretty(trust)),
-        Step::UpdateAssumeRolePolicy { name, trust } => {
+        Step::Iam(IamStep::CreateRole { name, trust, .. }) => {
+            (format!("trust policy of {name}"), String::new(), pretty(trust))
+        }
+        Step::Iam(IamStep::UpdateAssumeRolePolicy { name, trust }) => {
             let before = role(observed, name).map(|role| pretty(&role.trust)).unwrap_or_default();
             (format!("trust policy of {name}"), before, pretty(trust))
         }
-        Step::PutRolePolicy { name, policy_name, document } => {
+        Step::Iam(IamStep::PutRolePolicy { name, policy_name, document }) => {
             let before = inline(observed, name, policy_name).map(pretty).unwrap_or_default();
             (format!("inline policy {policy_name} of {name}"), before, pretty(document))
         }
-        Step::EditAwsAuth { change, .. } => {
+        Step::AwsAuth(EditAwsAuth { change, .. }) => {
             let before = observed.aws_auth.config_map();
             let after = match config_map::edit(before, change).ok()? {
                 Edit::None => return None,

@@ -4,7 +4,7 @@ use super::{Shown, diff};
 use crate::wanted::NO_STACK;
 use anstyle::{AnsiColor, Style};
 use karpenter_prereqs_core::observed::Observed;
-use karpenter_prereqs_core::plan::{Effect, Step};
+use karpenter_prereqs_core::plan::{Effect, IamStep, Step};
 use karpenter_prereqs_function::{Part, Stage};
 use std::fmt::Write as _;
 
@@ -80,7 +80,9 @@ fn stage_text(stage: &Stage, diff: bool, tally: &mut Tally) -> String {
 /// A line, and below it what changes in a text.
 fn step_text(step: &Step, observed: &Observed, with_documents: bool, tally: &mut Tally) -> String {
     let is_new = match step {
-        Step::PutRolePolicy { name, policy_name, .. } => diff::inline(observed, name, policy_name).is_none(),
+        Step::Iam(IamStep::PutRolePolicy { name, policy_name, .. }) => {
+            diff::inline(observed, name, policy_name).is_none()
+        }
         _ => false,
     };
     let (sign, style) = match step.effect() {
@@ -99,13 +101,13 @@ fn step_text(step: &Step, observed: &Observed, with_documents: bool, tally: &mut
         }
     };
     let mut text = format!("    {style}{sign}{style:#} {step}\n");
-    if let Step::PutRolePolicy { name, policy_name, document } = step {
+    if let Step::Iam(IamStep::PutRolePolicy { name, policy_name, document }) = step {
         for (_, line) in diff::statements(diff::inline(observed, name, policy_name), document) {
             let _ = writeln!(text, "        {DIM}{line}{DIM:#}");
         }
     }
     // aws-auth and a trust policy are read line by line; a policy by what its statements allow.
-    let is_document = matches!(step, Step::CreateRole { .. } | Step::PutRolePolicy { .. });
+    let is_document = matches!(step, Step::Iam(IamStep::CreateRole { .. } | IamStep::PutRolePolicy { .. }));
     let changes_text = with_documents || !is_document;
     if let Some(diff) = changes_text.then(|| diff::of(step, observed)).flatten() {
         for line in diff.lines().skip(2) {

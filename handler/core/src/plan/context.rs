@@ -165,7 +165,7 @@ impl Shared {
 
 impl Draft {
     /// Adds a step that is done after those it needs, and returns its place.
-    pub(super) fn add(&mut self, step: Step, needs: impl IntoIterator<Item = StepId>) -> StepId {
+    pub(super) fn add(&mut self, step: impl Into<Step>, needs: impl IntoIterator<Item = StepId>) -> StepId {
         self.plan.add(step, needs)
     }
 

@@ -4,98 +4,127 @@
 //! resource, was faster; and between the refusal and the read it may have been deleted again.
 
 use super::objects::access_entry::EC2_LINUX;
-use super::step::Step;
+use super::step::{EksStep, IamStep};
 use crate::identity::ownership::{Mark, OWNER_KEY, Tags, is_marked, marks};
 use crate::observed::{AccessEntry, InstanceProfile, OidcProvider, PodIdentityAssociation, Role};
 use std::collections::BTreeSet;
 
-/// What is found under the name of the object; `None` inside when there is nothing any more.
+/// What IAM has under the name of the object; `None` inside if the object does not exist any more.
 #[derive(Clone, Copy, Debug)]
-pub enum Existing<'a> {
-    /// For [`Step::CreateRole`].
+pub enum ExistingInIam<'a> {
+    /// For [`IamStep::CreateRole`].
     Role(Option<&'a Role>),
-    /// For [`Step::CreateInstanceProfile`] and [`Step::AddRoleToInstanceProfile`].
+    /// For [`IamStep::CreateInstanceProfile`] and [`IamStep::AddRoleToInstanceProfile`].
     InstanceProfile(Option<&'a InstanceProfile>),
-    /// For [`Step::CreateOpenIdConnectProvider`].
+    /// For [`IamStep::CreateOpenIdConnectProvider`].
     OidcProvider(Option<&'a OidcProvider>),
-    /// For [`Step::CreateAccessEntry`].
+}
+
+/// What EKS has under the name of the object; `None` inside if the object does not exist any more.
+#[derive(Clone, Copy, Debug)]
+pub enum ExistingInEks<'a> {
+    /// For [`EksStep::CreateAccessEntry`].
     AccessEntry(Option<&'a AccessEntry>),
-    /// For [`Step::CreatePodIdentityAssociation`].
+    /// For [`EksStep::CreatePodIdentityAssociation`].
     PodIdentityAssociation(Option<&'a PodIdentityAssociation>),
 }
 
-/// What to do next.
+/// What to do next. `S`: the steps of the service.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Resolution {
-    /// Nothing: it is what the step asks for.
+pub enum Resolution<S> {
+    /// Nothing: the object is what the step asks for.
     Done,
-    /// The same call: what was in its way is gone.
+    /// The same call: the object that failed it does not exist any more.
     Retry,
-    /// This step: with its tags the object serves this generation too. When the object is not found by then, it is read again.
-    Tag(Step),
+    /// This step: with its tags the object serves this generation too. If the object is not found by then, it is read again.
+    Tag(S),
     /// To fail with the service's error: the object is not ours, and is not what the step asks for.
     Fail,
 }
 
-/// Decides for a creating step. `ours`: the markers of the generation that the plan is for.
-pub fn resolve(step: &Step, existing: Existing<'_>, ours: &BTreeSet<Mark>) -> Resolution {
-    let done_if = |is_done: bool| if is_done { Resolution::Done } else { Resolution::Fail };
+/// Decides for a step of IAM. `ours`: the markers of the generation that the plan is for.
+pub fn resolve_in_iam(step: &IamStep, existing: ExistingInIam<'_>, ours: &BTreeSet<Mark>) -> Resolution<IamStep> {
     match (step, existing) {
-        (Step::CreateRole { .. }, Existing::Role(Some(role))) => done_if(is_marked(&role.tags, ours)),
-        (Step::CreateInstanceProfile { .. }, Existing::InstanceProfile(Some(profile))) => {
+        (IamStep::CreateRole { .. }, ExistingInIam::Role(Some(role))) => done_if(is_marked(&role.tags, ours)),
+        (IamStep::CreateInstanceProfile { .. }, ExistingInIam::InstanceProfile(Some(profile))) => {
             done_if(is_marked(&profile.tags, ours))
         }
-        (Step::AddRoleToInstanceProfile { role, .. }, Existing::InstanceProfile(Some(profile))) => {
+        (IamStep::AddRoleToInstanceProfile { role, .. }, ExistingInIam::InstanceProfile(Some(profile))) => {
             if profile.roles.is_empty() {
                 return Resolution::Retry;
             }
             done_if(profile.roles.iter().any(|held| held.eq_ignore_ascii_case(role)))
         }
-        (Step::CreateOpenIdConnectProvider { client_id_list, tags, .. }, Existing::OidcProvider(Some(found))) => {
+        (
+            IamStep::CreateOpenIdConnectProvider { client_id_list, tags, .. },
+            ExistingInIam::OidcProvider(Some(found)),
+        ) => {
             if !client_id_list.iter().all(|id| found.client_ids.contains(id)) {
                 return Resolution::Fail;
             }
             // A provider without an owner tag is used unchanged.
-            let is_used_as_it_is = !found.tags.contains_key(OWNER_KEY) || is_marked(&found.tags, ours);
-            if is_used_as_it_is { Resolution::Done } else { tag_provider(found, tags, ours) }
+            if !found.tags.contains_key(OWNER_KEY) || is_marked(&found.tags, ours) {
+                return Resolution::Done;
+            }
+            let (arn, tags) = (found.arn.clone(), own_markers(tags, ours));
+            Resolution::Tag(IamStep::TagOpenIdConnectProvider { arn, tags })
         }
-        (Step::CreateAccessEntry { tags, .. }, Existing::AccessEntry(Some(found))) => {
+        (_, ExistingInIam::Role(None) | ExistingInIam::InstanceProfile(None) | ExistingInIam::OidcProvider(None)) => {
+            Resolution::Retry
+        }
+        // The object is of another kind than the step's.
+        _ => Resolution::Fail,
+    }
+}
+
+/// Decides for a step of EKS. `ours`: the markers of the generation that the plan is for.
+pub fn resolve_in_eks(step: &EksStep, existing: ExistingInEks<'_>, ours: &BTreeSet<Mark>) -> Resolution<EksStep> {
+    match (step, existing) {
+        (EksStep::CreateAccessEntry { tags, .. }, ExistingInEks::AccessEntry(Some(found))) => {
             if found.kind != EC2_LINUX {
                 return Resolution::Fail;
             }
             tag_unless_used(&found.arn, &found.tags, tags, ours)
         }
-        (Step::CreatePodIdentityAssociation { role_arn, tags, .. }, Existing::PodIdentityAssociation(Some(found))) => {
+        (
+            EksStep::CreatePodIdentityAssociation { role_arn, tags, .. },
+            ExistingInEks::PodIdentityAssociation(Some(found)),
+        ) => {
             if found.role_arn != *role_arn {
                 return Resolution::Fail;
             }
             tag_unless_used(&found.arn, &found.tags, tags, ours)
         }
-        (
-            _,
-            Existing::Role(None)
-            | Existing::InstanceProfile(None)
-            | Existing::OidcProvider(None)
-            | Existing::AccessEntry(None)
-            | Existing::PodIdentityAssociation(None),
-        ) => Resolution::Retry,
-        // What was read is not what the step is about.
+        (_, ExistingInEks::AccessEntry(None) | ExistingInEks::PodIdentityAssociation(None)) => Resolution::Retry,
+        // The object is of another kind than the step's.
         _ => Resolution::Fail,
     }
 }
 
-/// An object of EKS: used as it is when it bears our marker, or when no resource like this created or uses it. Else it bears our
-/// marker too from now on, so that it stays when the others' generations go.
-fn tag_unless_used(arn: &str, found: &Tags, wanted: &Tags, ours: &BTreeSet<Mark>) -> Resolution {
-    let is_somebodys_own = !found.contains_key(OWNER_KEY) && marks(found).next().is_none();
-    if is_somebodys_own || is_marked(found, ours) {
-        return Resolution::Done;
+impl<S> Resolution<S> {
+    /// The same with another type of step.
+    pub fn map<T>(self, map: impl FnOnce(S) -> T) -> Resolution<T> {
+        match self {
+            Self::Done => Resolution::Done,
+            Self::Retry => Resolution::Retry,
+            Self::Tag(step) => Resolution::Tag(map(step)),
+            Self::Fail => Resolution::Fail,
+        }
     }
-    Resolution::Tag(Step::TagEksResource { arn: arn.to_owned(), tags: own_markers(wanted, ours) })
 }
 
-fn tag_provider(found: &OidcProvider, wanted: &Tags, ours: &BTreeSet<Mark>) -> Resolution {
-    Resolution::Tag(Step::TagOpenIdConnectProvider { arn: found.arn.clone(), tags: own_markers(wanted, ours) })
+fn done_if<S>(is_done: bool) -> Resolution<S> {
+    if is_done { Resolution::Done } else { Resolution::Fail }
+}
+
+/// An object of EKS is used unchanged if it has our marker, or if no resource of this kind created or uses it. Else it gets our
+/// marker, so that it is kept when the generations of the other markers are torn down.
+fn tag_unless_used(arn: &str, found: &Tags, wanted: &Tags, ours: &BTreeSet<Mark>) -> Resolution<EksStep> {
+    let has_no_owner = !found.contains_key(OWNER_KEY) && marks(found).next().is_none();
+    if has_no_owner || is_marked(found, ours) {
+        return Resolution::Done;
+    }
+    Resolution::Tag(EksStep::TagEksResource { arn: arn.to_owned(), tags: own_markers(wanted, ours) })
 }
 
 /// The markers of this generation among the tags that an object is created with.

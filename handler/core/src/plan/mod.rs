@@ -9,12 +9,13 @@
 //! | Module | What |
 //! |---|---|
 //! | `context` | what all planners take |
-//! | `step`, `problem`, `bounds` | one write; one reason not to begin; what the function lets a stack ask for |
+//! | `step/` | one write, by service; the plan |
+//! | `problem`, `bounds` | one reason not to begin; what the function lets a stack ask for |
 //! | `discovery_tag` | what the tags of one subnet or security group say, and what becomes of them |
 //! | `objects/` | one file for each object: how it is created, changed and removed |
 //! | `reconcile`, `teardown`, `put_back` | the whole plan, in which order the objects come |
 //! | `existing` | an object that exists though the plan creates it |
-//! | `simulate/` | the calls of a plan, and the world after it |
+//! | `simulate/` | the writes of a plan, and the snapshot after it |
 
 pub mod bounds;
 mod context;
@@ -30,7 +31,7 @@ mod teardown;
 
 pub use context::{Aim, Leaving, Shared};
 pub use discovery_tag::{Claim, is_nobodys};
-pub use existing::{Existing, Resolution, resolve};
+pub use existing::{ExistingInEks, ExistingInIam, Resolution, resolve_in_eks, resolve_in_iam};
 pub use objects::access_entry::EC2_LINUX;
 pub use objects::discovery_tags::leavings;
 pub use objects::foreseen_verb;
@@ -39,6 +40,6 @@ pub use objects::pass_role::{needs_simulation, unproven_node_roles};
 pub use problem::{Refusal, Refused};
 pub use put_back::put_back;
 pub use reconcile::{Converged, again, converge, survey};
-pub use simulate::{Effect, Write, after, writes};
-pub use step::{Plan, RoleKind, Step, StepId, Verb};
+pub use simulate::{simulate, writes};
+pub use step::{Ec2Step, EditAwsAuth, Effect, EksStep, IamStep, Plan, RoleKind, Step, StepId, Verb, Write};
 pub use teardown::{Released, release};

@@ -7,7 +7,7 @@ use super::objects::discovery_tags::{self, Tagged};
 use super::objects::node_access::{self, Way};
 use super::objects::{controller_identity, instance_profile, node_role, oidc_provider, pass_role, pod_identity};
 use super::problem::{Refusal, Refused};
-use super::simulate;
+use super::simulate::simulate;
 use super::step::{Plan, StepId};
 use crate::desired::spec::Spec;
 use crate::observed::{Cluster, Observed};
@@ -91,7 +91,7 @@ fn roles(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> Ready {
 /// What another look finds to do once the plan for this world is carried out, if nobody else does anything: discovery tags
 /// that were given up for others go. With the world as it is then, as far as that depends on it.
 pub fn again(aim: Aim<'_>, observed: &Observed, plan: &Plan) -> (Plan, Observed) {
-    let observed = simulate::after(plan, observed);
+    let observed = simulate(plan, aim.spec, observed);
     let ours = [aim.generation.mark()].into();
     let mut draft = Draft::default();
     discovery_tags::reconcile(Context::new(aim, &ours, &observed), &mut draft);

@@ -8,7 +8,7 @@ use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::identity::ownership::Tags;
 use karpenter_prereqs_core::observed::{AccessEntry, InstanceProfile, OidcProvider, PodIdentityAssociation, Role};
-use karpenter_prereqs_core::plan::{Claim, Step, Verb, leavings};
+use karpenter_prereqs_core::plan::{Claim, Ec2Step, EditAwsAuth, EksStep, IamStep, Step, Verb, leavings};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,43 +45,52 @@ impl World {
     /// The service's error code.
     pub(crate) fn carry_out(&mut self, step: &Step, cluster: &str) -> Result<(), String> {
         match step {
-            Step::CreateTags { ids, tags } | Step::MarkLeaving { ids, tags } => self.create_tags(ids, tags),
-            Step::DeleteTags { ids, tags } => self.delete_tags(ids, tags),
-            Step::ConfirmTags { ids, claim: Claim { tag, mark, .. } } => {
-                let stands = |tags: &Tags| tag.is_among(tags) && tags.get(mark.key()) == Some(&tag.noted());
-                let all = ids.iter().all(|id| self.resources.get(id).is_some_and(stands));
+            Step::Ec2(step) => self.on_tags(step),
+            Step::AwsAuth(EditAwsAuth { change, verb }) => self.edit_aws_auth(cluster, change, *verb),
+            Step::Iam(step) => match step {
+                IamStep::CreateInstanceProfile { .. }
+                | IamStep::TagInstanceProfile { .. }
+                | IamStep::UntagInstanceProfile { .. }
+                | IamStep::AddRoleToInstanceProfile { .. }
+                | IamStep::RemoveRoleFromInstanceProfile { .. }
+                | IamStep::DeleteInstanceProfile { .. } => self.on_profile(step),
+                IamStep::CreateOpenIdConnectProvider { .. }
+                | IamStep::TagOpenIdConnectProvider { .. }
+                | IamStep::UntagOpenIdConnectProvider { .. }
+                | IamStep::DeleteOpenIdConnectProvider { .. } => self.on_provider(step),
+                _ => self.on_role(step),
+            },
+            Step::Eks(step) => match step {
+                EksStep::CreatePodIdentityAssociation { .. }
+                | EksStep::UpdatePodIdentityAssociation { .. }
+                | EksStep::DeletePodIdentityAssociation { .. } => self.on_association(step),
+                _ => self.on_access_entry(step),
+            },
+        }
+    }
+
+    fn on_tags(&mut self, step: &Ec2Step) -> Result<(), String> {
+        match step {
+            Ec2Step::CreateTags { ids, tags } | Ec2Step::AnnounceTagRemoval { ids, tags } => {
+                self.create_tags(ids, tags)
+            }
+            Ec2Step::DeleteTags { ids, tags } => self.delete_tags(ids, tags),
+            Ec2Step::VerifyTags { ids, claim: Claim { tag, mark, .. } } => {
+                let is_there = |tags: &Tags| tag.is_among(tags) && tags.get(mark.key()) == Some(&tag.noted());
+                let all = ids.iter().all(|id| self.resources.get(id).is_some_and(is_there));
                 if all { Ok(()) } else { Err("the tags that were made are not there".to_owned()) }
             }
-            Step::LeaveTags { ids, marks } => {
+            Ec2Step::RemoveUnclaimedTags { ids, marks } => {
                 let there = self.resources.iter().filter(|(id, _)| ids.contains(id));
                 let leavings = leavings(there, marks);
                 leavings.iter().try_for_each(|(tags, ids)| self.delete_tags(ids, tags))
             }
-            Step::EditAwsAuth { change, verb } => self.edit_aws_auth(cluster, change, *verb),
-            Step::CreateInstanceProfile { .. }
-            | Step::TagInstanceProfile { .. }
-            | Step::UntagInstanceProfile { .. }
-            | Step::AddRoleToInstanceProfile { .. }
-            | Step::RemoveRoleFromInstanceProfile { .. }
-            | Step::DeleteInstanceProfile { .. } => self.on_profile(step),
-            Step::CreateAccessEntry { .. }
-            | Step::TagEksResource { .. }
-            | Step::UntagEksResource { .. }
-            | Step::DeleteAccessEntry { .. } => self.on_access_entry(step),
-            Step::CreatePodIdentityAssociation { .. }
-            | Step::UpdatePodIdentityAssociation { .. }
-            | Step::DeletePodIdentityAssociation { .. } => self.on_association(step),
-            Step::CreateOpenIdConnectProvider { .. }
-            | Step::TagOpenIdConnectProvider { .. }
-            | Step::UntagOpenIdConnectProvider { .. }
-            | Step::DeleteOpenIdConnectProvider { .. } => self.on_provider(step),
-            _ => self.on_role(step),
         }
     }
 
-    fn on_role(&mut self, step: &Step) -> Result<(), String> {
+    fn on_role(&mut self, step: &IamStep) -> Result<(), String> {
         match step {
-            Step::CreateRole { name, path, trust, permissions_boundary, tags, .. } => {
+            IamStep::CreateRole { name, path, trust, permissions_boundary, tags, .. } => {
                 limited(tags)?;
                 let role = Role {
                     name: name.clone(),
@@ -95,7 +104,7 @@ impl World {
                 };
                 return insert_new(&mut self.roles, name.to_lowercase(), role, "EntityAlreadyExists");
             }
-            Step::DeleteRole { name } => {
+            IamStep::DeleteRole { name } => {
                 let held = self
                     .profiles
                     .values()
@@ -106,49 +115,49 @@ impl World {
             }
             _ => {}
         }
-        let (Step::TagRole { name, .. }
-        | Step::UntagRole { name, .. }
-        | Step::UpdateAssumeRolePolicy { name, .. }
-        | Step::PutRolePermissionsBoundary { name, .. }
-        | Step::DeleteRolePermissionsBoundary { name }
-        | Step::AttachRolePolicy { name, .. }
-        | Step::DetachRolePolicy { name, .. }
-        | Step::PutRolePolicy { name, .. }
-        | Step::DeleteRolePolicy { name, .. }) = step
+        let (IamStep::TagRole { name, .. }
+        | IamStep::UntagRole { name, .. }
+        | IamStep::UpdateAssumeRolePolicy { name, .. }
+        | IamStep::PutRolePermissionsBoundary { name, .. }
+        | IamStep::DeleteRolePermissionsBoundary { name }
+        | IamStep::AttachRolePolicy { name, .. }
+        | IamStep::DetachRolePolicy { name, .. }
+        | IamStep::PutRolePolicy { name, .. }
+        | IamStep::DeleteRolePolicy { name, .. }) = step
         else {
             return Err("no step on a role".to_owned());
         };
         let role = self.roles.get_mut(&name.to_lowercase()).ok_or("NoSuchEntity")?;
         match step {
-            Step::TagRole { tags, .. } => {
+            IamStep::TagRole { tags, .. } => {
                 role.tags.extend(tags.clone());
                 limited(&role.tags)?;
             }
-            Step::UntagRole { keys, .. } => role.tags.retain(|key, _| !keys.contains(key)),
-            Step::UpdateAssumeRolePolicy { trust, .. } => role.trust = trust.clone(),
-            Step::PutRolePermissionsBoundary { permissions_boundary, .. } => {
+            IamStep::UntagRole { keys, .. } => role.tags.retain(|key, _| !keys.contains(key)),
+            IamStep::UpdateAssumeRolePolicy { trust, .. } => role.trust = trust.clone(),
+            IamStep::PutRolePermissionsBoundary { permissions_boundary, .. } => {
                 role.permissions_boundary = Some(permissions_boundary.clone());
             }
-            Step::DeleteRolePermissionsBoundary { .. } => {
+            IamStep::DeleteRolePermissionsBoundary { .. } => {
                 role.permissions_boundary.take().ok_or("NoSuchEntity")?;
             }
-            Step::AttachRolePolicy { policy_arn, .. } => {
+            IamStep::AttachRolePolicy { policy_arn, .. } => {
                 role.attached.insert(policy_arn.clone());
                 if POLICIES_MAX < role.attached.len() {
                     return Err("LimitExceeded".to_owned());
                 }
             }
-            Step::DetachRolePolicy { policy_arn, .. } if !role.attached.remove(policy_arn) => {
+            IamStep::DetachRolePolicy { policy_arn, .. } if !role.attached.remove(policy_arn) => {
                 return Err("NoSuchEntity".to_owned());
             }
-            Step::PutRolePolicy { policy_name, document, .. } => {
+            IamStep::PutRolePolicy { policy_name, document, .. } => {
                 let statements = document["Statement"].as_array().cloned().unwrap_or_default();
                 if statements.iter().any(|statement| statement["Resource"].as_array().is_some_and(Vec::is_empty)) {
                     return Err("MalformedPolicyDocument".to_owned());
                 }
                 role.inline.insert(policy_name.clone(), Some(document.clone()));
             }
-            Step::DeleteRolePolicy { policy_name, .. } => {
+            IamStep::DeleteRolePolicy { policy_name, .. } => {
                 role.inline.remove(policy_name).ok_or("NoSuchEntity")?;
             }
             _ => {}
@@ -156,9 +165,9 @@ impl World {
         Ok(())
     }
 
-    fn on_access_entry(&mut self, step: &Step) -> Result<(), String> {
+    fn on_access_entry(&mut self, step: &EksStep) -> Result<(), String> {
         match step {
-            Step::CreateAccessEntry { cluster_name, principal_arn, tags } => {
+            EksStep::CreateAccessEntry { cluster_name, principal_arn, tags } => {
                 limited(tags)?;
                 let is_principal =
                     |role: &Role| format!("arn:aws:iam::111122223333:role{}{}", role.path, role.name) == *principal_arn;
@@ -177,7 +186,7 @@ impl World {
                 eks.access_entries.insert(principal_arn.clone(), entry);
                 Ok(())
             }
-            Step::DeleteAccessEntry { cluster_name, principal_arn, only_created_at } => {
+            EksStep::DeleteAccessEntry { cluster_name, principal_arn, only_created_at } => {
                 let eks = self.clusters.get_mut(cluster_name).ok_or("ResourceNotFoundException")?;
                 let found = eks.access_entries.get(principal_arn);
                 if only_created_at.is_some_and(|at| found.is_none_or(|found| found.created_at != at)) {
@@ -185,12 +194,12 @@ impl World {
                 }
                 eks.access_entries.remove(principal_arn).map(drop).ok_or_else(|| "ResourceNotFoundException".to_owned())
             }
-            Step::TagEksResource { arn, tags } => {
+            EksStep::TagEksResource { arn, tags } => {
                 let found = self.eks_tags(arn)?;
                 found.extend(tags.clone());
                 limited(found)
             }
-            Step::UntagEksResource { arn, keys } => {
+            EksStep::UntagEksResource { arn, keys } => {
                 self.eks_tags(arn)?.retain(|key, _| !keys.contains(key));
                 Ok(())
             }
@@ -198,38 +207,38 @@ impl World {
         }
     }
 
-    fn on_provider(&mut self, step: &Step) -> Result<(), String> {
+    fn on_provider(&mut self, step: &IamStep) -> Result<(), String> {
         match step {
-            Step::CreateOpenIdConnectProvider { url, client_id_list, tags, .. } => {
+            IamStep::CreateOpenIdConnectProvider { url, client_id_list, tags, .. } => {
                 limited(tags)?;
                 let arn = scope().oidc_provider_arn(issuer_without_scheme(url));
                 let provider =
                     OidcProvider { arn: arn.clone(), client_ids: client_id_list.clone(), tags: tags.clone() };
                 insert_new(&mut self.oidc_providers, arn, provider, "EntityAlreadyExists")
             }
-            Step::TagOpenIdConnectProvider { arn, tags } => {
+            IamStep::TagOpenIdConnectProvider { arn, tags } => {
                 let provider = self.oidc_providers.get_mut(arn).ok_or("NoSuchEntity")?;
                 provider.tags.extend(tags.clone());
                 limited(&provider.tags)
             }
-            Step::UntagOpenIdConnectProvider { arn, keys } => {
+            IamStep::UntagOpenIdConnectProvider { arn, keys } => {
                 let provider = self.oidc_providers.get_mut(arn).ok_or("NoSuchEntity")?;
                 provider.tags.retain(|key, _| !keys.contains(key));
                 Ok(())
             }
-            Step::DeleteOpenIdConnectProvider { arn } => {
+            IamStep::DeleteOpenIdConnectProvider { arn } => {
                 self.oidc_providers.remove(arn).map(drop).ok_or_else(|| "NoSuchEntity".to_owned())
             }
             _ => Err("no step on an OIDC provider".to_owned()),
         }
     }
 
-    fn on_association(&mut self, step: &Step) -> Result<(), String> {
+    fn on_association(&mut self, step: &EksStep) -> Result<(), String> {
         let is_role = |role_arn: &str, role: &Role| {
             format!("arn:aws:iam::111122223333:role{}{}", role.path, role.name) == role_arn
         };
         match step {
-            Step::CreatePodIdentityAssociation { cluster_name, namespace, service_account, role_arn, tags } => {
+            EksStep::CreatePodIdentityAssociation { cluster_name, namespace, service_account, role_arn, tags } => {
                 limited(tags)?;
                 if !self.roles.values().any(|role| is_role(role_arn, role)) {
                     return Err("InvalidParameterException".to_owned());
@@ -242,7 +251,7 @@ impl World {
                 let association = PodIdentityAssociation { id, arn, role_arn, has_session_tags: true, tags };
                 insert_new(&mut eks.associations, account, association, "ResourceInUseException")
             }
-            Step::UpdatePodIdentityAssociation { cluster_name, id, role_arn } => {
+            EksStep::UpdatePodIdentityAssociation { cluster_name, id, role_arn } => {
                 if !self.roles.values().any(|role| is_role(role_arn, role)) {
                     return Err("InvalidParameterException".to_owned());
                 }
@@ -253,7 +262,7 @@ impl World {
                 found.has_session_tags = true;
                 Ok(())
             }
-            Step::DeletePodIdentityAssociation { cluster_name, id } => {
+            EksStep::DeletePodIdentityAssociation { cluster_name, id } => {
                 let eks = self.clusters.get_mut(cluster_name).ok_or("ResourceNotFoundException")?;
                 let before = eks.associations.len();
                 eks.associations.retain(|_, found| found.id != *id);
@@ -273,36 +282,36 @@ impl World {
         found.map(|(_, tags)| tags).ok_or_else(|| "ResourceNotFoundException".to_owned())
     }
 
-    fn on_profile(&mut self, step: &Step) -> Result<(), String> {
-        if let Step::CreateInstanceProfile { name, path, tags } = step {
+    fn on_profile(&mut self, step: &IamStep) -> Result<(), String> {
+        if let IamStep::CreateInstanceProfile { name, path, tags } = step {
             limited(tags)?;
             let profile =
                 InstanceProfile { name: name.clone(), path: path.clone(), roles: Vec::new(), tags: tags.clone() };
             return insert_new(&mut self.profiles, name.to_lowercase(), profile, "EntityAlreadyExists");
         }
-        let (Step::TagInstanceProfile { name, .. }
-        | Step::UntagInstanceProfile { name, .. }
-        | Step::AddRoleToInstanceProfile { name, .. }
-        | Step::RemoveRoleFromInstanceProfile { name, .. }
-        | Step::DeleteInstanceProfile { name }) = step
+        let (IamStep::TagInstanceProfile { name, .. }
+        | IamStep::UntagInstanceProfile { name, .. }
+        | IamStep::AddRoleToInstanceProfile { name, .. }
+        | IamStep::RemoveRoleFromInstanceProfile { name, .. }
+        | IamStep::DeleteInstanceProfile { name }) = step
         else {
             return Err("no step on a profile".to_owned());
         };
         let profile = self.profiles.get_mut(&name.to_lowercase()).ok_or("NoSuchEntity")?;
         match step {
-            Step::TagInstanceProfile { tags, .. } => {
+            IamStep::TagInstanceProfile { tags, .. } => {
                 profile.tags.extend(tags.clone());
                 limited(&profile.tags)?;
             }
-            Step::UntagInstanceProfile { keys, .. } => profile.tags.retain(|key, _| !keys.contains(key)),
-            Step::AddRoleToInstanceProfile { role, .. } => {
+            IamStep::UntagInstanceProfile { keys, .. } => profile.tags.retain(|key, _| !keys.contains(key)),
+            IamStep::AddRoleToInstanceProfile { role, .. } => {
                 let role = self.roles.get(&role.to_lowercase()).ok_or("NoSuchEntity")?;
                 if !profile.roles.is_empty() {
                     return Err("LimitExceeded".to_owned());
                 }
                 profile.roles.push(role.name.clone());
             }
-            Step::RemoveRoleFromInstanceProfile { role, .. } => {
+            IamStep::RemoveRoleFromInstanceProfile { role, .. } => {
                 let at = profile.roles.iter().position(|held| held.eq_ignore_ascii_case(role)).ok_or("NoSuchEntity")?;
                 profile.roles.remove(at);
             }

@@ -6,7 +6,7 @@ use crate::model::World;
 use crate::share::is_on_tags;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::Tags;
-use karpenter_prereqs_core::plan::{self, Shared, Step};
+use karpenter_prereqs_core::plan::{self, Ec2Step, Shared, Step};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 
@@ -80,7 +80,7 @@ impl Tagger {
     pub(crate) fn goes_on(&mut self, world: &mut World, errand: &Errand) -> bool {
         let Some(step) = self.steps.pop_front() else { return self.looks(world, errand) };
         match step {
-            Step::CreateTags { ids, tags } | Step::MarkLeaving { ids, tags } => {
+            Step::Ec2(Ec2Step::CreateTags { ids, tags } | Ec2Step::AnnounceTagRemoval { ids, tags }) => {
                 for id in ids {
                     let found = world.resources.entry(id).or_default();
                     let before = found.clone();
@@ -92,25 +92,25 @@ impl Tagger {
                     }
                 }
             }
-            Step::DeleteTags { ids, tags } => {
+            Step::Ec2(Ec2Step::DeleteTags { ids, tags }) => {
                 for id in &ids {
                     world.resources.entry(id.clone()).or_default().retain(|key, value| tags.get(key) != Some(value));
                 }
             }
             // What is to be written is read now, and written whenever it comes to that.
-            Step::ConfirmTags { ids, claim } => {
+            Step::Ec2(Ec2Step::VerifyTags { ids, claim }) => {
                 let missing = |id: &String| {
                     let found = &world.resources[id];
                     (!found.contains_key(&claim.tag.key)).then(|| claim.again(found))
                 };
                 for (id, tags) in ids.into_iter().filter_map(|id| missing(&id).map(|tags| (id, tags))) {
-                    self.steps.push_front(Step::CreateTags { ids: vec![id], tags });
+                    self.steps.push_front(Step::Ec2(Ec2Step::CreateTags { ids: vec![id], tags }));
                 }
             }
-            Step::LeaveTags { ids, marks } => {
+            Step::Ec2(Ec2Step::RemoveUnclaimedTags { ids, marks }) => {
                 let there = world.resources.iter().filter(|(id, _)| ids.contains(id));
                 for (tags, ids) in plan::leavings(there, &marks) {
-                    self.steps.push_front(Step::DeleteTags { ids, tags });
+                    self.steps.push_front(Step::Ec2(Ec2Step::DeleteTags { ids, tags }));
                 }
             }
             _ => {}
@@ -127,7 +127,9 @@ impl Tagger {
     /// Whether it waits for somebody who is about to take the tag away.
     pub(crate) fn waits(&self, resources: &Resources) -> bool {
         match self.steps.front() {
-            Some(Step::ConfirmTags { ids, claim }) => ids.iter().any(|id| claim.is_given_up(&resources[id])),
+            Some(Step::Ec2(Ec2Step::VerifyTags { ids, claim })) => {
+                ids.iter().any(|id| claim.is_given_up(&resources[id]))
+            }
             _ => false,
         }
     }
@@ -153,7 +155,7 @@ impl Tagger {
         };
         self.looks += 1;
         let is_shared = planned.is_some_and(|(plan, is_shared)| {
-            let is_on_tags = |step: &&Step| is_on_tags(step) || matches!(step, Step::ConfirmTags { .. });
+            let is_on_tags = |step: &&Step| is_on_tags(step) || matches!(step, Step::Ec2(Ec2Step::VerifyTags { .. }));
             self.steps = plan.steps().map(|(_, step, _)| step).filter(is_on_tags).cloned().collect();
             is_shared
         });

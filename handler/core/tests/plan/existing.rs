@@ -12,7 +12,10 @@ use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::identity::ownership::Mark;
 use karpenter_prereqs_core::observed::{AuthenticationMode, ConfigMap};
-use karpenter_prereqs_core::plan::{Existing, Plan, Resolution, Shared, Step, Verb, resolve};
+use karpenter_prereqs_core::plan::{
+    Ec2Step, EditAwsAuth, Effect, EksStep, ExistingInEks, ExistingInIam, IamStep, Plan, Resolution, Shared, Step, Verb,
+    resolve_in_eks, resolve_in_iam,
+};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -89,18 +92,18 @@ impl Task {
 fn is_contended(step: &Step) -> bool {
     !matches!(
         step,
-        Step::AttachRolePolicy { .. }
-            | Step::UpdateAssumeRolePolicy { .. }
-            | Step::CreateTags { .. }
-            | Step::ConfirmTags { .. }
-            | Step::MarkLeaving { .. }
-            | Step::LeaveTags { .. }
+        Step::Iam(IamStep::AttachRolePolicy { .. } | IamStep::UpdateAssumeRolePolicy { .. })
+            | Step::Ec2(
+                Ec2Step::CreateTags { .. }
+                    | Ec2Step::VerifyTags { .. }
+                    | Ec2Step::AnnounceTagRemoval { .. }
+                    | Ec2Step::RemoveUnclaimedTags { .. }
+            )
     )
 }
 
 fn is_removal(step: &Step) -> bool {
-    let name = format!("{step:?}");
-    ["Delete", "Detach", "Remove", "Untag"].iter().any(|verb| name.starts_with(verb))
+    step.effect() == Effect::Remove
 }
 
 fn is_one_of(codes: &[&str], code: &str) -> bool {
@@ -143,18 +146,18 @@ impl Delivery {
         let cluster = task.spec.cluster_name.as_str();
         match &self.phase {
             Phase::Calls => match step {
-                Step::DeleteAccessEntry { principal_arn, only_created_at: Some(at), .. } => {
+                Step::Eks(EksStep::DeleteAccessEntry { principal_arn, only_created_at: Some(at), .. }) => {
                     let found = world.clusters[cluster].access_entries.get(principal_arn);
                     Ok(found.filter(|found| found.created_at == *at).map(|_| Phase::Deletes))
                 }
-                Step::EditAwsAuth { .. } => Ok(Some(Phase::Writes(world.clusters[cluster].aws_auth.clone()))),
+                Step::AwsAuth(EditAwsAuth { .. }) => Ok(Some(Phase::Writes(world.clusters[cluster].aws_auth.clone()))),
                 step => match world.carry_out(step, cluster) {
                     Err(code) if is_removal(step) && is_one_of(&MISSING, &code) => Ok(None),
                     Err(code) if is_one_of(&EXISTS, &code) => Ok(Some(Phase::Resolves)),
                     result => result.map(|()| None),
                 },
             },
-            Phase::Resolves => match resolve(step, existing(step, world, task), &task.ours()) {
+            Phase::Resolves => match resolved(step, world, task) {
                 Resolution::Done => Ok(None),
                 Resolution::Retry => Ok(Some(Phase::Calls)),
                 Resolution::Tag(tag) => Ok(Some(Phase::Tags(tag))),
@@ -165,13 +168,15 @@ impl Delivery {
                 result => result.map(|()| None),
             },
             Phase::Deletes => {
-                let Step::DeleteAccessEntry { principal_arn, .. } = step else { return Err("no deletion".to_owned()) };
+                let Step::Eks(EksStep::DeleteAccessEntry { principal_arn, .. }) = step else {
+                    return Err("no deletion".to_owned());
+                };
                 // By its name: EKS takes no condition.
                 world.clusters.get_mut(cluster).unwrap().access_entries.remove(principal_arn);
                 Ok(None)
             }
             Phase::Writes(read) => {
-                let Step::EditAwsAuth { change, .. } = step else { return Err("no edit".to_owned()) };
+                let Step::AwsAuth(EditAwsAuth { change, .. }) = step else { return Err("no edit".to_owned()) };
                 if world.clusters[cluster].aws_auth != *read {
                     return Ok(Some(Phase::Calls));
                 }
@@ -182,30 +187,44 @@ impl Delivery {
                     config_map::Edit::Replace(_) => Verb::Update,
                     config_map::Edit::Delete => Verb::Delete,
                 };
-                world.carry_out(&Step::EditAwsAuth { change: change.clone(), verb }, cluster).map(|()| None)
+                world.carry_out(&Step::AwsAuth(EditAwsAuth { change: change.clone(), verb }), cluster).map(|()| None)
             }
         }
     }
 }
 
-/// What the function reads after a refusal.
-fn existing<'a>(step: &Step, world: &'a World, task: &Task) -> Existing<'a> {
-    let eks = &world.clusters[&task.spec.cluster_name];
+/// What comes of a refusal, once the function has read what exists.
+fn resolved(step: &Step, world: &World, task: &Task) -> Resolution<Step> {
+    let (eks, ours) = (&world.clusters[&task.spec.cluster_name], task.ours());
     match step {
-        Step::CreateRole { name, .. } => Existing::Role(world.role(name)),
-        Step::CreateInstanceProfile { name, .. } | Step::AddRoleToInstanceProfile { name, .. } => {
-            Existing::InstanceProfile(world.profiles.get(&name.to_lowercase()))
+        Step::Iam(step) => {
+            let existing = match step {
+                IamStep::CreateRole { name, .. } => ExistingInIam::Role(world.role(name)),
+                IamStep::CreateInstanceProfile { name, .. } | IamStep::AddRoleToInstanceProfile { name, .. } => {
+                    ExistingInIam::InstanceProfile(world.profiles.get(&name.to_lowercase()))
+                }
+                IamStep::CreateOpenIdConnectProvider { url, .. } => {
+                    let arn = task.spec.scope.oidc_provider_arn(issuer_without_scheme(url));
+                    ExistingInIam::OidcProvider(world.oidc_providers.get(&arn))
+                }
+                step => panic!("{step} creates nothing"),
+            };
+            resolve_in_iam(step, existing, &ours).map(Step::from)
         }
-        Step::CreateOpenIdConnectProvider { url, .. } => {
-            let arn = task.spec.scope.oidc_provider_arn(issuer_without_scheme(url));
-            Existing::OidcProvider(world.oidc_providers.get(&arn))
+        Step::Eks(step) => {
+            let existing = match step {
+                EksStep::CreateAccessEntry { principal_arn, .. } => {
+                    ExistingInEks::AccessEntry(eks.access_entries.get(principal_arn))
+                }
+                EksStep::CreatePodIdentityAssociation { namespace, service_account, .. } => {
+                    let account = ServiceAccount { namespace: namespace.clone(), name: service_account.clone() };
+                    ExistingInEks::PodIdentityAssociation(eks.associations.get(&account))
+                }
+                step => panic!("{step} creates nothing"),
+            };
+            resolve_in_eks(step, existing, &ours).map(Step::from)
         }
-        Step::CreateAccessEntry { principal_arn, .. } => Existing::AccessEntry(eks.access_entries.get(principal_arn)),
-        Step::CreatePodIdentityAssociation { namespace, service_account, .. } => {
-            let account = ServiceAccount { namespace: namespace.clone(), name: service_account.clone() };
-            Existing::PodIdentityAssociation(eks.associations.get(&account))
-        }
-        step => panic!("{step} creates nothing"),
+        Step::Ec2(_) | Step::AwsAuth(_) => panic!("{step} creates nothing"),
     }
 }
 

@@ -7,7 +7,7 @@ use karpenter_prereqs_core::documents::config_map::BEFORE_KEY;
 use karpenter_prereqs_core::identity::ownership::{Generation, Mark, OWNER_KEY, Owner, PREFIX, is_in_aws_auth, marks};
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::plan::bounds::Bounds;
-use karpenter_prereqs_core::plan::{self, Aim, Converged, Leaving, Plan, Refused, Released, Shared, Step};
+use karpenter_prereqs_core::plan::{self, Aim, Converged, Ec2Step, Leaving, Plan, Refused, Released, Shared, Step};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -173,7 +173,13 @@ impl Resource {
     }
 
     /// Carries a plan out in one of the orders that its needs allow. A step that is refused or changes nothing is a fault.
-    fn carried_out(&self, plan: &Plan, world: &World, spec: &Spec, run: Run<'_>) -> Result<World, TestCaseError> {
+    pub(crate) fn carried_out(
+        &self,
+        plan: &Plan,
+        world: &World,
+        spec: &Spec,
+        run: Run<'_>,
+    ) -> Result<World, TestCaseError> {
         let (mut world, mark) = (world.clone(), self.generation(spec).mark());
         let mut waiting: Vec<_> = plan.steps().collect();
         let until = run.cut.map_or(0, |cut| waiting.len() - usize::from(cut) % (waiting.len() + 1));
@@ -192,7 +198,7 @@ impl Resource {
             }
             let before = world.clone();
             world.carry_out(step, &spec.cluster_name).map_err(|code| fault(&format!("`{step}`: {code}"), &before))?;
-            if world == before && !matches!(step, Step::ConfirmTags { .. }) {
+            if world == before && !matches!(step, Step::Ec2(Ec2Step::VerifyTags { .. })) {
                 return Err(fault(&format!("`{step}` changes nothing"), &world));
             }
             admitted_under_a_mark(&world, &mark).map_err(|why| fault(&format!("after `{step}`: {why}"), &before))?;

@@ -6,7 +6,7 @@ use crate::properties::{STACK, spec_of};
 use crate::worlds::plain;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::Tags;
-use karpenter_prereqs_core::plan::{Plan, Step};
+use karpenter_prereqs_core::plan::{Ec2Step, IamStep, Plan, Step};
 use serde_json::{Value, json};
 
 fn prereqs() -> Resource {
@@ -20,7 +20,11 @@ fn created(world: &World, spec: &Spec) -> World {
 /// How many ids each call of a kind takes.
 fn batches(plan: &Plan, is_kind: fn(&Step) -> bool) -> Vec<usize> {
     let ids = |step: &Step| match step {
-        Step::CreateTags { ids, .. } | Step::LeaveTags { ids, .. } | Step::ConfirmTags { ids, .. } => ids.len(),
+        Step::Ec2(
+            Ec2Step::CreateTags { ids, .. }
+            | Ec2Step::RemoveUnclaimedTags { ids, .. }
+            | Ec2Step::VerifyTags { ids, .. },
+        ) => ids.len(),
         _ => 0,
     };
     plan.steps().filter(|(_, step, _)| is_kind(step)).map(|(_, step, _)| ids(step)).collect()
@@ -36,12 +40,21 @@ fn more_resources_than_a_call_takes_are_tagged_in_batches() {
     let converged = prereqs().plan(&world, &spec, None).unwrap();
     assert_eq!(converged.subnet_ids.len(), 2_500);
     // With the one security group they are 2,501.
-    assert_eq!(batches(&converged.plan, |step| matches!(step, Step::CreateTags { .. })), [1000, 1000, 501]);
-    assert_eq!(batches(&converged.plan, |step| matches!(step, Step::ConfirmTags { .. })), [1000, 1000, 501]);
+    assert_eq!(
+        batches(&converged.plan, |step| matches!(step, Step::Ec2(Ec2Step::CreateTags { .. }))),
+        [1000, 1000, 501]
+    );
+    assert_eq!(
+        batches(&converged.plan, |step| matches!(step, Step::Ec2(Ec2Step::VerifyTags { .. }))),
+        [1000, 1000, 501]
+    );
     let made = created(&world, &spec);
     let moved = prereqs().converge(&made, &new, Some(&spec), Run::whole(&[])).unwrap();
     let released = prereqs().plan_release(&moved, &new).unwrap();
-    assert_eq!(batches(&released.plan, |step| matches!(step, Step::LeaveTags { .. })), [1000, 1000, 501]);
+    assert_eq!(
+        batches(&released.plan, |step| matches!(step, Step::Ec2(Ec2Step::RemoveUnclaimedTags { .. }))),
+        [1000, 1000, 501]
+    );
     same(&prereqs().release(&moved, &new, Run::whole(&[])).unwrap(), &world, "after the release").unwrap();
 }
 
@@ -69,7 +82,7 @@ fn policies_change_places_within_the_quota() {
         let made = created(&plain(), &old);
         let plan = prereqs().plan(&made, &new, Some(&old)).unwrap().plan;
         let first = plan.steps().find_map(|(_, step, needs)| needs.is_empty().then_some(step));
-        assert_eq!(matches!(first, Some(Step::AttachRolePolicy { .. })), attached_first, "{first:?}");
+        assert_eq!(matches!(first, Some(Step::Iam(IamStep::AttachRolePolicy { .. }))), attached_first, "{first:?}");
         let updated = prereqs().converge(&made, &new, Some(&old), Run::whole(&[])).unwrap();
         same(&updated, &created(&plain(), &new), "after the update").unwrap();
     }

@@ -23,6 +23,7 @@ mod refusals;
 mod releases;
 mod replace;
 mod share;
+mod simulated;
 mod stands;
 mod update;
 mod whose;

@@ -10,7 +10,7 @@ use karpenter_prereqs_core::desired::spec::{NodeRole, Spec};
 use karpenter_prereqs_core::identity::aws_names::without_path;
 use karpenter_prereqs_core::identity::ownership::marks;
 use karpenter_prereqs_core::observed::{PassRoleDecision, PassRoleDenial};
-use karpenter_prereqs_core::plan::{Plan, Refusal, RoleKind, Step, StepId, needs_simulation};
+use karpenter_prereqs_core::plan::{EditAwsAuth, IamStep, Plan, Refusal, RoleKind, Step, StepId, needs_simulation};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,11 +42,11 @@ fn is_foreign(world: &World, spec: &Spec) -> bool {
 }
 
 fn adds_role(step: &Step) -> bool {
-    matches!(step, Step::AddRoleToInstanceProfile { .. })
+    matches!(step, Step::Iam(IamStep::AddRoleToInstanceProfile { .. }))
 }
 
 fn creates_node_role(step: &Step) -> bool {
-    matches!(step, Step::CreateRole { kind: RoleKind::Node, .. })
+    matches!(step, Step::Iam(IamStep::CreateRole { kind: RoleKind::Node, .. }))
 }
 
 /// Carries out what does not need a step that IAM denies, in one of the orders that the needs allow.
@@ -185,8 +185,8 @@ fn own_node_role_is_granted_without_waiting_for_the_profile() {
     };
     let mut met = 0;
     for (id, (step, _)) in &steps {
-        let is_granting = matches!(step, Step::PutRolePolicy { .. } | Step::EditAwsAuth { .. })
-            || matches!(step, Step::CreateRole { kind: RoleKind::Controller, .. });
+        let is_granting = matches!(step, Step::Iam(IamStep::PutRolePolicy { .. }) | Step::AwsAuth(EditAwsAuth { .. }))
+            || matches!(step, Step::Iam(IamStep::CreateRole { kind: RoleKind::Controller, .. }));
         met += usize::from(is_granting);
         assert!(!is_granting || !waits_for_profile(*id), "{step}");
     }

@@ -7,7 +7,7 @@ use crate::worlds::plain;
 use karpenter_prereqs_core::documents::policy::{INLINE_MAX, Place, controller, size};
 use karpenter_prereqs_core::identity::aws_names::Scope;
 use karpenter_prereqs_core::identity::karpenter_version::{FIRST_SCOPED, NEWEST, Releases};
-use karpenter_prereqs_core::plan::Step;
+use karpenter_prereqs_core::plan::{IamStep, Step};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -126,7 +126,9 @@ fn one_release_follows_another_with_no_moment_without_permission() {
         let plan = resource.plan(&before, &new_spec, Some(&old_spec)).unwrap().plan;
         let policies: Vec<_> = plan
             .steps()
-            .filter(|(_, step, _)| matches!(step, Step::PutRolePolicy { .. } | Step::DeleteRolePolicy { .. }))
+            .filter(|(_, step, _)| {
+                matches!(step, Step::Iam(IamStep::PutRolePolicy { .. } | IamStep::DeleteRolePolicy { .. }))
+            })
             .collect();
         assert_eq!(policies.len(), usize::from(old != new), "{old} to {new}");
         let always = |world: &World| {

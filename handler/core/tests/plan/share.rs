@@ -8,7 +8,7 @@ use crate::worlds::{SUBNETS, worlds};
 use crate::{orders, prove};
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::{Mark, OWNER_KEY};
-use karpenter_prereqs_core::plan::{self, Claim, Plan, Step, Verb};
+use karpenter_prereqs_core::plan::{self, Claim, Ec2Step, EditAwsAuth, Plan, Step, Verb};
 use karpenter_prereqs_core::request::event::RawProperties;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -115,7 +115,8 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
         let (one, another, two) = (spec(&one), spec(&another), spec(&two));
         let Some(mut both) = here.try_converge(&world, &one, None, Run::whole(&order))? else { return Ok(false) };
         let Ok(comes) = there.plan(&both, &two, None) else { return Ok(false) };
-        let is_of_tag = |step: &&Step| matches!(step, Step::CreateTags { .. } | Step::ConfirmTags { .. });
+        let is_of_tag =
+            |step: &&Step| matches!(step, Step::Ec2(Ec2Step::CreateTags { .. } | Ec2Step::VerifyTags { .. }));
         let steps = comes.plan.steps().map(|(_, step, _)| step).filter(is_of_tag);
         let (mut steps, carrying) = (
             steps.cloned().collect::<VecDeque<_>>(),
@@ -132,11 +133,11 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
         let mut turns = order.iter().cycle();
         loop {
             let is_given_up = carrying.iter().any(|id| claim.is_given_up(&both.resources[id]));
-            let waits = matches!(steps.front(), Some(Step::ConfirmTags { .. })) && is_given_up;
+            let waits = matches!(steps.front(), Some(Step::Ec2(Ec2Step::VerifyTags { .. }))) && is_given_up;
             let is_theirs = !waits && !steps.is_empty() && turns.next().is_none_or(|turn| turn % 2 == 0);
             if is_theirs || goes.is_empty() && !looks_again {
                 let Some(step) = steps.pop_front() else { break };
-                let Step::ConfirmTags { ids, claim } = step else {
+                let Step::Ec2(Ec2Step::VerifyTags { ids, claim }) = step else {
                     carry_all(&mut both, [step], &one.cluster_name)?;
                     continue;
                 };
@@ -148,10 +149,10 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
                 }
             } else if let Some(step) = goes.pop_front() {
                 // What is to be deleted is read now, and deleted whenever it comes to that.
-                if let Step::LeaveTags { ids, marks } = &step {
+                if let Step::Ec2(Ec2Step::RemoveUnclaimedTags { ids, marks }) = &step {
                     let found: Vec<_> = ids.iter().map(|id| (id.clone(), both.resources[id].clone())).collect();
                     let deletes = plan::leavings(found.iter().map(|(id, tags)| (id, tags)), marks);
-                    goes.extend(deletes.into_iter().map(|(tags, ids)| Step::DeleteTags { ids, tags }));
+                    goes.extend(deletes.into_iter().map(|(tags, ids)| Step::Ec2(Ec2Step::DeleteTags { ids, tags })));
                 } else {
                     carry_all(&mut both, [step], &one.cluster_name)?;
                 }
@@ -208,7 +209,12 @@ fn tag_steps(plan: &Plan) -> VecDeque<Step> {
 pub(crate) fn is_on_tags(step: &Step) -> bool {
     matches!(
         step,
-        Step::CreateTags { .. } | Step::DeleteTags { .. } | Step::MarkLeaving { .. } | Step::LeaveTags { .. }
+        Step::Ec2(
+            Ec2Step::CreateTags { .. }
+                | Ec2Step::DeleteTags { .. }
+                | Ec2Step::AnnounceTagRemoval { .. }
+                | Ec2Step::RemoveUnclaimedTags { .. }
+        )
     )
 }
 
@@ -285,8 +291,8 @@ fn both_go_at_once(
 /// Carries a step out that was planned a while ago. The edit of aws-auth reads it afresh: what was to be an update may be
 /// a deletion by now, or done by another.
 fn late(world: &mut World, step: &Step, cluster: &str) -> Result<(), String> {
-    let Step::EditAwsAuth { change, verb } = step else { return world.carry_out(step, cluster) };
-    let by = |verb| Step::EditAwsAuth { change: change.clone(), verb };
+    let Step::AwsAuth(EditAwsAuth { change, verb }) = step else { return world.carry_out(step, cluster) };
+    let by = |verb| Step::AwsAuth(EditAwsAuth { change: change.clone(), verb });
     let done = world.carry_out(&by(*verb), cluster).or_else(|_| world.carry_out(&by(Verb::Delete), cluster));
     if done.as_ref().is_err_and(|why| why == NOTHING_TO_EDIT) { Ok(()) } else { done }
 }

@@ -6,7 +6,7 @@ use crate::properties::{STACK, spec_of};
 use crate::worlds::{GIVEN_ROLE, plain};
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::observed::ConfigMap;
-use karpenter_prereqs_core::plan::Step;
+use karpenter_prereqs_core::plan::{Ec2Step, Step};
 use serde_json::json;
 
 const WHOLE: Run<'static> = Run { order: &[], cut: None, always: None };
@@ -125,7 +125,7 @@ fn drift_is_put_right() {
     drifted.demo().aws_auth.as_mut().unwrap().map_roles = plain().demo().aws_auth.clone().and_then(|map| map.map_roles);
     let plan = prereqs().plan(&drifted, &spec, None).unwrap().plan;
     assert_eq!(
-        plan.steps().filter(|(_, step, _)| !matches!(step, Step::ConfirmTags { .. })).count(),
+        plan.steps().filter(|(_, step, _)| !matches!(step, Step::Ec2(Ec2Step::VerifyTags { .. }))).count(),
         7,
         "{:?}",
         steps(&plan)

@@ -8,14 +8,16 @@ use crate::retry::{StepFacts, is_retried_in_eks};
 use crate::telemetry::log::millis;
 use backon::Retryable as _;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
-use karpenter_prereqs_core::plan::{self, EC2_LINUX, Existing, Resolution, Step};
+use karpenter_prereqs_core::plan::{self, EC2_LINUX, EksStep, ExistingInEks, Resolution};
 
 /// Carries one step out. What exists and is ours, or is gone already, is done. `fresh`: it is about a role that this
 /// very run made.
-pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), Error> {
-    let call = async |step: &Step| settled(apply, step, fresh).await;
+pub(super) async fn step(apply: &Apply<'_>, step: &EksStep, fresh: bool) -> Result<(), Error> {
+    let call = async |step: &EksStep| settled(apply, step, fresh).await;
     match once::carry_out(apply, step, AwsError::already_exists, call, async |step| resolve(apply, step).await).await {
-        Err(error) if is_removal(step) && (error.is_not_found() || error.is_denied() && is_gone(apply, step).await) => {
+        Err(error)
+            if step.is_removal() && (error.is_not_found() || error.is_denied() && is_gone(apply, step).await) =>
+        {
             Ok(())
         }
         result => result.map_err(Error::Aws),
@@ -23,9 +25,9 @@ pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<
 }
 
 /// Makes the call of a step, with the waits for what settles by itself.
-async fn settled(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), AwsError> {
+async fn settled(apply: &Apply<'_>, step: &EksStep, fresh: bool) -> Result<(), AwsError> {
     let facts =
-        StepFacts { is_on_new_object: fresh, is_removal: is_removal(step), is_own_work: apply.progress.is_own_work() };
+        StepFacts { is_on_new_object: fresh, is_removal: step.is_removal(), is_own_work: apply.progress.is_own_work() };
     (|| call(apply, step))
         .retry(apply.deadlines.settling())
         .when(|error: &AwsError| is_retried_in_eks(error, facts))
@@ -36,23 +38,23 @@ async fn settled(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), AwsE
 }
 
 /// Reads what exists under the name of what the step creates, and decides.
-async fn resolve(apply: &Apply<'_>, step: &Step) -> Result<Resolution, AwsError> {
+async fn resolve(apply: &Apply<'_>, step: &EksStep) -> Result<Resolution<EksStep>, AwsError> {
     let (client, ours) = (&apply.clients.eks, apply.marks);
     Ok(match step {
-        Step::CreateAccessEntry { cluster_name, principal_arn, .. } => {
+        EksStep::CreateAccessEntry { cluster_name, principal_arn, .. } => {
             let entry = eks::access_entry(client, cluster_name, principal_arn).await?;
-            plan::resolve(step, Existing::AccessEntry(entry.as_ref()), ours)
+            plan::resolve_in_eks(step, ExistingInEks::AccessEntry(entry.as_ref()), ours)
         }
-        Step::CreatePodIdentityAssociation { cluster_name, namespace, service_account, .. } => {
+        EksStep::CreatePodIdentityAssociation { cluster_name, namespace, service_account, .. } => {
             let account = ServiceAccount { namespace: namespace.clone(), name: service_account.clone() };
             let association = eks::pod_identity_association(client, cluster_name, &account).await?;
-            plan::resolve(step, Existing::PodIdentityAssociation(association.as_ref()), ours)
+            plan::resolve_in_eks(step, ExistingInEks::PodIdentityAssociation(association.as_ref()), ours)
         }
         _ => Resolution::Fail,
     })
 }
 
-async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
+async fn call(apply: &Apply<'_>, step: &EksStep) -> Result<(), AwsError> {
     let client = &apply.clients.eks;
     // The SDK's calls differ in type and not in shape.
     macro_rules! send {
@@ -61,7 +63,7 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
         };
     }
     match step {
-        Step::CreateAccessEntry { cluster_name, principal_arn, tags } => {
+        EksStep::CreateAccessEntry { cluster_name, principal_arn, tags } => {
             send!(
                 client
                     .create_access_entry()
@@ -71,13 +73,13 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
                     .set_tags(Some(tags.clone().into_iter().collect()))
             )
         }
-        Step::TagEksResource { arn, tags } => {
+        EksStep::TagEksResource { arn, tags } => {
             send!(client.tag_resource().resource_arn(arn).set_tags(Some(tags.clone().into_iter().collect())))
         }
-        Step::UntagEksResource { arn, keys } => {
+        EksStep::UntagEksResource { arn, keys } => {
             send!(client.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.iter().cloned().collect())))
         }
-        Step::DeleteAccessEntry { cluster_name, principal_arn, only_created_at } => {
+        EksStep::DeleteAccessEntry { cluster_name, principal_arn, only_created_at } => {
             if let Some(at) = only_created_at {
                 let found = eks::access_entry(client, cluster_name, principal_arn).await?;
                 if found.is_none_or(|found| found.created_at != *at) {
@@ -87,7 +89,7 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
             }
             send!(client.delete_access_entry().cluster_name(cluster_name).principal_arn(principal_arn))
         }
-        Step::CreatePodIdentityAssociation { cluster_name, namespace, service_account, role_arn, tags } => {
+        EksStep::CreatePodIdentityAssociation { cluster_name, namespace, service_account, role_arn, tags } => {
             send!(
                 client
                     .create_pod_identity_association()
@@ -98,7 +100,7 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
                     .set_tags(Some(tags.clone().into_iter().collect()))
             )
         }
-        Step::UpdatePodIdentityAssociation { cluster_name, id, role_arn } => {
+        EksStep::UpdatePodIdentityAssociation { cluster_name, id, role_arn } => {
             send!(
                 client
                     .update_pod_identity_association()
@@ -108,31 +110,23 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
                     .disable_session_tags(false)
             )
         }
-        Step::DeletePodIdentityAssociation { cluster_name, id } => {
+        EksStep::DeletePodIdentityAssociation { cluster_name, id } => {
             send!(client.delete_pod_identity_association().cluster_name(cluster_name).association_id(id))
         }
-        _ => Ok(()),
     }
 }
 
 /// Whether the object of a removal is not there any more; a look that fails tells nothing. The execution role may remove
 /// what bears the owner tag, and what is gone bears none: EKS denies that it be removed before it looks for it.
-async fn is_gone(apply: &Apply<'_>, step: &Step) -> bool {
+async fn is_gone(apply: &Apply<'_>, step: &EksStep) -> bool {
     let client = &apply.clients.eks;
     match step {
-        Step::DeleteAccessEntry { cluster_name, principal_arn, .. } => {
+        EksStep::DeleteAccessEntry { cluster_name, principal_arn, .. } => {
             matches!(eks::access_entry(client, cluster_name, principal_arn).await, Ok(None))
         }
-        Step::DeletePodIdentityAssociation { cluster_name, id } => {
+        EksStep::DeletePodIdentityAssociation { cluster_name, id } => {
             matches!(eks::association(client, cluster_name, id).await, Ok(None))
         }
         _ => false,
     }
-}
-
-fn is_removal(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::UntagEksResource { .. } | Step::DeleteAccessEntry { .. } | Step::DeletePodIdentityAssociation { .. }
-    )
 }

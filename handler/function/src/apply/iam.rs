@@ -8,21 +8,21 @@ use crate::retry::{StepFacts, is_retried_in_iam};
 use crate::telemetry::log::millis;
 use backon::Retryable as _;
 use karpenter_prereqs_core::identity::ownership::{keys_of, marked_by_others};
-use karpenter_prereqs_core::plan::{self, Existing, Resolution, Step};
+use karpenter_prereqs_core::plan::{self, ExistingInIam, IamStep, Resolution};
 use std::time::Duration;
 
 /// Carries one step out. What exists and is ours, or is gone already, is done.
-pub(super) async fn step(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), Error> {
+pub(super) async fn step(apply: &Apply<'_>, step: &IamStep, fresh: bool) -> Result<(), Error> {
     // A profile that holds a role says so as of a quota.
-    let adds_role = matches!(step, Step::AddRoleToInstanceProfile { .. });
+    let adds_role = matches!(step, IamStep::AddRoleToInstanceProfile { .. });
     let exists = |error: &AwsError| error.already_exists() || adds_role && error.is_role_quota();
-    let call = async |step: &Step| settled(apply, step, fresh).await;
+    let call = async |step: &IamStep| settled(apply, step, fresh).await;
     once::carry_out(apply, step, exists, call, async |step| resolve(apply, step).await).await.map_err(Error::Aws)
 }
 
 /// Makes the call of a step, with the waits for what settles by itself. A removal of what is gone is done.
-async fn settled(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), AwsError> {
-    let removes = is_removal(step);
+async fn settled(apply: &Apply<'_>, step: &IamStep, fresh: bool) -> Result<(), AwsError> {
+    let removes = step.is_removal();
     let call = || async {
         match call(apply, step).await {
             // The execution role may remove what bears the owner tag. What is gone bears none: IAM denies that it be removed
@@ -42,7 +42,7 @@ async fn settled(apply: &Apply<'_>, step: &Step, fresh: bool) -> Result<(), AwsE
 }
 
 /// The step's one call.
-async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
+async fn call(apply: &Apply<'_>, step: &IamStep) -> Result<(), AwsError> {
     let client = &apply.clients.iam;
     // The SDK's calls differ in type and not in shape.
     macro_rules! send {
@@ -51,7 +51,7 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
         };
     }
     match step {
-        Step::CreateRole { name, path, trust, permissions_boundary, tags, .. } => {
+        IamStep::CreateRole { name, path, trust, permissions_boundary, tags, .. } => {
             send!(
                 client
                     .create_role()
@@ -62,35 +62,35 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
                     .set_tags(Some(iam::pairs(tags)?))
             )
         }
-        Step::TagRole { name, tags } => send!(client.tag_role().role_name(name).set_tags(Some(iam::pairs(tags)?))),
-        Step::UntagRole { name, keys } => {
+        IamStep::TagRole { name, tags } => send!(client.tag_role().role_name(name).set_tags(Some(iam::pairs(tags)?))),
+        IamStep::UntagRole { name, keys } => {
             send!(client.untag_role().role_name(name).set_tag_keys(Some(keys.iter().cloned().collect())))
         }
-        Step::UpdateAssumeRolePolicy { name, trust } => {
+        IamStep::UpdateAssumeRolePolicy { name, trust } => {
             send!(client.update_assume_role_policy().role_name(name).policy_document(trust.to_string()))
         }
-        Step::PutRolePermissionsBoundary { name, permissions_boundary } => {
+        IamStep::PutRolePermissionsBoundary { name, permissions_boundary } => {
             send!(client.put_role_permissions_boundary().role_name(name).permissions_boundary(permissions_boundary))
         }
-        Step::DeleteRolePermissionsBoundary { name } => {
+        IamStep::DeleteRolePermissionsBoundary { name } => {
             send!(client.delete_role_permissions_boundary().role_name(name))
         }
-        Step::AttachRolePolicy { name, policy_arn } => {
+        IamStep::AttachRolePolicy { name, policy_arn } => {
             send!(client.attach_role_policy().role_name(name).policy_arn(policy_arn))
         }
-        Step::DetachRolePolicy { name, policy_arn } => {
+        IamStep::DetachRolePolicy { name, policy_arn } => {
             send!(client.detach_role_policy().role_name(name).policy_arn(policy_arn))
         }
-        Step::PutRolePolicy { name, policy_name, document } => {
+        IamStep::PutRolePolicy { name, policy_name, document } => {
             send!(
                 client.put_role_policy().role_name(name).policy_name(policy_name).policy_document(document.to_string())
             )
         }
-        Step::DeleteRolePolicy { name, policy_name } => {
+        IamStep::DeleteRolePolicy { name, policy_name } => {
             send!(client.delete_role_policy().role_name(name).policy_name(policy_name))
         }
-        Step::DeleteRole { name } => send!(client.delete_role().role_name(name)),
-        Step::CreateInstanceProfile { name, path, tags } => {
+        IamStep::DeleteRole { name } => send!(client.delete_role().role_name(name)),
+        IamStep::CreateInstanceProfile { name, path, tags } => {
             send!(
                 client
                     .create_instance_profile()
@@ -99,10 +99,10 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
                     .set_tags(Some(iam::pairs(tags)?))
             )
         }
-        Step::TagInstanceProfile { name, tags } => {
+        IamStep::TagInstanceProfile { name, tags } => {
             send!(client.tag_instance_profile().instance_profile_name(name).set_tags(Some(iam::pairs(tags)?)))
         }
-        Step::UntagInstanceProfile { name, keys } => {
+        IamStep::UntagInstanceProfile { name, keys } => {
             send!(
                 client
                     .untag_instance_profile()
@@ -110,14 +110,14 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
                     .set_tag_keys(Some(keys.iter().cloned().collect()))
             )
         }
-        Step::AddRoleToInstanceProfile { name, role } => {
+        IamStep::AddRoleToInstanceProfile { name, role } => {
             send!(client.add_role_to_instance_profile().instance_profile_name(name).role_name(role))
         }
-        Step::RemoveRoleFromInstanceProfile { name, role } => {
+        IamStep::RemoveRoleFromInstanceProfile { name, role } => {
             send!(client.remove_role_from_instance_profile().instance_profile_name(name).role_name(role))
         }
-        Step::DeleteInstanceProfile { name } => send!(client.delete_instance_profile().instance_profile_name(name)),
-        Step::CreateOpenIdConnectProvider { url, client_id_list, tags, .. } => {
+        IamStep::DeleteInstanceProfile { name } => send!(client.delete_instance_profile().instance_profile_name(name)),
+        IamStep::CreateOpenIdConnectProvider { url, client_id_list, tags, .. } => {
             send!(
                 client
                     .create_open_id_connect_provider()
@@ -126,7 +126,7 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
                     .set_tags(Some(iam::pairs(tags)?))
             )
         }
-        Step::TagOpenIdConnectProvider { arn, tags } => {
+        IamStep::TagOpenIdConnectProvider { arn, tags } => {
             send!(
                 client
                     .tag_open_id_connect_provider()
@@ -134,7 +134,7 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
                     .set_tags(Some(iam::pairs(tags)?))
             )
         }
-        Step::UntagOpenIdConnectProvider { arn, keys } => {
+        IamStep::UntagOpenIdConnectProvider { arn, keys } => {
             send!(
                 client
                     .untag_open_id_connect_provider()
@@ -142,7 +142,7 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
                     .set_tag_keys(Some(keys.iter().cloned().collect()))
             )
         }
-        Step::DeleteOpenIdConnectProvider { arn } => {
+        IamStep::DeleteOpenIdConnectProvider { arn } => {
             // It goes last of all, perhaps minutes after it was looked at: another may have come to rely on it.
             let found = iam::oidc_provider(client, arn).await?;
             match found.filter(|found| marked_by_others(&found.tags, apply.marks)) {
@@ -152,77 +152,48 @@ async fn call(apply: &Apply<'_>, step: &Step) -> Result<(), AwsError> {
                     if keys.is_empty() {
                         return Ok(());
                     }
-                    let untag = Step::UntagOpenIdConnectProvider { arn: arn.clone(), keys };
+                    let untag = IamStep::UntagOpenIdConnectProvider { arn: arn.clone(), keys };
                     tracing::info!(step = %untag, "in place of its deletion: another has come to rely on it");
                     Box::pin(call(apply, &untag)).await
                 }
                 None => send!(client.delete_open_id_connect_provider().open_id_connect_provider_arn(arn)),
             }
         }
-        Step::CreateTags { .. }
-        | Step::DeleteTags { .. }
-        | Step::ConfirmTags { .. }
-        | Step::MarkLeaving { .. }
-        | Step::LeaveTags { .. }
-        | Step::EditAwsAuth { .. }
-        | Step::CreateAccessEntry { .. }
-        | Step::TagEksResource { .. }
-        | Step::UntagEksResource { .. }
-        | Step::DeleteAccessEntry { .. }
-        | Step::CreatePodIdentityAssociation { .. }
-        | Step::UpdatePodIdentityAssociation { .. }
-        | Step::DeletePodIdentityAssociation { .. } => Ok(()),
     }
 }
 
 /// Reads what exists under the name of what the step creates, and decides.
-async fn resolve(apply: &Apply<'_>, step: &Step) -> Result<Resolution, AwsError> {
+async fn resolve(apply: &Apply<'_>, step: &IamStep) -> Result<Resolution<IamStep>, AwsError> {
     let (client, ours) = (&apply.clients.iam, apply.marks);
     Ok(match step {
-        Step::CreateRole { name, .. } => {
+        IamStep::CreateRole { name, .. } => {
             let role = iam::role(client, name, |_| None).await?;
-            plan::resolve(step, Existing::Role(role.as_ref()), ours)
+            plan::resolve_in_iam(step, ExistingInIam::Role(role.as_ref()), ours)
         }
-        Step::CreateInstanceProfile { name, .. } | Step::AddRoleToInstanceProfile { name, .. } => {
+        IamStep::CreateInstanceProfile { name, .. } | IamStep::AddRoleToInstanceProfile { name, .. } => {
             let profile = iam::instance_profile(client, name).await?;
-            plan::resolve(step, Existing::InstanceProfile(profile.as_ref()), ours)
+            plan::resolve_in_iam(step, ExistingInIam::InstanceProfile(profile.as_ref()), ours)
         }
-        Step::CreateOpenIdConnectProvider { arn, .. } => {
+        IamStep::CreateOpenIdConnectProvider { arn, .. } => {
             let provider = iam::oidc_provider(client, arn).await?;
-            plan::resolve(step, Existing::OidcProvider(provider.as_ref()), ours)
+            plan::resolve_in_iam(step, ExistingInIam::OidcProvider(provider.as_ref()), ours)
         }
         _ => Resolution::Fail,
     })
 }
 
 /// Whether the object of a removal is not there any more; a look that fails tells nothing.
-async fn is_gone(apply: &Apply<'_>, step: &Step) -> bool {
+async fn is_gone(apply: &Apply<'_>, step: &IamStep) -> bool {
     let client = &apply.clients.iam;
     let there = match step {
-        Step::DeleteRole { name } | Step::DetachRolePolicy { name, .. } => iam::has_role(client, name).await,
-        Step::DeleteInstanceProfile { name } => {
+        IamStep::DeleteRole { name } | IamStep::DetachRolePolicy { name, .. } => iam::has_role(client, name).await,
+        IamStep::DeleteInstanceProfile { name } => {
             iam::instance_profile(client, name).await.map(|profile| profile.is_some())
         }
-        Step::DeleteOpenIdConnectProvider { arn } => {
+        IamStep::DeleteOpenIdConnectProvider { arn } => {
             iam::oidc_provider(client, arn).await.map(|provider| provider.is_some())
         }
         _ => return false,
     };
     matches!(there, Ok(false))
-}
-
-fn is_removal(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::UntagRole { .. }
-            | Step::DeleteRolePermissionsBoundary { .. }
-            | Step::DetachRolePolicy { .. }
-            | Step::DeleteRolePolicy { .. }
-            | Step::DeleteRole { .. }
-            | Step::UntagInstanceProfile { .. }
-            | Step::RemoveRoleFromInstanceProfile { .. }
-            | Step::DeleteInstanceProfile { .. }
-            | Step::UntagOpenIdConnectProvider { .. }
-            | Step::DeleteOpenIdConnectProvider { .. }
-    )
 }

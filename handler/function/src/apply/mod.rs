@@ -139,24 +139,14 @@ impl Apply<'_> {
     /// One step. `fresh`: it is about an object that this very run made, which may not be everywhere yet.
     async fn step(&self, step: &Step, fresh: bool) -> Result<(), Error> {
         match step {
-            Step::CreateTags { ids, tags } => tags::create(self, ids, tags).await,
-            Step::DeleteTags { ids, tags } => tags::delete(self, ids, tags).await,
-            Step::ConfirmTags { ids, claim } => tags::confirm(self, ids, claim).await,
-            Step::MarkLeaving { ids, tags } => tags::mark_leaving(self, ids, tags).await,
-            Step::LeaveTags { ids, marks } => tags::leave(self, ids, marks).await,
-            Step::EditAwsAuth { change, .. } => aws_auth::edit(self, change).await,
-            Step::CreateAccessEntry { .. }
-            | Step::TagEksResource { .. }
-            | Step::UntagEksResource { .. }
-            | Step::DeleteAccessEntry { .. }
-            | Step::CreatePodIdentityAssociation { .. }
-            | Step::UpdatePodIdentityAssociation { .. }
-            | Step::DeletePodIdentityAssociation { .. } => eks::step(self, step, fresh).await,
-            step => iam::step(self, step, fresh).await,
+            Step::Iam(step) => iam::step(self, step, fresh).await,
+            Step::Ec2(step) => tags::step(self, step).await,
+            Step::Eks(step) => eks::step(self, step, fresh).await,
+            Step::AwsAuth(step) => aws_auth::edit(self, &step.change).await,
         }
     }
 }
 
 fn is_creation(step: &Step) -> bool {
-    matches!(step, Step::CreateRole { .. } | Step::CreateInstanceProfile { .. })
+    matches!(step, Step::Iam(step) if step.is_creation())
 }

@@ -4,7 +4,8 @@ use super::Apply;
 use crate::error::AwsError;
 use crate::telemetry::log::millis;
 use backon::Retryable as _;
-use karpenter_prereqs_core::plan::{Resolution, Step};
+use karpenter_prereqs_core::plan::Resolution;
+use std::fmt::Display;
 
 /// Why a step is not carried out yet.
 enum Failure {
@@ -14,14 +15,15 @@ enum Failure {
     Final(AwsError),
 }
 
-/// Calls create until the object exists. `call` makes the call of a step; `resolve` reads the object that exists and decides.
+/// Calls create until the object exists. `already_exists` knows the error of an object that exists; `call` makes the call of a
+/// step; `resolve` reads the object that exists and decides.
 /// This repeats until the settle time ends, because other deliveries of the event may create and delete the object.
-pub(super) async fn carry_out(
+pub(super) async fn carry_out<S: Display>(
     apply: &Apply<'_>,
-    step: &Step,
+    step: &S,
     already_exists: impl Fn(&AwsError) -> bool,
-    call: impl AsyncFn(&Step) -> Result<(), AwsError>,
-    resolve: impl AsyncFn(&Step) -> Result<Resolution, AwsError>,
+    call: impl AsyncFn(&S) -> Result<(), AwsError>,
+    resolve: impl AsyncFn(&S) -> Result<Resolution<S>, AwsError>,
 ) -> Result<(), AwsError> {
     let attempt = || async {
         let exists = match call(step).await {

@@ -6,14 +6,25 @@ use crate::error::Error;
 use backon::Retryable as _;
 use karpenter_prereqs_core::desired::discovery_tag::DiscoveryTag;
 use karpenter_prereqs_core::identity::ownership::{Mark, Tags};
-use karpenter_prereqs_core::plan::{self, Claim};
+use karpenter_prereqs_core::plan::{self, Claim, Ec2Step};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) async fn create(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Error> {
+/// Carries one step out.
+pub(super) async fn step(apply: &Apply<'_>, step: &Ec2Step) -> Result<(), Error> {
+    match step {
+        Ec2Step::CreateTags { ids, tags } => create(apply, ids, tags).await,
+        Ec2Step::DeleteTags { ids, tags } => delete(apply, ids, tags).await,
+        Ec2Step::VerifyTags { ids, claim } => verify(apply, ids, claim).await,
+        Ec2Step::AnnounceTagRemoval { ids, tags } => announce_removal(apply, ids, tags).await,
+        Ec2Step::RemoveUnclaimedTags { ids, marks } => remove_unclaimed(apply, ids, marks).await,
+    }
+}
+
+async fn create(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Error> {
     ec2::create_tags(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
 }
 
-pub(super) async fn delete(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Error> {
+async fn delete(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Error> {
     ec2::delete_tags(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
 }
 
@@ -22,7 +33,7 @@ pub(super) async fn delete(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Re
 ///
 /// Somebody who has just said that the tag may go, and has not seen our mark, takes it away: that is waited for, and the
 /// tag written again.
-pub(super) async fn confirm(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), Error> {
+async fn verify(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), Error> {
     let tag = &claim.tag;
     let mut found = once_settled(apply, ids, claim).await?;
     let mut missing = BTreeMap::<Tags, Vec<String>>::new();
@@ -92,13 +103,13 @@ async fn step_back(
 }
 
 /// Says on each resource that is still there that these marks are about to go.
-pub(super) async fn mark_leaving(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Error> {
+async fn announce_removal(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Error> {
     ec2::create_tags_if_there(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
 }
 
 /// Reads the tags again, and deletes what these marks leave behind now that those who go too are known. What is gone is
 /// done.
-pub(super) async fn leave(apply: &Apply<'_>, ids: &[String], marks: &BTreeSet<Mark>) -> Result<(), Error> {
+async fn remove_unclaimed(apply: &Apply<'_>, ids: &[String], marks: &BTreeSet<Mark>) -> Result<(), Error> {
     // A departing marker was just written to each resource. Where none is shown, EC2 does not show it yet, or another delivery of
     // the event deleted it already: only time tells these apart.
     let said = |tags: &Tags| {

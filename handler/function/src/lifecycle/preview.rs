@@ -214,7 +214,7 @@ impl<'a> Looking<'a> {
     ) -> Result<(Stage, Vec<String>), Error> {
         let look = Look { spec, old: None, owner: self.owner, marks, aim: Aim::Release };
         let observed = observe(&self.clients, look).await?.observed;
-        let observed = before.iter().fold(observed, |world, stage| plan::after(&stage.plan, &world));
+        let observed = before.iter().fold(observed, |world, stage| plan::simulate(&stage.plan, spec, &world));
         let leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
         let released = plan::release(spec, leaving, &observed).map_err(Error::Refused)?;
         Ok((Stage { part, plan: released.plan, observed }, released.notes))

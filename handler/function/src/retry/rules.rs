@@ -166,7 +166,7 @@ fn unlimited(first: Duration, longest: Duration) -> ExponentialBuilder {
 mod tests {
     use super::*;
 
-    const SETTLE: Duration = Duration::from_secs(60);
+    const SETTLE: Duration = Duration::from_mins(1);
 
     fn unauthorized() -> KubernetesError {
         KubernetesError::Unauthorized { endpoint: String::new(), who: String::new(), instead: "" }

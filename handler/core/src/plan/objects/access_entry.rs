@@ -9,7 +9,7 @@ use crate::identity::ownership::{OWNER_KEY, marks};
 use crate::observed::{AccessEntry, Observed};
 use crate::plan::context::{Context, Draft, Ready, Removal, Teardown};
 use crate::plan::problem::Refusal;
-use crate::plan::step::{Step, StepId};
+use crate::plan::step::{EksStep, Step, StepId};
 
 /// The type of the access entries that let Linux nodes join.
 pub const EC2_LINUX: &str = "EC2_LINUX";
@@ -30,7 +30,7 @@ pub(super) fn reconcile(context: Context<'_>, ready: &Ready, draft: &mut Draft) 
     let mut tags = context.tags(generation.physical_resource_id());
     let (cluster_name, principal_arn) = (spec.cluster_name.clone(), spec.node_role_arn());
     match observed.access_entry.as_ref().filter(|entry| entry.kind == EC2_LINUX) {
-        None => Some(draft.add(Step::CreateAccessEntry { cluster_name, principal_arn, tags }, ready.node_role)),
+        None => Some(draft.add(EksStep::CreateAccessEntry { cluster_name, principal_arn, tags }, ready.node_role)),
         Some(dead) if is_of_a_former_role(dead, observed) => {
             // Somebody's own is not ours to delete, nor may the execution role.
             if !dead.tags.contains_key(OWNER_KEY) {
@@ -42,13 +42,13 @@ pub(super) fn reconcile(context: Context<'_>, ready: &Ready, draft: &mut Draft) 
                     .filter(|(mark, _)| *mark != generation.mark())
                     .map(|(mark, value)| (mark.key().to_owned(), value.to_owned())),
             );
-            let delete = Step::DeleteAccessEntry {
+            let delete = Step::Eks(EksStep::DeleteAccessEntry {
                 cluster_name: cluster_name.clone(),
                 principal_arn: principal_arn.clone(),
                 only_created_at: Some(dead.created_at),
-            };
+            });
             let deleted = draft.add(delete, ready.node_role);
-            Some(draft.add(Step::CreateAccessEntry { cluster_name, principal_arn, tags }, [deleted]))
+            Some(draft.add(EksStep::CreateAccessEntry { cluster_name, principal_arn, tags }, [deleted]))
         }
         Some(found) => {
             let is_ours = owner.is_maker(&found.tags);
@@ -74,14 +74,14 @@ pub(super) fn tear_down(teardown: Teardown<'_>, needs: Option<StepId>, draft: &m
     let Some(entry) = &observed.access_entry else { return Removal::default() };
     if leaving.ends(&entry.tags) {
         let (cluster_name, principal_arn) = (spec.cluster_name.clone(), spec.node_role_arn());
-        let step = Step::DeleteAccessEntry { cluster_name, principal_arn, only_created_at: None };
+        let step = Step::Eks(EksStep::DeleteAccessEntry { cluster_name, principal_arn, only_created_at: None });
         return Removal { step: Some(draft.add(step, needs)), is_shared: false };
     }
     let keys = leaving.keys(&entry.tags);
     if keys.is_empty() {
         return Removal::default();
     }
-    let step = draft.add(Step::UntagEksResource { arn: entry.arn.clone(), keys }, needs);
+    let step = draft.add(EksStep::UntagEksResource { arn: entry.arn.clone(), keys }, needs);
     Removal { step: Some(step), is_shared: true }
 }
 

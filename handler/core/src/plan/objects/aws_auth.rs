@@ -9,7 +9,7 @@ use crate::identity::ownership::{Mark, OWNER_KEY, Tags, is_in_aws_auth};
 use crate::observed::{AwsAuth, Role};
 use crate::plan::context::{Context, Draft, Ready, Teardown};
 use crate::plan::problem::Refusal;
-use crate::plan::step::{Step, StepId, Verb};
+use crate::plan::step::{EditAwsAuth, IamStep, StepId, Verb};
 use std::collections::BTreeSet;
 
 /// The entry for a spec's node role.
@@ -37,10 +37,10 @@ pub(super) fn leave(context: Context<'_>, admitted: Option<StepId>, draft: &mut 
     let expelled = edited.map(|edited| edited.step).or(admitted);
     let tags = Tags::from([(generation.mark().key().to_owned(), generation.noted(false))]);
     if let Some(role) = node_role::created(context.teardown()).filter(|role| is_in_aws_auth(&role.tags, ours)) {
-        draft.add(Step::TagRole { name: role.name.clone(), tags: tags.clone() }, expelled);
+        draft.add(IamStep::TagRole { name: role.name.clone(), tags: tags.clone() }, expelled);
     }
     if let Some(profile) = observed.instance_profile.as_ref().filter(|it| is_in_aws_auth(&it.tags, ours)) {
-        draft.add(Step::TagInstanceProfile { name: profile.name.clone(), tags }, expelled);
+        draft.add(IamStep::TagInstanceProfile { name: profile.name.clone(), tags }, expelled);
     }
 }
 
@@ -105,6 +105,6 @@ fn edit(aws_auth: &AwsAuth, change: Change, needs: &[StepId], draft: &mut Draft)
         Edit::Replace(map) => map.map_roles.as_ref() != before,
         _ => true,
     };
-    let step = draft.add(Step::EditAwsAuth { change, verb }, needs.iter().copied());
+    let step = draft.add(EditAwsAuth { change, verb }, needs.iter().copied());
     Some(Edited { step, in_map_roles })
 }

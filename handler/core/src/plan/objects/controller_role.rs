@@ -10,7 +10,7 @@ use crate::identity::ownership::noted_arn;
 use crate::observed::Role;
 use crate::plan::context::{Context, Draft, Shared, Teardown};
 use crate::plan::problem::Refusal;
-use crate::plan::step::{Plan, RoleKind, Step, StepId};
+use crate::plan::step::{IamStep, Plan, RoleKind, Step, StepId};
 
 /// The steps that the controller role waits for, each if it is planned.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +75,7 @@ fn policy(context: Context<'_>, needs: impl Iterator<Item = StepId>, draft: &mut
     let document = controller_policy(spec, &passable);
     let there = found.and_then(|found| found.inline_document(&policy_name));
     if there.is_none_or(|there| !policy::same(there, &document)) {
-        draft.add(Step::PutRolePolicy { name: spec.controller_role_name.clone(), policy_name, document }, needs);
+        draft.add(IamStep::PutRolePolicy { name: spec.controller_role_name.clone(), policy_name, document }, needs);
     }
 }
 
@@ -83,7 +83,7 @@ fn policy(context: Context<'_>, needs: impl Iterator<Item = StepId>, draft: &mut
 pub(crate) fn writes_what_is_shared(context: Context<'_>, plan: &Plan) -> bool {
     let found = context.observed.controller_role.as_ref();
     let is_shared = found.is_some_and(|role| context.is_marked_by_others(&role.tags));
-    is_shared && plan.steps().any(|(_, step, _)| matches!(step, Step::PutRolePolicy { .. }))
+    is_shared && plan.steps().any(|(_, step, _)| matches!(step, Step::Iam(IamStep::PutRolePolicy { .. })))
 }
 
 /// Plans the end of the controller role, or of its marker, after `first`, which shut nodes out, and `then`.
@@ -112,6 +112,6 @@ fn narrow(teardown: Teardown<'_>, role: &Role, needs: &[StepId], draft: &mut Dra
     // All else in it is of those that stay, whatever these properties would have it say.
     let document = policy::passing(there, &passable);
     (!policy::same(there, &document)).then(|| {
-        draft.add(Step::PutRolePolicy { name: role.name.clone(), policy_name, document }, needs.iter().copied())
+        draft.add(IamStep::PutRolePolicy { name: role.name.clone(), policy_name, document }, needs.iter().copied())
     })
 }

@@ -9,7 +9,7 @@ use crate::identity::ownership::{Mark, Tags};
 use crate::plan::context::{Context, Draft};
 use crate::plan::discovery_tag::{self, Change, Claim, Fate, TAGS_MAX};
 use crate::plan::problem::Refusal;
-use crate::plan::step::{Step, StepId};
+use crate::plan::step::{Ec2Step, Step, StepId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The resources that one CreateTags or DeleteTags call takes
@@ -117,8 +117,9 @@ pub(crate) fn tear_down<'a>(
     delete_steps(leavings(without, ours), needs, draft);
     for (tags, ids) in tagged {
         for ids in ids.chunks(IDS_MAX).map(<[String]>::to_vec) {
-            let said = draft.add(Step::MarkLeaving { ids: ids.clone(), tags: tags.clone() }, needs.iter().copied());
-            draft.add(Step::LeaveTags { ids, marks: ours.clone() }, [said]);
+            let said =
+                draft.add(Ec2Step::AnnounceTagRemoval { ids: ids.clone(), tags: tags.clone() }, needs.iter().copied());
+            draft.add(Ec2Step::RemoveUnclaimedTags { ids, marks: ours.clone() }, [said]);
         }
     }
 }
@@ -261,8 +262,8 @@ impl Calls {
         for (tags, ids) in self.create {
             for ids in ids.chunks(IDS_MAX) {
                 let created =
-                    draft.add(Step::CreateTags { ids: ids.to_vec(), tags: tags.clone() }, first.iter().copied());
-                let confirm = Step::ConfirmTags { ids: ids.to_vec(), claim: claim.clone() };
+                    draft.add(Ec2Step::CreateTags { ids: ids.to_vec(), tags: tags.clone() }, first.iter().copied());
+                let confirm = Step::Ec2(Ec2Step::VerifyTags { ids: ids.to_vec(), claim: claim.clone() });
                 confirmed.push(draft.add(confirm, [created]));
             }
         }
@@ -275,7 +276,7 @@ fn delete_steps(calls: BTreeMap<Tags, Vec<String>>, needs: &[StepId], draft: &mu
     let mut steps = Vec::new();
     for (tags, ids) in calls {
         for ids in ids.chunks(IDS_MAX) {
-            steps.push(draft.add(Step::DeleteTags { ids: ids.to_vec(), tags: tags.clone() }, needs.iter().copied()));
+            steps.push(draft.add(Ec2Step::DeleteTags { ids: ids.to_vec(), tags: tags.clone() }, needs.iter().copied()));
         }
     }
     steps

@@ -5,7 +5,7 @@ use super::tagging::{Object, Retag, retag};
 use crate::observed::InstanceProfile;
 use crate::plan::context::{Context, Draft, Shared, Teardown};
 use crate::plan::problem::Refusal;
-use crate::plan::step::{Step, StepId};
+use crate::plan::step::{IamStep, Step, StepId};
 
 /// The steps on the profile that others may need, each if it is planned.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,9 +22,10 @@ pub(crate) fn reconcile(context: Context<'_>, node_role_ready: Option<StepId>, d
     let found = context.observed.instance_profile.as_ref();
     let tags = context.tags(&context.marker_value(found.map(|found| &found.tags)));
     let Some(found) = found else {
-        let made =
-            draft.add(Step::CreateInstanceProfile { name: name.clone(), path: context.spec.path.clone(), tags }, None);
-        let added = draft.add(Step::AddRoleToInstanceProfile { name, role }, [made].into_iter().chain(node_role_ready));
+        let made = draft
+            .add(IamStep::CreateInstanceProfile { name: name.clone(), path: context.spec.path.clone(), tags }, None);
+        let added =
+            draft.add(IamStep::AddRoleToInstanceProfile { name, role }, [made].into_iter().chain(node_role_ready));
         return Steps { ready: Some(made), role_added: Some(added) };
     };
     if !is_admitted(context, &found.tags) {
@@ -56,7 +57,7 @@ pub(crate) fn reconcile(context: Context<'_>, node_role_ready: Option<StepId>, d
         }
         needs.push(free(found, held, tagged.as_slice(), draft));
     }
-    let added = draft.add(Step::AddRoleToInstanceProfile { name, role }, needs);
+    let added = draft.add(IamStep::AddRoleToInstanceProfile { name, role }, needs);
     Steps { ready: tagged, role_added: Some(added) }
 }
 
@@ -79,12 +80,12 @@ pub(crate) fn tear_down(teardown: Teardown<'_>, node_role: Option<&str>, needs: 
     let after = needs.iter().chain(&freed).copied().collect::<Vec<_>>();
     let mut shared = Shared::Nothing;
     if ends {
-        draft.add(Step::DeleteInstanceProfile { name }, after);
+        draft.add(IamStep::DeleteInstanceProfile { name }, after);
     } else if !keys.is_empty() {
         if gives_back {
             draft.warnings.push(format!("instance profile `{name}` is left: it was adopted"));
         }
-        draft.add(Step::UntagInstanceProfile { name, keys }, after);
+        draft.add(IamStep::UntagInstanceProfile { name, keys }, after);
         shared = Shared::more(!gives_back);
     }
     Left { freed, shared }
@@ -92,6 +93,6 @@ pub(crate) fn tear_down(teardown: Teardown<'_>, node_role: Option<&str>, needs: 
 
 /// Plans that a profile holds this role no more.
 pub(super) fn free(profile: &InstanceProfile, role: &str, needs: &[StepId], draft: &mut Draft) -> StepId {
-    let step = Step::RemoveRoleFromInstanceProfile { name: profile.name.clone(), role: role.to_owned() };
+    let step = Step::Iam(IamStep::RemoveRoleFromInstanceProfile { name: profile.name.clone(), role: role.to_owned() });
     draft.add(step, needs.iter().copied())
 }

@@ -5,7 +5,7 @@ use crate::identity::karpenter_version::is_its_profile;
 use crate::observed::{InstanceProfile, Role};
 use crate::plan::context::{Draft, Teardown};
 use crate::plan::problem::Refusal;
-use crate::plan::step::{Step, StepId};
+use crate::plan::step::{IamStep, StepId};
 use std::collections::BTreeSet;
 
 /// Why nothing may go yet: nodes run with a profile that would. `all_go`: so would nodes of every profile that holds the
@@ -48,7 +48,7 @@ pub(crate) fn profiles(teardown: Teardown<'_>, role: &Role, needs: &[StepId], dr
     its.into_iter()
         .map(|profile| {
             let freed = free(profile, &role.name, needs, draft);
-            draft.add(Step::DeleteInstanceProfile { name: profile.name.clone() }, [freed]);
+            draft.add(IamStep::DeleteInstanceProfile { name: profile.name.clone() }, [freed]);
             freed
         })
         .collect()

@@ -8,7 +8,7 @@ use crate::identity::aws_names::issuer_without_scheme;
 use crate::identity::ownership::{OWNER_KEY, Tags, marked_by_others, marks};
 use crate::observed::{Cluster, Observed, OidcProvider};
 use crate::plan::context::{Context, Draft, Shared, Teardown};
-use crate::plan::step::{Step, StepId};
+use crate::plan::step::{IamStep, StepId};
 use std::collections::BTreeSet;
 
 /// Plans the provider of this issuer; gives the step that makes it, if there is one. One that a resource like this has made
@@ -23,7 +23,7 @@ pub(crate) fn reconcile(context: Context<'_>, issuer: &str, draft: &mut Draft) -
         }
         let arn = spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
         let (url, client_id_list) = (issuer.to_owned(), vec![AUDIENCE.to_owned()]);
-        return Some(draft.add(Step::CreateOpenIdConnectProvider { arn, url, client_id_list, tags }, None));
+        return Some(draft.add(IamStep::CreateOpenIdConnectProvider { arn, url, client_id_list, tags }, None));
     };
     if !found.tags.contains_key(OWNER_KEY) {
         return None;
@@ -91,17 +91,17 @@ fn remove(
     let mut keys = leaving.keys(&found.tags);
     let (arn, needs) = (found.arn.clone(), needs.iter().copied());
     if marked_by_others(&found.tags, leaving.ours) {
-        draft.add(Step::UntagOpenIdConnectProvider { arn, keys }, needs);
+        draft.add(IamStep::UntagOpenIdConnectProvider { arn, keys }, needs);
         return Left { shared: Shared::OidcProvider, note: None };
     }
     if others.is_empty() || observed.cluster.as_ref().is_none_or(is_going) {
-        draft.add(Step::DeleteOpenIdConnectProvider { arn }, needs);
+        draft.add(IamStep::DeleteOpenIdConnectProvider { arn }, needs);
         return Left::default();
     }
     let others = others.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let note = Some(format!("{arn} is left: {others} trusts it"));
     keys.insert(OWNER_KEY.to_owned());
-    draft.add(Step::UntagOpenIdConnectProvider { arn, keys }, needs);
+    draft.add(IamStep::UntagOpenIdConnectProvider { arn, keys }, needs);
     Left { shared: Shared::Nothing, note }
 }
 

@@ -10,7 +10,7 @@ use crate::identity::ownership::{Tags, marked_by_others, marks, noted_arn};
 use crate::observed::PodIdentityAssociation;
 use crate::plan::context::{Context, Draft, Ready, Removal, Shared, Teardown};
 use crate::plan::problem::Refusal;
-use crate::plan::step::{Step, StepId};
+use crate::plan::step::{EksStep, IamStep, Step, StepId};
 
 /// Plans the association: one for the service account, with the controller role. Those of other service accounts, which
 /// were wanted before, go when it stands; the role trusts theirs until then, so that a run that is cut off is known by
@@ -31,7 +31,7 @@ pub(crate) fn reconcile(context: Context<'_>, issuer: Issuer<'_>, ready: &Ready,
         return stands;
     }
     let (name, trust) = (spec.controller_role_name.clone(), trust::controller(spec, issuer.url(), []));
-    vec![draft.add(Step::UpdateAssumeRolePolicy { name, trust }, gone.into_iter().chain(stands))]
+    vec![draft.add(IamStep::UpdateAssumeRolePolicy { name, trust }, gone.into_iter().chain(stands))]
 }
 
 /// Plans the association for the spec's service account; gives the last step, if there is one.
@@ -41,7 +41,13 @@ fn associated(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> Option<
     let mut tags = context.tags(&noted_arn(&role_arn));
     let Some(found) = observed.associations.get(&spec.controller_account()) else {
         let (namespace, service_account) = (spec.namespace.clone(), spec.service_account.clone());
-        let step = Step::CreatePodIdentityAssociation { cluster_name, namespace, service_account, role_arn, tags };
+        let step = Step::Eks(EksStep::CreatePodIdentityAssociation {
+            cluster_name,
+            namespace,
+            service_account,
+            role_arn,
+            tags,
+        });
         return Some(draft.add(step, ready.controller_role.into_iter().chain(ready.trust)));
     };
     let (is_ours, is_same_stack) = (context.owner.is_maker(&found.tags), context.owner.is_same_stack(&found.tags));
@@ -74,7 +80,7 @@ fn associated(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> Option<
     if found.role_arn == role_arn && found.has_session_tags {
         return tagged;
     }
-    let step = Step::UpdatePodIdentityAssociation { cluster_name, id: found.id.clone(), role_arn };
+    let step = Step::Eks(EksStep::UpdatePodIdentityAssociation { cluster_name, id: found.id.clone(), role_arn });
     Some(draft.add(step, needs))
 }
 
@@ -110,7 +116,7 @@ fn remove(
 ) -> Removal {
     let (cluster_name, id) = (spec.cluster_name.clone(), association.id.clone());
     if leaving.ends(&association.tags) {
-        let step = draft.add(Step::DeletePodIdentityAssociation { cluster_name, id }, needs.iter().copied());
+        let step = draft.add(EksStep::DeletePodIdentityAssociation { cluster_name, id }, needs.iter().copied());
         return Removal { step: Some(step), is_shared: false };
     }
     let keys = leaving.keys(&association.tags);
@@ -124,9 +130,9 @@ fn remove(
     let back = of_others.into_iter().find(|note| !stays && note.starts_with("arn:"));
     let back = back.map(|role_arn| {
         let role_arn = role_arn.to_owned();
-        draft.add(Step::UpdatePodIdentityAssociation { cluster_name, id, role_arn }, needs.iter().copied())
+        draft.add(EksStep::UpdatePodIdentityAssociation { cluster_name, id, role_arn }, needs.iter().copied())
     });
     let needs = needs.iter().copied().chain(back);
-    let step = draft.add(Step::UntagEksResource { arn: association.arn.clone(), keys }, needs);
+    let step = draft.add(EksStep::UntagEksResource { arn: association.arn.clone(), keys }, needs);
     Removal { step: Some(step), is_shared: true }
 }

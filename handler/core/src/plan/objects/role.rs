@@ -7,7 +7,7 @@ use crate::identity::ownership::Tags;
 use crate::observed::Role;
 use crate::plan::context::{Context, Draft, Leaving, Shared};
 use crate::plan::problem::Refusal;
-use crate::plan::step::{RoleKind, Step, StepId};
+use crate::plan::step::{IamStep, RoleKind, Step, StepId};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -47,14 +47,14 @@ pub(crate) struct Steps {
 pub(super) fn reconcile(context: Context<'_>, wanted: &Wanted<'_>, found: Option<&Role>, draft: &mut Draft) -> Steps {
     let steps = match found {
         None => {
-            let create = Step::CreateRole {
+            let create = Step::Iam(IamStep::CreateRole {
                 kind: wanted.kind,
                 name: wanted.name.to_owned(),
                 path: context.spec.path.clone(),
                 trust: wanted.trust.clone(),
                 permissions_boundary: context.spec.permissions_boundary.clone(),
                 tags: wanted.tags.clone(),
-            };
+            });
             let created = Some(draft.add(create, wanted.trusted.into_iter().chain(wanted.first)));
             Steps { ready: created, trust: created }
         }
@@ -92,7 +92,7 @@ fn update(context: Context<'_>, wanted: &Wanted<'_>, found: &Role, draft: &mut D
     let ready = retag(context, tags, draft).or(wanted.first);
     let trust = (!policy::same(&found.trust, &wanted.trust)).then(|| {
         let needs = ready.into_iter().chain(wanted.trusted);
-        draft.add(Step::UpdateAssumeRolePolicy { name: name.clone(), trust: wanted.trust.clone() }, needs)
+        draft.add(IamStep::UpdateAssumeRolePolicy { name: name.clone(), trust: wanted.trust.clone() }, needs)
     });
     bounded(context, name, found, ready, draft);
     Steps { ready, trust }
@@ -103,10 +103,10 @@ fn bounded(context: Context<'_>, name: String, found: &Role, ready: Option<StepI
     let there = found.permissions_boundary.as_ref();
     match &context.spec.permissions_boundary {
         Some(wanted) if there != Some(wanted) => {
-            draft.add(Step::PutRolePermissionsBoundary { name, permissions_boundary: wanted.clone() }, ready);
+            draft.add(IamStep::PutRolePermissionsBoundary { name, permissions_boundary: wanted.clone() }, ready);
         }
         None if there.is_some() && context.old.and_then(|old| old.permissions_boundary.as_ref()) == there => {
-            draft.add(Step::DeleteRolePermissionsBoundary { name }, ready);
+            draft.add(IamStep::DeleteRolePermissionsBoundary { name }, ready);
         }
         _ => {}
     }
@@ -127,13 +127,13 @@ fn attachments(wanted: &Wanted<'_>, found: Option<&Role>, ready: Option<StepId>,
     }
     let attach = |needs: &[StepId], draft: &mut Draft| -> Vec<StepId> {
         let attach = |arn: &&String| {
-            draft.add(Step::AttachRolePolicy { name: name(), policy_arn: (*arn).clone() }, needs.iter().copied())
+            draft.add(IamStep::AttachRolePolicy { name: name(), policy_arn: (*arn).clone() }, needs.iter().copied())
         };
         missing.iter().map(attach).collect()
     };
     let detach = |needs: &[StepId], draft: &mut Draft| -> Vec<StepId> {
         let detach = |arn: &&String| {
-            draft.add(Step::DetachRolePolicy { name: name(), policy_arn: (*arn).clone() }, needs.iter().copied())
+            draft.add(IamStep::DetachRolePolicy { name: name(), policy_arn: (*arn).clone() }, needs.iter().copied())
         };
         leaving.iter().map(detach).collect()
     };
@@ -168,7 +168,7 @@ pub(super) fn tear_down(leaving: Leaving<'_>, left: &Left<'_>, needs: &[StepId],
         if gives_back {
             draft.warnings.push(format!("role `{name}` is left: it was adopted"));
         }
-        draft.add(Step::UntagRole { name, keys }, needs.iter().copied());
+        draft.add(IamStep::UntagRole { name, keys }, needs.iter().copied());
         return Shared::more(!gives_back);
     }
     let mut emptied = needs.to_vec();
@@ -178,7 +178,7 @@ pub(super) fn tear_down(leaving: Leaving<'_>, left: &Left<'_>, needs: &[StepId],
                 "policy `{policy_arn}`, attached to role `{name}` by somebody else, is detached with it"
             ));
         }
-        let step = Step::DetachRolePolicy { name: name.clone(), policy_arn: policy_arn.clone() };
+        let step = Step::Iam(IamStep::DetachRolePolicy { name: name.clone(), policy_arn: policy_arn.clone() });
         emptied.push(draft.add(step, needs.iter().copied()));
     }
     for policy_name in role.inline.keys() {
@@ -187,9 +187,9 @@ pub(super) fn tear_down(leaving: Leaving<'_>, left: &Left<'_>, needs: &[StepId],
                 "inline policy `{policy_name}`, put on role `{name}` by somebody else, is deleted with it"
             ));
         }
-        let step = Step::DeleteRolePolicy { name: name.clone(), policy_name: policy_name.clone() };
+        let step = Step::Iam(IamStep::DeleteRolePolicy { name: name.clone(), policy_name: policy_name.clone() });
         emptied.push(draft.add(step, needs.iter().copied()));
     }
-    draft.add(Step::DeleteRole { name }, emptied);
+    draft.add(IamStep::DeleteRole { name }, emptied);
     Shared::Nothing
 }

@@ -3,7 +3,7 @@
 use crate::identity::ownership::{OWNER_KEY, Tags};
 use crate::plan::context::{Context, Draft};
 use crate::plan::problem::Refusal;
-use crate::plan::step::{Step, StepId};
+use crate::plan::step::{EksStep, IamStep, Step, StepId};
 use std::collections::BTreeSet;
 
 /// The limit of tags on an object, of IAM and of EKS alike.
@@ -22,22 +22,22 @@ pub(super) enum Object<'a> {
 impl Object<'_> {
     fn tag(self, tags: Tags) -> Step {
         match self {
-            Self::Role(name) => Step::TagRole { name: name.to_owned(), tags },
-            Self::InstanceProfile(name) => Step::TagInstanceProfile { name: name.to_owned(), tags },
-            Self::OidcProvider(arn) => Step::TagOpenIdConnectProvider { arn: arn.to_owned(), tags },
+            Self::Role(name) => Step::Iam(IamStep::TagRole { name: name.to_owned(), tags }),
+            Self::InstanceProfile(name) => Step::Iam(IamStep::TagInstanceProfile { name: name.to_owned(), tags }),
+            Self::OidcProvider(arn) => Step::Iam(IamStep::TagOpenIdConnectProvider { arn: arn.to_owned(), tags }),
             Self::AccessEntry(arn) | Self::PodIdentityAssociation(arn) => {
-                Step::TagEksResource { arn: arn.to_owned(), tags }
+                Step::Eks(EksStep::TagEksResource { arn: arn.to_owned(), tags })
             }
         }
     }
 
     fn untag(self, keys: BTreeSet<String>) -> Step {
         match self {
-            Self::Role(name) => Step::UntagRole { name: name.to_owned(), keys },
-            Self::InstanceProfile(name) => Step::UntagInstanceProfile { name: name.to_owned(), keys },
-            Self::OidcProvider(arn) => Step::UntagOpenIdConnectProvider { arn: arn.to_owned(), keys },
+            Self::Role(name) => Step::Iam(IamStep::UntagRole { name: name.to_owned(), keys }),
+            Self::InstanceProfile(name) => Step::Iam(IamStep::UntagInstanceProfile { name: name.to_owned(), keys }),
+            Self::OidcProvider(arn) => Step::Iam(IamStep::UntagOpenIdConnectProvider { arn: arn.to_owned(), keys }),
             Self::AccessEntry(arn) | Self::PodIdentityAssociation(arn) => {
-                Step::UntagEksResource { arn: arn.to_owned(), keys }
+                Step::Eks(EksStep::UntagEksResource { arn: arn.to_owned(), keys })
             }
         }
     }

@@ -1,74 +1,47 @@
-//! The world once a plan is carried out, as far as another plan for it may depend on that: for who wants to see both before
-//! either is begun.
+//! The snapshot after a plan, and the plan's writes, both before any of them is done: for a preview, which plans two stages from
+//! one snapshot.
+//!
+//! A simulation assumes that nothing else changes the account. It does not know what a service assigns: ids and ARNs of new objects
+//! of EKS are empty, and the time of a creation is later than all that was read.
 
-mod writes;
+mod eks;
+mod iam;
+mod tags;
 
-pub use writes::{Effect, Write, writes};
+pub use tags::writes;
 
-use super::step::{Plan, Step};
+use super::step::{EditAwsAuth, Plan, Step};
+use crate::desired::spec::Spec;
 use crate::documents::config_map::{self, Edit};
-use crate::observed::{AwsAuth, Observed, Role};
+use crate::observed::{AwsAuth, Observed};
 
-/// The world as this plan leaves it, if nobody else does anything. What the plan makes anew under names that the world was not
-/// looked at for is not in it.
-pub fn after(plan: &Plan, observed: &Observed) -> Observed {
-    let mut world = Observed { discovery: writes::after(plan, &observed.discovery), ..observed.clone() };
+/// Returns the snapshot as it is after the plan. `spec` names the objects that the snapshot was taken of: the plan may be of
+/// another generation, whose objects have other names.
+///
+/// What was asked of IAM stays as it was: which node roles the function may pass, and which policies exist.
+pub fn simulate(plan: &Plan, spec: &Spec, observed: &Observed) -> Observed {
+    let mut world = observed.clone();
+    world.discovery = tags::simulate(plan, &observed.discovery);
     for (_, step, _) in plan.steps() {
-        carry_out(step, &mut world);
+        match step {
+            Step::Iam(step) => iam::simulate(step, spec, &mut world),
+            Step::Eks(step) => eks::simulate(step, spec, &mut world),
+            Step::AwsAuth(step) => edit_aws_auth(step, &mut world.aws_auth),
+            // Steps on tags are simulated together: one of them depends on what the others left.
+            Step::Ec2(_) => {}
+        }
     }
     world
 }
 
-fn carry_out(step: &Step, world: &mut Observed) {
-    match step {
-        Step::TagRole { name, tags } => on_role(world, name, |role| role.tags.extend(tags.clone())),
-        Step::UntagRole { name, keys } => on_role(world, name, |role| role.tags.retain(|key, _| !keys.contains(key))),
-        Step::UpdateAssumeRolePolicy { name, trust } => on_role(world, name, |role| role.trust = trust.clone()),
-        Step::AttachRolePolicy { name, policy_arn } => {
-            on_role(world, name, |role| {
-                role.attached.insert(policy_arn.clone());
-            });
-        }
-        Step::DetachRolePolicy { name, policy_arn } => {
-            on_role(world, name, |role| {
-                role.attached.remove(policy_arn);
-            });
-        }
-        Step::PutRolePolicy { name, policy_name, document } => {
-            on_role(world, name, |role| {
-                role.inline.insert(policy_name.clone(), Some(document.clone()));
-            });
-        }
-        Step::TagInstanceProfile { name, tags } => {
-            if let Some(profile) = world.instance_profile.as_mut().filter(|profile| profile.name == *name) {
-                profile.tags.extend(tags.clone());
-            }
-        }
-        Step::TagEksResource { arn, tags } => {
-            if let Some(entry) = world.access_entry.as_mut().filter(|entry| entry.arn == *arn) {
-                entry.tags.extend(tags.clone());
-            }
-            for association in world.associations.values_mut().filter(|association| association.arn == *arn) {
-                association.tags.extend(tags.clone());
-            }
-        }
-        Step::TagOpenIdConnectProvider { arn, tags } => {
-            if let Some(provider) = world.oidc_provider.as_mut().filter(|provider| provider.arn == *arn) {
-                provider.tags.extend(tags.clone());
-            }
-        }
-        Step::EditAwsAuth { change, .. } => {
-            if let AwsAuth::Present(map) = &world.aws_auth
-                && let Ok(Edit::Replace(edited)) = config_map::edit(Some(map), change)
-            {
-                world.aws_auth = AwsAuth::Present(edited);
-            }
-        }
-        _ => {}
+/// An edit that fails changes nothing, and a ConfigMap that was not read stays unread.
+fn edit_aws_auth(step: &EditAwsAuth, aws_auth: &mut AwsAuth) {
+    if *aws_auth == AwsAuth::NotRead {
+        return;
     }
-}
-
-fn on_role(world: &mut Observed, name: &str, act: impl Fn(&mut Role)) {
-    let roles = [&mut world.node_role, &mut world.controller_role].into_iter().flatten();
-    roles.filter(|role| role.name == name).for_each(act);
+    match config_map::edit(aws_auth.config_map(), &step.change) {
+        Ok(Edit::Create(map) | Edit::Replace(map)) => *aws_auth = AwsAuth::Present(map),
+        Ok(Edit::Delete) => *aws_auth = AwsAuth::Missing,
+        Ok(Edit::None) | Err(_) => {}
+    }
 }

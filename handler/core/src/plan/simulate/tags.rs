@@ -1,0 +1,75 @@
+//! What the steps on tags do to a snapshot, and the writes of a plan.
+
+use crate::identity::ownership::Tags;
+use crate::observed::Discovery;
+use crate::plan::objects::discovery_tags::leavings;
+use crate::plan::step::{Ec2Step, Plan, Step, StepId, Write};
+use std::collections::BTreeMap;
+
+/// Returns the writes of a plan, each with the step that makes it, in the plan's order. `discovery` is the snapshot that the plan was
+/// made for.
+///
+/// The writes of [`Ec2Step::RemoveUnclaimedTags`] depend on the tags at that moment: these are the ones of an account that nothing
+/// else changes.
+pub fn writes(plan: &Plan, discovery: &Discovery) -> Vec<(StepId, Write)> {
+    carry_out(plan, discovery).0
+}
+
+/// Returns the subnets and security groups as they are after the plan.
+pub(super) fn simulate(plan: &Plan, discovery: &Discovery) -> Discovery {
+    let (_, tags) = carry_out(plan, discovery);
+    let mut after = discovery.clone();
+    for (id, found) in after.subnets.iter_mut().chain(&mut after.security_groups) {
+        if let Some(written) = tags.get(id) {
+            found.clone_from(written);
+        }
+    }
+    after
+}
+
+/// The tags of each subnet and security group, by id.
+type TagsById<'a> = BTreeMap<&'a String, Tags>;
+
+fn carry_out<'a>(plan: &Plan, discovery: &'a Discovery) -> (Vec<(StepId, Write)>, TagsById<'a>) {
+    let resources = discovery.subnets.iter().chain(&discovery.security_groups);
+    let mut tags: TagsById<'_> = resources.map(|(id, tags)| (id, tags.clone())).collect();
+    let mut writes = Vec::new();
+    for (id, step, _) in plan.steps() {
+        writes.extend(step.write().map(|write| (id, write)));
+        if let Step::Ec2(step) = step {
+            let deletions = on_tags(step, &mut tags);
+            writes.extend(deletions.into_iter().map(|write| (id, write)));
+        }
+    }
+    (writes, tags)
+}
+
+/// Does one step, and returns the writes that it finds out only then.
+fn on_tags(step: &Ec2Step, tags: &mut TagsById<'_>) -> Vec<Write> {
+    match step {
+        Ec2Step::CreateTags { ids, tags: added } | Ec2Step::AnnounceTagRemoval { ids, tags: added } => {
+            for (_, found) in tags.iter_mut().filter(|(id, _)| ids.contains(id)) {
+                found.extend(added.clone());
+            }
+        }
+        Ec2Step::DeleteTags { ids, tags: removed } => delete_tags(tags, ids, removed),
+        Ec2Step::VerifyTags { .. } => {}
+        Ec2Step::RemoveUnclaimedTags { ids, marks } => {
+            let found = tags.iter().filter(|(id, _)| ids.contains(id)).map(|(id, tags)| (*id, tags));
+            let unclaimed = leavings(found, marks);
+            for (removed, ids) in &unclaimed {
+                delete_tags(tags, ids, removed);
+            }
+            let write = |ids| Write { service: "ec2", operation: "DeleteTags", objects: ids };
+            return unclaimed.into_values().map(write).collect();
+        }
+    }
+    Vec::new()
+}
+
+/// `DeleteTags` deletes a tag only where it has the given value.
+fn delete_tags(tags: &mut TagsById<'_>, ids: &[String], removed: &Tags) {
+    for (_, found) in tags.iter_mut().filter(|(id, _)| ids.contains(id)) {
+        found.retain(|key, value| removed.get(key) != Some(value));
+    }
+}
