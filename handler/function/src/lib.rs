@@ -33,5 +33,5 @@ mod telemetry;
 
 pub use clients::http;
 pub use error::chain::chain_after;
-pub use lifecycle::{Deployment, Function, Part, Preview, Stage, Unanswered, handle, preview, survey};
-pub use telemetry::log;
+pub use lifecycle::{Deployment, Function, Part, PlannedStage, Preview, Unanswered, handle, preview, survey};
+pub use telemetry::{event, log};

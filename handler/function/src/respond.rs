@@ -4,6 +4,7 @@ use crate::clients::http::{Http, NoClient};
 use crate::error::chain::chain;
 use crate::retry::response;
 use crate::telemetry::calls::{ANSWER, Calls};
+use crate::telemetry::event::log_retry;
 use backon::Retryable as _;
 use karpenter_prereqs_core::request::response_url::ResponseUrl;
 use reqwest::{StatusCode, header};
@@ -65,11 +66,7 @@ pub(crate) async fn put(
         calls.watched(ANSWER, Undelivered::code, sent).await
     };
     let retried = put.retry(response(left)).notify(|error, after| {
-        tracing::warn!(
-            error = chain(error),
-            after_ms = crate::telemetry::log::millis(after),
-            "the answer is sent again"
-        );
+        log_retry("the response was not delivered", Some(&chain(error)), after);
     });
     tokio::time::timeout_at(until, retried).await.unwrap_or(Err(Undelivered::OutOfTime))
 }

@@ -154,7 +154,7 @@ async fn what_a_replacement_keeps_does_not_go() {
     person.scenario.send(&resource.update(&id, &new, &old)).await.unwrap().succeeded();
     let deleted = person.scenario.send(&resource.delete(&id, &old)).await.unwrap();
     deleted.succeeded();
-    let only = json!({"stages": [{"part": "release", "steps": clean_up["steps"]}]});
+    let only = json!({"stages": [{"part": "tearDown", "steps": clean_up["steps"]}]});
     assert_eq!(planned(&only), made(&deleted.calls), "{clean_up:#}");
 }
 

@@ -2,7 +2,7 @@
 
 use super::Shown;
 use karpenter_prereqs_core::plan::writes;
-use karpenter_prereqs_function::{Part, Stage};
+use karpenter_prereqs_function::{Part, PlannedStage};
 use serde_json::{Value, json};
 
 impl Shown<'_> {
@@ -24,7 +24,7 @@ impl Shown<'_> {
     }
 }
 
-fn stage(stage: &Stage) -> Value {
+fn stage(stage: &PlannedStage) -> Value {
     let writes = writes(&stage.plan, &stage.observed.discovery);
     let steps = stage.plan.steps().map(|(id, step, needs)| {
         let mut shown = json!(step);
@@ -43,8 +43,8 @@ fn stage(stage: &Stage) -> Value {
 
 fn part(part: Part) -> &'static str {
     match part {
-        Part::Converge => "converge",
-        Part::Release => "release",
+        Part::Reconcile => "reconcile",
+        Part::TearDown => "tearDown",
         Part::CleanUp => "cleanUp",
     }
 }

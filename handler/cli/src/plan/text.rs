@@ -5,7 +5,7 @@ use crate::wanted::NO_STACK;
 use anstyle::{AnsiColor, Style};
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::plan::{Effect, IamStep, Step};
-use karpenter_prereqs_function::{Part, Stage};
+use karpenter_prereqs_function::{Part, PlannedStage};
 use std::fmt::Write as _;
 
 const BOLD: Style = Style::new().bold();
@@ -53,14 +53,14 @@ impl Shown<'_> {
     }
 }
 
-fn stage_text(stage: &Stage, diff: bool, tally: &mut Tally) -> String {
+fn stage_text(stage: &PlannedStage, diff: bool, tally: &mut Tally) -> String {
     let mut text = String::new();
     if stage.plan.is_empty() {
         return text;
     }
     match stage.part {
-        Part::Converge => {}
-        Part::Release => text.push_str("\nWhat goes:\n"),
+        Part::Reconcile => {}
+        Part::TearDown => text.push_str("\nWhat goes:\n"),
         Part::CleanUp => text.push_str("\nAfterwards CloudFormation deletes what this replaces:\n"),
     }
     for (service, name) in [("iam", "IAM"), ("ec2", "EC2"), ("eks", "EKS"), ("kubernetes", "Kubernetes")] {

@@ -15,6 +15,7 @@ mod tests;
 pub use runs::{ReadError, read};
 
 use jiff::Timestamp;
+use karpenter_prereqs_function::event::is_write;
 use std::fmt;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use std::time::Duration;
 const ROUNDING: Duration = Duration::from_micros(150);
 
 /// One event of CloudFormation, from its beginning to its answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Run {
     /// Create, Update or Delete.
     pub operation: String,
@@ -109,9 +110,7 @@ pub struct Moment {
 pub enum What {
     /// A plan was made.
     Plan {
-        /// How many steps it has.
-        len: usize,
-        /// Their names; empty when the log's text of them cannot be read.
+        /// The names of its steps.
         steps: Vec<String>,
     },
     /// The function waits by its own decision, for permissions to settle, say.
@@ -209,11 +208,7 @@ impl Call {
     /// Whether it changes something, by its operation's name. Asking Kubernetes what is allowed is spelled as a
     /// creation and is none.
     pub fn is_write(&self) -> bool {
-        const VERBS: [&str; 11] =
-            ["Create", "Put", "Delete", "Attach", "Detach", "Add", "Remove", "Tag", "Untag", "Update", "PUT"];
-        const OF_KUBERNETES: [&str; 4] = ["create", "update", "patch", "delete"];
-        let verb = self.verb();
-        VERBS.contains(&verb) || OF_KUBERNETES.contains(&verb) && !self.operation.ends_with("SelfSubjectAccessReview")
+        is_write(&self.operation)
     }
 
     /// The first word of the operation: `Get` of `GetRole`, `get` of `get ConfigMap`, `PUT` of `PUT answer`.

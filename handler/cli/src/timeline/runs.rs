@@ -3,8 +3,8 @@
 use super::log::{self, Line};
 use super::{Call, Moment, Outcome, Run, Span, Step, What};
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use karpenter_prereqs_function::event::{CallLine, LogEvent, OutcomeLine, RetryLine, StepLine};
+use serde::de::Error as _;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -72,116 +72,55 @@ pub fn read(text: &str) -> Result<Vec<Run>, ReadError> {
     }
 }
 
-#[derive(Deserialize)]
-struct RequestFields {
-    operation: String,
-    #[serde(default)]
-    request_id: String,
-    #[serde(default)]
-    stack_id: String,
-    #[serde(default)]
-    logical_resource_id: String,
-}
-
-#[derive(Deserialize)]
-struct CallFields {
-    service: String,
-    operation: String,
-    #[serde(deserialize_with = "millis")]
-    at_ms: Duration,
-    #[serde(deserialize_with = "millis")]
-    ms: Duration,
-    #[serde(default = "once")]
-    tries: u32,
-    #[serde(default)]
-    attempts: Attempts,
-    error: Option<String>,
-}
-
-/// A field of tracing holds no list, so that the log has it as text.
-#[derive(Default, Deserialize)]
-#[serde(try_from = "String")]
-struct Attempts(Vec<(Millis, Millis)>);
-
-#[derive(Deserialize)]
-struct Millis(#[serde(deserialize_with = "millis")] Duration);
-
-#[derive(Deserialize)]
-struct StepFields {
-    step: String,
-    at_ms: Option<Millis>,
-    #[serde(deserialize_with = "millis")]
-    ms: Duration,
-    error: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct PlanFields {
-    steps: usize,
-    #[serde(default)]
-    plan: String,
-}
-
-#[derive(Deserialize)]
-struct OutcomeFields {
-    status: String,
-    reason: Option<String>,
-    #[serde(default)]
-    delivered: bool,
-    #[serde(deserialize_with = "millis")]
-    ms: Duration,
-}
-
-impl TryFrom<String> for Attempts {
-    type Error = serde_json::Error;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        serde_json::from_str(&text).map(Self)
-    }
-}
-
-fn once() -> u32 {
-    1
-}
-
-/// No run takes longer than Lambda's 15 minutes: more than a day is no time of one.
-fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+/// No run takes longer than Lambda's 15 minutes: more than a day is not a time of one.
+fn millis(ms: f64) -> Result<Duration, serde_json::Error> {
     const DAY: Duration = Duration::from_hours(24);
-    let ms = f64::deserialize(deserializer)?;
-    let duration = Duration::try_from_secs_f64(ms / 1000.0).map_err(D::Error::custom)?;
-    if duration <= DAY { Ok(duration) } else { Err(D::Error::custom("more than a day")) }
+    let duration = Duration::try_from_secs_f64(ms / 1000.0).map_err(serde_json::Error::custom)?;
+    if duration <= DAY { Ok(duration) } else { Err(serde_json::Error::custom("more than a day")) }
 }
 
-fn fields<T: DeserializeOwned>(line: &Line) -> Result<T, ReadError> {
-    let wrong = |source| ReadError::Line { line: line.number, message: line.message.clone(), source };
-    serde_json::from_value(Value::Object(line.fields.clone())).map_err(wrong)
+/// The event of a line; `None` for a line that is for people.
+fn event(line: &Line) -> Result<Option<LogEvent>, serde_json::Error> {
+    const MESSAGES: [&str; 7] = ["request", "call", "plan", "done", "failed", "retry", "outcome"];
+    if !MESSAGES.contains(&line.message.as_str()) {
+        return Ok(None);
+    }
+    serde_json::from_value(Value::Object(line.fields.clone())).map(Some)
 }
 
 /// The run of `lines`, the first of which is its request.
 fn run(lines: &[Line]) -> Result<Run, ReadError> {
-    let request: RequestFields = fields(&lines[0])?;
-    let mut calls = Vec::new();
-    let mut began = lines[0].timestamp;
-    for line in lines.iter().filter(|line| line.message == "call") {
-        let call = call(fields(line)?);
-        // The request is logged a little after the beginning that every `at_ms` counts from. A call is logged after
-        // its end, so that none can place the beginning too early.
-        began = began.min(line.timestamp.checked_sub(call.span.end).unwrap_or(began));
-        calls.push(call);
-    }
-    let mut run = Run {
-        operation: request.operation,
-        request_id: request.request_id,
-        stack_id: request.stack_id,
-        logical_resource_id: request.logical_resource_id,
-        began,
-        calls,
-        steps: Vec::new(),
-        moments: Vec::new(),
-        outcome: None,
-    };
+    let wrong = |line: &Line, source| ReadError::Line { line: line.number, message: line.message.clone(), source };
+    let (mut run, mut began) = (Run::default(), lines[0].timestamp);
+    let mut others = Vec::new();
     for line in lines {
-        tell(&mut run, line, since(began, line.timestamp))?;
+        match event(line).map_err(|source| wrong(line, source))? {
+            Some(LogEvent::Request(request)) => {
+                run.operation = request.operation;
+                run.request_id = request.request_id;
+                run.stack_id = request.stack_id;
+                run.logical_resource_id = request.logical_resource_id;
+            }
+            Some(LogEvent::Call(logged)) => {
+                let call = call(logged).map_err(|source| wrong(line, source))?;
+                // The request is logged a little after the beginning that every `at_ms` counts from. A call is logged after
+                // its end, so that none can place the beginning too early.
+                began = began.min(line.timestamp.checked_sub(call.span.end).unwrap_or(began));
+                run.calls.push(call);
+            }
+            event => others.push((line, event)),
+        }
+    }
+    run.began = began;
+    for (line, event) in others {
+        let at = since(began, line.timestamp);
+        match event {
+            Some(event) => add(&mut run, event, at).map_err(|source| wrong(line, source))?,
+            None if matches!(line.level.as_str(), "WARN" | "ERROR") => {
+                run.moments.push(Moment { at, what: What::Warning(said(line)) });
+            }
+            None => {}
+        }
     }
     // Stable, so that what is equal stays in the log's order.
     run.calls.sort_by_key(|call| call.span);
@@ -194,52 +133,40 @@ fn since(began: Timestamp, then: Timestamp) -> Duration {
     Duration::try_from(then.duration_since(began)).unwrap_or_default()
 }
 
-/// Takes what a line tells that is no call.
-fn tell(run: &mut Run, line: &Line, at: Duration) -> Result<(), ReadError> {
-    match line.message.as_str() {
-        "request" | "call" => {}
-        "plan" => {
-            let PlanFields { steps: len, plan } = fields(line)?;
-            let steps = debugged(&plan).unwrap_or_default();
-            run.moments.push(Moment { at, what: What::Plan { len, steps } });
+/// Adds an event, which was logged at this time.
+fn add(run: &mut Run, event: LogEvent, at: Duration) -> Result<(), serde_json::Error> {
+    match event {
+        LogEvent::Request(_) | LogEvent::Call(_) => {}
+        LogEvent::Plan { steps } => run.moments.push(Moment { at, what: What::Plan { steps } }),
+        LogEvent::Done(step) | LogEvent::Failed(step) => {
+            let StepLine { step: name, at_ms, ms, error } = step;
+            let begin = millis(at_ms)?;
+            run.steps.push(Step { name, span: Span { begin, end: begin + millis(ms)? }, error });
         }
-        "done" | "failed" => {
-            let StepFields { step: name, at_ms, ms, error } = fields(line)?;
-            let begin = at_ms.map_or_else(|| at.saturating_sub(ms), |at_ms| at_ms.0);
-            run.steps.push(Step { name, span: Span { begin, end: begin + ms }, error });
+        LogEvent::Retry(RetryLine { why, after_ms, step, error }) => {
+            let why = [Some(why), step, error].into_iter().flatten().collect::<Vec<_>>().join(": ");
+            run.moments.push(Moment { at, what: What::Pause { length: Duration::from_millis(after_ms), why } });
         }
-        "outcome" => {
-            let OutcomeFields { status, reason, delivered, ms: after } = fields(line)?;
-            run.outcome = Some(Outcome { status, reason, delivered, after });
+        LogEvent::Outcome(OutcomeLine { status, reason, delivered, ms, .. }) => {
+            run.outcome = Some(Outcome { status, reason, delivered, after: Duration::from_millis(ms) });
         }
-        _ if line.fields.contains_key("after_ms") => {
-            let length = millis(&line.fields["after_ms"]).map_err(|source| ReadError::Line {
-                line: line.number,
-                message: line.message.clone(),
-                source,
-            })?;
-            run.moments.push(Moment { at, what: What::Pause { length, why: said(line) } });
-        }
-        _ if matches!(line.level.as_str(), "WARN" | "ERROR") => {
-            run.moments.push(Moment { at, what: What::Warning(said(line)) });
-        }
-        _ => {}
     }
     Ok(())
 }
 
-fn call(fields: CallFields) -> Call {
-    let span = Span { begin: fields.at_ms, end: fields.at_ms + fields.ms };
+fn call(logged: CallLine) -> Result<Call, serde_json::Error> {
+    let CallLine { service, operation, at_ms, ms, tries, attempts, error } = logged;
+    let begin = millis(at_ms)?;
+    let span = Span { begin, end: begin + millis(ms)? };
     let mut end = span.begin;
-    let attempt = |(Millis(at), Millis(ms))| {
+    let attempts = attempts.into_iter().map(|(at_ms, ms)| {
         // Rounded as they are, they must not reach into each other.
-        let begin = at.clamp(end, span.end);
-        end = (at + ms).clamp(begin, span.end);
-        Span { begin, end }
-    };
-    let attempts = fields.attempts.0.into_iter().map(attempt).collect();
-    let (service, operation) = (fields.service, fields.operation);
-    Call { service, operation, span, tries: fields.tries, attempts, error: fields.error }
+        let begin = millis(at_ms)?.clamp(end, span.end);
+        end = (begin + millis(ms)?).clamp(begin, span.end);
+        Ok(Span { begin, end })
+    });
+    let attempts = attempts.collect::<Result<_, serde_json::Error>>()?;
+    Ok(Call { service, operation, span, tries, attempts, error })
 }
 
 /// The message with what was noted beside it.
@@ -247,34 +174,4 @@ fn said(line: &Line) -> String {
     let notes = ["step", "warning", "note", "failure", "error"];
     let notes = notes.iter().filter_map(|name| line.fields.get(*name)?.as_str());
     [line.message.as_str()].into_iter().chain(notes).collect::<Vec<_>>().join(": ")
-}
-
-/// Reads a list of strings as Rust's `{:?}` writes it: nearly JSON, but for `\u{200b}` and `\0`.
-fn debugged(text: &str) -> Option<Vec<String>> {
-    let mut json = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(backslash) = rest.find('\\') {
-        json.push_str(&rest[..backslash]);
-        let escape = &rest[backslash + 1..];
-        let (c, taken) = match escape.chars().next()? {
-            'u' => {
-                let end = escape.find('}')?;
-                let code = u32::from_str_radix(escape.get(2..end)?, 16).ok()?;
-                (char::from_u32(code)?, end + 1)
-            }
-            '0' => ('\0', 1),
-            '\'' => ('\'', 1),
-            other => {
-                json.extend(['\\', other]);
-                rest = &escape[other.len_utf8()..];
-                continue;
-            }
-        };
-        // As JSON spells it, without the quotes around it.
-        let spelled = serde_json::to_string(&c).ok()?;
-        json.push_str(&spelled[1..spelled.len() - 1]);
-        rest = &escape[taken..];
-    }
-    json.push_str(rest);
-    serde_json::from_str(&json).ok()
 }

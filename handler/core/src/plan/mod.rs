@@ -14,6 +14,7 @@
 //! | `discovery_tag` | what the tags of one subnet or security group say, and what becomes of them |
 //! | `objects/` | one file for each object: how it is created, changed and removed |
 //! | `reconcile`, `teardown`, `put_back` | the whole plan, in which order the objects come |
+//! | `lifecycle` | the stages of a request: what is reconciled, torn down and undone, in which order |
 //! | `existing` | an object that exists though the plan creates it |
 //! | `simulate/` | the writes of a plan, and the snapshot after it |
 
@@ -21,6 +22,7 @@ pub mod bounds;
 mod context;
 mod discovery_tag;
 mod existing;
+pub mod lifecycle;
 mod objects;
 mod problem;
 mod put_back;

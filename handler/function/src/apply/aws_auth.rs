@@ -4,6 +4,7 @@ use super::Apply;
 use crate::clients::kubernetes::{Kubernetes, Read, Seen};
 use crate::error::{Error, KubernetesError};
 use crate::retry::retry_time_of_aws_auth_edit;
+use crate::telemetry::event::log_retry;
 use backon::Retryable as _;
 use karpenter_prereqs_core::documents::config_map::{self, Change, Edit};
 use tokio::time::Instant;
@@ -23,7 +24,7 @@ pub(super) async fn edit(apply: &Apply<'_>, change: &Change) -> Result<(), Error
     attempt
         .retry(deadlines.aws_auth_edit())
         .when(|error| begun.elapsed() < retry_time(error))
-        .notify(|error, _| tracing::info!(error = error.reason(), "kube-system/aws-auth is read again"))
+        .notify(|error, after| log_retry("kube-system/aws-auth is read again", Some(&error.reason()), after))
         .await
 }
 

@@ -5,7 +5,7 @@ use super::once;
 use crate::clients::aws::eks;
 use crate::error::{AwsError, Error};
 use crate::retry::{StepFacts, is_retried_in_eks};
-use crate::telemetry::log::millis;
+use crate::telemetry::event::log_step_retry;
 use backon::Retryable as _;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::plan::{self, EC2_LINUX, EksStep, ExistingInEks, Resolution};
@@ -32,7 +32,7 @@ async fn settled(apply: &Apply<'_>, step: &EksStep, fresh: bool) -> Result<(), A
         .retry(apply.deadlines.settling())
         .when(|error: &AwsError| is_retried_in_eks(error, facts))
         .notify(|error, after| {
-            tracing::info!(step = %step, %error, after_ms = millis(after), "not settled yet: tried again");
+            log_step_retry("not consistent yet", Some(step), Some(error), after);
         })
         .await
 }

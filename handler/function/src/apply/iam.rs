@@ -5,7 +5,7 @@ use super::once;
 use crate::clients::aws::iam;
 use crate::error::{AwsError, Error};
 use crate::retry::{StepFacts, is_retried_in_iam};
-use crate::telemetry::log::millis;
+use crate::telemetry::event::log_step_retry;
 use backon::Retryable as _;
 use karpenter_prereqs_core::identity::ownership::{keys_of, marked_by_others};
 use karpenter_prereqs_core::plan::{self, ExistingInIam, IamStep, Resolution};
@@ -33,7 +33,7 @@ async fn settled(apply: &Apply<'_>, step: &IamStep, fresh: bool) -> Result<(), A
     };
     let facts = StepFacts { is_on_new_object: fresh, is_removal: removes, is_own_work: apply.progress.is_own_work() };
     let notify = |error: &AwsError, after: Duration| {
-        tracing::info!(step = %step, %error, after_ms = millis(after), "not settled yet: tried again");
+        log_step_retry("not consistent yet", Some(step), Some(error), after);
     };
     match call.retry(apply.deadlines.settling()).when(|error| is_retried_in_iam(error, facts)).notify(notify).await {
         Err(error) if removes && error.is_not_found() => Ok(()),

@@ -11,6 +11,7 @@ use crate::clients::kubernetes::Kubernetes;
 use crate::error::Error;
 use crate::retry::Deadlines;
 use crate::telemetry::calls::ms;
+use crate::telemetry::event::{LogEvent, StepLine};
 use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use karpenter_prereqs_core::identity::ownership::Mark;
 use karpenter_prereqs_core::plan::{Plan, Step, StepId};
@@ -129,10 +130,12 @@ impl Apply<'_> {
         let result = self.step(step, fresh).await;
         self.progress.end(step);
         let (at_ms, ms) = (self.clients.calls.at_ms(begun), ms(begun.elapsed()));
+        let line = |error| StepLine { step: step.to_string(), at_ms, ms, error };
         match &result {
-            Ok(()) => tracing::info!(step = %step, at_ms, ms, "done"),
-            Err(error) => tracing::error!(step = %step, at_ms, ms, error = error.reason(), "failed"),
+            Ok(()) => LogEvent::Done(line(None)),
+            Err(error) => LogEvent::Failed(line(Some(error.reason()))),
         }
+        .write();
         result
     }
 

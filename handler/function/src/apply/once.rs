@@ -2,7 +2,7 @@
 
 use super::Apply;
 use crate::error::AwsError;
-use crate::telemetry::log::millis;
+use crate::telemetry::event::log_step_retry;
 use backon::Retryable as _;
 use karpenter_prereqs_core::plan::Resolution;
 use std::fmt::Display;
@@ -44,7 +44,7 @@ pub(super) async fn carry_out<S: Display>(
         .when(|failure| matches!(failure, Failure::Gone(_)))
         .notify(|failure, after| {
             let (Failure::Gone(error) | Failure::Final(error)) = failure;
-            tracing::info!(step = %step, %error, after_ms = millis(after), "exists_and_not_found: created again");
+            log_step_retry("the object exists and is not found", Some(step), Some(error), after);
         })
         .await;
     result.map_err(|failure| match failure {

@@ -1,36 +1,46 @@
 //! The one orchestration: whatever comes in, an answer goes out.
 
 mod guard;
-mod operation;
 mod preview;
+mod reconcile;
+mod stages;
 mod still_wanted;
+mod teardown;
 
-pub use preview::{Part, Preview, Stage, preview, survey};
+pub use preview::{Part, PlannedStage, Preview, preview, survey};
 
-use crate::apply::Progress;
+use crate::apply::{Apply, Progress};
 use crate::clients::aws::Clients;
+use crate::clients::kubernetes::Kubernetes;
 use crate::clients::http::Http;
 use crate::error::Error;
 use crate::error::chain::chain;
 use crate::respond::{self, Undelivered};
 use crate::retry::{Deadlines, unix_now};
 use crate::telemetry::calls::Calls;
+use crate::telemetry::event::{LogEvent, OutcomeLine, RequestLine};
 use crate::telemetry::log::millis;
 use crate::telemetry::metrics;
 use guard::guarded;
 
 use aws_config::SdkConfig;
 use karpenter_prereqs_core::desired::spec::Spec;
-use karpenter_prereqs_core::identity::ownership::{Generation, Owner};
+use karpenter_prereqs_core::identity::ownership::{Generation, Mark, Owner};
+use karpenter_prereqs_core::plan::Plan;
 use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_core::request::event::{Envelope, EventError, Operation, Request, unwrap_sns};
 use karpenter_prereqs_core::request::response_url::UrlRefused;
 use karpenter_prereqs_core::response::{self as answers, Outcome, id_without_identity};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::Instant;
+
+/// How many snapshots follow the writes to objects that others write too. One snapshot finds what they wrote meanwhile, and nearly
+/// always nothing.
+const LOOKS_AGAIN: usize = 3;
 
 /// What one process calls others with.
 #[derive(Debug)]
@@ -115,9 +125,16 @@ async fn answer(payload: Value, deadline: SystemTime, function: &Function, calls
     let body = answers::body(&envelope, &id, &outcome);
     let status = if failed.is_some() { "FAILED" } else { "SUCCESS" };
     let delivered = respond::put(&function.http, &envelope.response_url, &body, deadlines.response, calls).await;
-    let ms = millis(begun.elapsed());
-    tracing::info!(status, reason = failed, physical_resource_id = id, delivered = delivered.is_ok(), ms, "outcome");
-    delivered.map(|()| failed.is_none()).map_err(Unanswered::Undelivered)
+    let has_succeeded = failed.is_none();
+    LogEvent::Outcome(OutcomeLine {
+        status: status.to_owned(),
+        reason: failed.map(str::to_owned),
+        physical_resource_id: id,
+        delivered: delivered.is_ok(),
+        ms: millis(begun.elapsed()),
+    })
+    .write();
+    delivered.map(|()| has_succeeded).map_err(Unanswered::Undelivered)
 }
 
 /// What the request came to, and the id to answer with.
@@ -132,15 +149,15 @@ async fn serve(
         Ok(request) => request,
         Err(error) => return (fallback_id(envelope), untouched(&Error::Event(error))),
     };
-    tracing::info!(
-        operation = request.operation.name(),
-        request_id = envelope.request_id,
-        stack_id = envelope.stack_id,
-        logical_resource_id = envelope.logical_resource_id,
-        physical_resource_id = envelope.physical_resource_id,
-        response_url = %envelope.response_url,
-        "request"
-    );
+    LogEvent::Request(RequestLine {
+        operation: request.operation.name().to_owned(),
+        request_id: envelope.request_id.clone(),
+        stack_id: envelope.stack_id.clone(),
+        logical_resource_id: envelope.logical_resource_id.clone(),
+        physical_resource_id: envelope.physical_resource_id.clone(),
+        response_url: envelope.response_url.to_string(),
+    })
+    .write();
     let progress = Progress::default();
     let owner =
         Owner { stack_id: envelope.stack_id.clone(), logical_resource_id: envelope.logical_resource_id.clone() };
@@ -197,6 +214,30 @@ impl Run<'_> {
                 |spec| self.generation(&spec).physical_resource_id().to_owned(),
             ),
         }
+    }
+
+    /// For a Delete, and for what takes back or goes back after the time for work.
+    fn clients_to_undo(&self) -> Clients {
+        self.clients.with(self.deadlines.retries(self.deadlines.undo))
+    }
+
+    async fn carry_out(
+        &self,
+        clients: &Clients,
+        plan: &Plan,
+        marks: &BTreeSet<Mark>,
+        kubernetes: Option<&Kubernetes>,
+    ) -> Result<(), Error> {
+        let steps: Vec<_> = plan.steps().map(|(_, step, _)| step.to_string()).collect();
+        LogEvent::Plan { steps }.write();
+        if let Some(kubernetes) = kubernetes {
+            self.progress.set("asking the Kubernetes API what is allowed");
+            let reviews = plan.kubernetes_verbs().into_iter().map(|verb| kubernetes.may(verb));
+            futures::future::try_join_all(reviews).await.map_err(Error::Kubernetes)?;
+        }
+        self.progress.set("carrying out the plan");
+        let apply = Apply { clients, kubernetes, deadlines: self.deadlines, marks, progress: self.progress };
+        apply.run(plan).await
     }
 
     /// Whether CloudFormation has given up on the event, by the event's date.

@@ -13,12 +13,12 @@ use aws_config::SdkConfig;
 use futures::FutureExt as _;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::aws_names::Scope;
-use karpenter_prereqs_core::identity::ownership::{Generation, Mark, Owner};
+use karpenter_prereqs_core::identity::ownership::{Generation, Owner};
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::plan::bounds::Bounds;
+use karpenter_prereqs_core::plan::lifecycle::{Lifecycle, Reconciliation, Removal, Stage};
 use karpenter_prereqs_core::plan::{self, Plan, Refusal};
-use karpenter_prereqs_core::request::event::{Operation, RawProperties, Request};
-use std::collections::BTreeSet;
+use karpenter_prereqs_core::request::event::{RawProperties, Request};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -35,12 +35,12 @@ const PAUSE: Duration = Duration::from_secs(5);
 const PERSON: Caller = Caller { who: "your AWS identity", instead: "take a profile that leads", writes: false };
 
 /// What an event would do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Preview {
     /// The id that a success would be answered with.
     pub physical_resource_id: String,
     /// What would be done, in this order.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<PlannedStage>,
     /// Whether it was looked at what goes in the clean-up that follows an Update that replaces the resource.
     pub has_clean_up: bool,
     /// What `Warnings` would say, and, on a Delete, what the log would.
@@ -49,7 +49,7 @@ pub struct Preview {
 
 /// One plan, and the world that it was made for.
 #[derive(Clone, Debug)]
-pub struct Stage {
+pub struct PlannedStage {
     /// What it is part of.
     pub part: Part,
     /// The steps.
@@ -61,11 +61,11 @@ pub struct Stage {
 /// What a plan is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The event: what is wanted is made; and, where it takes another look, what that finds.
-    Converge,
-    /// The event: a generation goes, the Delete's own, or, on an Update that is a rollback, the one that failed.
-    Release,
-    /// The Delete that CloudFormation sends after an Update that replaces the resource, seen from the world that the Update leaves.
+    /// The event: a generation is reconciled. Where a second snapshot follows, its plan is another stage.
+    Reconcile,
+    /// The event: a generation is torn down, the Delete's own, or, in a rollback, the one that failed.
+    TearDown,
+    /// The Delete that CloudFormation sends after an Update that replaces the resource, in the account as the Update leaves it.
     CleanUp,
 }
 
@@ -102,13 +102,6 @@ pub async fn survey(
     Ok((spec, converged, refusals, observed))
 }
 
-impl Preview {
-    fn of(physical_resource_id: &str, stages: Vec<Stage>) -> Self {
-        let physical_resource_id = physical_resource_id.to_owned();
-        Self { physical_resource_id, stages, has_clean_up: false, warnings: Vec::new() }
-    }
-}
-
 /// Who looks, and for whom.
 struct Looking<'a> {
     clients: Clients,
@@ -124,73 +117,51 @@ impl<'a> Looking<'a> {
     }
 
     async fn at(&self, request: &Request) -> Result<Preview, Error> {
-        match &request.operation {
-            Operation::Create => {
-                let spec = self.spec(&request.properties)?;
-                self.converged(&spec, None).await
-            }
-            Operation::Update { physical_resource_id, old_properties } => {
-                let spec = self.spec(&request.properties)?;
-                let old = Spec::lenient(old_properties, self.scope).map(own_way);
-                let mut preview = self.converged(&spec, old.as_ref()).await?;
-                if let Some(old) = &old {
-                    let former = self.owner.generation(&old.identity());
-                    let (id, new) = (former.physical_resource_id(), &preview.physical_resource_id);
-                    let part = if id == physical_resource_id { Part::CleanUp } else { Part::Release };
-                    if id != new {
-                        preview.has_clean_up = part == Part::CleanUp;
-                        let released = self.released(part, old, &[former.mark()].into(), &preview.stages).await;
-                        match released {
-                            Ok((stage, notes)) => {
-                                preview.stages.push(stage);
-                                preview.warnings.extend(notes);
-                            }
-                            // The Update succeeds all the same, and the old generation stays until it can go.
-                            Err(refused) if part == Part::CleanUp => {
-                                let reason = refused.reason();
-                                preview
-                                    .warnings
-                                    .push(format!("the clean-up that follows the Update would fail: {reason}"));
-                            }
-                            Err(refused) => return Err(refused),
-                        }
+        let lifecycle = Lifecycle::of(request, self.owner, self.scope).map_err(Error::Properties)?;
+        let mut preview = Preview { physical_resource_id: lifecycle.physical_resource_id, ..Preview::default() };
+        for stage in &lifecycle.stages {
+            match stage {
+                Stage::Reconcile(stage) | Stage::PutBack(stage) => self.reconcile(stage, &mut preview).await?,
+                Stage::TearDown(stage) => self.tear_down(Part::TearDown, stage, &mut preview).await?,
+                Stage::CleanUp(stage) => {
+                    preview.has_clean_up = true;
+                    // The Update succeeds all the same, and the old generation stays until it can be torn down.
+                    if let Err(failure) = self.tear_down(Part::CleanUp, stage, &mut preview).await {
+                        let reason = failure.reason();
+                        preview.warnings.push(format!("the clean-up that follows the Update would fail: {reason}"));
                     }
                 }
-                Ok(preview)
-            }
-            Operation::Delete { physical_resource_id } => {
-                let mut preview = Preview::of(physical_resource_id, Vec::new());
-                if let Some(spec) = Spec::lenient(&request.properties, self.scope) {
-                    let spec = own_way(spec);
-                    let (asked, given) =
-                        (self.owner.generation(&spec.identity()), Generation::from_id(physical_resource_id));
-                    let marks =
-                        [Some(asked), given].into_iter().flatten().map(|generation| generation.mark()).collect();
-                    let (stage, notes) = self.released(Part::Release, &spec, &marks, &[]).await?;
-                    preview.stages.push(stage);
-                    preview.warnings = notes;
-                }
-                Ok(preview)
             }
         }
+        Ok(preview)
     }
 
-    fn spec(&self, properties: &RawProperties) -> Result<Spec, Error> {
-        Spec::new(properties, self.scope).map(own_way).map_err(Error::Properties)
-    }
-
-    async fn converged(&self, spec: &Spec, old: Option<&Spec>) -> Result<Preview, Error> {
-        let generation = self.owner.generation(&spec.identity());
-        let observed = self.observe(spec, old, &generation, Aim::Converge).await?.observed;
+    async fn reconcile(&self, stage: &Reconciliation, preview: &mut Preview) -> Result<(), Error> {
+        let (spec, old) = (own_way(stage.spec.clone()), stage.old.clone().map(own_way));
+        let generation = &stage.generation;
+        let observed = self.observe(&spec, old.as_ref(), generation, Aim::Converge).await?.observed;
         let bounds = Bounds::default();
-        let aim = plan::Aim { spec, old, owner: self.owner, generation: &generation, bounds: &bounds };
+        let aim = plan::Aim { spec: &spec, old: old.as_ref(), owner: self.owner, generation, bounds: &bounds };
         let converged = plan::converge(aim, &observed).map_err(Error::Refused)?;
-        let mut stages = vec![Stage { part: Part::Converge, plan: converged.plan, observed }];
-        if converged.is_shared {
-            let (plan, observed) = plan::again(aim, &stages[0].observed, &stages[0].plan);
-            stages.push(Stage { part: Part::Converge, plan, observed });
-        }
-        Ok(Preview { warnings: converged.warnings, ..Preview::of(generation.physical_resource_id(), stages) })
+        let again = converged.is_shared.then(|| plan::again(aim, &observed, &converged.plan));
+        preview.stages.push(PlannedStage { part: Part::Reconcile, plan: converged.plan, observed });
+        preview.stages.extend(again.map(|(plan, observed)| PlannedStage { part: Part::Reconcile, plan, observed }));
+        preview.warnings.extend(converged.warnings);
+        Ok(())
+    }
+
+    /// Plans a teardown in the account as it is after the stages before: objects that the new generation uses too have its marker by
+    /// then.
+    async fn tear_down(&self, part: Part, stage: &Removal, preview: &mut Preview) -> Result<(), Error> {
+        let (spec, marks) = (own_way(stage.spec.clone()), &stage.markers);
+        let look = Look { spec: &spec, old: None, owner: self.owner, marks, aim: Aim::Release };
+        let observed = observe(&self.clients, look).await?.observed;
+        let observed = preview.stages.iter().fold(observed, |world, stage| plan::simulate(&stage.plan, &spec, &world));
+        let leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
+        let released = plan::release(&spec, leaving, &observed).map_err(Error::Refused)?;
+        preview.stages.push(PlannedStage { part, plan: released.plan, observed });
+        preview.warnings.extend(released.notes);
+        Ok(())
     }
 
     async fn observe(
@@ -202,22 +173,6 @@ impl<'a> Looking<'a> {
     ) -> Result<World, Error> {
         let marks = [generation.mark()].into();
         observe(&self.clients, Look { spec, old, owner: self.owner, marks: &marks, aim }).await
-    }
-
-    /// What goes, once these stages are carried out: what the new generation uses too bears its mark by then.
-    async fn released(
-        &self,
-        part: Part,
-        spec: &Spec,
-        marks: &BTreeSet<Mark>,
-        before: &[Stage],
-    ) -> Result<(Stage, Vec<String>), Error> {
-        let look = Look { spec, old: None, owner: self.owner, marks, aim: Aim::Release };
-        let observed = observe(&self.clients, look).await?.observed;
-        let observed = before.iter().fold(observed, |world, stage| plan::simulate(&stage.plan, spec, &world));
-        let leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
-        let released = plan::release(spec, leaving, &observed).map_err(Error::Refused)?;
-        Ok((Stage { part, plan: released.plan, observed }, released.notes))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::clients::aws::{Clients, iam};
 use crate::error::AwsError;
-use crate::telemetry::log::millis;
+use crate::telemetry::event::log_retry;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType as Decision;
 use backon::Retryable as _;
 use karpenter_prereqs_core::identity::aws_names::Scope;
@@ -62,7 +62,7 @@ pub(super) async fn decide(clients: &Clients, scope: &Scope, role_arn: &str) -> 
     let decided = simulate
         .retry(retries.simulation())
         .when(|why| matches!(why, Undecided::NotAllowedYet) && begun.elapsed() < retries.simulation_time())
-        .notify(|_, after| tracing::info!(after_ms = millis(after), "iam:PassRole is not allowed yet: simulated again"))
+        .notify(|_, after| log_retry("iam:PassRole is not allowed yet", None, after))
         .await;
     match decided {
         Ok(Decision::Allowed) => Ok(PassRoleDecision::Allowed),

@@ -3,15 +3,10 @@
 //! A line says which service and operation, when the call began after the run did, how long it took with all its tries,
 //! and the service's code when it was refused. From these lines `karpenter-prereqs timeline` draws the run.
 
+use super::event::{CallLine, LogEvent, is_write};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// The operations that change nothing begin so; Kubernetes is asked what is allowed by creating a question.
-const READS: [&str; 6] = ["Get", "List", "Describe", "Assume", "get ", REVIEW];
-
-/// The verb and kind of that question.
-pub(crate) const REVIEW: &str = "create SelfSubjectAccessReview";
 
 /// The answer's service and operation. It is what the run says, and changes nothing that the plan is about.
 pub(crate) const ANSWER: (&str, &str) = ("S3", "PUT answer");
@@ -113,8 +108,7 @@ impl Call {
     }
 
     fn is_write(&self) -> bool {
-        (self.service.as_ref(), self.operation.as_ref()) != ANSWER
-            && !READS.iter().any(|begins| self.operation.starts_with(begins))
+        (self.service.as_ref(), self.operation.as_ref()) != ANSWER && is_write(&self.operation)
     }
 }
 
@@ -126,23 +120,19 @@ impl Drop for Call {
         counts.writes += u32::from(self.is_write());
         counts.retries += tries.saturating_sub(1);
         drop(counts);
-        // Numbers in brackets, as JSON has them; one try is the call itself.
-        let attempts = (1 < tries).then(|| {
-            let each = self.tries.iter();
-            let each =
-                each.map(|one| [self.calls.at_ms(one.begun), ms(one.took.unwrap_or_else(|| one.begun.elapsed()))]);
-            format!("{:?}", each.collect::<Vec<_>>())
-        });
-        tracing::info!(
-            service = self.service.as_ref(),
-            operation = self.operation.as_ref(),
-            at_ms = self.calls.at_ms(self.begun),
-            ms = ms(self.begun.elapsed()),
+        let attempt = |it: &Try| (self.calls.at_ms(it.begun), ms(it.took.unwrap_or_else(|| it.begun.elapsed())));
+        // One attempt is the call itself.
+        let attempts = if 1 < tries { self.tries.iter().map(attempt).collect() } else { Vec::new() };
+        let line = CallLine {
+            service: self.service.to_string(),
+            operation: self.operation.to_string(),
+            at_ms: self.calls.at_ms(self.begun),
+            ms: ms(self.begun.elapsed()),
             tries,
             attempts,
-            error = self.error,
-            "call"
-        );
+            error: self.error.take(),
+        };
+        LogEvent::Call(line).write();
     }
 }
 
@@ -154,6 +144,7 @@ pub(crate) fn ms(duration: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::event::REVIEW;
 
     async fn made(calls: &Calls, name: (&'static str, &'static str), result: Result<(), &'static str>) {
         let _ = calls.watched(name, |error: &&str| (*error).to_owned(), async { result }).await;
@@ -165,11 +156,12 @@ mod tests {
         made(&calls, ("Kubernetes", "get ConfigMap"), Ok(())).await;
         made(&calls, ("Kubernetes", REVIEW), Ok(())).await;
         made(&calls, ("STS", "AssumeRole"), Err("AccessDenied")).await;
+        made(&calls, ("IAM", "SimulatePrincipalPolicy"), Ok(())).await;
         made(&calls, ANSWER, Ok(())).await;
-        assert_eq!(calls.counts(), Counts { calls: 4, writes: 0, retries: 0 });
+        assert_eq!(calls.counts(), Counts { calls: 5, writes: 0, retries: 0 });
         made(&calls, ("Kubernetes", "update ConfigMap"), Err("409")).await;
         made(&calls, ("IAM", "CreateRole"), Ok(())).await;
-        assert_eq!(calls.counts(), Counts { calls: 6, writes: 2, retries: 0 });
+        assert_eq!(calls.counts(), Counts { calls: 7, writes: 2, retries: 0 });
     }
 
     #[test]

@@ -207,8 +207,9 @@ fn moments(xml: &mut Xml, run: &Run, axis: Axis, top: f64, bottom: f64) {
         let x = axis.x(*at);
         xml.open("g", &[]);
         match what {
-            What::Plan { len, steps } => {
-                let name = format!("plan: {}", words::count(u64::try_from(*len).unwrap_or(u64::MAX), "step", "steps"));
+            What::Plan { steps } => {
+                let name =
+                    format!("plan: {}", words::count(u64::try_from(steps.len()).unwrap_or(u64::MAX), "step", "steps"));
                 let title = format!("{name}, made at {} ms\n{}", millis(*at), steps.join("\n"));
                 xml.text("title", &[], title.trim_end());
                 path(xml, "plan", &format!("M{} {}V{}", Px(x), Px(top), Px(bottom)));

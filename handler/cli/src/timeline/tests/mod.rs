@@ -4,6 +4,7 @@ mod paths;
 mod reading;
 
 use super::*;
+use karpenter_prereqs_function::event::{CallLine, LogEvent, OutcomeLine, RequestLine, RetryLine, StepLine};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -47,11 +48,11 @@ fn moment() -> impl Strategy<Value = Moment> {
         prop::collection::vec(prop::sample::select(vec!["create role `a`", "tag \"b\"\u{200b}\\", HOSTILE]), 0..4);
     let plan = plan.prop_map(|steps| {
         let steps: Vec<_> = steps.into_iter().map(str::to_owned).collect();
-        What::Plan { len: steps.len(), steps }
+        What::Plan { steps }
     });
     let pause = (1_u64..200).prop_map(|ms| What::Pause {
         length: Duration::from_millis(ms),
-        why: "not settled yet: tried again: create role `a`: AccessDenied".to_owned(),
+        why: "not consistent yet: create role `a`: AccessDenied".to_owned(),
     });
     let warning = Just(What::Warning(format!("the user is told: {HOSTILE}")));
     (0_u64..350, prop_oneof![plan, pause, warning])
@@ -101,51 +102,62 @@ pub(super) fn run() -> impl Strategy<Value = Run> {
 
 /// The lines that the function would log of a run.
 pub(super) fn logged(run: &Run) -> Vec<Value> {
-    let ms = |time: Duration| json!(time.as_secs_f64() * 1e3);
-    let line = |at: Duration, level: &str, message: &str, fields: Value| {
-        let mut line = json!({"timestamp": (run.began + at).to_string(), "level": level, "message": message});
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let line = |at: Duration, level: &str, fields: Value| {
+        let mut line = json!({"timestamp": (run.began + at).to_string(), "level": level});
         line.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         line
     };
-    let request = json!({
-        "operation": run.operation,
-        "request_id": run.request_id,
-        "stack_id": run.stack_id,
-        "logical_resource_id": run.logical_resource_id,
-    });
-    let mut lines = vec![line(Duration::from_millis(1), "INFO", "request", request)];
+    let event = |at: Duration, event: LogEvent| line(at, "INFO", json!(event));
+    let request = RequestLine {
+        operation: run.operation.clone(),
+        request_id: run.request_id.clone(),
+        stack_id: run.stack_id.clone(),
+        logical_resource_id: run.logical_resource_id.clone(),
+        ..RequestLine::default()
+    };
+    let mut lines = vec![event(Duration::from_millis(1), LogEvent::Request(request))];
     for Call { service, operation, span, tries, attempts, error } in &run.calls {
-        let attempts: Vec<_> = attempts.iter().map(|attempt| [ms(attempt.begin), ms(attempt.length())]).collect();
-        let mut fields = json!({
-            "service": service, "operation": operation, "at_ms": ms(span.begin), "ms": ms(span.length()), "tries": tries,
-        });
-        if !attempts.is_empty() {
-            fields["attempts"] = json!(json!(attempts).to_string());
-        }
-        if let Some(error) = error {
-            fields["error"] = json!(error);
-        }
-        lines.push(line(span.end, "INFO", "call", fields));
+        let call = CallLine {
+            service: service.clone(),
+            operation: operation.clone(),
+            at_ms: ms(span.begin),
+            ms: ms(span.length()),
+            tries: *tries,
+            attempts: attempts.iter().map(|attempt| (ms(attempt.begin), ms(attempt.length()))).collect(),
+            error: error.clone(),
+        };
+        lines.push(event(span.end, LogEvent::Call(call)));
     }
     for Step { name, span, error } in &run.steps {
-        let message = if error.is_some() { "failed" } else { "done" };
-        let fields = json!({"step": name, "at_ms": ms(span.begin), "ms": ms(span.length()), "error": error});
-        lines.push(line(span.end, "INFO", message, fields));
+        let step = StepLine { step: name.clone(), at_ms: ms(span.begin), ms: ms(span.length()), error: error.clone() };
+        let logged = if error.is_some() { LogEvent::Failed(step) } else { LogEvent::Done(step) };
+        lines.push(event(span.end, logged));
     }
     for Moment { at, what } in &run.moments {
         lines.push(match what {
-            What::Plan { len, steps } => line(*at, "INFO", "plan", json!({"steps": len, "plan": format!("{steps:?}")})),
+            What::Plan { steps } => event(*at, LogEvent::Plan { steps: steps.clone() }),
             What::Pause { length, .. } => {
-                let ms = u64::try_from(length.as_millis()).unwrap();
-                let fields = json!({"step": "create role `a`", "error": "AccessDenied", "after_ms": ms});
-                line(*at, "INFO", "not settled yet: tried again", fields)
+                let retry = RetryLine {
+                    why: "not consistent yet".to_owned(),
+                    after_ms: u64::try_from(length.as_millis()).unwrap(),
+                    step: Some("create role `a`".to_owned()),
+                    error: Some("AccessDenied".to_owned()),
+                };
+                event(*at, LogEvent::Retry(retry))
             }
-            What::Warning(_) => line(*at, "WARN", "the user is told", json!({"warning": HOSTILE})),
+            What::Warning(_) => line(*at, "WARN", json!({"message": "the user is told", "warning": HOSTILE})),
         });
     }
     if let Some(Outcome { status, reason, delivered, after }) = &run.outcome {
-        let fields = json!({"status": status, "reason": reason, "delivered": delivered, "ms": ms(*after)});
-        lines.push(line(*after, "INFO", "outcome", fields));
+        let outcome = OutcomeLine {
+            status: status.clone(),
+            reason: reason.clone(),
+            physical_resource_id: String::new(),
+            delivered: *delivered,
+            ms: u64::try_from(after.as_millis()).unwrap(),
+        };
+        lines.push(event(*after, LogEvent::Outcome(outcome)));
     }
     lines
 }

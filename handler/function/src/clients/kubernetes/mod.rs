@@ -11,7 +11,8 @@ use crate::clients::aws::Clients;
 use crate::error::KubernetesError;
 use crate::error::chain::chain;
 use crate::retry::{Retries, retry_time_of_kubernetes_read};
-use crate::telemetry::calls::{Calls, REVIEW};
+use crate::telemetry::calls::Calls;
+use crate::telemetry::event::{REVIEW, log_retry};
 use aws_credential_types::Credentials;
 use backon::Retryable as _;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
@@ -201,7 +202,7 @@ impl Kubernetes {
         };
         call.retry(self.retries.kubernetes_read())
             .when(is_retried)
-            .notify(|error, _| tracing::info!(error = chain(error), "the API server is asked again"))
+            .notify(|error, after| log_retry("the Kubernetes API failed", Some(&chain(error)), after))
             .await
     }
 

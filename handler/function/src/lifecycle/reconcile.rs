@@ -1,0 +1,127 @@
+//! A generation that is reconciled: the first snapshot, the plan, and the snapshots after it.
+
+use super::still_wanted::Cause;
+use super::{LOOKS_AGAIN, Run};
+use crate::clients::aws::Clients;
+use crate::error::Error;
+use crate::observe::{Aim, Look, World, observe};
+use crate::retry::is_permission_pending;
+use crate::telemetry::event::log_retry;
+use backon::{BackoffBuilder as _, Retryable as _};
+use futures::FutureExt as _;
+use karpenter_prereqs_core::plan;
+use karpenter_prereqs_core::plan::bounds::Bounds;
+use karpenter_prereqs_core::plan::lifecycle::Reconciliation;
+use karpenter_prereqs_core::request::event::Operation;
+use karpenter_prereqs_core::response::Attributes;
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl Run<'_> {
+    /// Makes the account match the properties, unless CloudFormation no longer wants that.
+    pub(super) async fn reconcile(&self, stage: &Reconciliation) -> Result<Attributes, Error> {
+        self.stale()?;
+        self.progress.set("reading the cluster, IAM and EC2");
+        let marks = [stage.generation.mark()].into();
+        let look =
+            Look { spec: &stage.spec, old: stage.old.as_ref(), owner: self.owner, marks: &marks, aim: Aim::Converge };
+        let (world, wanted) = futures::join!(self.observe(look), self.still_wanted(self.operation));
+        let is_rollback = wanted? == Cause::Rollback;
+        let world = world?;
+        self.progress.set_stood(world.stands);
+        let aim = self.aim(stage);
+        if is_rollback {
+            self.put_back_in(self.clients, aim, &world).await
+        } else {
+            self.make_so(self.clients, aim, &world).await
+        }
+    }
+
+    /// Makes the account match the old properties again, without asking CloudFormation.
+    pub(super) async fn put_back(&self, stage: &Reconciliation) -> Result<Attributes, Error> {
+        let (clients, aim) = (self.clients_to_undo(), self.aim(stage));
+        let world = look_again(&clients, aim).await?;
+        self.put_back_in(&clients, aim, &world).await
+    }
+
+    /// Makes the account match old properties, as [`plan::put_back`] reads them.
+    async fn put_back_in(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Attributes, Error> {
+        let spec = plan::put_back(aim, &world.observed);
+        if spec.interruption_queue_arn != aim.spec.interruption_queue_arn {
+            tracing::warn!(
+                queue = aim.spec.interruption_queue_arn,
+                "left out: it is out of the function's bounds by now"
+            );
+        }
+        let unbounded = Bounds::default();
+        self.make_so(clients, plan::Aim { spec: &spec, bounds: &unbounded, ..aim }, world).await
+    }
+
+    /// Makes the account match the properties. Two resources that tag at the same moment both remove their tag, and both
+    /// fail with [`Error::LostRace`]. So each waits for a random time, and plans again from a new look: the first writes its
+    /// tag, and the second finds it there.
+    async fn make_so(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Attributes, Error> {
+        let mut waits = self.deadlines.lost_race().build();
+        let mut made = self.make_so_once(clients, aim, world).await;
+        while let Err(Error::LostRace { .. }) = made
+            && let Some(wait) = waits.next()
+        {
+            log_retry("another resource tagged at the same moment", None, wait);
+            tokio::time::sleep(wait).await;
+            let world = look_again(clients, aim).await?;
+            match self.make_so_once(clients, aim, &world).await {
+                // The other's tag: the race was lost for good.
+                Err(Error::Refused(_)) => break,
+                again => made = again,
+            }
+        }
+        made
+    }
+
+    async fn make_so_once(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Attributes, Error> {
+        let marks = [aim.generation.mark()].into();
+        let mut converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
+        for warning in &converged.warnings {
+            tracing::warn!(warning, "the user is told");
+        }
+        self.carry_out(clients, &converged.plan, &marks, world.kubernetes.as_ref()).await?;
+        let attributes = Attributes::new(aim.spec, &world.observed, &converged);
+        for _ in 0..LOOKS_AGAIN {
+            if !converged.is_shared {
+                break;
+            }
+            let world = look_again(clients, aim).await?;
+            converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
+            self.carry_out(clients, &converged.plan, &marks, world.kubernetes.as_ref()).await?;
+        }
+        Ok(attributes)
+    }
+
+    fn aim<'a>(&'a self, stage: &'a Reconciliation) -> plan::Aim<'a> {
+        let Reconciliation { spec, old, generation } = stage;
+        plan::Aim { spec, old: old.as_ref(), owner: self.owner, generation, bounds: self.bounds }
+    }
+
+    /// Reads the world. Fresh permissions take a while: on a Create, the first calls are tried again when they are
+    /// denied, and nothing else is.
+    async fn observe(&self, look: Look<'_>) -> Result<World, Error> {
+        let settle_time =
+            if *self.operation == Operation::Create { self.deadlines.settle_time } else { Duration::ZERO };
+        let begun = Instant::now();
+        let observe = || observe(self.clients, look);
+        observe
+            .retry(self.deadlines.permissions())
+            .when(|error: &Error| is_permission_pending(error) && begun.elapsed() < settle_time)
+            .notify(|error, after| {
+                log_retry("permissions may arrive later", Some(&error.reason()), after);
+            })
+            .await
+    }
+}
+
+/// Reads the world for a generation that is reconciled, after the run's first look.
+async fn look_again(clients: &Clients, aim: plan::Aim<'_>) -> Result<World, Error> {
+    let marks = [aim.generation.mark()].into();
+    let look = Look { spec: aim.spec, old: aim.old, owner: aim.owner, marks: &marks, aim: Aim::Converge };
+    observe(clients, look).boxed_local().await
+}

@@ -1,0 +1,95 @@
+//! The stages of a request, one after the other, and what undoes them.
+
+use super::Run;
+use super::guard::guarded;
+use crate::error::Error;
+use karpenter_prereqs_core::plan::lifecycle::{Lifecycle, Reconciliation, Stage, StageProgress};
+use karpenter_prereqs_core::request::event::Request;
+use karpenter_prereqs_core::response::Attributes;
+
+/// A request's result: the id, and the attributes after a Create or an Update.
+type Served = (String, Option<Attributes>);
+
+impl Run<'_> {
+    pub(super) async fn serve(&self, request: &Request) -> Result<Served, Error> {
+        let lifecycle = Lifecycle::of(request, self.owner, &self.envelope.scope).map_err(Error::Properties)?;
+        let mut attributes = None;
+        for stage in &lifecycle.stages {
+            match stage {
+                Stage::Reconcile(stage) => attributes = Some(self.reconcile_or_undo(&lifecycle, stage).await?),
+                Stage::PutBack(stage) => attributes = Some(self.put_back(stage).await?),
+                Stage::TearDown(stage) => {
+                    self.tear_down(stage).await?;
+                }
+                // CloudFormation sends a Delete for it.
+                Stage::CleanUp(_) => {}
+            }
+        }
+        Ok((lifecycle.physical_resource_id, attributes))
+    }
+
+    /// Reconciles, and undoes that if it fails or if CloudFormation cancels the operation meanwhile.
+    async fn reconcile_or_undo(&self, lifecycle: &Lifecycle, stage: &Reconciliation) -> Result<Attributes, Error> {
+        let result = guarded(self.progress, self.deadlines.work, self.reconcile(stage)).await;
+        // Under a guard of its own, so that the response says what there was no time to undo.
+        let undone = guarded(self.progress, self.deadlines.undo, self.undo(lifecycle, &result)).await;
+        match (undone, result) {
+            (Ok(Some(cancelled)), _) => Err(cancelled),
+            (Ok(None), result) => result,
+            (Err(source), Err(failure)) if !lifecycle.after_failure(self.stage_progress()).is_empty() => {
+                Err(Error::NotTakenBack { failure: failure.reason(), source: Box::new(source) })
+            }
+            (Err(source), _) => Err(source),
+        }
+    }
+
+    /// Undoes what must not stay. Returns the error of a cancelled operation; `None` if it was not cancelled.
+    async fn undo(&self, lifecycle: &Lifecycle, result: &Result<Attributes, Error>) -> Result<Option<Error>, Error> {
+        let cancelled = match result {
+            Err(Error::Withdrawn { why }) => Some(why.clone()),
+            _ => self.withdrawn_since().await,
+        };
+        let progress = self.stage_progress();
+        let Some(why) = cancelled else {
+            if let Err(failure) = result {
+                let stages = lifecycle.after_failure(progress);
+                if !stages.is_empty() {
+                    tracing::warn!(failure = failure.reason(), "the replacement failed: what it made is taken back");
+                }
+                self.run_all(&stages).await?;
+            }
+            return Ok(None);
+        };
+        let stages = lifecycle.after_cancellation(progress);
+        let has_changed = self.run_all(&stages).await? || progress.has_begun;
+        let puts_back = stages.iter().any(|stage| matches!(stage, Stage::PutBack(_)));
+        Ok(Some(if !has_changed {
+            Error::Withdrawn { why }
+        } else if puts_back {
+            Error::Overtaken { did: "the old properties were put back", why }
+        } else {
+            Error::Overtaken { did: "what had been made was taken back", why }
+        }))
+    }
+
+    /// Runs all of these stages, also after one that fails: CloudFormation sends no event for the others. Returns whether they
+    /// changed anything, or the last error.
+    async fn run_all(&self, stages: &[Stage]) -> Result<bool, Error> {
+        let mut result = Ok(false);
+        for stage in stages {
+            let changed = match stage {
+                Stage::Reconcile(stage) | Stage::PutBack(stage) => self.put_back(stage).await.map(|_| true),
+                Stage::TearDown(stage) | Stage::CleanUp(stage) => self.tear_down(stage).await,
+            };
+            result = match (result, changed) {
+                (Ok(before), Ok(changed)) => Ok(before || changed),
+                (Err(error), Ok(_)) | (_, Err(error)) => Err(error),
+            };
+        }
+        result
+    }
+
+    fn stage_progress(&self) -> StageProgress {
+        StageProgress { has_begun: self.progress.has_begun(), is_own_work: self.progress.is_own_work() }
+    }
+}

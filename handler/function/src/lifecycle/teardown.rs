@@ -1,0 +1,59 @@
+//! Generations that are torn down: the first snapshot, the plan, and the snapshots after it.
+
+use super::{LOOKS_AGAIN, Run};
+use crate::error::Error;
+use crate::observe::{Aim, Look, observe, observe_oidc_provider};
+use futures::FutureExt as _;
+use karpenter_prereqs_core::plan::lifecycle::Removal;
+use karpenter_prereqs_core::plan::{self, Shared};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a snapshot stays current while something else is waited for.
+const LOOK_FRESH: Duration = Duration::from_secs(5);
+
+impl Run<'_> {
+    /// Tears generations down, if CloudFormation still wants that. Returns whether anything was removed.
+    ///
+    /// CloudFormation is asked beside the first snapshot, and its word comes first.
+    pub(super) async fn tear_down(&self, stage: &Removal) -> Result<bool, Error> {
+        let Removal { spec, markers: marks, asked } = stage;
+        let wanted = async {
+            match asked {
+                Some(operation) => self.still_wanted(operation).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        self.progress.set("reading what is to go");
+        let clients = self.clients_to_undo();
+        let look = Look { spec, old: None, owner: self.owner, marks, aim: Aim::Release };
+        let mut leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
+        let looked = async { (observe(&clients, look).await, Instant::now()) };
+        let ((world, looked_at), wanted) = futures::join!(looked.boxed_local(), wanted.boxed_local());
+        wanted?;
+        // While CloudFormation's word was waited for, others may have come to rely on what was seen.
+        let is_fresh = looked_at.elapsed() <= LOOK_FRESH;
+        let mut world = if is_fresh { world? } else { observe(&clients, look).boxed_local().await? };
+        let mut gone = false;
+        for looks in 0..=LOOKS_AGAIN {
+            let released = plan::release(spec, leaving, &world.observed).map_err(Error::Refused)?;
+            for note in &released.notes {
+                tracing::warn!(note, "going too");
+            }
+            self.carry_out(&clients, &released.plan, marks, world.kubernetes.as_ref()).await?;
+            gone |= !released.plan.is_empty();
+            if looks == LOOKS_AGAIN {
+                break;
+            }
+            world = match released.shared {
+                Shared::Nothing => break,
+                Shared::OidcProvider => {
+                    observe_oidc_provider(&clients, look, world, &released.plan).boxed_local().await?
+                }
+                Shared::More => observe(&clients, look).boxed_local().await?,
+            };
+            leaving.again = true;
+        }
+        Ok(gone)
+    }
+}

@@ -1,0 +1,209 @@
+//! The lines of a run that programs read: what the function writes and `karpenter-prereqs timeline` reads.
+//!
+//! Each is one JSON object. `message` says which event it is, and the event's fields follow:
+//!
+//! ```json
+//! {"timestamp":"2026-11-26T02:10:00.126Z","level":"INFO","message":"call","service":"IAM","operation":"GetRole","at_ms":2.1,"ms":40.3,"tries":1}
+//! ```
+//!
+//! Other lines are for people: their fields may change.
+
+use serde::{Deserialize, Serialize};
+use std::fmt::Display;
+use std::io::Write as _;
+use std::time::Duration;
+
+/// The operation of an access review, which asks Kubernetes what is allowed.
+pub(crate) const REVIEW: &str = "create SelfSubjectAccessReview";
+
+/// A line that programs read. Times are in milliseconds; `at_ms` counts from the beginning of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "lowercase")]
+pub enum LogEvent {
+    /// A run begins.
+    Request(RequestLine),
+    /// A call of a service ended, with all of its attempts.
+    Call(CallLine),
+    /// A plan was made.
+    Plan {
+        /// Its steps, as the log and `plan` name them.
+        steps: Vec<String>,
+    },
+    /// A step succeeded.
+    Done(StepLine),
+    /// A step failed.
+    Failed(StepLine),
+    /// The function waits, and then retries.
+    Retry(RetryLine),
+    /// The run ended.
+    Outcome(OutcomeLine),
+}
+
+/// The fields of [`LogEvent::Request`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestLine {
+    /// `Create`, `Update` or `Delete`.
+    pub operation: String,
+    /// CloudFormation's id of the event.
+    #[serde(default)]
+    pub request_id: String,
+    /// The ARN of the stack.
+    #[serde(default)]
+    pub stack_id: String,
+    /// The resource's name in its template.
+    #[serde(default)]
+    pub logical_resource_id: String,
+    /// The id of the resource; absent on a Create.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub physical_resource_id: Option<String>,
+    /// The host of the presigned URL, without its query.
+    #[serde(default)]
+    pub response_url: String,
+}
+
+/// The fields of [`LogEvent::Call`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallLine {
+    /// `IAM`, `EKS`, `Kubernetes` …
+    pub service: String,
+    /// `GetRole`, `get ConfigMap` …
+    pub operation: String,
+    /// When it began.
+    pub at_ms: f64,
+    /// How long it took, with all of its attempts and the waits between them.
+    pub ms: f64,
+    /// How many attempts it took.
+    #[serde(default = "one")]
+    pub tries: u32,
+    /// When each attempt began and how long it took; empty if there was only one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<(f64, f64)>,
+    /// The service's code; absent after a success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// The fields of [`LogEvent::Done`] and [`LogEvent::Failed`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepLine {
+    /// The step, as the plan names it.
+    pub step: String,
+    /// When it began.
+    pub at_ms: f64,
+    /// How long it took.
+    pub ms: f64,
+    /// Why it failed; absent after a success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// The fields of [`LogEvent::Retry`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryLine {
+    /// What the function waits for.
+    pub why: String,
+    /// How long it waits.
+    pub after_ms: u64,
+    /// The step that is retried, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// The error that is retried, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// The fields of [`LogEvent::Outcome`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeLine {
+    /// `SUCCESS` or `FAILED`.
+    pub status: String,
+    /// Why it failed; absent after a success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The id in the response.
+    #[serde(default)]
+    pub physical_resource_id: String,
+    /// Whether the response reached CloudFormation.
+    #[serde(default)]
+    pub delivered: bool,
+    /// From the beginning of the run to the delivery.
+    pub ms: u64,
+}
+
+/// Returns whether a call of this operation changes something, by its verb. An access review of Kubernetes is created and changes
+/// nothing.
+pub fn is_write(operation: &str) -> bool {
+    const VERBS: [&str; 15] = [
+        "Create", "Put", "Delete", "Attach", "Detach", "Add", "Remove", "Tag", "Untag", "Update", "PUT", "create",
+        "update", "patch", "delete",
+    ];
+    let has_verb = |verb: &&str| {
+        let rest = operation.strip_prefix(*verb);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_uppercase() || c == ' '))
+    };
+    operation != REVIEW && VERBS.iter().any(has_verb)
+}
+
+impl LogEvent {
+    /// Writes the event to standard output, if the log level is INFO or below; a failed step also at ERROR and WARN.
+    pub(crate) fn write(&self) {
+        let (level, is_enabled) = match self {
+            Self::Failed(_) => ("ERROR", tracing::enabled!(tracing::Level::ERROR)),
+            _ => ("INFO", tracing::enabled!(tracing::Level::INFO)),
+        };
+        if is_enabled {
+            let line = Line { timestamp: jiff::Timestamp::now().to_string(), level, event: self };
+            let line = serde_json::to_string(&line).unwrap_or_default() + "\n";
+            // A log that cannot be written must not fail the run.
+            let _ = std::io::stdout().lock().write_all(line.as_bytes());
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    timestamp: String,
+    level: &'static str,
+    #[serde(flatten)]
+    event: &'a LogEvent,
+}
+
+/// Logs that the function waits and then retries.
+pub(crate) fn log_retry(why: &str, error: Option<&dyn Display>, after: Duration) {
+    log_step_retry(why, None, error, after);
+}
+
+/// The same, of a step.
+pub(crate) fn log_step_retry(why: &str, step: Option<&dyn Display>, error: Option<&dyn Display>, after: Duration) {
+    let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+    let (step, error) = (step.map(ToString::to_string), error.map(ToString::to_string));
+    LogEvent::Retry(RetryLine { why: why.to_owned(), after_ms, step, error }).write();
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_is_one_object_that_reads_back() {
+        let call = CallLine {
+            service: "IAM".to_owned(),
+            operation: "GetRole".to_owned(),
+            at_ms: 2.1,
+            ms: 40.3,
+            tries: 1,
+            attempts: Vec::new(),
+            error: None,
+        };
+        let event = LogEvent::Call(call);
+        let timestamp = jiff::Timestamp::UNIX_EPOCH.to_string();
+        let line = serde_json::to_string(&Line { timestamp, level: "INFO", event: &event }).unwrap();
+        let expected = r#"{"timestamp":"1970-01-01T00:00:00Z","level":"INFO","message":"call","service":"IAM","operation":"GetRole","at_ms":2.1,"ms":40.3,"tries":1}"#;
+        assert_eq!(line, expected);
+        assert_eq!(serde_json::from_str::<LogEvent>(&line).unwrap(), event);
+    }
+}
