@@ -1,27 +1,11 @@
 //! What all planners take: what is reconciled or torn down in which world, and the draft to which they add steps.
 
-use super::bounds::Bounds;
 use super::problem::Refusal;
 use super::step::{Plan, Step, StepId};
 use crate::desired::spec::Spec;
 use crate::identity::ownership::{Generation, Mark, OWNER_KEY, Owner, Tags, is_in_aws_auth, keys_of, marked_by_others};
 use crate::observed::{Cluster, Observed};
 use std::collections::BTreeSet;
-
-/// What the plan is made for.
-#[derive(Clone, Copy, Debug)]
-pub struct Aim<'a> {
-    /// What is wanted.
-    pub spec: &'a Spec,
-    /// What was wanted before, on an Update.
-    pub old: Option<&'a Spec>,
-    /// The stack and the resource.
-    pub owner: &'a Owner,
-    /// The generation of `spec`.
-    pub generation: &'a Generation,
-    /// What the function lets a stack ask for.
-    pub bounds: &'a Bounds,
-}
 
 /// A generation that is reconciled, and the world as it was read.
 #[derive(Clone, Copy, Debug)]
@@ -98,12 +82,6 @@ pub(super) struct Removal {
 }
 
 impl<'a> Context<'a> {
-    /// `ours`: the marker of `aim.generation` alone.
-    pub(super) fn new(aim: Aim<'a>, ours: &'a BTreeSet<Mark>, observed: &'a Observed) -> Self {
-        let Aim { spec, old, owner, generation, bounds: _ } = aim;
-        Self { spec, old, owner, generation, ours, observed }
-    }
-
     /// The generation that is reconciled, as one that leaves an object which it does not want any more.
     pub(super) fn leaving(self) -> Leaving<'a> {
         Leaving { ours: self.ours, owner: self.owner, again: false }

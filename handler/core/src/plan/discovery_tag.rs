@@ -3,27 +3,14 @@
 //! A tag that is ours is noted by the mark at every moment. While a tag of another key takes its place, the old one is
 //! noted under [`Mark::former_key`], so that whoever comes after a run that was cut off knows both.
 
+use super::step::Claim;
 use crate::desired::discovery_tag::DiscoveryTag;
 use crate::identity::ownership::{Mark, Tags, marks};
-use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// EC2's limit of tags on a resource; those of AWS itself (`aws:`) do not count
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
 pub(super) const TAGS_MAX: usize = 50;
-
-/// The discovery tag that a generation wants on subnets and security groups.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Claim {
-    /// The tag.
-    pub tag: DiscoveryTag,
-    /// The mark that notes it.
-    pub mark: Mark,
-    /// On an Update, the tag of the old properties. Another run of the same resource may be about to write it: the
-    /// rollback beside an Update, or the Update beside its rollback.
-    pub instead_of: Option<DiscoveryTag>,
-}
 
 /// What is to become of a resource that is to carry the discovery tag.
 pub(super) enum Fate {
@@ -168,9 +155,24 @@ pub(super) fn leaving_notes(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
     live.map(|(mark, note)| (mark.key().to_owned(), DiscoveryTag::leaving(note))).collect()
 }
 
+/// Returns the tags to delete on these resources when these markers are removed now, each with the ids of its resources.
+pub fn leavings<'a>(
+    resources: impl IntoIterator<Item = (&'a String, &'a Tags)>,
+    ours: &BTreeSet<Mark>,
+) -> BTreeMap<Tags, Vec<String>> {
+    let mut delete: BTreeMap<Tags, Vec<String>> = BTreeMap::new();
+    for (id, tags) in resources {
+        let leaving = leavings_of(tags, ours);
+        if !leaving.is_empty() {
+            delete.entry(leaving).or_default().push(id.clone());
+        }
+    }
+    delete
+}
+
 /// The tags that `ours` leave behind on a resource when they go: their marks, what those still note of before,
 /// and the discovery tags that no other mark stands for.
-pub(super) fn leavings(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
+fn leavings_of(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
     let mut leaving = Tags::new();
     for mark in ours {
         for key in [mark.key().to_owned(), mark.former_key()] {

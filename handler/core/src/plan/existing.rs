@@ -3,8 +3,7 @@
 //! It was not there when the plan was made. So the call's answer was lost, or another delivery of the event, or another
 //! resource, was faster; and between the refusal and the read it may have been deleted again.
 
-use super::objects::access_entry::EC2_LINUX;
-use super::step::{EksStep, IamStep};
+use super::step::{EC2_LINUX, EksStep, IamStep};
 use crate::identity::ownership::{Mark, OWNER_KEY, Tags, is_marked, marks};
 use crate::observed::{AccessEntry, InstanceProfile, OidcProvider, PodIdentityAssociation, Role};
 use std::collections::BTreeSet;

@@ -8,7 +8,7 @@
 //!
 //! | Module | What |
 //! |---|---|
-//! | `context` | what all planners take |
+//! | `target`, `context` | what is reconciled; what all planners take |
 //! | `step/` | one write, by service; the plan |
 //! | `problem`, `bounds` | one reason not to begin; what the function lets a stack ask for |
 //! | `discovery_tag` | what the tags of one subnet or security group say, and what becomes of them |
@@ -29,13 +29,12 @@ mod put_back;
 mod reconcile;
 mod simulate;
 mod step;
+mod target;
 mod teardown;
 
-pub use context::{Aim, Leaving, Shared};
-pub use discovery_tag::{Claim, is_nobodys};
+pub use context::{Leaving, Shared};
+pub use discovery_tag::{is_nobodys, leavings};
 pub use existing::{ExistingInEks, ExistingInIam, Resolution, resolve_in_eks, resolve_in_iam};
-pub use objects::access_entry::EC2_LINUX;
-pub use objects::discovery_tags::leavings;
 pub use objects::foreseen_verb;
 pub use objects::node_access::Way;
 pub use objects::pass_role::{needs_simulation, unproven_node_roles};
@@ -43,5 +42,8 @@ pub use problem::{Refusal, Refused};
 pub use put_back::put_back;
 pub use reconcile::{Converged, again, converge, survey};
 pub use simulate::{simulate, writes};
-pub use step::{Ec2Step, EditAwsAuth, Effect, EksStep, IamStep, Plan, RoleKind, Step, StepId, Verb, Write};
+pub use step::{
+    Claim, EC2_LINUX, Ec2Step, EditAwsAuth, Effect, EksStep, IamStep, Plan, RoleKind, Step, StepId, Verb, Write,
+};
+pub use target::Aim;
 pub use teardown::{Released, release};

@@ -1,6 +1,6 @@
 //! What a rollback puts back.
 
-use super::context::Aim;
+use super::target::Aim;
 use crate::desired::spec::{ControllerIdentity, Spec};
 use crate::observed::Observed;
 

@@ -1,6 +1,6 @@
 //! (properties, world) → the steps that are missing.
 
-use super::context::{Aim, Context, Draft, Ready};
+use super::context::{Context, Draft, Ready};
 use super::objects::controller_identity::Issuer;
 use super::objects::controller_role::{self, Prerequisites};
 use super::objects::discovery_tags::{self, Tagged};
@@ -9,6 +9,7 @@ use super::objects::{controller_identity, instance_profile, node_role, oidc_prov
 use super::problem::{Refusal, Refused};
 use super::simulate::simulate;
 use super::step::{Plan, StepId};
+use super::target::Aim;
 use crate::desired::spec::Spec;
 use crate::observed::{Cluster, Observed};
 use std::collections::BTreeSet;
@@ -44,7 +45,7 @@ pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused>
 /// same: to be looked at, and not to be carried out.
 pub fn survey(aim: Aim<'_>, observed: &Observed) -> (Converged, Vec<Refusal>) {
     let ours = [aim.generation.mark()].into();
-    let context = Context::new(aim, &ours, observed);
+    let context = aim.context(&ours, observed);
     let spec = aim.spec;
     let warnings = spec.releases.warnings(aim.old.map(|old| &old.releases), &spec.namespace);
     let mut draft = Draft { warnings, ..Draft::default() };
@@ -94,7 +95,7 @@ pub fn again(aim: Aim<'_>, observed: &Observed, plan: &Plan) -> (Plan, Observed)
     let observed = simulate(plan, aim.spec, observed);
     let ours = [aim.generation.mark()].into();
     let mut draft = Draft::default();
-    discovery_tags::reconcile(Context::new(aim, &ours, &observed), &mut draft);
+    discovery_tags::reconcile(aim.context(&ours, &observed), &mut draft);
     (draft.plan, observed)
 }
 

@@ -11,8 +11,8 @@ pub use preview::{Part, PlannedStage, Preview, preview, survey};
 
 use crate::apply::{Apply, Progress};
 use crate::clients::aws::Clients;
-use crate::clients::kubernetes::Kubernetes;
 use crate::clients::http::Http;
+use crate::clients::kubernetes::Kubernetes;
 use crate::error::Error;
 use crate::error::chain::chain;
 use crate::respond::{self, Undelivered};

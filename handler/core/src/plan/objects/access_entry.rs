@@ -9,10 +9,7 @@ use crate::identity::ownership::{OWNER_KEY, marks};
 use crate::observed::{AccessEntry, Observed};
 use crate::plan::context::{Context, Draft, Ready, Removal, Teardown};
 use crate::plan::problem::Refusal;
-use crate::plan::step::{EksStep, Step, StepId};
-
-/// The type of the access entries that let Linux nodes join.
-pub const EC2_LINUX: &str = "EC2_LINUX";
+use crate::plan::step::{EC2_LINUX, EksStep, Step, StepId};
 
 /// Why an entry of the cluster's keeps nodes out: its type cannot be changed, and it overrides aws-auth.
 pub(super) fn of_another_type(Context { spec, observed, .. }: Context<'_>) -> Option<Refusal> {

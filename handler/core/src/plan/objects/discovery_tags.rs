@@ -7,9 +7,9 @@ use crate::desired::discovery_tag::DiscoveryTag;
 use crate::desired::spec::{Spec, TagConflict};
 use crate::identity::ownership::{Mark, Tags};
 use crate::plan::context::{Context, Draft};
-use crate::plan::discovery_tag::{self, Change, Claim, Fate, TAGS_MAX};
+use crate::plan::discovery_tag::{self, Change, Fate, TAGS_MAX, leavings};
 use crate::plan::problem::Refusal;
-use crate::plan::step::{Ec2Step, Step, StepId};
+use crate::plan::step::{Claim, Ec2Step, Step, StepId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The resources that one CreateTags or DeleteTags call takes
@@ -122,21 +122,6 @@ pub(crate) fn tear_down<'a>(
             draft.add(Ec2Step::RemoveUnclaimedTags { ids, marks: ours.clone() }, [said]);
         }
     }
-}
-
-/// What the marks of `ours` leave behind on these resources when they go now: tags to delete, and from which.
-pub fn leavings<'a>(
-    resources: impl IntoIterator<Item = (&'a String, &'a Tags)>,
-    ours: &BTreeSet<Mark>,
-) -> BTreeMap<Tags, Vec<String>> {
-    let mut delete: BTreeMap<Tags, Vec<String>> = BTreeMap::new();
-    for (id, tags) in resources {
-        let leaving = discovery_tag::leavings(tags, ours);
-        if !leaving.is_empty() {
-            delete.entry(leaving).or_default().push(id.clone());
-        }
-    }
-    delete
 }
 
 impl Tagging<'_> {

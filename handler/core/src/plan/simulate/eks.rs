@@ -4,8 +4,7 @@ use crate::desired::spec::Spec;
 use crate::identity::kubernetes::ServiceAccount;
 use crate::identity::ownership::Tags;
 use crate::observed::{AccessEntry, Observed, PodIdentityAssociation};
-use crate::plan::objects::access_entry::EC2_LINUX;
-use crate::plan::step::EksStep;
+use crate::plan::step::{EC2_LINUX, EksStep};
 
 /// Does one step in the snapshot. A step on an object of another name, or of another cluster, changes nothing there.
 pub(super) fn simulate(step: &EksStep, spec: &Spec, world: &mut Observed) {

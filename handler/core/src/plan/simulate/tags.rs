@@ -2,7 +2,7 @@
 
 use crate::identity::ownership::Tags;
 use crate::observed::Discovery;
-use crate::plan::objects::discovery_tags::leavings;
+use crate::plan::discovery_tag::leavings;
 use crate::plan::step::{Ec2Step, Plan, Step, StepId, Write};
 use std::collections::BTreeMap;
 

@@ -1,14 +1,27 @@
 //! The steps on the tags of subnets and security groups.
 
 use super::{Effect, shown};
+use crate::desired::discovery_tag::DiscoveryTag;
 use crate::identity::ownership::{Mark, Tags};
-use crate::plan::discovery_tag::Claim;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// As IAM names the service in actions.
 pub(super) const SERVICE: &str = "ec2";
+
+/// The discovery tag that a generation wants on subnets and security groups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// The tag.
+    pub tag: DiscoveryTag,
+    /// The marker whose value is the tag.
+    pub mark: Mark,
+    /// On an Update, the tag of the old properties. Another run of the same resource may write it at the same moment: the rollback
+    /// beside an Update, or the Update beside its rollback.
+    pub instead_of: Option<DiscoveryTag>,
+}
 
 /// A step on tags. The three that are no calls of EC2 read the tags first, because others may write them at the same moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -9,6 +9,9 @@ use std::fmt;
 /// As IAM names the service in actions.
 pub(super) const SERVICE: &str = "eks";
 
+/// The type of the access entries that let Linux nodes join.
+pub const EC2_LINUX: &str = "EC2_LINUX";
+
 /// A write of EKS, with the call's parameters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "step", rename_all_fields = "camelCase")]
@@ -93,7 +96,7 @@ impl fmt::Display for EksStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateAccessEntry { principal_arn, .. } => {
-                write!(f, "create the EC2_LINUX access entry of {principal_arn}")
+                write!(f, "create the {EC2_LINUX} access entry of {principal_arn}")
             }
             Self::TagEksResource { arn, tags } => write!(f, "tag {arn} with {}", shown(tags.keys())),
             Self::UntagEksResource { arn, keys } => write!(f, "untag {arn} of {}", shown(keys)),

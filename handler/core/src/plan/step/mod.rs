@@ -8,8 +8,8 @@ mod eks;
 mod iam;
 
 pub use aws_auth::{EditAwsAuth, Verb};
-pub use ec2::Ec2Step;
-pub use eks::EksStep;
+pub use ec2::{Claim, Ec2Step};
+pub use eks::{EC2_LINUX, EksStep};
 pub use iam::{IamStep, RoleKind};
 
 use serde::Serialize;
