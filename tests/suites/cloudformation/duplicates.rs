@@ -137,7 +137,7 @@ async fn delete_that_its_duplicate_overtakes_deletes_its_departing_markers() {
         }
     })
     .await;
-    assert!(delivered.log_text().contains("about to be left"), "it writes departing markers: {}", delivered.log_text());
+    assert!(delivered.log_text().contains("announce on"), "it writes departing markers: {}", delivered.log_text());
     stage.ends_clean().await;
 }
 
