@@ -6,7 +6,7 @@ use crate::choices::Choices;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::Generation;
 use karpenter_prereqs_core::observed::{AuthenticationMode, Cluster, Observed};
-use karpenter_prereqs_core::plan::{Converged, Plan, Way};
+use karpenter_prereqs_core::plan::{JoinMethod, Plan, ReconcilePlan};
 use karpenter_prereqs_core::request::event::{Envelope, Operation, RawProperties, Request};
 use karpenter_prereqs_core::response::{self, Attributes, Outcome, id_without_identity};
 use serde_json::Value;
@@ -69,10 +69,10 @@ fn attributes(spec: &Spec, choices: &mut Choices<'_>) -> Attributes {
         security_group_id: None,
     };
     let observed = Observed { cluster: choices.pick(&[Some(()), None]).map(|()| cluster), ..Observed::default() };
-    let converged = Converged {
+    let converged = ReconcilePlan {
         subnet_ids: ids("subnet", choices.pick(&[0, 2, 60, 255])),
         security_group_ids: ids("sg", choices.pick(&[0, 2, 60, 255])),
-        node_access: choices.pick(&[Way::AwsAuth, Way::AccessEntry, Way::None]),
+        node_access: choices.pick(&[JoinMethod::AwsAuth, JoinMethod::AccessEntry, JoinMethod::None]),
         warnings: (0..choices.below(4)).map(|_| text(choices)).collect(),
         plan: Plan::default(),
         is_shared: false,

@@ -10,7 +10,7 @@ use karpenter_prereqs_core::documents::aws_auth::{NodeEntry, Presence, presence}
 use karpenter_prereqs_core::documents::config_map::Change;
 use karpenter_prereqs_core::identity::ownership::PREFIX;
 use karpenter_prereqs_core::observed::Observed;
-use karpenter_prereqs_core::plan::{Ec2Step, EditAwsAuth, EksStep, IamStep, Plan, Refusal, RoleKind, Step};
+use karpenter_prereqs_core::plan::{Ec2Step, EditAwsAuth, EksStep, IamStep, Plan, Problem, RoleKind, Step, Words};
 
 /// What is asked of an installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,66 +49,55 @@ pub(super) struct Finding {
 }
 
 /// What is missing.
-pub(super) fn findings(spec: &Spec, plan: &Plan, refusals: &[Refusal], observed: &Observed) -> Vec<Finding> {
-    let refused = refusals.iter().filter_map(|refusal| {
-        let area = area_of_refusal(refusal)?;
-        let (missing, cure) = match refusal {
-            // Its words quote the text, and end in what to do.
-            Refusal::AwsAuth(words) => (words.clone(), "edit aws-auth by hand, with the cluster's creator".to_owned()),
-            refusal => split(&refusal.to_string()),
-        };
-        Some(Finding { area, missing, cure })
+pub(super) fn findings(spec: &Spec, plan: &Plan, problems: &[Problem], observed: &Observed) -> Vec<Finding> {
+    let problems = problems.iter().filter_map(|problem| {
+        let Words { message, remedy, .. } = problem.words();
+        Some(Finding { area: area_of_problem(problem)?, missing: message, cure: remedy })
     });
     let steps = plan.steps().filter_map(|(_, step, _)| {
         let (area, missing) = missing(spec, step, observed)?;
         Some(Finding { area, missing, cure: cure::of(spec, step, observed) })
     });
-    refused.chain(steps).collect()
+    problems.chain(steps).collect()
 }
 
-/// A refusal says what is wrong and, after its last colon, what to do.
-fn split(refusal: &str) -> (String, String) {
-    let (wrong, cure) = refusal.rsplit_once(": ").unwrap_or((refusal, "see the README's table of errors"));
-    (wrong.to_owned(), cure.to_owned())
-}
-
-/// What a refusal is about; `None` for what stands in the way of making the objects, and not of using them.
-fn area_of_refusal(refusal: &Refusal) -> Option<Area> {
-    match refusal {
-        Refusal::NoCluster { .. } | Refusal::ClusterNotReady { .. } => Some(Area::Cluster),
-        Refusal::NoIssuer { .. }
-        | Refusal::NoOidcProvider { .. }
-        | Refusal::NoAudience { .. }
-        | Refusal::AssociationTaken { .. } => Some(Area::Assume),
-        Refusal::NoAwsAuth { .. }
-        | Refusal::NoAccessEntries { .. }
-        | Refusal::OtherAccessEntry { .. }
-        | Refusal::DeadAccessEntry { .. }
-        | Refusal::AwsAuth(_) => Some(Area::Join),
-        Refusal::NothingToDiscover { .. } | Refusal::NoSuchResource { .. } | Refusal::TagConflict { .. } => {
+/// What a problem is about; `None` for what stands in the way of making the objects, and not of using them.
+fn area_of_problem(problem: &Problem) -> Option<Area> {
+    match problem {
+        Problem::NoCluster { .. } | Problem::ClusterNotReady { .. } => Some(Area::Cluster),
+        Problem::NoIssuer { .. }
+        | Problem::NoOidcProvider { .. }
+        | Problem::NoAudience { .. }
+        | Problem::AssociationTaken { .. } => Some(Area::Assume),
+        Problem::NoAwsAuth { .. }
+        | Problem::NoAccessEntries { .. }
+        | Problem::OtherAccessEntry { .. }
+        | Problem::DeadAccessEntry { .. }
+        | Problem::AwsAuth(_) => Some(Area::Join),
+        Problem::NothingToDiscover { .. } | Problem::NoSuchResource { .. } | Problem::TagConflict { .. } => {
             Some(Area::Tags)
         }
-        Refusal::NoNodeRole { .. }
-        | Refusal::ProfileHoldsOther { .. }
-        | Refusal::ProfileServesOther { .. }
-        | Refusal::OtherPath { .. }
-        | Refusal::OtherSpelling { .. }
-        | Refusal::OneRoleForBoth { .. }
-        | Refusal::UnknownPolicy { .. } => Some(Area::Nodes),
-        Refusal::ControllerServesOther { .. } => Some(Area::Permissions),
+        Problem::NoNodeRole { .. }
+        | Problem::ProfileHoldsOther { .. }
+        | Problem::ProfileServesOther { .. }
+        | Problem::OtherPath { .. }
+        | Problem::OtherSpelling { .. }
+        | Problem::OneRoleForBoth { .. }
+        | Problem::UnknownPolicy { .. } => Some(Area::Nodes),
+        Problem::ControllerServesOther { .. } => Some(Area::Permissions),
         // The last five are the function's own: nobody else knows its role and its bounds.
-        Refusal::RoleTaken { .. }
-        | Refusal::InstanceProfileTaken { .. }
-        | Refusal::TooManyObjectTags { .. }
-        | Refusal::TooManyPolicies { .. }
-        | Refusal::TooManyTags { .. }
-        | Refusal::RunningNodes { .. }
-        | Refusal::OtherProfiles { .. }
-        | Refusal::PassRoleNotAllowed { .. }
-        | Refusal::PassRoleDenied { .. }
-        | Refusal::PassRoleUnknown { .. }
-        | Refusal::QueueOutOfBounds { .. }
-        | Refusal::BoundsUnreadable { .. } => None,
+        Problem::RoleTaken { .. }
+        | Problem::InstanceProfileTaken { .. }
+        | Problem::TooManyObjectTags { .. }
+        | Problem::TooManyPolicies { .. }
+        | Problem::TooManyTags { .. }
+        | Problem::RunningNodes { .. }
+        | Problem::OtherProfiles { .. }
+        | Problem::PassRoleNotAllowed { .. }
+        | Problem::PassRoleDenied { .. }
+        | Problem::PassRoleUnknown { .. }
+        | Problem::QueueOutOfBounds { .. }
+        | Problem::BoundsUnreadable { .. } => None,
     }
 }
 

@@ -21,9 +21,9 @@ use std::fmt::Write as _;
 pub(crate) async fn run(asked: &arguments::Check) -> Result<bool, Failure> {
     let wanted = wanted::of_check(asked).await?;
     let looked = survey(&wanted.config, &wanted.request.properties, &wanted.owner, &wanted.scope);
-    let (spec, converged, refusals, observed) =
+    let (spec, converged, problems, observed) =
         told("reading EKS, IAM, EC2 and the Kubernetes API", looked).await.map_err(Failure::new)?;
-    let found = findings(&spec, &converged.plan, &refusals, &observed);
+    let found = findings(&spec, &converged.plan, &problems, &observed);
     print(&if asked.output.json {
         as_json(&found, &converged.warnings)
     } else {

@@ -8,7 +8,7 @@
 //! {"InterruptionQueueArns":["arn:aws:sqs:eu-west-1:111122223333:Karpenter*"]}
 //! ```
 
-use super::problem::Refusal;
+use super::problem::Problem;
 use crate::desired::spec::Spec;
 use crate::documents::policy;
 use serde::Deserialize;
@@ -60,17 +60,17 @@ impl Bounds {
     }
 
     /// What these properties ask for beyond the bounds.
-    pub fn problems(&self, spec: &Spec) -> Vec<Refusal> {
+    pub fn problems(&self, spec: &Spec) -> Vec<Problem> {
         let limits = match &self.0 {
             Ok(limits) => limits,
-            Err(why) => return vec![Refusal::BoundsUnreadable { why: why.clone() }],
+            Err(why) => return vec![Problem::BoundsUnreadable { why: why.clone() }],
         };
         let queue = spec.interruption_queue_arn.as_ref().zip(limits.interruption_queue_arns.as_ref());
         let outside =
             queue.filter(|(arn, allowed)| !allowed.iter().any(|pattern| WildMatch::new(pattern).matches(arn)));
         let problem = outside.map(|(arn, allowed)| {
             let allowed = if allowed.is_empty() { "none".to_owned() } else { allowed.join(", ") };
-            Refusal::QueueOutOfBounds { arn: arn.clone(), allowed }
+            Problem::QueueOutOfBounds { arn: arn.clone(), allowed }
         });
         problem.into_iter().collect()
     }
@@ -114,7 +114,7 @@ mod tests {
         for bounds in [bounds(&[]), bounds(&[&arn("Karpenter*"), &arn("demo")])] {
             let problems = bounds.problems(&queue);
             assert!(
-                matches!(problems.as_slice(), [Refusal::QueueOutOfBounds { arn, .. }] if *arn == self::arn("payments")),
+                matches!(problems.as_slice(), [Problem::QueueOutOfBounds { arn, .. }] if *arn == self::arn("payments")),
                 "{problems:?}"
             );
         }
@@ -134,7 +134,7 @@ mod tests {
     fn bounds_that_cannot_be_read_are_a_problem_for_everything() {
         for json in ["", "null", "[]", "{", r#"{"InterruptionQueueArns":"a"}"#, r#"{"NodeRoleArns":[]}"#] {
             let problems = Bounds::read(Some(json)).problems(&spec(None));
-            assert!(matches!(problems.as_slice(), [Refusal::BoundsUnreadable { .. }]), "{json}: {problems:?}");
+            assert!(matches!(problems.as_slice(), [Problem::BoundsUnreadable { .. }]), "{json}: {problems:?}");
         }
     }
 

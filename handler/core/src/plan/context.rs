@@ -1,6 +1,6 @@
 //! What all planners take: what is reconciled or torn down in which world, and the draft to which they add steps.
 
-use super::problem::Refusal;
+use super::problem::Problem;
 use super::step::{Plan, Step, StepId};
 use crate::desired::spec::Spec;
 use crate::identity::ownership::{Generation, Mark, OWNER_KEY, Owner, Tags, is_in_aws_auth, keys_of, marked_by_others};
@@ -24,13 +24,13 @@ pub(super) struct Context<'a> {
 pub(super) struct Teardown<'a> {
     /// The properties that name the objects.
     pub(super) spec: &'a Spec,
-    pub(super) leaving: Leaving<'a>,
+    pub(super) leaving: Departing<'a>,
     pub(super) observed: &'a Observed,
 }
 
 /// The generations that are torn down.
 #[derive(Clone, Copy, Debug)]
-pub struct Leaving<'a> {
+pub struct Departing<'a> {
     /// Their markers.
     pub ours: &'a BTreeSet<Mark>,
     /// The resource whose they are.
@@ -42,7 +42,7 @@ pub struct Leaving<'a> {
 /// What is kept because other generations use it. They may be torn down at the same moment, and each may still see the other's
 /// marker. So the function reads it again, and the last to read finds no marker but its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Shared {
+pub enum Recheck {
     /// Nothing: no other snapshot is needed.
     #[default]
     Nothing,
@@ -50,14 +50,14 @@ pub enum Shared {
     /// cluster.
     OidcProvider,
     /// A role, the profile, an access entry or an association: the next snapshot is of everything.
-    More,
+    Everything,
 }
 
 /// A plan that is being made: its steps, what speaks against it, and what the user should know.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     pub(super) plan: Plan,
-    pub(super) refusals: Vec<Refusal>,
+    pub(super) problems: Vec<Problem>,
     /// For the attribute `Warnings`; of a teardown, for the log.
     pub(super) warnings: Vec<String>,
 }
@@ -83,8 +83,8 @@ pub(super) struct Removal {
 
 impl<'a> Context<'a> {
     /// The generation that is reconciled, as one that leaves an object which it does not want any more.
-    pub(super) fn leaving(self) -> Leaving<'a> {
-        Leaving { ours: self.ours, owner: self.owner, again: false }
+    pub(super) fn leaving(self) -> Departing<'a> {
+        Departing { ours: self.ours, owner: self.owner, again: false }
     }
 
     /// The same, as a teardown.
@@ -115,7 +115,7 @@ impl<'a> Context<'a> {
     }
 }
 
-impl Leaving<'_> {
+impl Departing<'_> {
     /// Whether an object is deleted: a resource of this kind created it, no other generation has a marker on it, and one of ours
     /// has, or the stack created it and no marker is left.
     pub(super) fn ends(self, tags: &Tags) -> bool {
@@ -134,10 +134,10 @@ impl Leaving<'_> {
     }
 }
 
-impl Shared {
-    /// [`Shared::More`], if something is shared.
-    pub(super) fn more(is_shared: bool) -> Self {
-        if is_shared { Self::More } else { Self::Nothing }
+impl Recheck {
+    /// [`Recheck::Everything`], if something is shared.
+    pub(super) fn everything_if(is_shared: bool) -> Self {
+        if is_shared { Self::Everything } else { Self::Nothing }
     }
 }
 
@@ -147,8 +147,8 @@ impl Draft {
         self.plan.add(step, needs)
     }
 
-    /// Adds a reason not to carry the plan out.
-    pub(super) fn refuse(&mut self, refusal: impl Into<Option<Refusal>>) {
-        self.refusals.extend(refusal.into());
+    /// Adds a problem, if there is one.
+    pub(super) fn report(&mut self, problem: impl Into<Option<Problem>>) {
+        self.problems.extend(problem.into());
     }
 }

@@ -1,7 +1,7 @@
 //! A creation failed because the object exists. The function reads the object, and what it finds decides the next step.
 //!
 //! It was not there when the plan was made. So the call's answer was lost, or another delivery of the event, or another
-//! resource, was faster; and between the refusal and the read it may have been deleted again.
+//! resource, was faster; and between the problem and the read it may have been deleted again.
 
 use super::step::{EC2_LINUX, EksStep, IamStep};
 use crate::identity::ownership::{Mark, OWNER_KEY, Tags, is_marked, marks};

@@ -1,8 +1,8 @@
 //! ([`Spec`](crate::desired::spec::Spec), [`Observed`](crate::observed::Observed)) → [`Plan`]: the steps that are missing, and what
 //! each of them needs first.
 //!
-//! One path serves Create, Update and an event that is delivered again: [`converge`] compares what is wanted with
-//! what is there and plans the difference, so a second run plans nothing. [`release()`] takes one or more
+//! One path serves Create, Update and an event that is delivered again: [`reconcile()`] compares what is wanted with
+//! what is there and plans the difference, so a second run plans nothing. [`tear_down`] takes one or more
 //! generations away. Neither does anything, and both look at everything before they plan anything: what
 //! can be refused is refused here, before the first write.
 //!
@@ -32,18 +32,18 @@ mod step;
 mod target;
 mod teardown;
 
-pub use context::{Leaving, Shared};
+pub use context::{Departing, Recheck};
 pub use discovery_tag::{is_nobodys, leavings};
 pub use existing::{ExistingInEks, ExistingInIam, Resolution, resolve_in_eks, resolve_in_iam};
 pub use objects::foreseen_verb;
-pub use objects::node_access::Way;
+pub use objects::node_access::JoinMethod;
 pub use objects::pass_role::{needs_simulation, unproven_node_roles};
-pub use problem::{Refusal, Refused};
+pub use problem::{Problem, Problems, Words};
 pub use put_back::put_back;
-pub use reconcile::{Converged, again, converge, survey};
+pub use reconcile::{ReconcilePlan, reconcile, reconcile_with_problems, second_pass};
 pub use simulate::{simulate, writes};
 pub use step::{
     Claim, EC2_LINUX, Ec2Step, EditAwsAuth, Effect, EksStep, IamStep, Plan, RoleKind, Step, StepId, Verb, Write,
 };
-pub use target::Aim;
-pub use teardown::{Released, release};
+pub use target::Target;
+pub use teardown::{TeardownPlan, tear_down};

@@ -4,19 +4,19 @@ use super::context::{Context, Draft, Ready};
 use super::objects::controller_identity::Issuer;
 use super::objects::controller_role::{self, Prerequisites};
 use super::objects::discovery_tags::{self, Tagged};
-use super::objects::node_access::{self, Way};
+use super::objects::node_access::{self, JoinMethod};
 use super::objects::{controller_identity, instance_profile, node_role, oidc_provider, pass_role, pod_identity};
-use super::problem::{Refusal, Refused};
+use super::problem::{Problem, Problems};
 use super::simulate::simulate;
 use super::step::{Plan, StepId};
-use super::target::Aim;
+use super::target::Target;
 use crate::desired::spec::Spec;
 use crate::observed::{Cluster, Observed};
 use std::collections::BTreeSet;
 
 /// A plan, and what is to be told when it has been carried out.
 #[derive(Clone, Debug)]
-pub struct Converged {
+pub struct ReconcilePlan {
     /// The missing steps.
     pub plan: Plan,
     /// Whether the plan goes by what others rely on, who may change just then: the controller's PassRole, a discovery
@@ -27,7 +27,7 @@ pub struct Converged {
     /// The security groups likewise.
     pub security_group_ids: BTreeSet<String>,
     /// How nodes join.
-    pub node_access: Way,
+    pub node_access: JoinMethod,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -36,41 +36,41 @@ pub struct Converged {
 ///
 /// # Errors
 /// Everything that stands in the way, before any change.
-pub fn converge(aim: Aim<'_>, observed: &Observed) -> Result<Converged, Refused> {
-    let (converged, refusals) = survey(aim, observed);
-    if refusals.is_empty() { Ok(converged) } else { Err(Refused(refusals)) }
+pub fn reconcile(target: Target<'_>, observed: &Observed) -> Result<ReconcilePlan, Problems> {
+    let (plan, problems) = reconcile_with_problems(target, observed);
+    if problems.is_empty() { Ok(plan) } else { Err(Problems(problems)) }
 }
 
 /// What is missing, and what stands in the way of it. Where something does, the plan is what could be planned all the
 /// same: to be looked at, and not to be carried out.
-pub fn survey(aim: Aim<'_>, observed: &Observed) -> (Converged, Vec<Refusal>) {
-    let ours = [aim.generation.mark()].into();
-    let context = aim.context(&ours, observed);
-    let spec = aim.spec;
-    let warnings = spec.releases.warnings(aim.old.map(|old| &old.releases), &spec.namespace);
+pub fn reconcile_with_problems(target: Target<'_>, observed: &Observed) -> (ReconcilePlan, Vec<Problem>) {
+    let ours = [target.generation.mark()].into();
+    let context = target.context(&ours, observed);
+    let spec = target.spec;
+    let warnings = spec.releases.warnings(target.old.map(|old| &old.releases), &spec.namespace);
     let mut draft = Draft { warnings, ..Draft::default() };
-    if let Some(refusal) = unusable(spec, observed) {
+    if let Some(problem) = unusable(spec, observed) {
         // What else could be said would only follow from that.
-        draft.refuse(refusal);
-        return finished(draft, Tagged::default(), Way::None, false);
+        draft.report(problem);
+        return finished(draft, Tagged::default(), JoinMethod::None, false);
     }
-    draft.refusals.extend(aim.bounds.problems(spec));
-    draft.refuse(pass_role::problem(context));
+    draft.problems.extend(target.bounds.problems(spec));
+    draft.report(pass_role::problem(context));
     let issuer = controller_identity::issuer(context, &mut draft);
     let ready = roles(context, issuer, &mut draft);
     let trusting = pod_identity::reconcile(context, issuer, &ready, &mut draft);
     oidc_provider::leave(context, &trusting, &mut draft);
-    draft.refusals.extend(unknown_policies(spec, observed));
+    draft.problems.extend(unknown_policies(spec, observed));
     let tags = discovery_tags::reconcile(context, &mut draft);
     let node_access = node_access::reconcile(context, &ready, &mut draft);
     let is_shared = tags.gives_up || controller_role::writes_what_is_shared(context, &draft.plan);
     finished(draft, tags, node_access, is_shared)
 }
 
-fn finished(draft: Draft, tags: Tagged, node_access: Way, is_shared: bool) -> (Converged, Vec<Refusal>) {
-    let Draft { plan, refusals, warnings } = draft;
+fn finished(draft: Draft, tags: Tagged, node_access: JoinMethod, is_shared: bool) -> (ReconcilePlan, Vec<Problem>) {
+    let Draft { plan, problems, warnings } = draft;
     let Tagged { subnet_ids, security_group_ids, .. } = tags;
-    (Converged { plan, is_shared, subnet_ids, security_group_ids, node_access, warnings }, refusals)
+    (ReconcilePlan { plan, is_shared, subnet_ids, security_group_ids, node_access, warnings }, problems)
 }
 
 /// Plans the OIDC provider, the two roles and the profile.
@@ -78,7 +78,7 @@ fn roles(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> Ready {
     let spec = context.spec;
     let provider = issuer.url().and_then(|url| oidc_provider::reconcile(context, url, draft));
     if spec.node_role_name().eq_ignore_ascii_case(&spec.controller_role_name) {
-        draft.refuse(Refusal::OneRoleForBoth { name: spec.controller_role_name.clone() });
+        draft.report(Problem::OneRoleForBoth { name: spec.controller_role_name.clone() });
     }
     let node_role = node_role::reconcile(context, draft);
     let profile = instance_profile::reconcile(context, node_role, draft);
@@ -91,30 +91,30 @@ fn roles(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> Ready {
 
 /// What another look finds to do once the plan for this world is carried out, if nobody else does anything: discovery tags
 /// that were given up for others go. With the world as it is then, as far as that depends on it.
-pub fn again(aim: Aim<'_>, observed: &Observed, plan: &Plan) -> (Plan, Observed) {
-    let observed = simulate(plan, aim.spec, observed);
-    let ours = [aim.generation.mark()].into();
+pub fn second_pass(target: Target<'_>, observed: &Observed, plan: &Plan) -> (Plan, Observed) {
+    let observed = simulate(plan, target.spec, observed);
+    let ours = [target.generation.mark()].into();
     let mut draft = Draft::default();
-    discovery_tags::reconcile(aim.context(&ours, &observed), &mut draft);
+    discovery_tags::reconcile(target.context(&ours, &observed), &mut draft);
     (draft.plan, observed)
 }
 
 /// Why there is no cluster to make ready.
-fn unusable(spec: &Spec, observed: &Observed) -> Option<Refusal> {
+fn unusable(spec: &Spec, observed: &Observed) -> Option<Problem> {
     let cluster = spec.cluster_name.clone();
     match &observed.cluster {
         None => {
             let (region, account) = (spec.scope.region.clone(), spec.scope.account.clone());
-            Some(Refusal::NoCluster { cluster, region, account })
+            Some(Problem::NoCluster { cluster, region, account })
         }
-        Some(found) if !is_usable(found) => Some(Refusal::ClusterNotReady { cluster, status: found.status.clone() }),
+        Some(found) if !is_usable(found) => Some(Problem::ClusterNotReady { cluster, status: found.status.clone() }),
         Some(_) => None,
     }
 }
 
 /// A policy that does not exist fails its attachment, after the role was made.
-fn unknown_policies(spec: &Spec, observed: &Observed) -> impl Iterator<Item = Refusal> {
-    observed.unknown_policies.iter().map(move |arn| Refusal::UnknownPolicy {
+fn unknown_policies(spec: &Spec, observed: &Observed) -> impl Iterator<Item = Problem> {
+    observed.unknown_policies.iter().map(move |arn| Problem::UnknownPolicy {
         arn: arn.clone(),
         property: if spec.permissions_boundary.as_ref() == Some(arn) {
             "PermissionsBoundary"

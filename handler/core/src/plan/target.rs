@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 /// What the plan is made for.
 #[derive(Clone, Copy, Debug)]
-pub struct Aim<'a> {
+pub struct Target<'a> {
     /// What is wanted.
     pub spec: &'a Spec,
     /// What was wanted before, on an Update.
@@ -22,7 +22,7 @@ pub struct Aim<'a> {
     pub bounds: &'a Bounds,
 }
 
-impl<'a> Aim<'a> {
+impl<'a> Target<'a> {
     /// With the snapshot that the plan is made for. `ours`: the marker of `self.generation` alone.
     pub(super) fn context(self, ours: &'a BTreeSet<Mark>, observed: &'a Observed) -> Context<'a> {
         let Self { spec, old, owner, generation, bounds: _ } = self;

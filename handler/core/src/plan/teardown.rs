@@ -1,22 +1,22 @@
 //! Generations that are torn down: their markers are removed, and each object that no other marker holds.
 
-use super::context::{Draft, Leaving, Shared, Teardown};
+use super::context::{Departing, Draft, Recheck, Teardown};
 use super::objects::{
     controller_role, discovery_tags, instance_profile, karpenter_leftovers, node_access, node_role, oidc_provider,
     pod_identity,
 };
-use super::problem::Refused;
+use super::problem::Problems;
 use super::step::Plan;
 use crate::desired::spec::Spec;
 use crate::observed::Observed;
 
 /// A plan that takes generations away.
 #[derive(Clone, Debug)]
-pub struct Released {
+pub struct TeardownPlan {
     /// The steps.
     pub plan: Plan,
     /// What stays with others.
-    pub shared: Shared,
+    pub shared: Recheck,
     /// What the log should say: attachments of others that go with their role.
     pub notes: Vec<String>,
 }
@@ -26,26 +26,26 @@ pub struct Released {
 ///
 /// # Errors
 /// What a person must see to first; then nothing is taken away.
-pub fn release(spec: &Spec, leaving: Leaving<'_>, observed: &Observed) -> Result<Released, Refused> {
+pub fn tear_down(spec: &Spec, leaving: Departing<'_>, observed: &Observed) -> Result<TeardownPlan, Problems> {
     let teardown = Teardown { spec, leaving, observed };
     let mut draft = Draft::default();
     for template in &observed.launch_templates {
         draft.warnings.push(format!("launch template `{template}`, which Karpenter made for the cluster, is left"));
     }
     let shared = plan(teardown, &mut draft);
-    let Draft { plan, refusals, warnings } = draft;
-    if refusals.is_empty() { Ok(Released { plan, shared, notes: warnings }) } else { Err(Refused(refusals)) }
+    let Draft { plan, problems, warnings } = draft;
+    if problems.is_empty() { Ok(TeardownPlan { plan, shared, notes: warnings }) } else { Err(Problems(problems)) }
 }
 
 /// First the way in, then the tags that lead Karpenter there, then what its nodes run with.
-fn plan(teardown: Teardown<'_>, draft: &mut Draft) -> Shared {
+fn plan(teardown: Teardown<'_>, draft: &mut Draft) -> Recheck {
     let Teardown { leaving, observed, .. } = teardown;
     let node_role = node_role::created(teardown);
     let gone = node_role.filter(|role| leaving.ends(&role.tags));
     let access = node_access::tear_down(teardown, gone.is_some(), draft);
-    draft.refuse(karpenter_leftovers::running_nodes(teardown, gone.is_some() || access.shuts_out));
+    draft.report(karpenter_leftovers::running_nodes(teardown, gone.is_some() || access.shuts_out));
     let associations = pod_identity::tear_down(teardown, draft);
-    let mut shared = Shared::more(access.is_shared).max(associations.shared);
+    let mut shared = Recheck::everything_if(access.is_shared).max(associations.shared);
     let resources = observed.discovery.subnets.iter().chain(&observed.discovery.security_groups);
     discovery_tags::tear_down(resources, leaving.ours, &access.steps, draft);
     let profile = instance_profile::tear_down(teardown, gone.map(|role| role.name.as_str()), &access.steps, draft);

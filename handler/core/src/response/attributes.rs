@@ -4,7 +4,7 @@ use super::BODY_MAX;
 use crate::desired::spec::{ControllerIdentity, Spec};
 use crate::identity::aws_names::issuer_without_scheme;
 use crate::observed::Observed;
-use crate::plan::Converged;
+use crate::plan::ReconcilePlan;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -42,7 +42,7 @@ pub struct Attributes(pub(super) BTreeMap<&'static str, String>);
 
 impl Attributes {
     /// The attributes once the plan has been carried out.
-    pub fn new(spec: &Spec, observed: &Observed, converged: &Converged) -> Self {
+    pub fn new(spec: &Spec, observed: &Observed, converged: &ReconcilePlan) -> Self {
         let cluster = observed.cluster.as_ref();
         let endpoint = cluster.map(|cluster| cluster.endpoint.clone()).unwrap_or_default();
         let issuer = cluster.and_then(|cluster| cluster.issuer.as_deref()).map(issuer_without_scheme);

@@ -1,6 +1,6 @@
 //! One resource's Update and its rollback at the same moment: CloudFormation does not wait for the one that it cancels.
 
-use crate::every_order::{Aim, Errand, Resources, Tagger, every_order};
+use crate::every_order::{Errand, Resources, Tagger, Target, every_order};
 use crate::life::{Resource, Run};
 use crate::model::World;
 use crate::properties::{OTHER_STACK, STACK, in_place, spec, spec_of};
@@ -92,7 +92,7 @@ impl Ways {
         let errand = |spec: &Spec, old: &Spec| Errand {
             resource: resource.clone(),
             spec: spec.clone(),
-            aim: Aim::Converge(Some(Box::new(old.clone()))),
+            aim: Target::Converge(Some(Box::new(old.clone()))),
         };
         Self { there: errand(new, old), back: errand(old, new) }
     }

@@ -1,6 +1,6 @@
 //! One stack's resource comes to what another's leaves at the same moment.
 
-use crate::every_order::{Aim, Errand, Resources, Tagger, every_order};
+use crate::every_order::{Errand, Resources, Tagger, Target, every_order};
 use crate::life::Resource;
 use crate::model::World;
 use crate::properties::{OTHER_STACK, STACK, spec_of};
@@ -14,7 +14,7 @@ use serde_json::json;
 fn in_every_order_one_that_comes_has_its_tag_while_another_goes() {
     let spec = spec_of(json!({"NodeAccess": "None"}));
     let errand = |stack, aim| Errand { resource: Resource::of(stack, "Prereqs"), spec: spec.clone(), aim };
-    let (comes, goes) = (errand(STACK, Aim::Converge(None)), errand(OTHER_STACK, Aim::Release));
+    let (comes, goes) = (errand(STACK, Target::Converge(None)), errand(OTHER_STACK, Target::Release));
     let mark = |errand: &Errand| errand.resource.generation(&spec).mark();
     let (tag, own) = (&spec.discovery_tag, mark(&comes));
     let mut moments = 0;

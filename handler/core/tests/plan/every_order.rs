@@ -6,7 +6,7 @@ use crate::model::World;
 use crate::share::is_on_tags;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::Tags;
-use karpenter_prereqs_core::plan::{self, Ec2Step, Shared, Step};
+use karpenter_prereqs_core::plan::{self, Ec2Step, Recheck, Step};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 
@@ -17,11 +17,11 @@ const LOOKS: u8 = 4;
 pub(crate) struct Errand {
     pub(crate) resource: Resource,
     pub(crate) spec: Spec,
-    pub(crate) aim: Aim,
+    pub(crate) aim: Target,
 }
 
 #[derive(Clone)]
-pub(crate) enum Aim {
+pub(crate) enum Target {
     /// Create, or Update from these properties.
     Converge(Option<Box<Spec>>),
     /// Delete.
@@ -140,17 +140,17 @@ impl Tagger {
         }
         let Errand { resource, spec, aim } = errand;
         let planned = match aim {
-            Aim::Converge(old) => {
+            Target::Converge(old) => {
                 let converged = resource.plan(world, spec, old.as_deref());
                 converged.map(|converged| (converged.plan, converged.is_shared)).ok()
             }
-            Aim::Release => {
+            Target::Release => {
                 let planned = if self.looks == 0 {
                     resource.plan_release(world, spec)
                 } else {
-                    resource.plan_release_again(world, spec, Shared::More)
+                    resource.plan_release_again(world, spec, Recheck::Everything)
                 };
-                planned.map(|released| (released.plan, released.shared == Shared::More)).ok()
+                planned.map(|released| (released.plan, released.shared == Recheck::Everything)).ok()
             }
         };
         self.looks += 1;

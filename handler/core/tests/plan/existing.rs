@@ -13,8 +13,8 @@ use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::identity::ownership::Mark;
 use karpenter_prereqs_core::observed::{AuthenticationMode, ConfigMap};
 use karpenter_prereqs_core::plan::{
-    Ec2Step, EditAwsAuth, Effect, EksStep, ExistingInEks, ExistingInIam, IamStep, Plan, Resolution, Shared, Step, Verb,
-    resolve_in_eks, resolve_in_iam,
+    Ec2Step, EditAwsAuth, Effect, EksStep, ExistingInEks, ExistingInIam, IamStep, Plan, Recheck, Resolution, Step,
+    Verb, resolve_in_eks, resolve_in_iam,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, VecDeque};
@@ -49,7 +49,7 @@ enum Phase {
     /// Its call; for aws-auth and a dead access entry, the read before it.
     #[default]
     Calls,
-    /// The read after a refusal.
+    /// The read after a problem.
     Resolves,
     /// This call in its place.
     Tags(Step),
@@ -75,7 +75,7 @@ impl Task {
 
     fn plan(&self, world: &World) -> Result<Plan, String> {
         let planned = if self.tears_down {
-            self.resource.plan_release_again(world, &self.spec, Shared::More).map(|released| released.plan)
+            self.resource.plan_release_again(world, &self.spec, Recheck::Everything).map(|released| released.plan)
         } else {
             self.resource.plan(world, &self.spec, None).map(|converged| converged.plan)
         };
@@ -193,7 +193,7 @@ impl Delivery {
     }
 }
 
-/// What comes of a refusal, once the function has read what exists.
+/// What comes of a problem, once the function has read what exists.
 fn resolved(step: &Step, world: &World, task: &Task) -> Resolution<Step> {
     let (eks, ours) = (&world.clusters[&task.spec.cluster_name], task.ours());
     match step {

@@ -7,7 +7,9 @@ use karpenter_prereqs_core::documents::config_map::BEFORE_KEY;
 use karpenter_prereqs_core::identity::ownership::{Generation, Mark, OWNER_KEY, Owner, PREFIX, is_in_aws_auth, marks};
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::plan::bounds::Bounds;
-use karpenter_prereqs_core::plan::{self, Aim, Converged, Ec2Step, Leaving, Plan, Refused, Released, Shared, Step};
+use karpenter_prereqs_core::plan::{
+    self, Departing, Ec2Step, Plan, Problems, Recheck, ReconcilePlan, Step, Target, TeardownPlan,
+};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,37 +59,47 @@ impl Resource {
         self.0.generation(&spec.identity())
     }
 
-    pub(crate) fn plan(&self, world: &World, spec: &Spec, old: Option<&Spec>) -> Result<Converged, Refused> {
+    pub(crate) fn plan(&self, world: &World, spec: &Spec, old: Option<&Spec>) -> Result<ReconcilePlan, Problems> {
         let ours = [self.generation(spec).mark()].into();
         self.plan_for(&world.observed(spec, &ours, Look::Converge(old)), spec, old)
     }
 
     /// The plan for what was read, where that is not all in the world.
-    pub(crate) fn plan_for(&self, observed: &Observed, spec: &Spec, old: Option<&Spec>) -> Result<Converged, Refused> {
+    pub(crate) fn plan_for(
+        &self,
+        observed: &Observed,
+        spec: &Spec,
+        old: Option<&Spec>,
+    ) -> Result<ReconcilePlan, Problems> {
         let generation = self.generation(spec);
         let bounds = Bounds::default();
-        plan::converge(Aim { spec, old, owner: &self.0, generation: &generation, bounds: &bounds }, observed)
+        plan::reconcile(Target { spec, old, owner: &self.0, generation: &generation, bounds: &bounds }, observed)
     }
 
-    pub(crate) fn plan_release(&self, world: &World, spec: &Spec) -> Result<Released, Refused> {
-        self.plan_leaving(world, spec, false, Shared::More)
+    pub(crate) fn plan_release(&self, world: &World, spec: &Spec) -> Result<TeardownPlan, Problems> {
+        self.plan_leaving(world, spec, false, Recheck::Everything)
     }
 
     /// Another look when the generation has gone, at what a release has said to be shared.
-    pub(crate) fn plan_release_again(&self, world: &World, spec: &Spec, shared: Shared) -> Result<Released, Refused> {
+    pub(crate) fn plan_release_again(
+        &self,
+        world: &World,
+        spec: &Spec,
+        shared: Recheck,
+    ) -> Result<TeardownPlan, Problems> {
         self.plan_leaving(world, spec, true, shared)
     }
 
-    fn plan_leaving(&self, world: &World, spec: &Spec, again: bool, shared: Shared) -> Result<Released, Refused> {
+    fn plan_leaving(&self, world: &World, spec: &Spec, again: bool, shared: Recheck) -> Result<TeardownPlan, Problems> {
         let ours = [self.generation(spec).mark()].into();
-        let leaving = Leaving { ours: &ours, owner: &self.0, again };
+        let leaving = Departing { ours: &ours, owner: &self.0, again };
         let observed = world.observed(spec, &ours, Look::Release);
         let observed = match shared {
-            Shared::More => observed,
-            Shared::OidcProvider => observed.oidc_provider_alone(),
-            Shared::Nothing => Observed::default(),
+            Recheck::Everything => observed,
+            Recheck::OidcProvider => observed.oidc_provider_alone(),
+            Recheck::Nothing => Observed::default(),
         };
-        plan::release(spec, leaving, &observed)
+        plan::tear_down(spec, leaving, &observed)
     }
 
     /// Converges; `None` when that is refused.
@@ -99,7 +111,7 @@ impl Resource {
         run: Run<'_>,
     ) -> Result<Option<World>, TestCaseError> {
         match self.plan(world, spec, old) {
-            Err(refused) if refused.0.is_empty() => Err(fault("a refusal says nothing", world)),
+            Err(refused) if refused.0.is_empty() => Err(fault("a problem says nothing", world)),
             Err(_) => Ok(None),
             Ok(converged) => self.converged(&converged, world, spec, old, run).map(Some),
         }
@@ -126,7 +138,7 @@ impl Resource {
         run: Run<'_>,
     ) -> Result<World, TestCaseError> {
         let (generation, bounds) = (self.generation(spec), Bounds::default());
-        let aim = Aim { spec, old: Some(failed), owner: &self.0, generation: &generation, bounds: &bounds };
+        let aim = Target { spec, old: Some(failed), owner: &self.0, generation: &generation, bounds: &bounds };
         let observed = world.observed(spec, &[generation.mark()].into(), Look::Converge(Some(failed)));
         self.converge(world, &plan::put_back(aim, &observed), Some(failed), run)
     }
@@ -134,7 +146,7 @@ impl Resource {
     /// Carries out, looks again where others rely on the same, and whether a second run would do anything.
     fn converged(
         &self,
-        converged: &Converged,
+        converged: &ReconcilePlan,
         world: &World,
         spec: &Spec,
         old: Option<&Spec>,
@@ -165,7 +177,7 @@ impl Resource {
         if run.cut.is_none() {
             sound(&after).map_err(|why| fault(&why, &after))?;
             let again = self
-                .plan_release_again(&after, spec, Shared::More)
+                .plan_release_again(&after, spec, Recheck::Everything)
                 .map_err(|refused| fault(&format!("a second release is refused: {refused}"), &after))?;
             nothing_left(&again.plan, &after)?;
         }

@@ -1,4 +1,4 @@
-//! Plans against a model of the world, whose refusals are AWS's own: whatever was there and whatever is wanted, a plan
+//! Plans against a model of the world, whose problems are AWS's own: whatever was there and whatever is wanted, a plan
 //! leads there in every order that its needs allow, and its release leads back, to the byte.
 
 #![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, in a helper as in a test")]
@@ -18,8 +18,8 @@ mod meanwhile;
 mod model;
 mod moments;
 mod pass_role;
+mod problems;
 mod properties;
-mod refusals;
 mod releases;
 mod replace;
 mod share;

@@ -10,7 +10,7 @@ use karpenter_prereqs_core::desired::spec::{NodeRole, Spec};
 use karpenter_prereqs_core::identity::aws_names::without_path;
 use karpenter_prereqs_core::identity::ownership::marks;
 use karpenter_prereqs_core::observed::{PassRoleDecision, PassRoleDenial};
-use karpenter_prereqs_core::plan::{EditAwsAuth, IamStep, Plan, Refusal, RoleKind, Step, StepId, needs_simulation};
+use karpenter_prereqs_core::plan::{EditAwsAuth, IamStep, Plan, Problem, RoleKind, Step, StepId, needs_simulation};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,7 +88,7 @@ fn denied(world: &World, spec: &Spec, order: &[u8]) -> Outcome {
         observed.pass_role = decision;
         let refused = here.plan_for(&observed, spec, None).err();
         let is_refused =
-            |refusal: &Refusal| matches!(refusal, Refusal::PassRoleNotAllowed { .. } | Refusal::PassRoleUnknown { .. });
+            |problem: &Problem| matches!(problem, Problem::PassRoleNotAllowed { .. } | Problem::PassRoleUnknown { .. });
         if !refused.is_some_and(|refused| refused.0.iter().any(is_refused)) {
             return Err(fault("a role that IAM lets nobody pass is not refused", world));
         }

@@ -1,4 +1,4 @@
-//! Every refusal, by an example that meets it alone, and the cure that its message names.
+//! Every problem, by an example that meets it alone, and the cure that its message names.
 
 use crate::life::Resource;
 use crate::model::{Look, World};
@@ -14,53 +14,53 @@ use karpenter_prereqs_core::observed::{
     PodIdentityAssociation, Running,
 };
 use karpenter_prereqs_core::plan::bounds::Bounds;
-use karpenter_prereqs_core::plan::{Aim, Refusal, Refused, converge};
+use karpenter_prereqs_core::plan::{Problem, Problems, Target, reconcile};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What a refusal is called: a new one is missed here until it has its example.
-fn name(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::NoCluster { .. } => "NoCluster",
-        Refusal::ClusterNotReady { .. } => "ClusterNotReady",
-        Refusal::NoIssuer { .. } => "NoIssuer",
-        Refusal::NoOidcProvider { .. } => "NoOidcProvider",
-        Refusal::NoAudience { .. } => "NoAudience",
-        Refusal::RoleTaken { .. } => "RoleTaken",
-        Refusal::InstanceProfileTaken { .. } => "InstanceProfileTaken",
-        Refusal::OtherPath { .. } => "OtherPath",
-        Refusal::OtherSpelling { .. } => "OtherSpelling",
-        Refusal::OneRoleForBoth { .. } => "OneRoleForBoth",
-        Refusal::ProfileHoldsOther { .. } => "ProfileHoldsOther",
-        Refusal::ProfileServesOther { .. } => "ProfileServesOther",
-        Refusal::ControllerServesOther { .. } => "ControllerServesOther",
-        Refusal::NoNodeRole { .. } => "NoNodeRole",
-        Refusal::PassRoleNotAllowed { .. } => "PassRoleNotAllowed",
-        Refusal::PassRoleDenied { .. } => "PassRoleDenied",
-        Refusal::PassRoleUnknown { .. } => "PassRoleUnknown",
-        Refusal::QueueOutOfBounds { .. } => "QueueOutOfBounds",
-        Refusal::BoundsUnreadable { .. } => "BoundsUnreadable",
-        Refusal::UnknownPolicy { .. } => "UnknownPolicy",
-        Refusal::TooManyObjectTags { .. } => "TooManyObjectTags",
-        Refusal::TooManyPolicies { .. } => "TooManyPolicies",
-        Refusal::NothingToDiscover { .. } => "NothingToDiscover",
-        Refusal::NoSuchResource { .. } => "NoSuchResource",
-        Refusal::TagConflict { .. } => "TagConflict",
-        Refusal::TooManyTags { .. } => "TooManyTags",
-        Refusal::NoAwsAuth { .. } => "NoAwsAuth",
-        Refusal::NoAccessEntries { .. } => "NoAccessEntries",
-        Refusal::OtherAccessEntry { .. } => "OtherAccessEntry",
-        Refusal::DeadAccessEntry { .. } => "DeadAccessEntry",
-        Refusal::AssociationTaken { .. } => "AssociationTaken",
-        Refusal::AwsAuth(_) => "AwsAuth",
-        Refusal::OtherProfiles { .. } => "OtherProfiles",
-        Refusal::RunningNodes { .. } => "RunningNodes",
+/// What a problem is called: a new one is missed here until it has its example.
+fn name(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::NoCluster { .. } => "NoCluster",
+        Problem::ClusterNotReady { .. } => "ClusterNotReady",
+        Problem::NoIssuer { .. } => "NoIssuer",
+        Problem::NoOidcProvider { .. } => "NoOidcProvider",
+        Problem::NoAudience { .. } => "NoAudience",
+        Problem::RoleTaken { .. } => "RoleTaken",
+        Problem::InstanceProfileTaken { .. } => "InstanceProfileTaken",
+        Problem::OtherPath { .. } => "OtherPath",
+        Problem::OtherSpelling { .. } => "OtherSpelling",
+        Problem::OneRoleForBoth { .. } => "OneRoleForBoth",
+        Problem::ProfileHoldsOther { .. } => "ProfileHoldsOther",
+        Problem::ProfileServesOther { .. } => "ProfileServesOther",
+        Problem::ControllerServesOther { .. } => "ControllerServesOther",
+        Problem::NoNodeRole { .. } => "NoNodeRole",
+        Problem::PassRoleNotAllowed { .. } => "PassRoleNotAllowed",
+        Problem::PassRoleDenied { .. } => "PassRoleDenied",
+        Problem::PassRoleUnknown { .. } => "PassRoleUnknown",
+        Problem::QueueOutOfBounds { .. } => "QueueOutOfBounds",
+        Problem::BoundsUnreadable { .. } => "BoundsUnreadable",
+        Problem::UnknownPolicy { .. } => "UnknownPolicy",
+        Problem::TooManyObjectTags { .. } => "TooManyObjectTags",
+        Problem::TooManyPolicies { .. } => "TooManyPolicies",
+        Problem::NothingToDiscover { .. } => "NothingToDiscover",
+        Problem::NoSuchResource { .. } => "NoSuchResource",
+        Problem::TagConflict { .. } => "TagConflict",
+        Problem::TooManyTags { .. } => "TooManyTags",
+        Problem::NoAwsAuth { .. } => "NoAwsAuth",
+        Problem::NoAccessEntries { .. } => "NoAccessEntries",
+        Problem::OtherAccessEntry { .. } => "OtherAccessEntry",
+        Problem::DeadAccessEntry { .. } => "DeadAccessEntry",
+        Problem::AssociationTaken { .. } => "AssociationTaken",
+        Problem::AwsAuth(_) => "AwsAuth",
+        Problem::OtherProfiles { .. } => "OtherProfiles",
+        Problem::RunningNodes { .. } => "RunningNodes",
     }
 }
 
 const VARIANTS: usize = 34;
 
-/// The refusal's name, what the message must say, the properties, and the world, made from a plain one.
+/// The problem's name, what the message must say, the properties, and the world, made from a plain one.
 type Example = (&'static str, &'static [&'static str], Value, fn(&mut World));
 
 fn examples() -> Vec<Example> {
@@ -340,25 +340,25 @@ fn refusals_are_told_together() {
     assert_eq!(refused.to_string().matches("; also: ").count(), 2);
 }
 
-fn judged(refused: &Refused, expected: &str, cures: &[&str]) -> &'static str {
-    let [refusal] = refused.0.as_slice() else { panic!("{expected} is not alone: {refused}") };
-    assert_eq!(name(refusal), expected, "{refused}");
+fn judged(refused: &Problems, expected: &str, cures: &[&str]) -> &'static str {
+    let [problem] = refused.0.as_slice() else { panic!("{expected} is not alone: {refused}") };
+    assert_eq!(name(problem), expected, "{refused}");
     let message = refused.to_string();
     for cure in cures {
         assert!(message.contains(cure), "`{cure}` is not in: {message}");
     }
-    name(refusal)
+    name(problem)
 }
 
 /// IAM's policies are not in the model: this is what the function would have read.
-fn unknown_policy() -> Refused {
+fn unknown_policy() -> Problems {
     let spec = spec_of(json!({"ControllerPolicyArns": policies(1)}));
     let policies = spec.controller_policy_arns.iter().cloned().collect();
     refused(&plain(), &spec, &Bounds::default(), |observed| observed.unknown_policies = policies)
 }
 
 /// The profile holds the role of `NodeRoleArn` already, so that nothing but a simulation tells.
-fn may_not_pass_node_role(denial: PassRoleDenial) -> Refused {
+fn may_not_pass_node_role(denial: PassRoleDenial) -> Problems {
     let spec = spec_of(json!({"NodeRoleArn": GIVEN_ROLE, "InstanceProfileName": "held", "ExistingObjects": "Adopt"}));
     let mut world = plain();
     world.profiles.insert("held".into(), profile("held", &["existing"]));
@@ -367,22 +367,22 @@ fn may_not_pass_node_role(denial: PassRoleDenial) -> Refused {
     })
 }
 
-fn out_of_bounds(bounds: &str) -> Refused {
+fn out_of_bounds(bounds: &str) -> Problems {
     let spec = spec_of(json!({"InterruptionQueueArn": "arn:aws:sqs:eu-west-1:111122223333:payments"}));
     refused(&plain(), &spec, &Bounds::read(Some(bounds)), |_| {})
 }
 
-/// The refusal of a Create, where the function reads what the model does not have.
-fn refused(world: &World, spec: &Spec, bounds: &Bounds, reads: impl FnOnce(&mut Observed)) -> Refused {
+/// The problem of a Create, where the function reads what the model does not have.
+fn refused(world: &World, spec: &Spec, bounds: &Bounds, reads: impl FnOnce(&mut Observed)) -> Problems {
     let resource = Resource::of(STACK, "Prereqs");
     let generation = resource.generation(spec);
     let mut observed = world.observed(spec, &[generation.mark()].into(), Look::Converge(None));
     reads(&mut observed);
-    converge(Aim { spec, old: None, owner: &resource.0, generation: &generation, bounds }, &observed).unwrap_err()
+    reconcile(Target { spec, old: None, owner: &resource.0, generation: &generation, bounds }, &observed).unwrap_err()
 }
 
 /// Karpenter makes profiles of its own for the role in an EC2NodeClass.
-fn other_profiles() -> Refused {
+fn other_profiles() -> Problems {
     use crate::life::Run;
     let (resource, spec) = (Resource::of(STACK, "Prereqs"), spec_of(json!({})));
     let mut world = resource.converge(&plain(), &spec, None, Run::whole(&[])).unwrap();
@@ -391,7 +391,7 @@ fn other_profiles() -> Refused {
 }
 
 /// Of the profiles that hold the node role, Karpenter's own too.
-fn running_nodes() -> Refused {
+fn running_nodes() -> Problems {
     use crate::life::Run;
     let (resource, spec) = (Resource::of(STACK, "Prereqs"), spec_of(json!({})));
     let mut world = resource.converge(&plain(), &spec, None, Run::whole(&[])).unwrap();

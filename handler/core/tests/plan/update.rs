@@ -4,7 +4,7 @@ use crate::life::{Resource, Run, fault, same};
 use crate::properties::{STACK, in_place, spec};
 use crate::worlds::worlds;
 use crate::{orders, prove};
-use karpenter_prereqs_core::plan::Refusal;
+use karpenter_prereqs_core::plan::Problem;
 
 /// As if it had been created so: nothing is left of the old properties.
 #[test]
@@ -17,7 +17,7 @@ fn an_update_leads_where_a_create_would() {
         let Some(updated) = resource.try_converge(&made, &new, Some(&old), run)? else {
             // While one tag takes another's place, both are there, and one note more.
             let refused = resource.plan(&made, &new, Some(&old)).unwrap_err();
-            let crowded = refused.0.iter().all(|refusal| matches!(refusal, Refusal::TooManyTags { count: 48.., .. }));
+            let crowded = refused.0.iter().all(|problem| matches!(problem, Problem::TooManyTags { count: 48.., .. }));
             return if crowded { Ok(false) } else { Err(fault(&refused.to_string(), &made)) };
         };
         same(&updated, &expected, "after the update")?;

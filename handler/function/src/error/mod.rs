@@ -9,7 +9,7 @@ pub(crate) use kubernetes::KubernetesError;
 
 use chain::chain;
 use karpenter_prereqs_core::desired::properties::PropertyError;
-use karpenter_prereqs_core::plan::Refused;
+use karpenter_prereqs_core::plan::Problems;
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub(crate) enum Error {
     Properties(Vec<PropertyError>),
     /// Something stands in the way of the plan.
     #[error(transparent)]
-    Refused(Refused),
+    Problems(Problems),
     /// An AWS service refused a call, or could not be reached.
     #[error(transparent)]
     Aws(AwsError),

@@ -6,7 +6,7 @@
 
 use crate::clients::aws::{Caller, Clients};
 use crate::error::Error;
-use crate::observe::{Aim, Look, World, observe};
+use crate::observe::{Look, Purpose, World, observe};
 use crate::retry::Retries;
 use crate::telemetry::calls::Calls;
 use aws_config::SdkConfig;
@@ -17,7 +17,7 @@ use karpenter_prereqs_core::identity::ownership::{Generation, Owner};
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_core::plan::lifecycle::{Lifecycle, Reconciliation, Removal, Stage};
-use karpenter_prereqs_core::plan::{self, Plan, Refusal};
+use karpenter_prereqs_core::plan::{self, Plan, Problem};
 use karpenter_prereqs_core::request::event::{RawProperties, Request};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -89,17 +89,17 @@ pub async fn survey(
     properties: &RawProperties,
     owner: &Owner,
     scope: &Scope,
-) -> Result<(Spec, plan::Converged, Vec<Refusal>, Observed), String> {
+) -> Result<(Spec, plan::ReconcilePlan, Vec<Problem>, Observed), String> {
     let looking = Looking::new(config, owner, scope);
     let spec = Spec::new(properties, scope).map_err(|errors| Error::Properties(errors).reason())?;
     let spec = Spec { adopts_existing_objects: true, ..own_way(spec) };
     let generation = owner.generation(&spec.identity());
-    let observed = looking.observe(&spec, None, &generation, Aim::Converge).boxed_local().await;
+    let observed = looking.observe(&spec, None, &generation, Purpose::Reconcile).boxed_local().await;
     let observed = observed.map_err(|error| error.reason())?.observed;
     let bounds = Bounds::default();
-    let aim = plan::Aim { spec: &spec, old: None, owner, generation: &generation, bounds: &bounds };
-    let (converged, refusals) = plan::survey(aim, &observed);
-    Ok((spec, converged, refusals, observed))
+    let aim = plan::Target { spec: &spec, old: None, owner, generation: &generation, bounds: &bounds };
+    let (converged, problems) = plan::reconcile_with_problems(aim, &observed);
+    Ok((spec, converged, problems, observed))
 }
 
 /// Who looks, and for whom.
@@ -139,11 +139,11 @@ impl<'a> Looking<'a> {
     async fn reconcile(&self, stage: &Reconciliation, preview: &mut Preview) -> Result<(), Error> {
         let (spec, old) = (own_way(stage.spec.clone()), stage.old.clone().map(own_way));
         let generation = &stage.generation;
-        let observed = self.observe(&spec, old.as_ref(), generation, Aim::Converge).await?.observed;
+        let observed = self.observe(&spec, old.as_ref(), generation, Purpose::Reconcile).await?.observed;
         let bounds = Bounds::default();
-        let aim = plan::Aim { spec: &spec, old: old.as_ref(), owner: self.owner, generation, bounds: &bounds };
-        let converged = plan::converge(aim, &observed).map_err(Error::Refused)?;
-        let again = converged.is_shared.then(|| plan::again(aim, &observed, &converged.plan));
+        let aim = plan::Target { spec: &spec, old: old.as_ref(), owner: self.owner, generation, bounds: &bounds };
+        let converged = plan::reconcile(aim, &observed).map_err(Error::Problems)?;
+        let again = converged.is_shared.then(|| plan::second_pass(aim, &observed, &converged.plan));
         preview.stages.push(PlannedStage { part: Part::Reconcile, plan: converged.plan, observed });
         preview.stages.extend(again.map(|(plan, observed)| PlannedStage { part: Part::Reconcile, plan, observed }));
         preview.warnings.extend(converged.warnings);
@@ -154,11 +154,11 @@ impl<'a> Looking<'a> {
     /// then.
     async fn tear_down(&self, part: Part, stage: &Removal, preview: &mut Preview) -> Result<(), Error> {
         let (spec, marks) = (own_way(stage.spec.clone()), &stage.markers);
-        let look = Look { spec: &spec, old: None, owner: self.owner, marks, aim: Aim::Release };
+        let look = Look { spec: &spec, old: None, owner: self.owner, marks, purpose: Purpose::TearDown };
         let observed = observe(&self.clients, look).await?.observed;
         let observed = preview.stages.iter().fold(observed, |world, stage| plan::simulate(&stage.plan, &spec, &world));
-        let leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
-        let released = plan::release(&spec, leaving, &observed).map_err(Error::Refused)?;
+        let leaving = plan::Departing { ours: marks, owner: self.owner, again: false };
+        let released = plan::tear_down(&spec, leaving, &observed).map_err(Error::Problems)?;
         preview.stages.push(PlannedStage { part, plan: released.plan, observed });
         preview.warnings.extend(released.notes);
         Ok(())
@@ -169,10 +169,10 @@ impl<'a> Looking<'a> {
         spec: &Spec,
         old: Option<&Spec>,
         generation: &Generation,
-        aim: Aim,
+        purpose: Purpose,
     ) -> Result<World, Error> {
         let marks = [generation.mark()].into();
-        observe(&self.clients, Look { spec, old, owner: self.owner, marks: &marks, aim }).await
+        observe(&self.clients, Look { spec, old, owner: self.owner, marks: &marks, purpose }).await
     }
 }
 

@@ -4,7 +4,7 @@ use super::still_wanted::Cause;
 use super::{LOOKS_AGAIN, Run};
 use crate::clients::aws::Clients;
 use crate::error::Error;
-use crate::observe::{Aim, Look, World, observe};
+use crate::observe::{Look, Purpose, World, observe};
 use crate::retry::is_permission_pending;
 use crate::telemetry::event::log_retry;
 use backon::{BackoffBuilder as _, Retryable as _};
@@ -23,8 +23,13 @@ impl Run<'_> {
         self.stale()?;
         self.progress.set("reading the cluster, IAM and EC2");
         let marks = [stage.generation.mark()].into();
-        let look =
-            Look { spec: &stage.spec, old: stage.old.as_ref(), owner: self.owner, marks: &marks, aim: Aim::Converge };
+        let look = Look {
+            spec: &stage.spec,
+            old: stage.old.as_ref(),
+            owner: self.owner,
+            marks: &marks,
+            purpose: Purpose::Reconcile,
+        };
         let (world, wanted) = futures::join!(self.observe(look), self.still_wanted(self.operation));
         let is_rollback = wanted? == Cause::Rollback;
         let world = world?;
@@ -45,7 +50,7 @@ impl Run<'_> {
     }
 
     /// Makes the account match old properties, as [`plan::put_back`] reads them.
-    async fn put_back_in(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Attributes, Error> {
+    async fn put_back_in(&self, clients: &Clients, aim: plan::Target<'_>, world: &World) -> Result<Attributes, Error> {
         let spec = plan::put_back(aim, &world.observed);
         if spec.interruption_queue_arn != aim.spec.interruption_queue_arn {
             tracing::warn!(
@@ -54,13 +59,13 @@ impl Run<'_> {
             );
         }
         let unbounded = Bounds::default();
-        self.make_so(clients, plan::Aim { spec: &spec, bounds: &unbounded, ..aim }, world).await
+        self.make_so(clients, plan::Target { spec: &spec, bounds: &unbounded, ..aim }, world).await
     }
 
     /// Makes the account match the properties. Two resources that tag at the same moment both remove their tag, and both
     /// fail with [`Error::LostRace`]. So each waits for a random time, and plans again from a new look: the first writes its
     /// tag, and the second finds it there.
-    async fn make_so(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Attributes, Error> {
+    async fn make_so(&self, clients: &Clients, aim: plan::Target<'_>, world: &World) -> Result<Attributes, Error> {
         let mut waits = self.deadlines.lost_race().build();
         let mut made = self.make_so_once(clients, aim, world).await;
         while let Err(Error::LostRace { .. }) = made
@@ -71,16 +76,16 @@ impl Run<'_> {
             let world = look_again(clients, aim).await?;
             match self.make_so_once(clients, aim, &world).await {
                 // The other's tag: the race was lost for good.
-                Err(Error::Refused(_)) => break,
+                Err(Error::Problems(_)) => break,
                 again => made = again,
             }
         }
         made
     }
 
-    async fn make_so_once(&self, clients: &Clients, aim: plan::Aim<'_>, world: &World) -> Result<Attributes, Error> {
+    async fn make_so_once(&self, clients: &Clients, aim: plan::Target<'_>, world: &World) -> Result<Attributes, Error> {
         let marks = [aim.generation.mark()].into();
-        let mut converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
+        let mut converged = plan::reconcile(aim, &world.observed).map_err(Error::Problems)?;
         for warning in &converged.warnings {
             tracing::warn!(warning, "the user is told");
         }
@@ -91,15 +96,15 @@ impl Run<'_> {
                 break;
             }
             let world = look_again(clients, aim).await?;
-            converged = plan::converge(aim, &world.observed).map_err(Error::Refused)?;
+            converged = plan::reconcile(aim, &world.observed).map_err(Error::Problems)?;
             self.carry_out(clients, &converged.plan, &marks, world.kubernetes.as_ref()).await?;
         }
         Ok(attributes)
     }
 
-    fn aim<'a>(&'a self, stage: &'a Reconciliation) -> plan::Aim<'a> {
+    fn aim<'a>(&'a self, stage: &'a Reconciliation) -> plan::Target<'a> {
         let Reconciliation { spec, old, generation } = stage;
-        plan::Aim { spec, old: old.as_ref(), owner: self.owner, generation, bounds: self.bounds }
+        plan::Target { spec, old: old.as_ref(), owner: self.owner, generation, bounds: self.bounds }
     }
 
     /// Reads the world. Fresh permissions take a while: on a Create, the first calls are tried again when they are
@@ -120,8 +125,8 @@ impl Run<'_> {
 }
 
 /// Reads the world for a generation that is reconciled, after the run's first look.
-async fn look_again(clients: &Clients, aim: plan::Aim<'_>) -> Result<World, Error> {
+async fn look_again(clients: &Clients, aim: plan::Target<'_>) -> Result<World, Error> {
     let marks = [aim.generation.mark()].into();
-    let look = Look { spec: aim.spec, old: aim.old, owner: aim.owner, marks: &marks, aim: Aim::Converge };
+    let look = Look { spec: aim.spec, old: aim.old, owner: aim.owner, marks: &marks, purpose: Purpose::Reconcile };
     observe(clients, look).boxed_local().await
 }

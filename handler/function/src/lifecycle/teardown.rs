@@ -2,10 +2,10 @@
 
 use super::{LOOKS_AGAIN, Run};
 use crate::error::Error;
-use crate::observe::{Aim, Look, observe, observe_oidc_provider};
+use crate::observe::{Look, Purpose, observe, observe_oidc_provider};
 use futures::FutureExt as _;
 use karpenter_prereqs_core::plan::lifecycle::Removal;
-use karpenter_prereqs_core::plan::{self, Shared};
+use karpenter_prereqs_core::plan::{self, Recheck};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -26,8 +26,8 @@ impl Run<'_> {
         };
         self.progress.set("reading what is to go");
         let clients = self.clients_to_undo();
-        let look = Look { spec, old: None, owner: self.owner, marks, aim: Aim::Release };
-        let mut leaving = plan::Leaving { ours: marks, owner: self.owner, again: false };
+        let look = Look { spec, old: None, owner: self.owner, marks, purpose: Purpose::TearDown };
+        let mut leaving = plan::Departing { ours: marks, owner: self.owner, again: false };
         let looked = async { (observe(&clients, look).await, Instant::now()) };
         let ((world, looked_at), wanted) = futures::join!(looked.boxed_local(), wanted.boxed_local());
         wanted?;
@@ -36,7 +36,7 @@ impl Run<'_> {
         let mut world = if is_fresh { world? } else { observe(&clients, look).boxed_local().await? };
         let mut gone = false;
         for looks in 0..=LOOKS_AGAIN {
-            let released = plan::release(spec, leaving, &world.observed).map_err(Error::Refused)?;
+            let released = plan::tear_down(spec, leaving, &world.observed).map_err(Error::Problems)?;
             for note in &released.notes {
                 tracing::warn!(note, "going too");
             }
@@ -46,11 +46,11 @@ impl Run<'_> {
                 break;
             }
             world = match released.shared {
-                Shared::Nothing => break,
-                Shared::OidcProvider => {
+                Recheck::Nothing => break,
+                Recheck::OidcProvider => {
                     observe_oidc_provider(&clients, look, world, &released.plan).boxed_local().await?
                 }
-                Shared::More => observe(&clients, look).boxed_local().await?,
+                Recheck::Everything => observe(&clients, look).boxed_local().await?,
             };
             leaving.again = true;
         }

@@ -1,6 +1,6 @@
 //! The ConfigMap, where an entry in it is asked for or may be left, and the credentials to read it with.
 
-use super::{Aim, Look};
+use super::{Look, Purpose};
 use crate::clients::aws::Clients;
 use crate::clients::kubernetes::Kubernetes;
 use crate::error::KubernetesError;
@@ -54,7 +54,8 @@ pub(super) async fn read(
     let mut kubernetes = Kubernetes::connect(clients, look.spec, cluster, &credentials.await?)?;
     let read = kubernetes.get_with_retries().await?;
     let aws_auth = read.as_ref().map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
-    let admits = look.aim == Aim::Converge && look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
+    let admits =
+        look.purpose == Purpose::Reconcile && look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
     let foreseen = plan::foreseen_verb(look.spec, look.marks, admits, &aws_auth).filter(|_| clients.caller.writes);
     kubernetes.have_seen(read, foreseen).await;
     Ok((aws_auth, Some(kubernetes)))

@@ -1,6 +1,6 @@
 //! Subnets and security groups: those of the node groups, those that are named, and those that carry a mark.
 
-use super::{Aim, Look};
+use super::{Look, Purpose};
 use crate::clients::aws::{Clients, ec2, eks};
 use crate::error::AwsError;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -22,10 +22,10 @@ pub(super) async fn discover(
     if let Some(cluster) = cluster {
         of_node_groups(clients, &spec.cluster_name, cluster, node_groups, &mut discovery).await?;
     }
-    let ids = |explicit: &Option<Vec<String>>, found: &BTreeSet<String>| match (look.aim, explicit) {
-        (Aim::Release, _) => BTreeSet::new(),
-        (Aim::Converge, Some(ids)) => ids.iter().cloned().collect(),
-        (Aim::Converge, None) => found.clone(),
+    let ids = |explicit: &Option<Vec<String>>, found: &BTreeSet<String>| match (look.purpose, explicit) {
+        (Purpose::TearDown, _) => BTreeSet::new(),
+        (Purpose::Reconcile, Some(ids)) => ids.iter().cloned().collect(),
+        (Purpose::Reconcile, None) => found.clone(),
     };
     let subnet_ids = ids(&spec.subnet_ids, &discovery.subnet_ids);
     let security_group_ids = ids(&spec.security_group_ids, &discovery.security_group_ids);
@@ -41,7 +41,7 @@ pub(super) async fn discover(
 pub(super) async fn node_groups(clients: &Clients, look: Look<'_>) -> Result<Vec<String>, AwsError> {
     let spec = look.spec;
     let named = spec.subnet_ids.is_some() && spec.security_group_ids.is_some();
-    if look.aim == Aim::Release || named {
+    if look.purpose == Purpose::TearDown || named {
         return Ok(Vec::new());
     }
     eks::node_group_names(&clients.eks, &spec.cluster_name).await

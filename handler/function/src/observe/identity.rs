@@ -1,6 +1,6 @@
 //! What there is of Pod Identity.
 
-use super::{Aim, Look};
+use super::{Look, Purpose};
 use crate::clients::aws::{Clients, eks};
 use crate::error::AwsError;
 use karpenter_prereqs_core::desired::spec::{ControllerIdentity, Spec};
@@ -26,7 +26,7 @@ pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<PodIdentit
     let (eks, spec) = (&clients.eks, look.spec);
     let asked: BTreeSet<_> = look.old.into_iter().chain([spec]).map(Spec::controller_account).collect();
     let agent = async {
-        let wanted = look.aim == Aim::Converge && spec.has_identity(ControllerIdentity::PodIdentity);
+        let wanted = look.purpose == Purpose::Reconcile && spec.has_identity(ControllerIdentity::PodIdentity);
         Ok(wanted && eks::has_addon(eks, &spec.cluster_name, AGENT).await?)
     };
     let (associations, has_agent) = futures::try_join!(associations(clients, spec, asked.clone()), agent)?;

@@ -1,6 +1,6 @@
 //! What Karpenter may have left behind when the resource goes.
 
-use super::{Aim, Look};
+use super::{Look, Purpose};
 use crate::clients::aws::{Clients, ec2, iam};
 use crate::error::AwsError;
 use karpenter_prereqs_core::observed::{InstanceProfile, Running};
@@ -20,7 +20,7 @@ pub(super) struct Leftovers {
 /// Reads what Karpenter may have left: which profiles hold the node role, which instances run with them or with ours, and
 /// its launch templates.
 pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Leftovers, AwsError> {
-    if look.aim == Aim::Converge {
+    if look.purpose == Purpose::Reconcile {
         return Ok(Leftovers::default());
     }
     let spec = look.spec;

@@ -35,14 +35,14 @@ pub(crate) struct Look<'a> {
     /// The generations whose traces are looked for.
     pub(crate) marks: &'a BTreeSet<Mark>,
     /// Whether it is to be there or to go.
-    pub(crate) aim: Aim,
+    pub(crate) purpose: Purpose,
 }
 
 /// Whether the resource is to be there or to go: to go needs less of the cluster, and more of the node role.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Aim {
-    Converge,
-    Release,
+pub(crate) enum Purpose {
+    Reconcile,
+    TearDown,
 }
 
 /// The world, and the way to its ConfigMap.
@@ -80,7 +80,7 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
         Ok(read) => read,
         // A Create that failed before its first write left nothing; its Delete must not fail for the same reason. The
         // entry is written after the roles are marked and goes before they do, so without a mark there is none.
-        Err(error) if look.aim == Aim::Release && !roles.is_marked(look.marks) => {
+        Err(error) if look.purpose == Purpose::TearDown && !roles.is_marked(look.marks) => {
             tracing::warn!(error = chain(&error), "aws-auth is left unread: nothing that is to go stands");
             (AwsAuth::NotRead, None)
         }
@@ -91,7 +91,7 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     let trusted = found.identity.with_trusted(clients, look.spec, trusted).boxed_local().await;
     let associations = trusted.map_err(Error::Aws)?;
     let has_issuer = found.cluster.as_ref().is_some_and(|cluster| cluster.issuer.is_some());
-    let (oidc_provider, roles_that_trust_issuer) = if look.aim == Aim::Release && !has_issuer {
+    let (oidc_provider, roles_that_trust_issuer) = if look.purpose == Purpose::TearDown && !has_issuer {
         let role = roles.controller_role.as_ref();
         let read = oidc_provider::of_release(clients, look, None, role).boxed_local();
         read.await.map_err(Error::Aws)?
@@ -117,13 +117,13 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
         proven_node_roles: BTreeSet::new(),
         unknown_policies: roles.unknown_policies,
     };
-    if look.aim == Aim::Converge && plan::needs_simulation(look.spec, look.owner, &observed) {
+    if look.purpose == Purpose::Reconcile && plan::needs_simulation(look.spec, look.owner, &observed) {
         let (scope, arn) = (&look.spec.scope, look.spec.node_role_arn());
         observed.pass_role = pass_role::decide(clients, scope, &arn).boxed_local().await.map_err(Error::Aws)?;
     }
     // A teardown writes no policy where there is none.
     let policy = look.spec.controller_policy_name();
-    let has_policy = |role: &&Role| look.aim == Aim::Converge || role.inline.contains_key(&policy);
+    let has_policy = |role: &&Role| look.purpose == Purpose::Reconcile || role.inline.contains_key(&policy);
     let controller_role = observed.controller_role.as_ref().filter(has_policy);
     let unproven = plan::unproven_node_roles(look.spec, look.marks, controller_role);
     if !unproven.is_empty() {
@@ -174,10 +174,10 @@ async fn of_cluster(
 ) -> Result<OfCluster, Error> {
     let serving = cluster.as_ref().filter(|cluster| is_serving(cluster));
     let provider = async {
-        let read = match look.aim {
-            Aim::Converge => oidc_provider::of_cluster(clients, look, serving).boxed_local().await,
+        let read = match look.purpose {
+            Purpose::Reconcile => oidc_provider::of_cluster(clients, look, serving).boxed_local().await,
             // Of a cluster that has gone, the controller role tells.
-            Aim::Release => oidc_provider::of_release(clients, look, cluster.as_ref(), None).boxed_local().await,
+            Purpose::TearDown => oidc_provider::of_release(clients, look, cluster.as_ref(), None).boxed_local().await,
         };
         read.map_err(Error::Aws)
     };

@@ -1,7 +1,7 @@
 //! What IAM holds under the spec's names.
 
 use super::leftovers::{self, Leftovers};
-use super::{Aim, Look};
+use super::{Look, Purpose};
 use crate::clients::aws::{Clients, iam};
 use crate::error::{AwsError, Error};
 use futures::FutureExt as _;
@@ -21,11 +21,11 @@ pub(super) struct Roles {
 pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Roles, Error> {
     let (iam, spec) = (&clients.iam, look.spec);
     let policy = spec.controller_policy_name();
-    let asked = |arns| if look.aim == Aim::Converge { arns } else { Vec::new() };
+    let asked = |arns| if look.purpose == Purpose::Reconcile { arns } else { Vec::new() };
     let (of_nodes, of_controller) =
         (asked(spec.further_node_policy_arns()), asked(spec.controller_policy_arns.clone()));
     let boundary = async {
-        let asked = spec.permissions_boundary.as_ref().filter(|_| look.aim == Aim::Converge);
+        let asked = spec.permissions_boundary.as_ref().filter(|_| look.purpose == Purpose::Reconcile);
         match asked {
             Some(arn) => Ok((!iam::has_policy(iam, arn).await?).then(|| arn.clone())),
             None => Ok(None),
@@ -34,7 +34,7 @@ pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Roles, Err
     // Of a role that goes, what its policies say does not matter; of one that others keep, it does. A preview may be of a world
     // in which others will by then.
     let is_kept = |tags: &Tags| ownership::marked_by_others(tags, look.marks);
-    let reads_document = |tags: &Tags| look.aim == Aim::Converge || !clients.caller.writes || is_kept(tags);
+    let reads_document = |tags: &Tags| look.purpose == Purpose::Reconcile || !clients.caller.writes || is_kept(tags);
     let document_of = |tags: &Tags| reads_document(tags).then_some(policy.as_str());
     let ((node_role, unknown), mut leftovers, (controller_role, unknown_too), mut instance_profile, unknown_boundary) =
         futures::try_join!(

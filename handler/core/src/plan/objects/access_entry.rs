@@ -8,13 +8,13 @@ use super::tagging::{Object, Retag, retag};
 use crate::identity::ownership::{OWNER_KEY, marks};
 use crate::observed::{AccessEntry, Observed};
 use crate::plan::context::{Context, Draft, Ready, Removal, Teardown};
-use crate::plan::problem::Refusal;
+use crate::plan::problem::Problem;
 use crate::plan::step::{EC2_LINUX, EksStep, Step, StepId};
 
 /// Why an entry of the cluster's keeps nodes out: its type cannot be changed, and it overrides aws-auth.
-pub(super) fn of_another_type(Context { spec, observed, .. }: Context<'_>) -> Option<Refusal> {
+pub(super) fn of_another_type(Context { spec, observed, .. }: Context<'_>) -> Option<Problem> {
     let entry = observed.access_entry.as_ref().filter(|entry| entry.kind != EC2_LINUX)?;
-    Some(Refusal::OtherAccessEntry {
+    Some(Problem::OtherAccessEntry {
         cluster: spec.cluster_name.clone(),
         found: entry.kind.clone(),
         node_role_arn: spec.node_role_arn(),
@@ -31,7 +31,7 @@ pub(super) fn reconcile(context: Context<'_>, ready: &Ready, draft: &mut Draft) 
         Some(dead) if is_of_a_former_role(dead, observed) => {
             // Somebody's own is not ours to delete, nor may the execution role.
             if !dead.tags.contains_key(OWNER_KEY) {
-                draft.refuse(Refusal::DeadAccessEntry { cluster: cluster_name, node_role_arn: principal_arn });
+                draft.report(Problem::DeadAccessEntry { cluster: cluster_name, node_role_arn: principal_arn });
                 return None;
             }
             tags.extend(

@@ -3,7 +3,7 @@
 use crate::identity::aws_names::Scope;
 use crate::identity::ownership::{OWNER_KEY, Tags};
 use crate::plan::context::Context;
-use crate::plan::problem::Refusal;
+use crate::plan::problem::Problem;
 
 /// Whether an object that was found may be brought into line: it is the stack's own, or was adopted, or is to be. One of
 /// another region's resource serves that region's cluster, and is not for adoption.
@@ -19,12 +19,12 @@ pub(super) fn elsewhere(
     (path, name): (&str, &str),
     wanted: (&str, &str),
     property: &'static str,
-) -> Option<Refusal> {
+) -> Option<Problem> {
     if path != wanted.0 {
         let (name, found, wanted) = (name.to_owned(), path.to_owned(), wanted.0.to_owned());
-        return Some(Refusal::OtherPath { kind, name, found, wanted, property });
+        return Some(Problem::OtherPath { kind, name, found, wanted, property });
     }
-    (name != wanted.1).then(|| Refusal::OtherSpelling {
+    (name != wanted.1).then(|| Problem::OtherSpelling {
         kind,
         found: name.to_owned(),
         wanted: wanted.1.to_owned(),

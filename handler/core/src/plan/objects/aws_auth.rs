@@ -8,7 +8,7 @@ use crate::identity::aws_names::without_path;
 use crate::identity::ownership::{Mark, OWNER_KEY, Tags, is_in_aws_auth};
 use crate::observed::{AwsAuth, Role};
 use crate::plan::context::{Context, Draft, Ready, Teardown};
-use crate::plan::problem::Refusal;
+use crate::plan::problem::Problem;
 use crate::plan::step::{EditAwsAuth, IamStep, StepId, Verb};
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ fn entry(spec: &Spec) -> NodeEntry {
 pub(super) fn reconcile(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> Option<StepId> {
     let own = is_node_role_made(context);
     let change = Change::Admit { mark: context.generation.mark(), entry: entry(context.spec), own };
-    // A node that comes while its role is still being made finds no role, not a refusal. And a release that finds no
+    // A node that comes while its role is still being made finds no role, not a problem. And a release that finds no
     // mark on any role, or no note of an entry, may take it that there is none: it need not reach the Kubernetes API.
     let needs: Vec<_> =
         [ready.node_role, ready.controller_role, ready.instance_profile].into_iter().flatten().collect();
@@ -96,7 +96,7 @@ fn edit(aws_auth: &AwsAuth, change: Change, needs: &[StepId], draft: &mut Draft)
     let edit = match config_map::edit(aws_auth.config_map(), &change) {
         Ok(edit) => edit,
         Err(error) => {
-            draft.refuse(Refusal::AwsAuth(error.to_string()));
+            draft.report(Problem::AwsAuth(error.to_string()));
             return None;
         }
     };

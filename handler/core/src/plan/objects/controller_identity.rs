@@ -7,7 +7,7 @@ use crate::identity::kubernetes::ServiceAccount;
 use crate::identity::ownership::Tags;
 use crate::observed::PodIdentityAssociation;
 use crate::plan::context::{Context, Draft};
-use crate::plan::problem::Refusal;
+use crate::plan::problem::Problem;
 
 /// The cluster's OIDC issuer, as far as IRSA is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub(crate) enum Issuer<'a> {
     NotWanted,
     /// Its URL.
     Known(&'a str),
-    /// The cluster has none. A refusal says so.
+    /// The cluster has none. A problem says so.
     Missing,
 }
 
@@ -39,14 +39,14 @@ pub(crate) fn issuer<'a>(context: Context<'a>, draft: &mut Draft) -> Issuer<'a> 
     }
     let cluster = spec.cluster_name.clone();
     let Some(url) = observed.cluster.as_ref().and_then(|cluster| cluster.issuer.as_deref()) else {
-        draft.refuse(Refusal::NoIssuer { cluster });
+        draft.report(Problem::NoIssuer { cluster });
         return Issuer::Missing;
     };
-    draft.refuse(match &observed.oidc_provider {
+    draft.report(match &observed.oidc_provider {
         None if spec.creates_oidc_provider => None,
-        None => Some(Refusal::NoOidcProvider { cluster, issuer: url.to_owned() }),
+        None => Some(Problem::NoOidcProvider { cluster, issuer: url.to_owned() }),
         Some(provider) if provider.client_ids.iter().any(|id| id == AUDIENCE) => None,
-        Some(provider) => Some(Refusal::NoAudience { provider: provider.arn.clone() }),
+        Some(provider) => Some(Problem::NoAudience { provider: provider.arn.clone() }),
     });
     Issuer::Known(url)
 }

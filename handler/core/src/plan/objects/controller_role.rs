@@ -8,8 +8,8 @@ use crate::desired::spec::CONTROLLER_POLICY_PREFIX;
 use crate::documents::policy::{self, trust};
 use crate::identity::ownership::noted_arn;
 use crate::observed::Role;
-use crate::plan::context::{Context, Draft, Shared, Teardown};
-use crate::plan::problem::Refusal;
+use crate::plan::context::{Context, Draft, Recheck, Teardown};
+use crate::plan::problem::Problem;
 use crate::plan::step::{IamStep, Plan, RoleKind, Step, StepId};
 
 /// The steps that the controller role waits for, each if it is planned.
@@ -51,18 +51,18 @@ pub(crate) fn reconcile(
         policies_property: "ControllerPolicyArns",
         tags: context.tags(&noted_arn(&spec.node_role_arn())),
     };
-    draft.refuse(found.and_then(|found| serves_another_cluster(context, found)));
+    draft.report(found.and_then(|found| serves_another_cluster(context, found)));
     let steps = role::reconcile(context, &wanted, found, draft);
     policy(context, steps.ready.into_iter().chain(node_role), draft);
     steps
 }
 
 /// A role that others use too has one controller policy: that of one cluster.
-fn serves_another_cluster(context: Context<'_>, found: &Role) -> Option<Refusal> {
+fn serves_another_cluster(context: Context<'_>, found: &Role) -> Option<Problem> {
     let policy_name = context.spec.controller_policy_name();
     let is_foreign = |name: &&String| name.starts_with(CONTROLLER_POLICY_PREFIX) && **name != policy_name;
     let foreign = found.inline.keys().find(is_foreign).filter(|_| context.is_marked_by_others(&found.tags))?;
-    Some(Refusal::ControllerServesOther { name: found.name.clone(), policy: foreign.clone() })
+    Some(Problem::ControllerServesOther { name: found.name.clone(), policy: foreign.clone() })
 }
 
 /// Plans the controller's policy: what the properties ask for, and the node roles of all generations that share the role.
@@ -87,8 +87,8 @@ pub(crate) fn writes_what_is_shared(context: Context<'_>, plan: &Plan) -> bool {
 }
 
 /// Plans the end of the controller role, or of its marker, after `first`, which shut nodes out, and `then`.
-pub(crate) fn tear_down(teardown: Teardown<'_>, first: &[StepId], then: &[StepId], draft: &mut Draft) -> Shared {
-    let Some(role) = &teardown.observed.controller_role else { return Shared::Nothing };
+pub(crate) fn tear_down(teardown: Teardown<'_>, first: &[StepId], then: &[StepId], draft: &mut Draft) -> Recheck {
+    let Some(role) = &teardown.observed.controller_role else { return Recheck::Nothing };
     let narrowed = narrow(teardown, role, first, draft);
     let needs: Vec<_> = first.iter().copied().chain(narrowed).chain(then.iter().copied()).collect();
     let spec = teardown.spec;

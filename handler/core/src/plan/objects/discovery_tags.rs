@@ -8,7 +8,7 @@ use crate::desired::spec::{Spec, TagConflict};
 use crate::identity::ownership::{Mark, Tags};
 use crate::plan::context::{Context, Draft};
 use crate::plan::discovery_tag::{self, Change, Fate, TAGS_MAX, leavings};
-use crate::plan::problem::Refusal;
+use crate::plan::problem::Problem;
 use crate::plan::step::{Claim, Ec2Step, Step, StepId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -148,12 +148,12 @@ impl Tagging<'_> {
         }
         if wanted.is_empty() && carrying.is_empty() {
             let (cluster, what, property) = (spec.cluster_name.clone(), family.what, family.property);
-            self.draft.refuse(Refusal::NothingToDiscover { cluster, what, property });
+            self.draft.report(Problem::NothingToDiscover { cluster, what, property });
         }
         let missing: Vec<_> =
             wanted.into_iter().filter(|id| !family.there.contains_key(*id)).map(String::as_str).collect();
         if !missing.is_empty() {
-            self.draft.refuse(Refusal::NoSuchResource {
+            self.draft.report(Problem::NoSuchResource {
                 what: family.what,
                 ids: missing.join(", "),
                 property: family.property,
@@ -178,7 +178,7 @@ impl Tagging<'_> {
                     .filter(|key| change.delete_first.contains_key(*key) || !tags.contains_key(*key))
                     .count();
                 if TAGS_MAX < kept + needed {
-                    self.draft.refuse(Refusal::TooManyTags {
+                    self.draft.report(Problem::TooManyTags {
                         id: id.to_owned(),
                         count: kept,
                         needed,
@@ -195,7 +195,7 @@ impl Tagging<'_> {
             Fate::Conflict { found } => {
                 let tag = &self.claim.tag;
                 match self.context.spec.tag_conflict {
-                    TagConflict::Fail => self.draft.refuse(Refusal::TagConflict {
+                    TagConflict::Fail => self.draft.report(Problem::TagConflict {
                         id: id.to_owned(),
                         key: tag.key.clone(),
                         found,

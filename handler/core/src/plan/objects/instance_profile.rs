@@ -3,8 +3,8 @@
 use super::adoption::{elsewhere, is_admitted, owner_of};
 use super::tagging::{Object, Retag, retag};
 use crate::observed::InstanceProfile;
-use crate::plan::context::{Context, Draft, Shared, Teardown};
-use crate::plan::problem::Refusal;
+use crate::plan::context::{Context, Draft, Recheck, Teardown};
+use crate::plan::problem::Problem;
 use crate::plan::step::{IamStep, Step, StepId};
 
 /// The steps on the profile that others may need, each if it is planned.
@@ -30,13 +30,13 @@ pub(crate) fn reconcile(context: Context<'_>, node_role_ready: Option<StepId>, d
     };
     if !is_admitted(context, &found.tags) {
         let owner = owner_of(&found.tags, &context.spec.scope);
-        draft.refuse(Refusal::InstanceProfileTaken { name: found.name.clone(), owner });
+        draft.report(Problem::InstanceProfileTaken { name: found.name.clone(), owner });
         return Steps::default();
     }
-    if let Some(refusal) =
+    if let Some(problem) =
         elsewhere("instance profile", (&found.path, &found.name), (&context.spec.path, &name), "InstanceProfileName")
     {
-        draft.refuse(refusal);
+        draft.report(problem);
         return Steps::default();
     }
     let object = Object::InstanceProfile(&name);
@@ -48,11 +48,11 @@ pub(crate) fn reconcile(context: Context<'_>, node_role_ready: Option<StepId>, d
     let mut needs: Vec<_> = tagged.into_iter().chain(node_role_ready).collect();
     for held in &found.roles {
         if context.is_marked_by_others(&found.tags) {
-            draft.refuse(Refusal::ProfileServesOther { name: found.name.clone(), role: held.clone() });
+            draft.report(Problem::ProfileServesOther { name: found.name.clone(), role: held.clone() });
             return Steps::default();
         }
         if !context.owner.is_same_stack(&found.tags) {
-            draft.refuse(Refusal::ProfileHoldsOther { name: found.name.clone(), role: held.clone() });
+            draft.report(Problem::ProfileHoldsOther { name: found.name.clone(), role: held.clone() });
             return Steps::default();
         }
         needs.push(free(found, held, tagged.as_slice(), draft));
@@ -66,7 +66,7 @@ pub(crate) fn reconcile(context: Context<'_>, node_role_ready: Option<StepId>, d
 pub(crate) struct Left {
     /// The steps that free the roles of the profile.
     pub(crate) freed: Vec<StepId>,
-    pub(crate) shared: Shared,
+    pub(crate) shared: Recheck,
 }
 
 /// Plans the profile's end, or its marker's, after `needs`. `node_role`: the one that is deleted.
@@ -78,7 +78,7 @@ pub(crate) fn tear_down(teardown: Teardown<'_>, node_role: Option<&str>, needs: 
     let is_to_go = |role: &&String| ends || gives_back && node_role.is_some_and(|it| it.eq_ignore_ascii_case(role));
     let freed: Vec<_> = profile.roles.iter().filter(is_to_go).map(|role| free(profile, role, needs, draft)).collect();
     let after = needs.iter().chain(&freed).copied().collect::<Vec<_>>();
-    let mut shared = Shared::Nothing;
+    let mut shared = Recheck::Nothing;
     if ends {
         draft.add(IamStep::DeleteInstanceProfile { name }, after);
     } else if !keys.is_empty() {
@@ -86,7 +86,7 @@ pub(crate) fn tear_down(teardown: Teardown<'_>, node_role: Option<&str>, needs: 
             draft.warnings.push(format!("instance profile `{name}` is left: it was adopted"));
         }
         draft.add(IamStep::UntagInstanceProfile { name, keys }, after);
-        shared = Shared::more(!gives_back);
+        shared = Recheck::everything_if(!gives_back);
     }
     Left { freed, shared }
 }

@@ -4,13 +4,13 @@ use super::instance_profile::free;
 use crate::identity::karpenter_version::is_its_profile;
 use crate::observed::{InstanceProfile, Role};
 use crate::plan::context::{Draft, Teardown};
-use crate::plan::problem::Refusal;
+use crate::plan::problem::Problem;
 use crate::plan::step::{IamStep, StepId};
 use std::collections::BTreeSet;
 
 /// Why nothing may go yet: nodes run with a profile that would. `all_go`: so would nodes of every profile that holds the
 /// node role, since the role goes, or its way in.
-pub(crate) fn running_nodes(teardown: Teardown<'_>, all_go: bool) -> Option<Refusal> {
+pub(crate) fn running_nodes(teardown: Teardown<'_>, all_go: bool) -> Option<Problem> {
     let Teardown { spec, leaving, observed } = teardown;
     let stands = observed.cluster.as_ref().is_some_and(|cluster| cluster.status != "DELETING");
     if spec.ignores_running_nodes || !stands {
@@ -23,7 +23,7 @@ pub(crate) fn running_nodes(teardown: Teardown<'_>, all_go: bool) -> Option<Refu
         observed.running.iter().filter(|it| going.contains(&it.instance_profile.to_lowercase())).collect();
     let listed =
         |names: BTreeSet<&String>| names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    (!running.is_empty()).then(|| Refusal::RunningNodes {
+    (!running.is_empty()).then(|| Problem::RunningNodes {
         instances: listed(running.iter().map(|it| &it.id).collect()),
         profiles: listed(running.iter().map(|it| &it.instance_profile).collect()),
     })
@@ -43,7 +43,7 @@ pub(crate) fn profiles(teardown: Teardown<'_>, role: &Role, needs: &[StepId], dr
         observed.profiles_of_node_role.iter().filter(|profile| !is_own(profile)).partition(|profile| is_its(profile));
     if !others.is_empty() {
         let profiles: Vec<_> = others.iter().map(|profile| format!("`{}`", profile.name)).collect();
-        draft.refuse(Refusal::OtherProfiles { role: role.name.clone(), profiles: profiles.join(", ") });
+        draft.report(Problem::OtherProfiles { role: role.name.clone(), profiles: profiles.join(", ") });
     }
     its.into_iter()
         .map(|profile| {

@@ -4,12 +4,12 @@ use super::{access_entry, aws_auth};
 use crate::desired::spec::NodeAccess;
 use crate::observed::AuthenticationMode;
 use crate::plan::context::{Context, Draft, Ready, Teardown};
-use crate::plan::problem::Refusal;
+use crate::plan::problem::Problem;
 use crate::plan::step::StepId;
 
 /// How nodes join, once the cluster's mode is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum JoinMethod {
     /// By an entry in aws-auth.
     AwsAuth,
     /// By an access entry.
@@ -18,7 +18,7 @@ pub enum Way {
     None,
 }
 
-impl Way {
+impl JoinMethod {
     /// As the property `NodeAccess` spells it.
     pub fn name(self) -> &'static str {
         match self {
@@ -31,42 +31,42 @@ impl Way {
 
 impl NodeAccess {
     /// How nodes are to join a cluster of this mode.
-    pub fn way(self, mode: AuthenticationMode) -> Way {
+    pub fn way(self, mode: AuthenticationMode) -> JoinMethod {
         match self {
-            Self::Auto if mode.has_access_entries() => Way::AccessEntry,
-            Self::Auto | Self::AwsAuth => Way::AwsAuth,
-            Self::AccessEntry => Way::AccessEntry,
-            Self::None => Way::None,
+            Self::Auto if mode.has_access_entries() => JoinMethod::AccessEntry,
+            Self::Auto | Self::AwsAuth => JoinMethod::AwsAuth,
+            Self::AccessEntry => JoinMethod::AccessEntry,
+            Self::None => JoinMethod::None,
         }
     }
 
     /// Whether the ConfigMap must be read: an entry is wanted, and aws-auth counts in this mode.
     pub fn wants_aws_auth(self, mode: AuthenticationMode) -> bool {
-        self.way(mode) == Way::AwsAuth && mode.has_aws_auth()
+        self.way(mode) == JoinMethod::AwsAuth && mode.has_aws_auth()
     }
 }
 
 /// Plans how nodes join. New access is created before the old access is removed.
-pub(crate) fn reconcile(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> Way {
-    let Some(cluster) = &context.observed.cluster else { return Way::None };
+pub(crate) fn reconcile(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> JoinMethod {
+    let Some(cluster) = &context.observed.cluster else { return JoinMethod::None };
     let (mode, cluster_name) = (cluster.authentication_mode, || context.spec.cluster_name.clone());
     let way = context.spec.node_access.way(mode);
     match way {
-        Way::AwsAuth if !mode.has_aws_auth() => draft.refuse(Refusal::NoAwsAuth { cluster: cluster_name() }),
-        Way::AccessEntry if !mode.has_access_entries() => {
-            draft.refuse(Refusal::NoAccessEntries { cluster: cluster_name() });
+        JoinMethod::AwsAuth if !mode.has_aws_auth() => draft.report(Problem::NoAwsAuth { cluster: cluster_name() }),
+        JoinMethod::AccessEntry if !mode.has_access_entries() => {
+            draft.report(Problem::NoAccessEntries { cluster: cluster_name() });
         }
-        Way::AwsAuth => {
-            draft.refuse(access_entry::of_another_type(context));
+        JoinMethod::AwsAuth => {
+            draft.report(access_entry::of_another_type(context));
             let admitted = aws_auth::reconcile(context, ready, draft);
             access_entry::leave(context, admitted, draft);
         }
-        Way::AccessEntry => {
-            draft.refuse(access_entry::of_another_type(context));
+        JoinMethod::AccessEntry => {
+            draft.report(access_entry::of_another_type(context));
             let admitted = access_entry::reconcile(context, ready, draft);
             aws_auth::leave(context, admitted, draft);
         }
-        Way::None => {
+        JoinMethod::None => {
             access_entry::leave(context, None, draft);
             aws_auth::leave(context, None, draft);
         }

@@ -4,8 +4,8 @@ use super::role::{self, Left, Wanted};
 use crate::desired::spec::{NodeRole, Spec};
 use crate::documents::policy::trust;
 use crate::observed::Role;
-use crate::plan::context::{Context, Draft, Shared, Teardown};
-use crate::plan::problem::Refusal;
+use crate::plan::context::{Context, Draft, Recheck, Teardown};
+use crate::plan::problem::Problem;
 use crate::plan::step::{RoleKind, StepId};
 
 /// Plans the node role; returns the step that makes it this generation's, if one is needed.
@@ -15,7 +15,7 @@ pub(crate) fn reconcile(context: Context<'_>, draft: &mut Draft) -> Option<StepI
         NodeRole::Given { arn } => {
             // Found by its name: the ARN may say another path, or another account.
             if found.is_none_or(|found| spec.scope.role_arn(&found.path, &found.name) != *arn) {
-                draft.refuse(Refusal::NoNodeRole { arn: arn.clone() });
+                draft.report(Problem::NoNodeRole { arn: arn.clone() });
             }
             None
         }
@@ -44,7 +44,7 @@ pub(crate) fn created(teardown: Teardown<'_>) -> Option<&Role> {
 }
 
 /// Plans the end of this node role, or of its marker, after `needs`.
-pub(crate) fn tear_down(teardown: Teardown<'_>, role: &Role, needs: &[StepId], draft: &mut Draft) -> Shared {
+pub(crate) fn tear_down(teardown: Teardown<'_>, role: &Role, needs: &[StepId], draft: &mut Draft) -> Recheck {
     let left = Left { role, attached: policy_arns_of(teardown.spec).into_iter().collect(), inline: None };
     role::tear_down(teardown.leaving, &left, needs, draft)
 }

@@ -7,7 +7,7 @@ use crate::documents::policy::trust::AUDIENCE;
 use crate::identity::aws_names::issuer_without_scheme;
 use crate::identity::ownership::{OWNER_KEY, Tags, marked_by_others, marks};
 use crate::observed::{Cluster, Observed, OidcProvider};
-use crate::plan::context::{Context, Draft, Shared, Teardown};
+use crate::plan::context::{Context, Draft, Recheck, Teardown};
 use crate::plan::step::{IamStep, StepId};
 use std::collections::BTreeSet;
 
@@ -52,15 +52,15 @@ pub(crate) fn leave(context: Context<'_>, needs: &[StepId], draft: &mut Draft) {
 
 /// Plans that these generations leave the provider: with the last marker it goes, if nobody else trusts it or the cluster has
 /// gone. Where it stays for others' roles, it is nobody's from then on.
-pub(crate) fn tear_down(teardown: Teardown<'_>, needs: &[StepId], draft: &mut Draft) -> Shared {
+pub(crate) fn tear_down(teardown: Teardown<'_>, needs: &[StepId], draft: &mut Draft) -> Recheck {
     let Teardown { leaving, observed, .. } = teardown;
     let Some(found) = observed.oidc_provider.as_ref().filter(|found| found.tags.contains_key(OWNER_KEY)) else {
-        return Shared::Nothing;
+        return Recheck::Nothing;
     };
     // Without any mark: those who left it at the same time did not live to see that they were the last.
     let is_nobodys = leaving.again || leaving.owner.is_same_stack(&found.tags);
     if leaving.keys(&found.tags).is_empty() && (marked_by_others(&found.tags, leaving.ours) || !is_nobodys) {
-        return Shared::Nothing;
+        return Recheck::Nothing;
     }
     // A generation that stays and relies on the provider marks it, whatever its role still trusts. An adopted role is its
     // owner's again.
@@ -76,7 +76,7 @@ pub(crate) fn tear_down(teardown: Teardown<'_>, needs: &[StepId], draft: &mut Dr
 #[derive(Debug, Default)]
 struct Left {
     /// Whether it stays with others like this: then whoever looks again last removes it.
-    shared: Shared,
+    shared: Recheck,
     /// What the log of a teardown says.
     note: Option<String>,
 }
@@ -92,7 +92,7 @@ fn remove(
     let (arn, needs) = (found.arn.clone(), needs.iter().copied());
     if marked_by_others(&found.tags, leaving.ours) {
         draft.add(IamStep::UntagOpenIdConnectProvider { arn, keys }, needs);
-        return Left { shared: Shared::OidcProvider, note: None };
+        return Left { shared: Recheck::OidcProvider, note: None };
     }
     if others.is_empty() || observed.cluster.as_ref().is_none_or(is_going) {
         draft.add(IamStep::DeleteOpenIdConnectProvider { arn }, needs);
@@ -102,7 +102,7 @@ fn remove(
     let note = Some(format!("{arn} is left: {others} trusts it"));
     keys.insert(OWNER_KEY.to_owned());
     draft.add(IamStep::UntagOpenIdConnectProvider { arn, keys }, needs);
-    Left { shared: Shared::Nothing, note }
+    Left { shared: Recheck::Nothing, note }
 }
 
 /// The roles that trust the issuer, but for one.

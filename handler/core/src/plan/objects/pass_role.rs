@@ -9,7 +9,7 @@ use crate::documents::policy;
 use crate::identity::ownership::{Mark, Owner, Tags, arns_noted, is_marked, marks};
 use crate::observed::{Observed, PassRoleDecision, PassRoleDenial, Role};
 use crate::plan::context::Context;
-use crate::plan::problem::Refusal;
+use crate::plan::problem::Problem;
 use std::collections::BTreeSet;
 
 /// Whether no resource of this stack created the node role: the role of `NodeRoleArn`, or one that is adopted. A role that is
@@ -72,17 +72,17 @@ fn noted_by_others(role: &Role, ours: &BTreeSet<Mark>, passed: &BTreeSet<String>
 }
 
 /// Why the function may not grant what it was not allowed to pass itself.
-pub(crate) fn problem(Context { spec, owner, observed, .. }: Context<'_>) -> Option<Refusal> {
+pub(crate) fn problem(Context { spec, owner, observed, .. }: Context<'_>) -> Option<Problem> {
     if !needs_simulation(spec, owner, observed) {
         return None;
     }
     let arn = spec.node_role_arn();
     match observed.pass_role {
         PassRoleDecision::Allowed | PassRoleDecision::Unknown => None,
-        PassRoleDecision::Denied(PassRoleDenial::Implicit) => Some(Refusal::PassRoleNotAllowed { arn }),
-        PassRoleDecision::Denied(PassRoleDenial::Explicit) => Some(Refusal::PassRoleDenied { arn }),
+        PassRoleDecision::Denied(PassRoleDenial::Implicit) => Some(Problem::PassRoleNotAllowed { arn }),
+        PassRoleDecision::Denied(PassRoleDenial::Explicit) => Some(Problem::PassRoleDenied { arn }),
         PassRoleDecision::Denied(PassRoleDenial::UnknownRole) | PassRoleDecision::NotAsked => {
-            Some(Refusal::PassRoleUnknown { arn })
+            Some(Problem::PassRoleUnknown { arn })
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::documents::policy::trust;
 use crate::identity::kubernetes::ServiceAccount;
 use crate::identity::ownership::{Tags, marked_by_others, marks, noted_arn};
 use crate::observed::PodIdentityAssociation;
-use crate::plan::context::{Context, Draft, Ready, Removal, Shared, Teardown};
-use crate::plan::problem::Refusal;
+use crate::plan::context::{Context, Draft, Ready, Recheck, Removal, Teardown};
+use crate::plan::problem::Problem;
 use crate::plan::step::{EksStep, IamStep, Step, StepId};
 
 /// Plans the association: one for the service account, with the controller role. Those of other service accounts, which
@@ -52,7 +52,7 @@ fn associated(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> Option<
     };
     let (is_ours, is_same_stack) = (context.owner.is_maker(&found.tags), context.owner.is_same_stack(&found.tags));
     if found.role_arn != role_arn && (!is_admitted(context, &found.tags) || serves_another(context, &found.tags)) {
-        draft.refuse(Refusal::AssociationTaken {
+        draft.report(Problem::AssociationTaken {
             cluster: cluster_name,
             namespace: spec.namespace.clone(),
             service_account: spec.service_account.clone(),
@@ -97,7 +97,7 @@ fn serves_another(context: Context<'_>, tags: &Tags) -> bool {
 #[derive(Debug)]
 pub(crate) struct Left {
     pub(crate) steps: Vec<StepId>,
-    pub(crate) shared: Shared,
+    pub(crate) shared: Recheck,
 }
 
 /// Plans that these generations leave the associations.
@@ -105,7 +105,7 @@ pub(crate) fn tear_down(teardown: Teardown<'_>, draft: &mut Draft) -> Left {
     let associations = teardown.observed.associations.values();
     let removed: Vec<_> = associations.map(|association| remove(teardown, association, &[], draft)).collect();
     let steps = removed.iter().filter_map(|removal| removal.step).collect();
-    Left { steps, shared: Shared::more(removed.iter().any(|removal| removal.is_shared)) }
+    Left { steps, shared: Recheck::everything_if(removed.iter().any(|removal| removal.is_shared)) }
 }
 
 fn remove(

@@ -5,8 +5,8 @@ use super::tagging::{Object, Retag, retag};
 use crate::documents::policy;
 use crate::identity::ownership::Tags;
 use crate::observed::Role;
-use crate::plan::context::{Context, Draft, Leaving, Shared};
-use crate::plan::problem::Refusal;
+use crate::plan::context::{Context, Departing, Draft, Recheck};
+use crate::plan::problem::Problem;
 use crate::plan::step::{IamStep, RoleKind, Step, StepId};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -59,8 +59,8 @@ pub(super) fn reconcile(context: Context<'_>, wanted: &Wanted<'_>, found: Option
             Steps { ready: created, trust: created }
         }
         Some(found) => {
-            if let Some(refusal) = unusable(context, wanted, found) {
-                draft.refuse(refusal);
+            if let Some(problem) = unusable(context, wanted, found) {
+                draft.report(problem);
                 return Steps::default();
             }
             update(context, wanted, found, draft)
@@ -71,11 +71,11 @@ pub(super) fn reconcile(context: Context<'_>, wanted: &Wanted<'_>, found: Option
 }
 
 /// Why a role that exists is not the one that is wanted.
-fn unusable(context: Context<'_>, wanted: &Wanted<'_>, found: &Role) -> Option<Refusal> {
+fn unusable(context: Context<'_>, wanted: &Wanted<'_>, found: &Role) -> Option<Problem> {
     if !is_admitted(context, &found.tags) {
         let owner = owner_of(&found.tags, &context.spec.scope);
         let (property, alternative) = (wanted.property, wanted.alternative);
-        return Some(Refusal::RoleTaken { name: found.name.clone(), owner, property, alternative });
+        return Some(Problem::RoleTaken { name: found.name.clone(), owner, property, alternative });
     }
     elsewhere("role", (&found.path, &found.name), (&context.spec.path, wanted.name), wanted.property)
 }
@@ -123,7 +123,7 @@ fn attachments(wanted: &Wanted<'_>, found: Option<&Role>, ready: Option<StepId>,
     let both = found.map_or(0, |found| found.attached.len()) + missing.len();
     if !missing.is_empty() && POLICIES_MAX + leaving.len() < both {
         let (count, property) = (both - leaving.len(), wanted.policies_property);
-        draft.refuse(Refusal::TooManyPolicies { name: name(), count, property });
+        draft.report(Problem::TooManyPolicies { name: name(), count, property });
     }
     let attach = |needs: &[StepId], draft: &mut Draft| -> Vec<StepId> {
         let attach = |arn: &&String| {
@@ -157,19 +157,19 @@ pub(super) struct Left<'a> {
 }
 
 /// Plans the role's end, or its marker's, after `needs`.
-pub(super) fn tear_down(leaving: Leaving<'_>, left: &Left<'_>, needs: &[StepId], draft: &mut Draft) -> Shared {
+pub(super) fn tear_down(leaving: Departing<'_>, left: &Left<'_>, needs: &[StepId], draft: &mut Draft) -> Recheck {
     let role = left.role;
     let (name, keys) = (role.name.clone(), leaving.keys(&role.tags));
     if !leaving.ends(&role.tags) {
         if keys.is_empty() {
-            return Shared::Nothing;
+            return Recheck::Nothing;
         }
         let gives_back = leaving.gives_back(&role.tags);
         if gives_back {
             draft.warnings.push(format!("role `{name}` is left: it was adopted"));
         }
         draft.add(IamStep::UntagRole { name, keys }, needs.iter().copied());
-        return Shared::more(!gives_back);
+        return Recheck::everything_if(!gives_back);
     }
     let mut emptied = needs.to_vec();
     for policy_arn in &role.attached {
@@ -191,5 +191,5 @@ pub(super) fn tear_down(leaving: Leaving<'_>, left: &Left<'_>, needs: &[StepId],
         emptied.push(draft.add(step, needs.iter().copied()));
     }
     draft.add(IamStep::DeleteRole { name }, emptied);
-    Shared::Nothing
+    Recheck::Nothing
 }

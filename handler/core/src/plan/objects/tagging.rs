@@ -2,7 +2,7 @@
 
 use crate::identity::ownership::{OWNER_KEY, Tags};
 use crate::plan::context::{Context, Draft};
-use crate::plan::problem::Refusal;
+use crate::plan::problem::Problem;
 use crate::plan::step::{EksStep, IamStep, Step, StepId};
 use std::collections::BTreeSet;
 
@@ -83,7 +83,7 @@ pub(super) fn retag(
     let count = found.keys().chain(add.keys()).collect::<BTreeSet<_>>().len() - remove.len();
     if !add.is_empty() && TAGS_MAX < count {
         let (kind, name) = object.told();
-        draft.refuse(Refusal::TooManyObjectTags { kind, name, count });
+        draft.report(Problem::TooManyObjectTags { kind, name, count });
     }
     // A full object takes a tag only when another has gone.
     let untagged = (!remove.is_empty()).then(|| draft.add(object.untag(remove), None));
