@@ -34,7 +34,7 @@ pub(super) fn envelope(event: &Value) -> Result<(Option<Envelope>, Fate), String
     require(physical == given("PhysicalResourceId"), || format!("another PhysicalResourceId: {physical:?}"))?;
     require((1..=3600).contains(&envelope.service_timeout), || format!("{} s", envelope.service_timeout))?;
     is_secret(&envelope, url)?;
-    let _ = (envelope.given_up_at(), envelope.response_url.check(&envelope.scope.partition));
+    let _ = (envelope.deadline(), envelope.response_url.check(&envelope.scope.partition));
     Ok((Some(envelope), fate))
 }
 

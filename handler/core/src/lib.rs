@@ -1,8 +1,8 @@
 //! What `Custom::KarpenterPrereqs` decides.
 //!
 //! The function serves one CloudFormation resource, and this crate is all of it that thinks: no AWS SDK, no
-//! Kubernetes client, no async runtime and no clock is among its dependencies, so what stands here is a function of its
-//! arguments. Reading order is the order of the data:
+//! Kubernetes client and no async runtime is among its dependencies, and it never reads the clock. Each result is a function
+//! of the arguments. Reading order is the order of the data:
 //!
 //! ```text
 //! request ──► desired ──► observed ──► plan ──► (apply) ──► response

@@ -2,6 +2,7 @@
 
 use crate::identity::kubernetes::ServiceAccount;
 use crate::identity::ownership::Tags;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -130,8 +131,8 @@ pub struct AccessEntry {
     pub kind: String,
     /// The tags.
     pub tags: Tags,
-    /// When it was made, in seconds of Unix time.
-    pub created_at: i64,
+    /// When it was created, in whole seconds.
+    pub created_at: Timestamp,
 }
 
 /// An EKS Pod Identity association: there is one for a service account, or none.
@@ -184,8 +185,8 @@ pub struct Role {
     pub attached: BTreeSet<String>,
     /// The inline policies by name, with the document where it was read.
     pub inline: BTreeMap<String, Option<Value>>,
-    /// When it was made, in seconds of Unix time.
-    pub created_at: i64,
+    /// When it was created, in whole seconds.
+    pub created_at: Timestamp,
     /// The ARN of the managed policy that bounds it.
     pub permissions_boundary: Option<String>,
 }

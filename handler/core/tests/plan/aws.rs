@@ -3,6 +3,7 @@
 use crate::model::World;
 use crate::properties::scope;
 use crate::worlds::access_entry;
+use jiff::Timestamp;
 use karpenter_prereqs_core::documents::config_map::{self, Change, Edit};
 use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
@@ -18,8 +19,8 @@ const TAGS_MAX: usize = 50;
 /// Managed policies on a role.
 const POLICIES_MAX: usize = 10;
 
-/// When all that is made is made; what was there before is older.
-const MADE_AT: i64 = 1;
+/// When each object is created. What existed before is older.
+const CREATED_AT: Timestamp = Timestamp::constant(1, 0);
 
 /// Resources in one call of CreateTags or DeleteTags.
 const IDS_MAX: usize = 1000;
@@ -99,7 +100,7 @@ impl World {
                     tags: tags.clone(),
                     attached: BTreeSet::new(),
                     inline: BTreeMap::new(),
-                    created_at: MADE_AT,
+                    created_at: CREATED_AT,
                     permissions_boundary: permissions_boundary.clone(),
                 };
                 return insert_new(&mut self.roles, name.to_lowercase(), role, "EntityAlreadyExists");
@@ -180,7 +181,7 @@ impl World {
                 }
                 let entry = AccessEntry {
                     tags: tags.clone(),
-                    created_at: MADE_AT,
+                    created_at: CREATED_AT,
                     ..access_entry(cluster_name, principal_arn, "EC2_LINUX")
                 };
                 eks.access_entries.insert(principal_arn.clone(), entry);

@@ -6,6 +6,7 @@ use crate::life::Resource;
 use crate::model::World;
 use crate::properties::{OTHER_STACK, STACK, spec_of};
 use crate::worlds::{GIVEN_ROLE, plain};
+use jiff::Timestamp;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::documents::config_map;
 use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
@@ -302,7 +303,7 @@ fn deliveries_with_a_dead_access_entry_all_succeed_in_every_order() {
     world.demo().cluster.authentication_mode = AuthenticationMode::ApiAndConfigMap;
     let made = here.resource.converge(&world, &here.spec, None, crate::life::Run::whole(&[])).unwrap();
     let mut dead = made;
-    dead.demo().access_entries.values_mut().for_each(|entry| entry.created_at = 0);
+    dead.demo().access_entries.values_mut().for_each(|entry| entry.created_at = Timestamp::UNIX_EPOCH);
     assert!(!here.plan(&dead).unwrap().is_empty(), "the entry is alive");
     let moments = all_succeed(&dead, &[task(), task(), task()]);
     assert!(500 < moments, "only {moments} moments");
@@ -316,7 +317,7 @@ fn late_delivery_keeps_the_access_entry_of_the_first() {
     world.demo().cluster.authentication_mode = AuthenticationMode::ApiAndConfigMap;
     let made = task.resource.converge(&world, &task.spec, None, crate::life::Run::whole(&[])).unwrap();
     let mut dead = made.clone();
-    dead.demo().access_entries.values_mut().for_each(|entry| entry.created_at = 0);
+    dead.demo().access_entries.values_mut().for_each(|entry| entry.created_at = Timestamp::UNIX_EPOCH);
     let (mut late, _) = Delivery::default().after(&dead, &task).unwrap();
     let mut world = made.clone();
     while let Some((next, after)) = late.after(&world, &task) {

@@ -5,6 +5,7 @@ use crate::model::{Look, World};
 use crate::properties::{STACK, history, spec};
 use crate::worlds::worlds;
 use crate::{orders, prove};
+use jiff::Timestamp;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::observed::{AwsAuth, Observed};
 use karpenter_prereqs_core::plan::{Plan, simulate};
@@ -96,10 +97,10 @@ fn as_far_as_read(mut simulated: Observed, read: &Observed) -> Observed {
 /// Without the times, ids and ARNs that a service assigns.
 fn without_assigned_values(mut observed: Observed) -> Observed {
     for role in observed.node_role.iter_mut().chain(&mut observed.controller_role) {
-        role.created_at = 0;
+        role.created_at = Timestamp::UNIX_EPOCH;
     }
     if let Some(entry) = &mut observed.access_entry {
-        (entry.arn, entry.created_at) = (String::new(), 0);
+        (entry.arn, entry.created_at) = (String::new(), Timestamp::UNIX_EPOCH);
     }
     let associations = std::mem::take(&mut observed.associations).into_iter().map(|(account, mut association)| {
         (association.id, association.arn) = (String::new(), String::new());

@@ -2,6 +2,7 @@
 
 use crate::model::{Eks, World};
 use crate::properties::OTHER_STACK;
+use jiff::Timestamp;
 use karpenter_prereqs_core::identity::ownership::{Generation, Identity, Mark, OWNER_KEY, Owner, Tags};
 use karpenter_prereqs_core::observed::{
     AccessEntry, AuthenticationMode, Cluster, ConfigMap, InstanceProfile, OidcProvider, Role,
@@ -130,7 +131,7 @@ pub(crate) fn cluster(name: &str) -> Eks {
 /// An access entry of nobody's.
 pub(crate) fn access_entry(cluster: &str, role_arn: &str, kind: &str) -> AccessEntry {
     let arn = format!("arn:aws:eks:eu-west-1:111122223333:access-entry/{cluster}/{role_arn}");
-    AccessEntry { arn, kind: kind.to_owned(), tags: Tags::new(), created_at: 0 }
+    AccessEntry { arn, kind: kind.to_owned(), tags: Tags::new(), created_at: Timestamp::UNIX_EPOCH }
 }
 
 /// A role of somebody else's.
@@ -142,7 +143,7 @@ pub(crate) fn role(name: &str, path: &str) -> Role {
         tags: Tags::from([("aws:cloudformation:stack-name".to_owned(), "network".to_owned())]),
         attached: BTreeSet::new(),
         inline: BTreeMap::new(),
-        created_at: 0,
+        created_at: Timestamp::UNIX_EPOCH,
         permissions_boundary: None,
     }
 }

@@ -44,7 +44,7 @@ pub(crate) enum Error {
     },
     /// CloudFormation no longer wants it.
     #[error("{did}: {why}")]
-    Overtaken {
+    Undone {
         /// What was done about it.
         did: &'static str,
         /// What CloudFormation shows.
@@ -52,13 +52,13 @@ pub(crate) enum Error {
     },
     /// CloudFormation has had its answer long ago, and it was not begun.
     #[error("{why}")]
-    Answered {
+    Superseded {
         /// What CloudFormation shows.
         why: String,
     },
     /// CloudFormation no longer wants it, and it was not begun.
     #[error("{why}")]
-    Withdrawn {
+    Cancelled {
         /// What CloudFormation shows.
         why: String,
     },

@@ -16,7 +16,7 @@ use crate::clients::kubernetes::Kubernetes;
 use crate::error::Error;
 use crate::error::chain::chain;
 use crate::respond::{self, Undelivered};
-use crate::retry::{Deadlines, unix_now};
+use crate::retry::Deadlines;
 use crate::telemetry::calls::Calls;
 use crate::telemetry::event::{LogEvent, OutcomeLine, RequestLine};
 use crate::telemetry::log::millis;
@@ -24,6 +24,7 @@ use crate::telemetry::metrics;
 use guard::guarded;
 
 use aws_config::SdkConfig;
+use jiff::Timestamp;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::{Generation, Mark, Owner};
 use karpenter_prereqs_core::plan::Plan;
@@ -242,10 +243,10 @@ impl Run<'_> {
 
     /// Whether CloudFormation has given up on the event, by the event's date.
     pub(crate) fn stale(&self) -> Result<(), Error> {
-        let (now, envelope) = (unix_now(), self.envelope);
-        match (envelope.given_up_at(), envelope.response_url.issued_at()) {
-            (Some(given_up_at), Some(issued_at)) if given_up_at < now => {
-                Err(Error::Stale { age: now - issued_at, patience: envelope.service_timeout })
+        let (now, envelope) = (Timestamp::now(), self.envelope);
+        match (envelope.deadline(), envelope.response_url.issued_at()) {
+            (Some(deadline), Some(issued_at)) if deadline < now => {
+                Err(Error::Stale { age: now.duration_since(issued_at).as_secs(), patience: envelope.service_timeout })
             }
             _ => Ok(()),
         }

@@ -46,8 +46,8 @@ impl Run<'_> {
     /// Undoes what must not stay. Returns the error of a cancelled operation; `None` if it was not cancelled.
     async fn undo(&self, lifecycle: &Lifecycle, result: &Result<Attributes, Error>) -> Result<Option<Error>, Error> {
         let cancelled = match result {
-            Err(Error::Withdrawn { why }) => Some(why.clone()),
-            _ => self.withdrawn_since().await,
+            Err(Error::Cancelled { why }) => Some(why.clone()),
+            _ => self.cancelled_since().await,
         };
         let progress = self.stage_progress();
         let Some(why) = cancelled else {
@@ -64,11 +64,11 @@ impl Run<'_> {
         let has_changed = self.run_all(&stages).await? || progress.has_begun;
         let puts_back = stages.iter().any(|stage| matches!(stage, Stage::PutBack(_)));
         Ok(Some(if !has_changed {
-            Error::Withdrawn { why }
+            Error::Cancelled { why }
         } else if puts_back {
-            Error::Overtaken { did: "the old properties were put back", why }
+            Error::Undone { did: "the old properties were put back", why }
         } else {
-            Error::Overtaken { did: "what had been made was taken back", why }
+            Error::Undone { did: "what had been made was taken back", why }
         }))
     }
 

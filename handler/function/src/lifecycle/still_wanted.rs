@@ -28,20 +28,20 @@ impl Run<'_> {
         let Opinion { verdict, cause } = self.opinion(operation).await;
         match verdict {
             Verdict::Wanted => Ok(cause),
-            Verdict::Answered(why) => Err(Error::Answered { why }),
-            Verdict::Withdrawn(why) => Err(Error::Withdrawn { why }),
+            Verdict::Superseded(why) => Err(Error::Superseded { why }),
+            Verdict::Cancelled(why) => Err(Error::Cancelled { why }),
         }
     }
 
     /// After a run that may have changed something: why CloudFormation no longer wants that. A run that failed may
     /// have done so because another was at work already to take it back.
-    pub(super) async fn withdrawn_since(&self) -> Option<String> {
+    pub(super) async fn cancelled_since(&self) -> Option<String> {
         if !self.progress.has_begun() {
             return None;
         }
         match self.opinion(self.operation).await.verdict {
-            Verdict::Withdrawn(why) => Some(why),
-            Verdict::Wanted | Verdict::Answered(_) => None,
+            Verdict::Cancelled(why) => Some(why),
+            Verdict::Wanted | Verdict::Superseded(_) => None,
         }
     }
 
@@ -49,11 +49,11 @@ impl Run<'_> {
     /// alone.
     async fn opinion(&self, operation: &Operation) -> Opinion {
         let client = self.clients.cloudformation(self.deadlines.retries_of_status_query());
-        let unknown = match cloudformation::shown(&client, self.envelope, operation).boxed_local().await {
-            Ok(shown) => {
+        let unknown = match cloudformation::stack_view(&client, self.envelope, operation).boxed_local().await {
+            Ok(view) => {
                 let issued_at = self.envelope.response_url.issued_at();
-                let verdict = stack_status::verdict(operation, &shown, issued_at);
-                let is_rollback = stack_status::is_rollback(operation, &shown, issued_at);
+                let verdict = stack_status::verdict(operation, &view, issued_at);
+                let is_rollback = stack_status::is_rollback(operation, &view, issued_at);
                 return Opinion { verdict, cause: if is_rollback { Cause::Rollback } else { Cause::Asked } };
             }
             Err(unknown) => unknown,

@@ -2,7 +2,7 @@
 
 use super::Retries;
 use karpenter_prereqs_core::request::event::Envelope;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// The most that is kept back for the response: a presigned PUT with its retries.
@@ -45,10 +45,8 @@ impl Deadlines {
         const LEAST: Duration = Duration::from_secs(1);
         let now = SystemTime::now();
         let until_lambda = lambda_deadline.duration_since(now).unwrap_or(LEAST);
-        let until_given_up = envelope
-            .given_up_at()
-            .map(|at| UNIX_EPOCH + Duration::from_secs(u64::try_from(at).unwrap_or_default()))
-            .and_then(|at| at.duration_since(now).ok());
+        let until_given_up =
+            envelope.deadline().and_then(|deadline| SystemTime::from(deadline).duration_since(now).ok());
         let whole = until_given_up.map_or(until_lambda, |other| other.min(until_lambda)).max(LEAST);
         // Lambda's clock stops the process. A last sliver is for the way back to it.
         let response = Instant::now() + whole.mul_f64(0.98);
@@ -71,10 +69,4 @@ impl Deadlines {
         let deadline = (Instant::now() + self.settle_time).min(self.undo - self.status_query);
         Retries { deadline, settle_time: self.status_query / 2, max_backoff: self.max_backoff }
     }
-}
-
-/// Returns the seconds since 1970.
-pub(crate) fn unix_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -28,7 +28,7 @@ mod deadlines;
 mod rules;
 mod sdk;
 
-pub(crate) use deadlines::{Deadlines, unix_now};
+pub(crate) use deadlines::Deadlines;
 pub(crate) use rules::{
     StepFacts, is_permission_pending, is_retried_in_eks, is_retried_in_iam, response, retry_time_of_aws_auth_edit,
     retry_time_of_kubernetes_read,

@@ -5,6 +5,7 @@ use crate::identity::kubernetes::ServiceAccount;
 use crate::identity::ownership::Tags;
 use crate::observed::{AccessEntry, Observed, PodIdentityAssociation};
 use crate::plan::step::{EC2_LINUX, EksStep};
+use jiff::Timestamp;
 
 /// Does one step in the snapshot. A step on an object of another name, or of another cluster, changes nothing there.
 pub(super) fn simulate(step: &EksStep, spec: &Spec, world: &mut Observed) {
@@ -15,7 +16,7 @@ pub(super) fn simulate(step: &EksStep, spec: &Spec, world: &mut Observed) {
                     arn: String::new(),
                     kind: EC2_LINUX.to_owned(),
                     tags: tags.clone(),
-                    created_at: i64::MAX,
+                    created_at: Timestamp::MAX,
                 });
             }
         }

@@ -6,6 +6,7 @@ use crate::identity::aws_names::issuer_without_scheme;
 use crate::identity::ownership::Tags;
 use crate::observed::{InstanceProfile, Observed, OidcProvider, Role};
 use crate::plan::step::IamStep;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +22,7 @@ pub(super) fn simulate(step: &IamStep, spec: &Spec, world: &mut Observed) {
                 tags: tags.clone(),
                 attached: BTreeSet::new(),
                 inline: BTreeMap::new(),
-                created_at: i64::MAX,
+                created_at: Timestamp::MAX,
                 permissions_boundary: permissions_boundary.clone(),
             };
             if name.eq_ignore_ascii_case(spec.node_role_name()) {

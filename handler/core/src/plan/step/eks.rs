@@ -2,6 +2,7 @@
 
 use super::{Effect, shown};
 use crate::identity::ownership::Tags;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -30,13 +31,13 @@ pub enum EksStep {
         arn: String,
         keys: BTreeSet<String>,
     },
-    /// With `only_created_at`, in seconds since 1970, only the entry that was created then: another delivery of the event may have
+    /// With `only_created_at`, in whole seconds, only the entry that was created then: another delivery of the event may have
     /// deleted that one, and created another under the same name.
     DeleteAccessEntry {
         cluster_name: String,
         principal_arn: String,
         #[serde(skip_serializing_if = "Option::is_none")]
-        only_created_at: Option<i64>,
+        only_created_at: Option<Timestamp>,
     },
     CreatePodIdentityAssociation {
         cluster_name: String,

@@ -3,16 +3,20 @@
 use crate::error::AwsError;
 use aws_sdk_cloudformation::operation::describe_stack_resource::DescribeStackResourceOutput;
 use aws_sdk_cloudformation::{Client, types::ResourceStatus};
-use aws_smithy_types::DateTime;
+use jiff::Timestamp;
 use karpenter_prereqs_core::request::event::{Envelope, Operation};
-use karpenter_prereqs_core::request::stack_status::Shown;
+use karpenter_prereqs_core::request::stack_status::{StackView, Status};
 
 /// What CloudFormation shows of the resource and its stack, as far as the verdict on the operation depends on it. A
 /// resource that it does not show, as one that the template no longer has, is absent: the stack has its say alone.
 ///
 /// # Errors
 /// Any refusal to show the stack: the caller then goes by the event's date alone.
-pub(crate) async fn shown(client: &Client, envelope: &Envelope, operation: &Operation) -> Result<Shown, AwsError> {
+pub(crate) async fn stack_view(
+    client: &Client,
+    envelope: &Envelope,
+    operation: &Operation,
+) -> Result<StackView, AwsError> {
     let (resource, stack) = futures::join!(
         async {
             let call = client
@@ -31,32 +35,33 @@ pub(crate) async fn shown(client: &Client, envelope: &Envelope, operation: &Oper
         tracing::warn!(error = %unknown, "CloudFormation does not show the resource: its stack's status decides");
     });
     let detail = resource.as_ref().ok().and_then(DescribeStackResourceOutput::stack_resource_detail);
-    let mut shown = Shown {
-        resource_status: detail.and_then(|detail| detail.resource_status()).map(|status| status.as_str().to_owned()),
+    let mut view = StackView {
+        resource_status: detail.and_then(|detail| detail.resource_status()).map(|status| Status::new(status.as_str())),
         physical_resource_id: detail.and_then(|detail| detail.physical_resource_id()).map(str::to_owned),
         stack_status: stack
             .stacks()
             .first()
             .and_then(|stack| stack.stack_status())
-            .map(|status| status.as_str().to_owned()),
-        ..Shown::default()
+            .map(|status| Status::new(status.as_str())),
+        ..StackView::default()
     };
-    if shown.needs_since(operation) {
-        learn_dates(client, envelope, &mut shown).await?;
+    if view.needs_events(operation) {
+        read_events(client, envelope, &mut view).await?;
     }
-    Ok(shown)
+    Ok(view)
 }
 
 /// When the stack came to what it is shown as: the events of the stack itself say so, newest first.
-async fn learn_dates(client: &Client, envelope: &Envelope, shown: &mut Shown) -> Result<(), AwsError> {
+async fn read_events(client: &Client, envelope: &Envelope, view: &mut StackView) -> Result<(), AwsError> {
     let mut pages = client.describe_stack_events().stack_name(&envelope.stack_id).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| AwsError::new("describe the stack's events", &error))?;
         let of_stack =
             page.stack_events().iter().filter(|event| event.physical_resource_id() == Some(&envelope.stack_id));
         for event in of_stack {
-            let status = event.resource_status().map(ResourceStatus::as_str).unwrap_or_default();
-            if !shown.learn(status, event.timestamp().map(DateTime::secs)) {
+            let status = Status::new(event.resource_status().map(ResourceStatus::as_str).unwrap_or_default());
+            let at = event.timestamp().and_then(|at| Timestamp::from_second(at.secs()).ok());
+            if !view.apply_event(&status, at) {
                 return Ok(());
             }
         }

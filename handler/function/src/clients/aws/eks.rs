@@ -4,6 +4,7 @@
 use crate::error::AwsError;
 use aws_sdk_eks::{Client, types};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::observed::{AccessEntry, AuthenticationMode, Cluster, PodIdentityAssociation};
 
@@ -73,7 +74,7 @@ pub(crate) async fn access_entry(
             arn: entry.access_entry_arn.unwrap_or_default(),
             kind: entry.r#type.unwrap_or_default(),
             tags: entry.tags.unwrap_or_default().into_iter().collect(),
-            created_at: entry.created_at.map(|at| at.secs()).unwrap_or_default(),
+            created_at: entry.created_at.and_then(|at| Timestamp::from_second(at.secs()).ok()).unwrap_or_default(),
         })),
         Err(error) => none_if_not_found(AwsError::new(what(), &error)),
     }

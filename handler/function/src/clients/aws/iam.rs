@@ -2,6 +2,7 @@
 
 use crate::error::AwsError;
 use aws_sdk_iam::{Client, types};
+use jiff::Timestamp;
 use karpenter_prereqs_core::identity::ownership::Tags;
 use karpenter_prereqs_core::observed::{InstanceProfile, OidcProvider, Role};
 use serde_json::Value;
@@ -33,7 +34,7 @@ pub(crate) async fn role<'a>(
     Ok(Some(Role {
         trust: role.assume_role_policy_document().map(decoded).unwrap_or_default(),
         tags,
-        created_at: role.create_date.secs(),
+        created_at: Timestamp::from_second(role.create_date.secs()).unwrap_or_default(),
         permissions_boundary: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
         name: role.role_name,
         path: role.path,

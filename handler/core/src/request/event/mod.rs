@@ -8,9 +8,13 @@
 //! The fields are those of
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref-requests.html>.
 
+#[cfg(test)]
+mod tests;
+
 use crate::identity::aws_names::{Partition, Scope};
 use crate::request::response_url::ResponseUrl;
 use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// The properties as the event has them.
@@ -164,9 +168,11 @@ impl Envelope {
         })
     }
 
-    /// When CloudFormation stops waiting, in seconds since 1970; `None` when the event has no date.
-    pub fn given_up_at(&self) -> Option<i64> {
-        self.response_url.issued_at()?.checked_add(i64::from(self.service_timeout))
+    /// Returns when CloudFormation stops waiting for a response: the event's own date and its `ServiceTimeout`. `None`
+    /// when the event has no date.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        let timeout = SignedDuration::from_secs(i64::from(self.service_timeout));
+        self.response_url.issued_at()?.checked_add(timeout).ok()
     }
 }
 
@@ -222,90 +228,4 @@ fn service_timeout(event: &Value) -> u32 {
         .and_then(|seconds| u32::try_from(seconds).ok())
         .filter(|seconds| (1..=DEFAULT_SERVICE_TIMEOUT).contains(seconds))
         .unwrap_or(DEFAULT_SERVICE_TIMEOUT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(extra: &Value) -> Value {
-        let mut event = json!({
-            "RequestType": "Create",
-            "RequestId": "r",
-            "ResponseURL": "https://b.s3.amazonaws.com/k?X-Amz-Date=19700101T000100Z",
-            "StackId": "arn:aws:cloudformation:us-east-1:111122223333:stack/s/0a",
-            "ResourceType": "Custom::KarpenterPrereqs",
-            "LogicalResourceId": "Prereqs",
-            "ResourceProperties": {"ClusterName": "demo", "ServiceTimeout": "120"},
-        });
-        for (key, value) in extra.as_object().unwrap() {
-            event[key] = value.clone();
-        }
-        event
-    }
-
-    #[test]
-    fn a_create_is_read_with_its_date_and_timeout() {
-        let event = event(&json!({}));
-        let envelope = Envelope::read(&event).unwrap();
-        assert_eq!((envelope.service_timeout, envelope.given_up_at()), (120, Some(180)));
-        let request = Request::read(event).unwrap();
-        assert_eq!(request.operation, Operation::Create);
-        assert_eq!(request.properties["ClusterName"], "demo");
-    }
-
-    #[test]
-    fn the_message_in_an_sns_record_is_the_event() {
-        let inner = event(&json!({}));
-        let wrapped = json!({"Records": [{"Sns": {"Message": inner.to_string()}}]});
-        assert_eq!(unwrap_sns(wrapped), inner);
-        assert_eq!(unwrap_sns(inner.clone()), inner);
-    }
-
-    #[test]
-    fn an_envelope_without_what_an_answer_needs_is_refused_by_the_fields_name() {
-        for field in ["ResponseURL", "StackId", "RequestId", "LogicalResourceId"] {
-            for odd in [Value::Null, json!(""), json!(7)] {
-                let error = Envelope::read(&event(&json!({field: odd}))).unwrap_err();
-                assert!(error.to_string().contains(field), "{error}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_broken_envelope_with_a_url_still_carries_an_answer() {
-        for field in ["StackId", "RequestId", "LogicalResourceId"] {
-            let envelope = Envelope::salvaged(&event(&json!({field: null}))).unwrap();
-            let all = [&envelope.stack_id, &envelope.request_id, &envelope.logical_resource_id];
-            assert_eq!(all.iter().filter(|text| **text == "unknown").count(), 1, "{field}");
-        }
-        let china = json!({"StackId": "?", "ResponseURL": "https://b.s3.cn-north-1.amazonaws.com.cn/k"});
-        assert_eq!(Envelope::salvaged(&china).unwrap().scope.partition.name(), "aws-cn");
-        assert_eq!(Envelope::salvaged(&event(&json!({"ResponseURL": ""}))), None);
-    }
-
-    #[test]
-    fn what_is_wrong_beyond_the_envelope_still_has_an_envelope_to_answer_in() {
-        let odd = [
-            json!({"RequestType": "Upsert"}),
-            json!({"RequestType": null}),
-            json!({"ResourceProperties": "text"}),
-            json!({"RequestType": "Update"}),
-        ];
-        for odd in odd {
-            let event = event(&odd);
-            assert!(Envelope::read(&event).is_ok(), "{odd}");
-            assert!(Request::read(event).is_err(), "{odd}");
-        }
-        let none = event(&json!({"ResourceProperties": null}));
-        assert_eq!(Request::read(none).unwrap().properties, Map::new());
-    }
-
-    #[test]
-    fn a_service_timeout_out_of_range_counts_as_the_default() {
-        for odd in [json!("0"), json!("3601"), json!("soon"), json!(null), json!(["1"])] {
-            let event = event(&json!({"ResourceProperties": {"ServiceTimeout": odd}}));
-            assert_eq!(Envelope::read(&event).unwrap().service_timeout, 3600);
-        }
-    }
 }

@@ -1,0 +1,91 @@
+use super::*;
+
+fn event(extra: &Value) -> Value {
+    let mut event = json!({
+        "RequestType": "Create",
+        "RequestId": "r",
+        "ResponseURL": "https://b.s3.amazonaws.com/k?X-Amz-Date=19700101T000100Z",
+        "StackId": "arn:aws:cloudformation:us-east-1:111122223333:stack/s/0a",
+        "ResourceType": "Custom::KarpenterPrereqs",
+        "LogicalResourceId": "Prereqs",
+        "ResourceProperties": {"ClusterName": "demo", "ServiceTimeout": "120"},
+    });
+    for (key, value) in extra.as_object().unwrap() {
+        event[key] = value.clone();
+    }
+    event
+}
+
+#[test]
+fn create_has_its_date_and_timeout() {
+    let event = event(&json!({}));
+    let envelope = Envelope::read(&event).unwrap();
+    assert_eq!(envelope.service_timeout, 120);
+    assert_eq!(envelope.deadline().map(|at| at.to_string()).as_deref(), Some("1970-01-01T00:03:00Z"));
+    let request = Request::read(event).unwrap();
+    assert_eq!(request.operation, Operation::Create);
+    assert_eq!(request.properties["ClusterName"], "demo");
+}
+
+#[test]
+fn event_without_a_date_has_no_deadline() {
+    // The latest second that jiff can represent has no deadline after it.
+    for url in ["https://b.s3.amazonaws.com/k", "https://b.s3.amazonaws.com/k?X-Amz-Date=99991230T220000Z"] {
+        assert_eq!(Envelope::read(&event(&json!({"ResponseURL": url}))).unwrap().deadline(), None, "{url}");
+    }
+}
+
+#[test]
+fn the_message_in_an_sns_record_is_the_event() {
+    let inner = event(&json!({}));
+    let wrapped = json!({"Records": [{"Sns": {"Message": inner.to_string()}}]});
+    assert_eq!(unwrap_sns(wrapped), inner);
+    assert_eq!(unwrap_sns(inner.clone()), inner);
+}
+
+#[test]
+fn an_envelope_without_what_an_answer_needs_is_refused_by_the_fields_name() {
+    for field in ["ResponseURL", "StackId", "RequestId", "LogicalResourceId"] {
+        for odd in [Value::Null, json!(""), json!(7)] {
+            let error = Envelope::read(&event(&json!({field: odd}))).unwrap_err();
+            assert!(error.to_string().contains(field), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_broken_envelope_with_a_url_still_carries_an_answer() {
+    for field in ["StackId", "RequestId", "LogicalResourceId"] {
+        let envelope = Envelope::salvaged(&event(&json!({field: null}))).unwrap();
+        let all = [&envelope.stack_id, &envelope.request_id, &envelope.logical_resource_id];
+        assert_eq!(all.iter().filter(|text| **text == "unknown").count(), 1, "{field}");
+    }
+    let china = json!({"StackId": "?", "ResponseURL": "https://b.s3.cn-north-1.amazonaws.com.cn/k"});
+    assert_eq!(Envelope::salvaged(&china).unwrap().scope.partition.name(), "aws-cn");
+    assert_eq!(Envelope::salvaged(&event(&json!({"ResponseURL": ""}))), None);
+}
+
+#[test]
+fn what_is_wrong_beyond_the_envelope_still_has_an_envelope_to_answer_in() {
+    let odd = [
+        json!({"RequestType": "Upsert"}),
+        json!({"RequestType": null}),
+        json!({"ResourceProperties": "text"}),
+        json!({"RequestType": "Update"}),
+    ];
+    for odd in odd {
+        let event = event(&odd);
+        assert!(Envelope::read(&event).is_ok(), "{odd}");
+        assert!(Request::read(event).is_err(), "{odd}");
+    }
+    let none = event(&json!({"ResourceProperties": null}));
+    assert_eq!(Request::read(none).unwrap().properties, Map::new());
+}
+
+#[test]
+fn a_service_timeout_out_of_range_counts_as_the_default() {
+    for odd in [json!("0"), json!("3601"), json!("soon"), json!(null), json!(["1"])] {
+        let event = event(&json!({"ResourceProperties": {"ServiceTimeout": odd}}));
+        assert_eq!(Envelope::read(&event).unwrap().service_timeout, 3600);
+    }
+}

@@ -1,0 +1,145 @@
+//! The presigned S3 URL that receives the response. It is a credential, and its date is the event's date.
+//!
+//! Anyone who has the URL can forge the response. Its query leaves this type only through [`ResponseUrl::expose`].
+//! [`Debug`](fmt::Debug) and [`Display`](fmt::Display) show the host alone.
+
+#[cfg(test)]
+mod tests;
+
+use crate::identity::aws_names::Partition;
+use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::Offset};
+use std::fmt;
+use url::Url;
+
+/// How long CloudFormation's presigned URLs are valid. The older form has only the end, so this gives its start
+/// (seen: logged at 17:11:08, `Expires` = 19:11:08).
+const LIFETIME: SignedDuration = SignedDuration::from_hours(2);
+
+/// The form of `X-Amz-Date`, as in `20260102T150405Z`
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>).
+const DATE_FORM: &str = "%Y%m%dT%H%M%SZ";
+
+/// The `ResponseURL` of an event.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ResponseUrl(String);
+
+/// Why no response may be sent to a URL.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlRefused {
+    /// The scheme is not `https`.
+    #[error("the event's ResponseURL is not an https URL: nothing is sent to it")]
+    NotTls,
+    /// The host is not an S3 host of the stack's partition.
+    #[error(
+        "the event's ResponseURL names the host `{host}`, which is no S3 host under `{suffix}`: nothing is sent to it"
+    )]
+    NotS3 {
+        /// The host that the URL names; empty when the text is not a URL.
+        host: String,
+        /// The DNS suffix of the stack's partition.
+        suffix: &'static str,
+    },
+    /// The host is an S3 host, but S3's own URLs are not written like this.
+    #[error(
+        "the event's ResponseURL has a user, a port, or a character that S3's URLs do not have: nothing is sent to it"
+    )]
+    NotPlain,
+}
+
+impl ResponseUrl {
+    /// Takes any text as the event has it. [`ResponseUrl::check`] judges it.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// Returns the whole URL, for the PUT and for nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the host without user, port and path, as the PUT resolves it; an https URL's is in lower case.
+    /// It is empty when the text is not a URL, or a URL without a host.
+    ///
+    /// The HTTP client uses the same parser, so the host that is checked is the host that receives the response.
+    pub fn host(&self) -> String {
+        self.parsed().as_ref().and_then(Url::host_str).unwrap_or_default().to_owned()
+    }
+
+    /// Checks that the response may be sent there: over TLS, to an S3 host of the stack's partition.
+    ///
+    /// CloudFormation's hosts are `cloudformation-custom-resource-response-<region>.s3[.-]<region>.<suffix>`.
+    /// `s3`, `s3-<region>` and `dualstack` endpoints in path style are accepted too.
+    ///
+    /// # Errors
+    /// [`UrlRefused`] names the first rule that the URL breaks.
+    pub fn check(&self, partition: &Partition) -> Result<(), UrlRefused> {
+        let head = self.0.split('?').next().unwrap_or_default().to_ascii_lowercase();
+        let authority_and_path = head.strip_prefix("https://").ok_or(UrlRefused::NotTls)?;
+        // The parser decides where the host ends: behind a user, before a backslash or a fragment. A URL that names
+        // another host there is refused for that host. A text that is not a URL has no host.
+        let (host, suffix) = (self.host(), partition.dns_suffix());
+        let is_s3 = host
+            .strip_suffix(suffix)
+            .and_then(|head| head.strip_suffix('.'))
+            .is_some_and(|head| head.split('.').rev().take(3).any(is_s3_label));
+        if !is_s3 {
+            return Err(UrlRefused::NotS3 { host, suffix });
+        }
+        // The parser accepts and repairs what S3's own URLs do not have: a user, a backslash, a tab, a missing or
+        // additional slash, an escaped or full-width host. Another reader may see another host there.
+        let has_plain_host = authority_and_path
+            .strip_prefix(host.as_str())
+            .is_some_and(|rest| (rest.is_empty() || rest.starts_with(['/', ':', '#'])) && !rest.contains(['@', '\\']));
+        let has_default_port = self.parsed().is_some_and(|url| url.port().is_none());
+        if has_plain_host && has_default_port { Ok(()) } else { Err(UrlRefused::NotPlain) }
+    }
+
+    /// Returns when CloudFormation issued the URL, and so the event, in whole seconds: `X-Amz-Date`, or `Expires` less
+    /// the URL's two hours. `None` when the URL has neither, as a local endpoint's, or not in S3's form.
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        let url = self.parsed()?;
+        let query = url.query()?;
+        // Names and values count as they are written. `query_pairs` would decode them, and CloudFormation escapes
+        // neither of these two.
+        let value = |name: &str| {
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
+        };
+        match value("X-Amz-Date") {
+            Some(date) => parse_date(date),
+            None => Timestamp::from_second(value("Expires")?.parse().ok()?).ok()?.checked_sub(LIFETIME).ok(),
+        }
+    }
+
+    /// Returns what the HTTP client's parser reads in the text; `None` when that is not a URL.
+    fn parsed(&self) -> Option<Url> {
+        Url::parse(&self.0).ok()
+    }
+}
+
+impl fmt::Debug for ResponseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResponseUrl({self})")
+    }
+}
+
+impl fmt::Display for ResponseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "https://{}/…", self.host())
+    }
+}
+
+fn is_s3_label(label: &str) -> bool {
+    label == "s3" || label.strip_prefix("s3-").is_some_and(|region| !region.is_empty())
+}
+
+/// Parses a date in exactly [`DATE_FORM`]; `None` for any other text.
+fn parse_date(text: &str) -> Option<Timestamp> {
+    // jiff also accepts signs, blanks and numbers with fewer digits. No such text has 16 letters and digits.
+    if text.len() != 16 || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return None;
+    }
+    Offset::UTC.to_timestamp(DateTime::strptime(DATE_FORM, text).ok()?).ok()
+}
