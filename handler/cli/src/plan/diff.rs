@@ -1,6 +1,7 @@
 //! What a step changes in a document or in aws-auth, line by line, and what a policy grants by then and did not before.
 
 use karpenter_prereqs_core::documents::config_map::{self, Edit};
+use karpenter_prereqs_core::documents::policy::document::{PolicyDocument, Statement};
 use karpenter_prereqs_core::observed::{Observed, Role};
 use karpenter_prereqs_core::plan::{EditAwsAuth, IamStep, Step};
 use serde_json::Value;
@@ -50,32 +51,35 @@ pub(crate) enum Grants {
     Otherwise,
 }
 
-/// What a policy grants by then, told by the statements' Sids: `+ Sid` for a new one, `- Sid` for one that goes, and for one
-/// that changes the actions that come and go, or that its resources or conditions do.
+/// Returns what a policy will grant and did not grant before, by the `Sid` of its statements: `+ Sid` for a new statement, `- Sid`
+/// for one that is removed, and for a changed one its new and its removed actions, or that its resources or conditions differ.
+///
+/// JSON that is no policy grants nothing. Lists in another order are no change.
 pub(crate) fn statements(before: Option<&Value>, after: &Value) -> Vec<(Grants, String)> {
-    let (before, after) = (before.map(listed).unwrap_or_default(), listed(after));
-    let mut told = Vec::new();
-    for statement in &after {
+    let (before, after) = (before.and_then(PolicyDocument::read), PolicyDocument::read(after));
+    let (before, after) = (listed(before.as_ref()), listed(after.as_ref()));
+    let mut changes = Vec::new();
+    for statement in after {
         let sid = sid(statement);
-        let Some(former) = named(&before, &statement["Sid"]) else {
-            told.push((Grants::More, format!("+ {sid}: {}", joined(&actions(statement)))));
+        let Some(former) = named(before, statement) else {
+            changes.push((Grants::More, format!("+ {sid}: {}", joined(&actions(statement)))));
             continue;
         };
         let (now, then) = (actions(statement), actions(former));
-        let (come, gone): (BTreeSet<_>, BTreeSet<_>) = (&now - &then, &then - &now);
-        if !come.is_empty() {
-            told.push((Grants::More, format!("~ {sid}: + {}", joined(&come))));
+        let (added, removed): (BTreeSet<_>, BTreeSet<_>) = (&now - &then, &then - &now);
+        if !added.is_empty() {
+            changes.push((Grants::More, format!("~ {sid}: + {}", joined(&added))));
         }
-        if !gone.is_empty() {
-            told.push((Grants::Less, format!("~ {sid}: - {}", joined(&gone))));
+        if !removed.is_empty() {
+            changes.push((Grants::Less, format!("~ {sid}: - {}", joined(&removed))));
         }
-        if come.is_empty() && gone.is_empty() && former != *statement {
-            told.push((Grants::Otherwise, format!("~ {sid}: other resources or conditions")));
+        if added.is_empty() && removed.is_empty() && former != statement {
+            changes.push((Grants::Otherwise, format!("~ {sid}: other resources or conditions")));
         }
     }
-    let gone = before.iter().filter(|former| named(&after, &former["Sid"]).is_none());
-    told.extend(gone.map(|former| (Grants::Less, format!("- {}", sid(former)))));
-    told
+    let removed = before.iter().filter(|former| named(after, former).is_none());
+    changes.extend(removed.map(|former| (Grants::Less, format!("- {}", sid(former)))));
+    changes
 }
 
 /// The document of an inline policy as it stands.
@@ -88,31 +92,25 @@ fn role<'a>(observed: &'a Observed, name: &str) -> Option<&'a Role> {
     roles.into_iter().find(|role| role.name == name)
 }
 
-/// IAM takes one statement for a list of one, and one action likewise.
-fn listed(document: &Value) -> Vec<&Value> {
-    match &document["Statement"] {
-        Value::Array(statements) => statements.iter().collect(),
-        one => vec![one],
-    }
+fn listed(document: Option<&PolicyDocument>) -> &[Statement] {
+    document.map(|document| document.statements.as_slice()).unwrap_or_default()
 }
 
-fn sid(statement: &Value) -> &str {
-    statement["Sid"].as_str().unwrap_or("a statement without Sid")
+fn sid(statement: &Statement) -> &str {
+    statement.sid.as_deref().unwrap_or("a statement without Sid")
 }
 
-fn named<'a>(statements: &[&'a Value], sid: &Value) -> Option<&'a Value> {
-    statements.iter().find(|one| one["Sid"] == *sid).copied()
+/// Returns the first statement with the `Sid` of another one, or without any like that one.
+fn named<'a>(statements: &'a [Statement], other: &Statement) -> Option<&'a Statement> {
+    statements.iter().find(|statement| statement.sid == other.sid)
 }
 
-fn actions(statement: &Value) -> BTreeSet<String> {
-    match &statement["Action"] {
-        Value::Array(actions) => actions.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        one => one.as_str().map(str::to_owned).into_iter().collect(),
-    }
+fn actions(statement: &Statement) -> BTreeSet<&str> {
+    statement.action.iter().flatten().map(String::as_str).collect()
 }
 
-fn joined(actions: &BTreeSet<String>) -> String {
-    actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+fn joined(actions: &BTreeSet<&str>) -> String {
+    actions.iter().copied().collect::<Vec<_>>().join(", ")
 }
 
 fn pretty(document: &Value) -> String {
@@ -128,23 +126,27 @@ mod tests {
         json!({"Version": "2012-10-17", "Statement": statements})
     }
 
+    fn allow(sid: &str, actions: &Value, resources: &Value) -> Value {
+        json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources})
+    }
+
     #[test]
-    fn statements_are_told_by_what_comes_and_goes() {
+    fn statements_are_compared_by_sid_and_action() {
         let before = document(&json!([
-            {"Sid": "A", "Action": ["x:1", "x:2"], "Resource": "*"},
-            {"Sid": "B", "Action": "x:3", "Resource": "*"},
-            {"Sid": "C", "Action": "x:4", "Resource": "*"},
+            allow("A", &json!(["x:1", "x:2"]), &json!("*")),
+            allow("B", &json!("x:3"), &json!("*")),
+            allow("C", &json!("x:4"), &json!("*")),
         ]));
         let after = document(&json!([
-            {"Sid": "A", "Action": ["x:2", "x:5"], "Resource": "*"},
-            {"Sid": "B", "Action": "x:3", "Resource": "arn"},
-            {"Sid": "D", "Action": ["x:6"], "Resource": "*"},
+            allow("A", &json!(["x:2", "x:5"]), &json!("*")),
+            allow("B", &json!("x:3"), &json!("arn")),
+            allow("D", &json!(["x:6"]), &json!("*")),
         ]));
-        let told = |before, after: &Value| {
+        let changes = |before, after: &Value| {
             statements(before, after).into_iter().map(|(grants, line)| format!("{grants:?} {line}")).collect::<Vec<_>>()
         };
         assert_eq!(
-            told(Some(&before), &after),
+            changes(Some(&before), &after),
             [
                 "More ~ A: + x:5",
                 "Less ~ A: - x:1",
@@ -153,7 +155,11 @@ mod tests {
                 "Less - C"
             ]
         );
-        assert_eq!(told(Some(&after), &after), Vec::<String>::new());
-        assert_eq!(told(None, &document(&json!({"Sid": "D", "Action": "x:6"}))), ["More + D: x:6"]);
+        assert_eq!(changes(Some(&after), &after), Vec::<String>::new());
+        let one = document(&allow("D", &json!("x:6"), &json!(["arn", "*"])));
+        let reordered = document(&json!([allow("D", &json!(["x:6"]), &json!(["*", "arn"]))]));
+        assert_eq!(changes(Some(&one), &reordered), Vec::<String>::new());
+        assert_eq!(changes(None, &one), ["More + D: x:6"]);
+        assert_eq!(changes(Some(&Value::Null), &one), ["More + D: x:6"]);
     }
 }

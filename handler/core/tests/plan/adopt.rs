@@ -167,10 +167,10 @@ fn with_adopted_of(after: &World, before: &World, spec: &Spec) -> Result<World, 
         .roles
         .get(&spec.controller_role_name.to_lowercase())
         .and_then(|_| after.role(&spec.controller_role_name));
-    if let Some(arn) = trusted.and_then(|role| trust::provider(&role.trust))
-        && !before.oidc_providers.contains_key(arn)
+    if let Some(arn) = trusted.and_then(|role| trust::trusted_provider(&role.trust))
+        && !before.oidc_providers.contains_key(&arn)
     {
-        let left = world.oidc_providers.remove(arn).ok_or_else(|| fault(&format!("{arn} is gone"), after))?;
+        let left = world.oidc_providers.remove(&arn).ok_or_else(|| fault(&format!("{arn} is gone"), after))?;
         if !clean(&left.tags, &Tags::new()) {
             return Err(fault(&format!("{arn} is not left to others"), after));
         }

@@ -4,6 +4,7 @@ use crate::model::{Look, World};
 use karpenter_prereqs_core::desired::spec::CONTROLLER_POLICY_PREFIX;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::documents::config_map::BEFORE_KEY;
+use karpenter_prereqs_core::documents::policy::pass_role_arns;
 use karpenter_prereqs_core::identity::ownership::{Generation, Mark, OWNER_KEY, Owner, PREFIX, is_in_aws_auth, marks};
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::plan::bounds::Bounds;
@@ -11,7 +12,6 @@ use karpenter_prereqs_core::plan::{
     self, Departing, Ec2Step, Plan, Problems, Recheck, ReconcilePlan, Step, Target, TeardownPlan,
 };
 use proptest::test_runner::TestCaseError;
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
@@ -241,7 +241,7 @@ fn sound(world: &World) -> Result<(), String> {
         let passable: BTreeSet<_> = marks(&role.tags).map(|(_, arn)| arn.to_owned()).collect();
         let passable: BTreeSet<_> = passable.difference(&world.unpassable).cloned().collect();
         for (name, document) in role.inline.iter().filter(|(name, _)| name.starts_with(CONTROLLER_POLICY_PREFIX)) {
-            let listed = document.as_ref().map(passed).unwrap_or_default();
+            let listed = document.as_ref().map(pass_role_arns).unwrap_or_default();
             if listed != passable {
                 return Err(format!(
                     "`{name}` of `{}` passes {listed:?}, and its marks are for {passable:?}",
@@ -274,17 +274,6 @@ fn sound(world: &World) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// The roles that a controller policy lets pass.
-pub(crate) fn passed(document: &Value) -> BTreeSet<String> {
-    let statements = document["Statement"].as_array().cloned().unwrap_or_default();
-    let mut passing = statements.iter().filter(|statement| statement["Action"] == "iam:PassRole");
-    match passing.next().map(|statement| &statement["Resource"]) {
-        Some(Value::Array(arns)) => arns.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        Some(Value::String(arn)) => [arn.clone()].into(),
-        _ => BTreeSet::new(),
-    }
 }
 
 fn nothing_left(plan: &Plan, world: &World) -> Result<(), TestCaseError> {

@@ -1,7 +1,7 @@
 //! The world of these tests: what stands in IAM, EC2, EKS and the ConfigMaps, and what the function would read of it.
 
 use karpenter_prereqs_core::desired::spec::{ControllerIdentity, Spec};
-use karpenter_prereqs_core::documents::policy::trust::{self, associable};
+use karpenter_prereqs_core::documents::policy::trust;
 use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::identity::ownership::{Mark, Tags, is_in_aws_auth};
@@ -124,18 +124,19 @@ impl World {
     fn oidc_provider(&self, spec: &Spec, eks: Option<&Eks>) -> Option<&OidcProvider> {
         let of_cluster = eks.and_then(|eks| eks.cluster.issuer.as_deref());
         let of_cluster = of_cluster.map(|issuer| spec.scope.oidc_provider_arn(issuer_without_scheme(issuer)));
-        let trusted = || self.role(&spec.controller_role_name).and_then(|role| trust::provider(&role.trust));
-        self.oidc_providers.get(&of_cluster.or_else(|| trusted().map(str::to_owned))?)
+        let trusted = || self.role(&spec.controller_role_name).and_then(|role| trust::trusted_provider(&role.trust));
+        self.oidc_providers.get(&of_cluster.or_else(trusted)?)
     }
 
     fn trusting(&self, provider: &OidcProvider) -> BTreeSet<String> {
-        let trusts = |role: &&Role| trust::provider(&role.trust) == Some(&provider.arn);
+        let trusts = |role: &&Role| trust::trusts_provider(&role.trust, &provider.arn);
         self.roles.values().filter(trusts).map(|role| role.name.clone()).collect()
     }
 
     fn associations(&self, spec: &Spec, look: Look<'_>, eks: &Eks) -> BTreeMap<ServiceAccount, PodIdentityAssociation> {
         let arn = spec.scope.cluster_arn(&spec.cluster_name);
-        let trusted = self.role(&spec.controller_role_name).map(|role| associable(&role.trust, &arn));
+        let trusted =
+            self.role(&spec.controller_role_name).map(|role| trust::trusted_service_accounts(&role.trust, &arn));
         let old = match look {
             Look::Converge(old) => old,
             Look::Release => None,

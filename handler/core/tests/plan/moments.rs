@@ -1,11 +1,12 @@
 //! What must be so at every moment of a run, not only at its end.
 
-use crate::life::{Resource, Run, passed};
+use crate::life::{Resource, Run};
 use crate::model::World;
 use crate::properties::{STACK, in_place, replacing, spec};
 use crate::worlds::worlds;
 use crate::{orders, prove};
 use karpenter_prereqs_core::desired::spec::{NODE_POLICIES, NodeAccess, NodeRole, Spec};
+use karpenter_prereqs_core::documents::policy::pass_role_arns;
 use karpenter_prereqs_core::identity::aws_names::without_path;
 use std::collections::BTreeSet;
 
@@ -46,7 +47,7 @@ fn support(world: &World, spec: &Spec, ids: &BTreeSet<String>, tags: &[&Spec]) -
     }
     let controller = world.role(&spec.controller_role_name);
     let policy = controller.and_then(|role| role.inline.get(&spec.controller_policy_name())?.as_ref());
-    if policy.is_some_and(|policy| passed(policy).contains(&arn)) {
+    if policy.is_some_and(|policy| pass_role_arns(policy).contains(&arn)) {
         support.insert(Support::PassRole);
     }
     support

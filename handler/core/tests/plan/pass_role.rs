@@ -1,12 +1,13 @@
 //! A node role that the stack did not create is granted to nobody before IAM lets the function pass it.
 
 use crate::adopt::{adopting, by_hand, made_by_hand};
-use crate::life::{Outcome, Resource, Run, fault, passed, same};
+use crate::life::{Outcome, Resource, Run, fault, same};
 use crate::model::{Look, World};
 use crate::properties::{STACK, properties, spec, spec_of};
 use crate::worlds::{plain, worlds};
 use crate::{orders, prove};
 use karpenter_prereqs_core::desired::spec::{NodeRole, Spec};
+use karpenter_prereqs_core::documents::policy::pass_role_arns;
 use karpenter_prereqs_core::identity::aws_names::without_path;
 use karpenter_prereqs_core::identity::ownership::marks;
 use karpenter_prereqs_core::observed::{PassRoleDecision, PassRoleDenial};
@@ -20,7 +21,8 @@ fn grants(world: &World, spec: &Spec) -> BTreeSet<String> {
     let arn = spec.node_role_arn();
     let mut grants = BTreeSet::new();
     for role in world.roles.values() {
-        let passes = role.inline.iter().filter(|(_, document)| document.iter().any(|it| passed(it).contains(&arn)));
+        let passes =
+            role.inline.iter().filter(|(_, document)| document.iter().any(|it| pass_role_arns(it).contains(&arn)));
         grants.extend(passes.map(|(name, _)| format!("policy `{name}` of `{}`", role.name)));
         grants.extend(
             marks(&role.tags).filter(|(_, note)| *note == arn).map(|(mark, _)| format!("{mark} on `{}`", role.name)),

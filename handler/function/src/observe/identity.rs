@@ -43,7 +43,8 @@ impl PodIdentity {
         controller_role: Option<&Role>,
     ) -> Result<BTreeMap<ServiceAccount, PodIdentityAssociation>, AwsError> {
         let cluster_arn = spec.scope.cluster_arn(&spec.cluster_name);
-        let trusted = controller_role.map(|role| trust::associable(&role.trust, &cluster_arn)).unwrap_or_default();
+        let trusted =
+            controller_role.map(|role| trust::trusted_service_accounts(&role.trust, &cluster_arn)).unwrap_or_default();
         let further = trusted.difference(&self.asked).cloned().collect();
         let mut all = associations(clients, spec, further).await?;
         all.extend(self.associations);

@@ -38,7 +38,7 @@ pub(super) async fn of_release(
 ) -> Result<(Option<OidcProvider>, BTreeSet<String>), AwsError> {
     let of_cluster = cluster.and_then(|cluster| cluster.issuer.as_deref()).map(issuer_without_scheme);
     let of_cluster = of_cluster.map(|issuer| look.spec.scope.oidc_provider_arn(issuer));
-    let trusted = controller_role.and_then(|role| trust::provider(&role.trust)).map(str::to_owned);
+    let trusted = controller_role.and_then(|role| trust::trusted_provider(&role.trust));
     match of_cluster.or(trusted) {
         Some(arn) => of_arn(clients, look, &arn).await,
         None => Ok((None, BTreeSet::new())),

@@ -1,6 +1,6 @@
 //! The controller's permissions where no Karpenter version is named.
 
-use super::statement::Statement;
+use super::grant::Grant;
 use super::{PASS_ROLE, Place};
 
 /// What the controller may do on any resource.
@@ -24,19 +24,15 @@ const ACTIONS: [&str; 16] = [
 ];
 
 /// The four statements.
-pub(super) fn statements(place: &Place<'_>) -> Vec<Statement> {
+pub(super) fn statements(place: &Place<'_>) -> Vec<Grant> {
     vec![
-        Statement::new("Karpenter", ACTIONS, ["*"]),
-        Statement::new("ConditionalEC2Termination", ["ec2:TerminateInstances"], ["*"]).when(
+        Grant::new("Karpenter", ACTIONS, ["*"]),
+        Grant::new("ConditionalEC2Termination", ["ec2:TerminateInstances"], ["*"]).when(
             "StringLike",
             "ec2:ResourceTag/Name",
             ["*karpenter*"],
         ),
-        Statement::new("PassNodeIAMRole", [PASS_ROLE], place.node_role_arns.iter().cloned()),
-        Statement::new(
-            "EKSClusterEndpointLookup",
-            ["eks:DescribeCluster"],
-            [place.scope.cluster_arn(place.cluster_name)],
-        ),
+        Grant::new("PassNodeIAMRole", [PASS_ROLE], place.node_role_arns.iter().cloned()),
+        Grant::new("EKSClusterEndpointLookup", ["eks:DescribeCluster"], [place.scope.cluster_arn(place.cluster_name)]),
     ]
 }

@@ -69,9 +69,10 @@ pub(crate) fn unwanted(context: Context<'_>) -> impl Iterator<Item = (&ServiceAc
 pub(crate) fn former_issuer(context: Context<'_>) -> Option<&str> {
     let Context { spec, observed, .. } = context;
     let issuer = observed.cluster.as_ref()?.issuer.as_deref()?;
-    let trusted = trust::provider(&observed.controller_role.as_ref()?.trust)?;
+    let role = observed.controller_role.as_ref()?;
     let is_left = !spec.has_identity(ControllerIdentity::Irsa) && spec.has_identity(ControllerIdentity::PodIdentity);
-    let is_its = trusted == spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
+    let provider_arn = spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
+    let is_its = trust::trusts_provider(&role.trust, &provider_arn);
     let association = observed.associations.get(&spec.controller_account());
     let stands = association.is_some_and(|found| found.role_arn == spec.controller_role_arn());
     (is_left && is_its && !stands).then_some(issuer)

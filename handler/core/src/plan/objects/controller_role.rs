@@ -2,10 +2,11 @@
 
 use super::controller_identity::{self, Issuer};
 use super::controller_policy::controller_policy;
+use super::controller_trust::controller_trust;
 use super::pass_role;
 use super::role::{self, Left, Steps, Wanted};
 use crate::desired::spec::CONTROLLER_POLICY_PREFIX;
-use crate::documents::policy::{self, trust};
+use crate::documents::policy;
 use crate::identity::ownership::noted_arn;
 use crate::observed::Role;
 use crate::plan::context::{Context, Draft, Recheck, Teardown};
@@ -43,7 +44,7 @@ pub(crate) fn reconcile(
         name: &spec.controller_role_name,
         property: "ControllerRoleName",
         alternative: "",
-        trust: trust::controller(spec, issuer, unwanted),
+        trust: controller_trust(spec, issuer, unwanted),
         trusted: provider,
         first: passed,
         policy_arns: spec.controller_policy_arns.clone(),
@@ -74,7 +75,7 @@ fn policy(context: Context<'_>, needs: impl Iterator<Item = StepId>, draft: &mut
     passable.insert(spec.node_role_arn());
     let document = controller_policy(spec, &passable);
     let there = found.and_then(|found| found.inline_document(&policy_name));
-    if there.is_none_or(|there| !policy::same(there, &document)) {
+    if there.is_none_or(|there| !policy::equivalent(there, &document)) {
         draft.add(IamStep::PutRolePolicy { name: spec.controller_role_name.clone(), policy_name, document }, needs);
     }
 }
@@ -110,8 +111,8 @@ fn narrow(teardown: Teardown<'_>, role: &Role, needs: &[StepId], draft: &mut Dra
     let there = role.inline_document(&policy_name)?;
     let passable = pass_role::passable_for_others(spec, leaving.ours, role, &observed.proven_node_roles);
     // All else in it is of those that stay, whatever these properties would have it say.
-    let document = policy::passing(there, &passable);
-    (!policy::same(there, &document)).then(|| {
+    let document = policy::with_pass_role_arns(there, &passable)?;
+    (!policy::equivalent(there, &document)).then(|| {
         draft.add(IamStep::PutRolePolicy { name: role.name.clone(), policy_name, document }, needs.iter().copied())
     })
 }

@@ -6,6 +6,7 @@ mod aws_auth;
 pub(super) mod controller_identity;
 mod controller_policy;
 pub(super) mod controller_role;
+mod controller_trust;
 pub(super) mod discovery_tags;
 pub(super) mod instance_profile;
 pub(super) mod karpenter_leftovers;

@@ -63,7 +63,7 @@ pub(super) fn passable_for_others(
 }
 
 fn passed_now(spec: &Spec, role: &Role) -> BTreeSet<String> {
-    role.inline_document(&spec.controller_policy_name()).map(policy::passed).unwrap_or_default()
+    role.inline_document(&spec.controller_policy_name()).map(policy::pass_role_arns).unwrap_or_default()
 }
 
 fn noted_by_others(role: &Role, ours: &BTreeSet<Mark>, passed: &BTreeSet<String>) -> BTreeSet<String> {

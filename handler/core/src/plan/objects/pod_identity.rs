@@ -2,9 +2,9 @@
 
 use super::adoption::{is_admitted, owner_of};
 use super::controller_identity::{self, Issuer};
+use super::controller_trust::controller_trust;
 use super::tagging::{Object, Retag, retag};
 use crate::desired::spec::ControllerIdentity;
-use crate::documents::policy::trust;
 use crate::identity::kubernetes::ServiceAccount;
 use crate::identity::ownership::{Tags, marked_by_others, marks, noted_arn};
 use crate::observed::PodIdentityAssociation;
@@ -30,7 +30,7 @@ pub(crate) fn reconcile(context: Context<'_>, issuer: Issuer<'_>, ready: &Ready,
     if gone.is_empty() && controller_identity::former_issuer(context).is_none() {
         return stands;
     }
-    let (name, trust) = (spec.controller_role_name.clone(), trust::controller(spec, issuer.url(), []));
+    let (name, trust) = (spec.controller_role_name.clone(), controller_trust(spec, issuer.url(), []));
     vec![draft.add(IamStep::UpdateAssumeRolePolicy { name, trust }, gone.into_iter().chain(stands))]
 }
 

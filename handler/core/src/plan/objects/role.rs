@@ -90,7 +90,7 @@ fn update(context: Context<'_>, wanted: &Wanted<'_>, found: &Role, draft: &mut D
         needs: wanted.first,
     };
     let ready = retag(context, tags, draft).or(wanted.first);
-    let trust = (!policy::same(&found.trust, &wanted.trust)).then(|| {
+    let trust = (!policy::equivalent(&found.trust, &wanted.trust)).then(|| {
         let needs = ready.into_iter().chain(wanted.trusted);
         draft.add(IamStep::UpdateAssumeRolePolicy { name: name.clone(), trust: wanted.trust.clone() }, needs)
     });

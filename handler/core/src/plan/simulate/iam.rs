@@ -105,7 +105,7 @@ pub(super) fn simulate(step: &IamStep, spec: &Spec, world: &mut Observed) {
 /// a spec with IRSA was not read.
 fn trust_written(world: &mut Observed, spec: &Spec, name: &str, trust: &Value) {
     let Some(provider) = &world.oidc_provider else { return };
-    if trust::provider(trust) != Some(&provider.arn) {
+    if !trust::trusts_provider(trust, &provider.arn) {
         world.roles_that_trust_issuer.remove(name);
     } else if !spec.has_identity(ControllerIdentity::Irsa) || !world.roles_that_trust_issuer.is_empty() {
         world.roles_that_trust_issuer.insert(name.to_owned());

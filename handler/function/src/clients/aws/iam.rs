@@ -3,6 +3,7 @@
 use crate::error::AwsError;
 use aws_sdk_iam::{Client, types};
 use jiff::Timestamp;
+use karpenter_prereqs_core::documents::policy::trust;
 use karpenter_prereqs_core::identity::ownership::Tags;
 use karpenter_prereqs_core::observed::{InstanceProfile, OidcProvider, Role};
 use serde_json::Value;
@@ -99,7 +100,7 @@ pub(crate) async fn roles_that_trust(client: &Client, provider_arn: &str) -> Res
         let page = page.map_err(|error| AwsError::new("list the roles", &error))?;
         let trusts = |role: &types::Role| {
             role.assume_role_policy_document()
-                .is_some_and(|document| decoded(document).to_string().contains(provider_arn))
+                .is_some_and(|document| trust::trusts_provider(&decoded(document), provider_arn))
         };
         names.extend(page.roles.into_iter().filter(trusts).map(|role| role.role_name));
     }

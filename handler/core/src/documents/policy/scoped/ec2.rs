@@ -1,11 +1,11 @@
 //! What the controller may do in EC2.
 
 use super::Scoped;
-use crate::documents::policy::statement::Statement;
+use crate::documents::policy::grant::Grant;
 
 const NODEPOOL: &str = "karpenter.sh/nodepool";
 
-pub(super) fn statements(scoped: Scoped<'_>) -> Vec<Statement> {
+pub(super) fn statements(scoped: Scoped<'_>) -> Vec<Grant> {
     let mut statements = using(scoped);
     statements.extend(making(scoped));
     statements.extend([retagging(scoped), deleting(scoped), reading(scoped)]);
@@ -13,27 +13,27 @@ pub(super) fn statements(scoped: Scoped<'_>) -> Vec<Statement> {
 }
 
 /// What a launch may refer to.
-fn using(scoped: Scoped<'_>) -> Vec<Statement> {
+fn using(scoped: Scoped<'_>) -> Vec<Grant> {
     const LAUNCH: [&str; 2] = ["ec2:RunInstances", "ec2:CreateFleet"];
     let mut kinds = vec!["security-group", "subnet"];
     if scoped.since(0, 34) {
         kinds.extend(scoped.since(1, 3).then_some("capacity-reservation"));
         kinds.extend(scoped.since(1, 11).then_some("placement-group"));
         let templates =
-            Statement::new("AllowScopedEC2LaunchTemplateAccessActions", LAUNCH, [any(scoped, "launch-template")]);
+            Grant::new("AllowScopedEC2LaunchTemplateAccessActions", LAUNCH, [any(scoped, "launch-template")]);
         vec![
-            Statement::new("AllowScopedEC2InstanceAccessActions", LAUNCH, with_images(scoped, &kinds)),
+            Grant::new("AllowScopedEC2InstanceAccessActions", LAUNCH, with_images(scoped, &kinds)),
             scoped.owning(templates).when("StringLike", format!("aws:ResourceTag/{NODEPOOL}"), ["*"]),
         ]
     } else {
         kinds.extend((!scoped.since(0, 33)).then_some("spot-instances-request"));
         kinds.push("launch-template");
-        vec![Statement::new("AllowScopedEC2InstanceActions", LAUNCH, with_images(scoped, &kinds))]
+        vec![Grant::new("AllowScopedEC2InstanceActions", LAUNCH, with_images(scoped, &kinds))]
     }
 }
 
 /// What is made, with tags that say for whom.
-fn making(scoped: Scoped<'_>) -> [Statement; 2] {
+fn making(scoped: Scoped<'_>) -> [Grant; 2] {
     let made = || {
         let mut kinds = vec!["fleet", "instance", "volume", "network-interface", "launch-template"];
         kinds.extend(scoped.since(0, 33).then_some("spot-instances-request"));
@@ -42,12 +42,12 @@ fn making(scoped: Scoped<'_>) -> [Statement; 2] {
     let all = |kinds: Vec<&str>| kinds.into_iter().map(|kind| any(scoped, kind)).collect::<Vec<_>>();
     let mut launched = made();
     launched.extend((scoped.since(1, 3) && !scoped.since(1, 9)).then_some("capacity-reservation"));
-    let launching = Statement::new(
+    let launching = Grant::new(
         "AllowScopedEC2InstanceActionsWithTags",
         ["ec2:RunInstances", "ec2:CreateFleet", "ec2:CreateLaunchTemplate"],
         all(launched),
     );
-    let tagging = Statement::new("AllowScopedResourceCreationTagging", ["ec2:CreateTags"], all(made())).when(
+    let tagging = Grant::new("AllowScopedResourceCreationTagging", ["ec2:CreateTags"], all(made())).when(
         "StringEquals",
         "ec2:CreateAction",
         ["RunInstances", "CreateFleet", "CreateLaunchTemplate"],
@@ -57,9 +57,9 @@ fn making(scoped: Scoped<'_>) -> [Statement; 2] {
 }
 
 /// An instance learns its name, and of which claim it is, once it runs.
-fn retagging(scoped: Scoped<'_>) -> Statement {
+fn retagging(scoped: Scoped<'_>) -> Grant {
     let mut keys = vec!["karpenter.sh/nodeclaim", "Name"];
-    let statement = Statement::new("AllowScopedResourceTagging", ["ec2:CreateTags"], [any(scoped, "instance")]);
+    let statement = Grant::new("AllowScopedResourceTagging", ["ec2:CreateTags"], [any(scoped, "instance")]);
     let mut statement = scoped.owning(statement).when("StringLike", format!("aws:ResourceTag/{NODEPOOL}"), ["*"]);
     if scoped.since(1, 0) {
         keys.push("eks:eks-cluster-name");
@@ -69,15 +69,15 @@ fn retagging(scoped: Scoped<'_>) -> Statement {
     statement.when("ForAllValues:StringEquals", "aws:TagKeys", keys)
 }
 
-fn deleting(scoped: Scoped<'_>) -> Statement {
+fn deleting(scoped: Scoped<'_>) -> Grant {
     let mut actions = vec!["ec2:TerminateInstances", "ec2:DeleteLaunchTemplate"];
     actions.extend(scoped.since(1, 15).then_some("ec2:RebootInstances"));
     let statement =
-        Statement::new("AllowScopedDeletion", actions, ["instance", "launch-template"].map(|kind| any(scoped, kind)));
+        Grant::new("AllowScopedDeletion", actions, ["instance", "launch-template"].map(|kind| any(scoped, kind)));
     scoped.owning(statement).when("StringLike", format!("aws:ResourceTag/{NODEPOOL}"), ["*"])
 }
 
-fn reading(scoped: Scoped<'_>) -> Statement {
+fn reading(scoped: Scoped<'_>) -> Grant {
     let mut actions = vec![
         "ec2:DescribeImages",
         "ec2:DescribeInstances",
@@ -92,7 +92,7 @@ fn reading(scoped: Scoped<'_>) -> Statement {
     actions.extend(scoped.since(1, 3).then_some("ec2:DescribeCapacityReservations"));
     actions.extend(scoped.since(1, 11).then_some("ec2:DescribePlacementGroups"));
     actions.extend(scoped.since(1, 12).then_some("ec2:DescribeInstanceStatus"));
-    Statement::new("AllowRegionalReadActions", actions, ["*"]).when(
+    Grant::new("AllowRegionalReadActions", actions, ["*"]).when(
         "StringEquals",
         "aws:RequestedRegion",
         [scoped.place.scope.region.as_str()],

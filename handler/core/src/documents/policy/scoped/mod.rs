@@ -8,7 +8,7 @@ mod ec2;
 mod iam;
 
 use super::Place;
-use super::statement::Statement;
+use super::grant::Grant;
 use crate::identity::karpenter_version::Minor;
 
 /// A release in its place: all that its statements are made of.
@@ -19,7 +19,7 @@ struct Scoped<'a> {
 }
 
 /// The statements of one release.
-pub(super) fn statements(place: &Place<'_>, release: Minor) -> Vec<Statement> {
+pub(super) fn statements(place: &Place<'_>, release: Minor) -> Vec<Grant> {
     let scoped = Scoped { place, release };
     let mut statements = ec2::statements(scoped);
     statements.extend(iam::statements(scoped));
@@ -38,7 +38,7 @@ impl Scoped<'_> {
     }
 
     /// The same statement for what is made with this cluster's tag, and since 1.0 with its name in EKS's own tag.
-    fn requesting(self, statement: Statement) -> Statement {
+    fn requesting(self, statement: Grant) -> Grant {
         let statement = statement.when("StringEquals", self.cluster_key("RequestTag"), ["owned"]);
         if self.since(1, 0) {
             statement.when("StringEquals", "aws:RequestTag/eks:eks-cluster-name", [self.place.cluster_name])
@@ -48,25 +48,25 @@ impl Scoped<'_> {
     }
 
     /// The same statement for what carries this cluster's tag.
-    fn owning(self, statement: Statement) -> Statement {
+    fn owning(self, statement: Grant) -> Grant {
         statement.when("StringEquals", self.cluster_key("ResourceTag"), ["owned"])
     }
 }
 
 /// What is neither of EC2 nor of IAM.
-fn elsewhere(scoped: Scoped<'_>) -> Vec<Statement> {
+fn elsewhere(scoped: Scoped<'_>) -> Vec<Grant> {
     let (scope, cluster_arn) = (scoped.place.scope, scoped.place.scope.cluster_arn(scoped.place.cluster_name));
     let parameters = format!("arn:{}:ssm:{}::parameter/aws/service/*", scope.partition.name(), scope.region);
     let mut statements = vec![
-        Statement::new("AllowSSMReadActions", ["ssm:GetParameter"], [parameters]),
-        Statement::new("AllowPricingReadActions", ["pricing:GetProducts"], ["*"]),
-        Statement::new("AllowAPIServerEndpointDiscovery", ["eks:DescribeCluster"], [cluster_arn.clone()]),
+        Grant::new("AllowSSMReadActions", ["ssm:GetParameter"], [parameters]),
+        Grant::new("AllowPricingReadActions", ["pricing:GetProducts"], ["*"]),
+        Grant::new("AllowAPIServerEndpointDiscovery", ["eks:DescribeCluster"], [cluster_arn.clone()]),
     ];
     if scoped.since(1, 12) {
         // The call names the resource in a condition key alone; 1.12's own guide had it as Resource, where it never
         // matches (https://github.com/aws/karpenter-provider-aws/pull/9123).
         statements.push(
-            Statement::new("AllowZonalShiftStatusReadOnly", ["arc-zonal-shift:GetManagedResource"], ["*"]).when(
+            Grant::new("AllowZonalShiftStatusReadOnly", ["arc-zonal-shift:GetManagedResource"], ["*"]).when(
                 "StringEquals",
                 "arc-zonal-shift:ResourceIdentifier",
                 [cluster_arn],
