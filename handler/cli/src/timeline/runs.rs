@@ -161,8 +161,9 @@ fn call(logged: CallLine) -> Result<Call, serde_json::Error> {
     let mut end = span.begin;
     let attempts = attempts.into_iter().map(|(at_ms, ms)| {
         // Rounded as they are, they must not reach into each other.
-        let begin = millis(at_ms)?.clamp(end, span.end);
-        end = (begin + millis(ms)?).clamp(begin, span.end);
+        let at = millis(at_ms)?;
+        let begin = at.clamp(end, span.end);
+        end = (at + millis(ms)?).clamp(begin, span.end);
         Ok(Span { begin, end })
     });
     let attempts = attempts.collect::<Result<_, serde_json::Error>>()?;
