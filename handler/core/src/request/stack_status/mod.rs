@@ -87,7 +87,7 @@ impl StackView {
         }
     }
 
-    /// Returns the stack's status if the stack settled after an event of this date: the event is a late duplicate.
+    /// Returns `Superseded` if the stack settled after an event of this date was sent, and `Wanted` otherwise.
     fn superseded(&self, issued_at: Option<Timestamp>) -> Verdict {
         match (&self.stack_status, is_later(self.stack_status_since, issued_at)) {
             (Some(stack), Some(later)) if stack.is_settled() => Verdict::Superseded(format!(
