@@ -35,13 +35,20 @@ pub struct Lifecycle {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stage {
     /// Makes the account match the properties.
-    Reconcile(Reconciliation),
-    /// Makes the account match the old properties again, which nobody asks for anew.
-    PutBack(Reconciliation),
+    Reconcile(Box<Reconciliation>),
     /// Removes what generations made.
     TearDown(Removal),
     /// The same, in the Delete that CloudFormation sends after the Update has succeeded.
     CleanUp(Removal),
+}
+
+/// A part of what undoes a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum UndoStage<'a> {
+    /// Makes the account match the old properties again, which nobody asks for anew.
+    PutBack(&'a Reconciliation),
+    /// Removes what the new generation made.
+    TearDown(&'a Removal),
 }
 
 /// A generation that is reconciled.
@@ -116,7 +123,7 @@ impl Lifecycle {
         let new = Reconciliation::of(spec, None, owner);
         let undo = Undo { new: new.removal(), previous: None, of: UndoOf::Create };
         let physical_resource_id = new.generation.physical_resource_id().to_owned();
-        Self { physical_resource_id, stages: vec![Stage::Reconcile(new)], undo: Some(undo) }
+        Self { physical_resource_id, stages: vec![Stage::Reconcile(Box::new(new))], undo: Some(undo) }
     }
 
     fn of_update(spec: Spec, old: Option<Spec>, id: &str, owner: &Owner) -> Self {
@@ -131,7 +138,7 @@ impl Lifecycle {
             let is_replaced = previous.generation.physical_resource_id() == id;
             if is_replaced { Stage::CleanUp(previous.removal()) } else { Stage::TearDown(previous.removal()) }
         });
-        let stages = [Stage::Reconcile(new)].into_iter().chain(other).collect();
+        let stages = [Stage::Reconcile(Box::new(new))].into_iter().chain(other).collect();
         Self { physical_resource_id, stages, undo: Some(undo) }
     }
 
@@ -152,20 +159,20 @@ impl Lifecycle {
     ///
     /// A Create is always torn down: another delivery of it may have created objects after the Delete that comes with the
     /// cancellation took its snapshot.
-    pub fn after_cancellation(&self, progress: StageProgress) -> Vec<Stage> {
+    pub fn after_cancellation(&self, progress: StageProgress) -> Vec<UndoStage<'_>> {
         let Some(Undo { new, previous, of }) = &self.undo else { return Vec::new() };
         if *of == UndoOf::Create {
-            return vec![Stage::TearDown(new.clone())];
+            return vec![UndoStage::TearDown(new)];
         }
-        let previous = previous.clone().filter(|_| progress.has_begun).map(Stage::PutBack);
+        let previous = previous.as_ref().filter(|_| progress.has_begun).map(UndoStage::PutBack);
         previous.into_iter().chain(self.after_failure(progress)).collect()
     }
 
     /// Returns the stages that undo the request after it has failed. CloudFormation sends a Delete after a Create that fails, and an
     /// Update after an Update that fails, but nothing for the new id of a replacement.
-    pub fn after_failure(&self, progress: StageProgress) -> Vec<Stage> {
+    pub fn after_failure(&self, progress: StageProgress) -> Vec<UndoStage<'_>> {
         let undone = self.undo.as_ref().filter(|undo| undo.of == UndoOf::Replacement && progress.is_own_work);
-        undone.map(|undo| Stage::TearDown(undo.new.clone())).into_iter().collect()
+        undone.map(|undo| UndoStage::TearDown(&undo.new)).into_iter().collect()
     }
 }
 
@@ -219,9 +226,16 @@ mod tests {
     fn shown(stages: &[Stage]) -> Vec<String> {
         let shown = |stage: &Stage| match stage {
             Stage::Reconcile(it) => format!("reconcile {}", it.spec.cluster_name),
-            Stage::PutBack(it) => format!("put back {}", it.spec.cluster_name),
             Stage::TearDown(it) => format!("tear down {}", it.spec.cluster_name),
             Stage::CleanUp(it) => format!("clean up {}", it.spec.cluster_name),
+        };
+        stages.iter().map(shown).collect()
+    }
+
+    fn undone(stages: &[UndoStage<'_>]) -> Vec<String> {
+        let shown = |stage: &UndoStage<'_>| match stage {
+            UndoStage::PutBack(it) => format!("put back {}", it.spec.cluster_name),
+            UndoStage::TearDown(it) => format!("tear down {}", it.spec.cluster_name),
         };
         stages.iter().map(shown).collect()
     }
@@ -234,8 +248,8 @@ mod tests {
             (&*id("a"), vec!["reconcile a".into()])
         );
         for progress in [NOT_BEGUN, BEGUN, OWN] {
-            assert_eq!(shown(&create.after_cancellation(progress)), ["tear down a"]);
-            assert_eq!(shown(&create.after_failure(progress)), [""; 0]);
+            assert_eq!(undone(&create.after_cancellation(progress)), ["tear down a"]);
+            assert_eq!(undone(&create.after_failure(progress)), [""; 0]);
         }
     }
 
@@ -243,9 +257,9 @@ mod tests {
     fn update_in_place_puts_back_when_cancelled() {
         let update = update("a", "a", id("a"));
         assert_eq!(shown(&update.stages), ["reconcile a"]);
-        assert_eq!(shown(&update.after_cancellation(NOT_BEGUN)), [""; 0]);
-        assert_eq!(shown(&update.after_cancellation(OWN)), ["put back a"]);
-        assert_eq!(shown(&update.after_failure(OWN)), [""; 0]);
+        assert_eq!(undone(&update.after_cancellation(NOT_BEGUN)), [""; 0]);
+        assert_eq!(undone(&update.after_cancellation(OWN)), ["put back a"]);
+        assert_eq!(undone(&update.after_failure(OWN)), [""; 0]);
     }
 
     #[test]
@@ -253,10 +267,10 @@ mod tests {
         let update = update("b", "a", id("a"));
         assert_eq!((update.physical_resource_id.as_str(), shown(&update.stages).len()), (&*id("b"), 2));
         assert_eq!(shown(&update.stages), ["reconcile b", "clean up a"]);
-        assert_eq!(shown(&update.after_failure(OWN)), ["tear down b"]);
-        assert_eq!(shown(&update.after_failure(BEGUN)), [""; 0]);
-        assert_eq!(shown(&update.after_cancellation(OWN)), ["put back a", "tear down b"]);
-        assert_eq!(shown(&update.after_cancellation(BEGUN)), ["put back a"]);
+        assert_eq!(undone(&update.after_failure(OWN)), ["tear down b"]);
+        assert_eq!(undone(&update.after_failure(BEGUN)), [""; 0]);
+        assert_eq!(undone(&update.after_cancellation(OWN)), ["put back a", "tear down b"]);
+        assert_eq!(undone(&update.after_cancellation(BEGUN)), ["put back a"]);
     }
 
     #[test]

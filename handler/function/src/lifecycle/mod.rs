@@ -21,9 +21,8 @@ use crate::telemetry::calls::Calls;
 use crate::telemetry::event::{LogEvent, OutcomeLine, RequestLine};
 use crate::telemetry::log::millis;
 use crate::telemetry::metrics;
-use guard::guarded;
-
 use aws_config::SdkConfig;
+use guard::guarded;
 use jiff::Timestamp;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::{Generation, Mark, Owner};
@@ -126,7 +125,6 @@ async fn answer(payload: Value, deadline: SystemTime, function: &Function, calls
     let body = answers::body(&envelope, &id, &outcome);
     let status = if failed.is_some() { "FAILED" } else { "SUCCESS" };
     let delivered = respond::put(&function.http, &envelope.response_url, &body, deadlines.response, calls).await;
-    let has_succeeded = failed.is_none();
     LogEvent::Outcome(OutcomeLine {
         status: status.to_owned(),
         reason: failed.map(str::to_owned),
@@ -135,7 +133,7 @@ async fn answer(payload: Value, deadline: SystemTime, function: &Function, calls
         ms: millis(begun.elapsed()),
     })
     .write();
-    delivered.map(|()| has_succeeded).map_err(Unanswered::Undelivered)
+    delivered.map(|()| failed.is_none()).map_err(Unanswered::Undelivered)
 }
 
 /// What the request came to, and the id to answer with.

@@ -4,16 +4,17 @@
 //! run asks besides is left out: whether CloudFormation still wants it, what Kubernetes allows the function, which node role
 //! IAM lets it pass, and what its own bounds are.
 
+use super::reconcile::snapshot;
 use crate::clients::aws::{Caller, Clients};
 use crate::error::Error;
-use crate::observe::{Look, Purpose, World, observe};
+use crate::observe::{Look, Purpose, observe};
 use crate::retry::Retries;
 use crate::telemetry::calls::Calls;
 use aws_config::SdkConfig;
 use futures::FutureExt as _;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::aws_names::Scope;
-use karpenter_prereqs_core::identity::ownership::{Generation, Owner};
+use karpenter_prereqs_core::identity::ownership::Owner;
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_core::plan::lifecycle::{Lifecycle, Reconciliation, Removal, Stage};
@@ -94,11 +95,10 @@ pub async fn survey(
     let spec = Spec::new(properties, scope).map_err(|errors| Error::Properties(errors).reason())?;
     let spec = Spec { adopts_existing_objects: true, ..own_way(spec) };
     let generation = owner.generation(&spec.identity());
-    let observed = looking.observe(&spec, None, &generation, Purpose::Reconcile).boxed_local().await;
-    let observed = observed.map_err(|error| error.reason())?.observed;
     let bounds = Bounds::default();
-    let aim = plan::Target { spec: &spec, old: None, owner, generation: &generation, bounds: &bounds };
-    let (converged, problems) = plan::reconcile_with_problems(aim, &observed);
+    let target = plan::Target { spec: &spec, old: None, owner, generation: &generation, bounds: &bounds };
+    let observed = snapshot(&looking.clients, target).await.map_err(|error| error.reason())?.observed;
+    let (converged, problems) = plan::reconcile_with_problems(target, &observed);
     Ok((spec, converged, problems, observed))
 }
 
@@ -121,7 +121,7 @@ impl<'a> Looking<'a> {
         let mut preview = Preview { physical_resource_id: lifecycle.physical_resource_id, ..Preview::default() };
         for stage in &lifecycle.stages {
             match stage {
-                Stage::Reconcile(stage) | Stage::PutBack(stage) => self.reconcile(stage, &mut preview).await?,
+                Stage::Reconcile(stage) => self.reconcile(stage, &mut preview).await?,
                 Stage::TearDown(stage) => self.tear_down(Part::TearDown, stage, &mut preview).await?,
                 Stage::CleanUp(stage) => {
                     preview.has_clean_up = true;
@@ -139,11 +139,11 @@ impl<'a> Looking<'a> {
     async fn reconcile(&self, stage: &Reconciliation, preview: &mut Preview) -> Result<(), Error> {
         let (spec, old) = (own_way(stage.spec.clone()), stage.old.clone().map(own_way));
         let generation = &stage.generation;
-        let observed = self.observe(&spec, old.as_ref(), generation, Purpose::Reconcile).await?.observed;
         let bounds = Bounds::default();
-        let aim = plan::Target { spec: &spec, old: old.as_ref(), owner: self.owner, generation, bounds: &bounds };
-        let converged = plan::reconcile(aim, &observed).map_err(Error::Problems)?;
-        let again = converged.is_shared.then(|| plan::second_pass(aim, &observed, &converged.plan));
+        let target = plan::Target { spec: &spec, old: old.as_ref(), owner: self.owner, generation, bounds: &bounds };
+        let observed = snapshot(&self.clients, target).await?.observed;
+        let converged = plan::reconcile(target, &observed).map_err(Error::Problems)?;
+        let again = converged.is_shared.then(|| plan::second_pass(target, &observed, &converged.plan));
         preview.stages.push(PlannedStage { part: Part::Reconcile, plan: converged.plan, observed });
         preview.stages.extend(again.map(|(plan, observed)| PlannedStage { part: Part::Reconcile, plan, observed }));
         preview.warnings.extend(converged.warnings);
@@ -162,17 +162,6 @@ impl<'a> Looking<'a> {
         preview.stages.push(PlannedStage { part, plan: released.plan, observed });
         preview.warnings.extend(released.notes);
         Ok(())
-    }
-
-    async fn observe(
-        &self,
-        spec: &Spec,
-        old: Option<&Spec>,
-        generation: &Generation,
-        purpose: Purpose,
-    ) -> Result<World, Error> {
-        let marks = [generation.mark()].into();
-        observe(&self.clients, Look { spec, old, owner: self.owner, marks: &marks, purpose }).await
     }
 }
 

@@ -34,47 +34,52 @@ impl Run<'_> {
         let is_rollback = wanted? == Cause::Rollback;
         let world = world?;
         self.progress.set_stood(world.stands);
-        let aim = self.aim(stage);
+        let target = self.target(stage);
         if is_rollback {
-            self.put_back_in(self.clients, aim, &world).await
+            self.put_back_in(self.clients, target, &world).await
         } else {
-            self.make_so(self.clients, aim, &world).await
+            self.make_so(self.clients, target, &world).await
         }
     }
 
     /// Makes the account match the old properties again, without asking CloudFormation.
     pub(super) async fn put_back(&self, stage: &Reconciliation) -> Result<Attributes, Error> {
-        let (clients, aim) = (self.clients_to_undo(), self.aim(stage));
-        let world = look_again(&clients, aim).await?;
-        self.put_back_in(&clients, aim, &world).await
+        let (clients, target) = (self.clients_to_undo(), self.target(stage));
+        let world = snapshot(&clients, target).await?;
+        self.put_back_in(&clients, target, &world).await
     }
 
     /// Makes the account match old properties, as [`plan::put_back`] reads them.
-    async fn put_back_in(&self, clients: &Clients, aim: plan::Target<'_>, world: &World) -> Result<Attributes, Error> {
-        let spec = plan::put_back(aim, &world.observed);
-        if spec.interruption_queue_arn != aim.spec.interruption_queue_arn {
+    async fn put_back_in(
+        &self,
+        clients: &Clients,
+        target: plan::Target<'_>,
+        world: &World,
+    ) -> Result<Attributes, Error> {
+        let spec = plan::put_back(target, &world.observed);
+        if spec.interruption_queue_arn != target.spec.interruption_queue_arn {
             tracing::warn!(
-                queue = aim.spec.interruption_queue_arn,
+                queue = target.spec.interruption_queue_arn,
                 "left out: it is out of the function's bounds by now"
             );
         }
         let unbounded = Bounds::default();
-        self.make_so(clients, plan::Target { spec: &spec, bounds: &unbounded, ..aim }, world).await
+        self.make_so(clients, plan::Target { spec: &spec, bounds: &unbounded, ..target }, world).await
     }
 
     /// Makes the account match the properties. Two resources that tag at the same moment both remove their tag, and both
     /// fail with [`Error::LostRace`]. So each waits for a random time, and plans again from a new look: the first writes its
     /// tag, and the second finds it there.
-    async fn make_so(&self, clients: &Clients, aim: plan::Target<'_>, world: &World) -> Result<Attributes, Error> {
+    async fn make_so(&self, clients: &Clients, target: plan::Target<'_>, world: &World) -> Result<Attributes, Error> {
         let mut waits = self.deadlines.lost_race().build();
-        let mut made = self.make_so_once(clients, aim, world).await;
+        let mut made = self.make_so_once(clients, target, world).await;
         while let Err(Error::LostRace { .. }) = made
             && let Some(wait) = waits.next()
         {
             log_retry("another resource tagged at the same moment", None, wait);
             tokio::time::sleep(wait).await;
-            let world = look_again(clients, aim).await?;
-            match self.make_so_once(clients, aim, &world).await {
+            let world = snapshot(clients, target).await?;
+            match self.make_so_once(clients, target, &world).await {
                 // The other's tag: the race was lost for good.
                 Err(Error::Problems(_)) => break,
                 again => made = again,
@@ -83,26 +88,31 @@ impl Run<'_> {
         made
     }
 
-    async fn make_so_once(&self, clients: &Clients, aim: plan::Target<'_>, world: &World) -> Result<Attributes, Error> {
-        let marks = [aim.generation.mark()].into();
-        let mut converged = plan::reconcile(aim, &world.observed).map_err(Error::Problems)?;
+    async fn make_so_once(
+        &self,
+        clients: &Clients,
+        target: plan::Target<'_>,
+        world: &World,
+    ) -> Result<Attributes, Error> {
+        let marks = [target.generation.mark()].into();
+        let mut converged = plan::reconcile(target, &world.observed).map_err(Error::Problems)?;
         for warning in &converged.warnings {
             tracing::warn!(warning, "the user is told");
         }
         self.carry_out(clients, &converged.plan, &marks, world.kubernetes.as_ref()).await?;
-        let attributes = Attributes::new(aim.spec, &world.observed, &converged);
+        let attributes = Attributes::new(target.spec, &world.observed, &converged);
         for _ in 0..LOOKS_AGAIN {
             if !converged.is_shared {
                 break;
             }
-            let world = look_again(clients, aim).await?;
-            converged = plan::reconcile(aim, &world.observed).map_err(Error::Problems)?;
+            let world = snapshot(clients, target).await?;
+            converged = plan::reconcile(target, &world.observed).map_err(Error::Problems)?;
             self.carry_out(clients, &converged.plan, &marks, world.kubernetes.as_ref()).await?;
         }
         Ok(attributes)
     }
 
-    fn aim<'a>(&'a self, stage: &'a Reconciliation) -> plan::Target<'a> {
+    fn target<'a>(&'a self, stage: &'a Reconciliation) -> plan::Target<'a> {
         let Reconciliation { spec, old, generation } = stage;
         plan::Target { spec, old: old.as_ref(), owner: self.owner, generation, bounds: self.bounds }
     }
@@ -124,9 +134,10 @@ impl Run<'_> {
     }
 }
 
-/// Reads the world for a generation that is reconciled, after the run's first look.
-async fn look_again(clients: &Clients, aim: plan::Target<'_>) -> Result<World, Error> {
-    let marks = [aim.generation.mark()].into();
-    let look = Look { spec: aim.spec, old: aim.old, owner: aim.owner, marks: &marks, purpose: Purpose::Reconcile };
+/// Takes a snapshot for a generation that is reconciled, without the first snapshot's wait for permissions.
+pub(super) async fn snapshot(clients: &Clients, target: plan::Target<'_>) -> Result<World, Error> {
+    let marks = [target.generation.mark()].into();
+    let look =
+        Look { spec: target.spec, old: target.old, owner: target.owner, marks: &marks, purpose: Purpose::Reconcile };
     observe(clients, look).boxed_local().await
 }

@@ -3,7 +3,7 @@
 use super::Run;
 use super::guard::guarded;
 use crate::error::Error;
-use karpenter_prereqs_core::plan::lifecycle::{Lifecycle, Reconciliation, Stage, StageProgress};
+use karpenter_prereqs_core::plan::lifecycle::{Lifecycle, Reconciliation, Stage, StageProgress, UndoStage};
 use karpenter_prereqs_core::request::event::Request;
 use karpenter_prereqs_core::response::Attributes;
 
@@ -17,7 +17,6 @@ impl Run<'_> {
         for stage in &lifecycle.stages {
             match stage {
                 Stage::Reconcile(stage) => attributes = Some(self.reconcile_or_undo(&lifecycle, stage).await?),
-                Stage::PutBack(stage) => attributes = Some(self.put_back(stage).await?),
                 Stage::TearDown(stage) => {
                     self.tear_down(stage).await?;
                 }
@@ -56,13 +55,13 @@ impl Run<'_> {
                 if !stages.is_empty() {
                     tracing::warn!(failure = failure.reason(), "the replacement failed: what it made is taken back");
                 }
-                self.run_all(&stages).await?;
+                self.undo_all(&stages).await?;
             }
             return Ok(None);
         };
         let stages = lifecycle.after_cancellation(progress);
-        let has_changed = self.run_all(&stages).await? || progress.has_begun;
-        let puts_back = stages.iter().any(|stage| matches!(stage, Stage::PutBack(_)));
+        let has_changed = self.undo_all(&stages).await? || progress.has_begun;
+        let puts_back = stages.iter().any(|stage| matches!(stage, UndoStage::PutBack(_)));
         Ok(Some(if !has_changed {
             Error::Cancelled { why }
         } else if puts_back {
@@ -74,12 +73,12 @@ impl Run<'_> {
 
     /// Runs all of these stages, also after one that fails: CloudFormation sends no event for the others. Returns whether they
     /// changed anything, or the last error.
-    async fn run_all(&self, stages: &[Stage]) -> Result<bool, Error> {
+    async fn undo_all(&self, stages: &[UndoStage<'_>]) -> Result<bool, Error> {
         let mut result = Ok(false);
         for stage in stages {
             let changed = match stage {
-                Stage::Reconcile(stage) | Stage::PutBack(stage) => self.put_back(stage).await.map(|_| true),
-                Stage::TearDown(stage) | Stage::CleanUp(stage) => self.tear_down(stage).await,
+                UndoStage::PutBack(stage) => self.put_back(stage).await.map(|_| true),
+                UndoStage::TearDown(stage) => self.tear_down(stage).await,
             };
             result = match (result, changed) {
                 (Ok(before), Ok(changed)) => Ok(before || changed),
