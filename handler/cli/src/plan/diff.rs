@@ -54,7 +54,7 @@ pub(crate) enum Grants {
 /// Returns what a policy will grant and did not grant before, by the `Sid` of its statements: `+ Sid` for a new statement, `- Sid`
 /// for one that is removed, and for a changed one its new and its removed actions, or that its resources or conditions differ.
 ///
-/// JSON that is no policy grants nothing. Lists in another order are no change.
+/// JSON that is not a policy grants nothing. Lists in another order are no change.
 pub(crate) fn statements(before: Option<&Value>, after: &Value) -> Vec<(Grants, String)> {
     let (before, after) = (before.and_then(PolicyDocument::read), PolicyDocument::read(after));
     let (before, after) = (listed(before.as_ref()), listed(after.as_ref()));

@@ -81,8 +81,7 @@ fn millis(ms: f64) -> Result<Duration, serde_json::Error> {
 
 /// The event of a line; `None` for a line that is for people.
 fn event(line: &Line) -> Result<Option<LogEvent>, serde_json::Error> {
-    const MESSAGES: [&str; 7] = ["request", "call", "plan", "done", "failed", "retry", "outcome"];
-    if !MESSAGES.contains(&line.message.as_str()) {
+    if !LogEvent::is_message(&line.message) {
         return Ok(None);
     }
     serde_json::from_value(Value::Object(line.fields.clone())).map(Some)

@@ -100,18 +100,6 @@ pub fn resolve_in_eks(step: &EksStep, existing: ExistingInEks<'_>, ours: &BTreeS
     }
 }
 
-impl<S> Resolution<S> {
-    /// The same with another type of step.
-    pub fn map<T>(self, map: impl FnOnce(S) -> T) -> Resolution<T> {
-        match self {
-            Self::Done => Resolution::Done,
-            Self::Retry => Resolution::Retry,
-            Self::Tag(step) => Resolution::Tag(map(step)),
-            Self::Fail => Resolution::Fail,
-        }
-    }
-}
-
 fn done_if<S>(is_done: bool) -> Resolution<S> {
     if is_done { Resolution::Done } else { Resolution::Fail }
 }

@@ -210,7 +210,7 @@ fn resolved(step: &Step, world: &World, task: &Task) -> Resolution<Step> {
                 }
                 step => panic!("{step} creates nothing"),
             };
-            resolve_in_iam(step, existing, &ours).map(Step::from)
+            of_any_service(resolve_in_iam(step, existing, &ours))
         }
         Step::Eks(step) => {
             let existing = match step {
@@ -223,9 +223,18 @@ fn resolved(step: &Step, world: &World, task: &Task) -> Resolution<Step> {
                 }
                 step => panic!("{step} creates nothing"),
             };
-            resolve_in_eks(step, existing, &ours).map(Step::from)
+            of_any_service(resolve_in_eks(step, existing, &ours))
         }
         Step::Ec2(_) | Step::AwsAuth(_) => panic!("{step} creates nothing"),
+    }
+}
+
+fn of_any_service<S: Into<Step>>(resolution: Resolution<S>) -> Resolution<Step> {
+    match resolution {
+        Resolution::Done => Resolution::Done,
+        Resolution::Retry => Resolution::Retry,
+        Resolution::Tag(step) => Resolution::Tag(step.into()),
+        Resolution::Fail => Resolution::Fail,
     }
 }
 

@@ -4,7 +4,7 @@ use super::Apply;
 use super::once;
 use crate::clients::aws::eks;
 use crate::error::{AwsError, Error};
-use crate::retry::{StepFacts, is_retried_in_eks};
+use crate::retry::is_retried_in_eks;
 use crate::telemetry::event::log_step_retry;
 use backon::Retryable as _;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
@@ -26,11 +26,9 @@ pub(super) async fn step(apply: &Apply<'_>, step: &EksStep, fresh: bool) -> Resu
 
 /// Makes the call of a step, with the waits for what settles by itself.
 async fn settled(apply: &Apply<'_>, step: &EksStep, fresh: bool) -> Result<(), AwsError> {
-    let facts =
-        StepFacts { is_on_new_object: fresh, is_removal: step.is_removal(), is_own_work: apply.progress.is_own_work() };
     (|| call(apply, step))
         .retry(apply.deadlines.settling())
-        .when(|error: &AwsError| is_retried_in_eks(error, facts))
+        .when(|error: &AwsError| is_retried_in_eks(error, fresh))
         .notify(|error, after| {
             log_step_retry("not consistent yet", Some(step), Some(error), after);
         })

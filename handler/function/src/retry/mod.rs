@@ -19,7 +19,7 @@
 //! | `kubernetes_read` | reads of aws-auth, access reviews | 429, 500, 502, 503, 504 | the settle time |
 //! | | | no connection | a quarter of it |
 //! | | | 401 | a third of it; all of it once the token was accepted |
-//! | `aws_auth` | the edit of aws-auth | a conflict | the whole time for work |
+//! | `aws_auth_edit` | the edit of aws-auth | a conflict | the whole time for work |
 //! | | | 429, 5xx, no connection; 401 once the token was accepted | the settle time |
 //! | `response` | the PUT to the presigned URL | all | the time for the response |
 //! | [`Retries::config_of_credentials`] | `AssumeRole` | as the SDK has it | six attempts |

@@ -26,7 +26,7 @@ const RESPONSE_BACKOFF_MOST: Duration = Duration::from_secs(10);
 /// How often a plan is made again after another resource tagged at the same moment.
 const PLANS_AFTER_LOST_RACE: usize = 3;
 
-/// What decides, beside the error, whether a step is retried.
+/// What decides, beside the error, whether a step of IAM is retried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StepFacts {
     /// The step needs an object that this run created. Not every copy of the service has the object yet.
@@ -46,8 +46,8 @@ pub(crate) fn is_retried_in_iam(error: &AwsError, facts: StepFacts) -> bool {
 }
 
 /// Returns whether EKS' error goes away with time: IAM has the role, and EKS does not see it yet.
-pub(crate) fn is_retried_in_eks(error: &AwsError, facts: StepFacts) -> bool {
-    error.is_unseen_principal() || facts.is_on_new_object && error.is_invalid_parameter()
+pub(crate) fn is_retried_in_eks(error: &AwsError, is_on_new_object: bool) -> bool {
+    error.is_unseen_principal() || is_on_new_object && error.is_invalid_parameter()
 }
 
 /// Returns whether the function's own permission may arrive later. A template changes the policies of the function's role seconds

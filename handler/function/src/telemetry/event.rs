@@ -8,9 +8,9 @@
 //!
 //! Other lines are for people: their fields may change.
 
+use super::log::{millis, write_line};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
-use std::io::Write as _;
 use std::time::Duration;
 
 /// The operation of an access review, which asks Kubernetes what is allowed.
@@ -145,6 +145,11 @@ pub fn is_write(operation: &str) -> bool {
 }
 
 impl LogEvent {
+    /// Whether a line with this `message` is an event. Any other line is for people.
+    pub fn is_message(message: &str) -> bool {
+        matches!(message, "request" | "call" | "plan" | "done" | "failed" | "retry" | "outcome")
+    }
+
     /// Writes the event to standard output, if the log level is INFO or below; a failed step also at ERROR and WARN.
     pub(crate) fn write(&self) {
         let (level, is_enabled) = match self {
@@ -153,9 +158,7 @@ impl LogEvent {
         };
         if is_enabled {
             let line = Line { timestamp: jiff::Timestamp::now().to_string(), level, event: self };
-            let line = serde_json::to_string(&line).unwrap_or_default() + "\n";
-            // A log that cannot be written must not fail the run.
-            let _ = std::io::stdout().lock().write_all(line.as_bytes());
+            write_line(serde_json::to_string(&line).unwrap_or_default());
         }
     }
 }
@@ -175,9 +178,8 @@ pub(crate) fn log_retry(why: &str, error: Option<&dyn Display>, after: Duration)
 
 /// The same, of a step.
 pub(crate) fn log_step_retry(why: &str, step: Option<&dyn Display>, error: Option<&dyn Display>, after: Duration) {
-    let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
     let (step, error) = (step.map(ToString::to_string), error.map(ToString::to_string));
-    LogEvent::Retry(RetryLine { why: why.to_owned(), after_ms, step, error }).write();
+    LogEvent::Retry(RetryLine { why: why.to_owned(), after_ms: millis(after), step, error }).write();
 }
 
 fn one() -> u32 {
@@ -205,5 +207,14 @@ mod tests {
         let expected = r#"{"timestamp":"1970-01-01T00:00:00Z","level":"INFO","message":"call","service":"IAM","operation":"GetRole","at_ms":2.1,"ms":40.3,"tries":1}"#;
         assert_eq!(line, expected);
         assert_eq!(serde_json::from_str::<LogEvent>(&line).unwrap(), event);
+    }
+
+    #[test]
+    fn messages_are_those_that_serde_knows() {
+        let unknown = serde_json::from_str::<LogEvent>(r#"{"message":"other"}"#).unwrap_err().to_string();
+        let expected = unknown.split("expected one of ").nth(1).unwrap();
+        let names: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
+        assert!(names.len() == 7 && names.iter().all(|name| LogEvent::is_message(name)), "{unknown}");
+        assert!(!LogEvent::is_message("other"));
     }
 }

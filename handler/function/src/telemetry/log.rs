@@ -1,5 +1,7 @@
 //! JSON lines to standard output, and nothing in them that is secret.
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::time::Duration;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -21,6 +23,11 @@ pub fn install(level: Option<&str>) {
         .with_span_list(false)
         .with_target(false);
     tracing_subscriber::registry().with(lines).with(filter).init();
+}
+
+/// Writes one line to standard output, whatever the log level is. A log that cannot be written must not fail the run.
+pub(crate) fn write_line(line: impl Display) {
+    let _ = std::io::stdout().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Milliseconds, as a number that a log's readers can sum up.

@@ -2,9 +2,9 @@
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 //! CloudWatch makes metrics of it without a call of ours.
 
-use crate::telemetry::calls::Calls;
+use super::calls::{Calls, ms};
+use super::log::write_line;
 use serde_json::{Value, json};
-use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What the metrics are filed under.
@@ -26,15 +26,13 @@ pub(crate) struct Outcome {
 /// Writes the line to standard output, whatever the log level is.
 pub(crate) fn tell(function_name: &str, outcome: Outcome, calls: &Calls) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let line = format!("{}\n", line(function_name, outcome, calls, now));
-    // A log that cannot be written is no reason to fail what was done.
-    let _ = std::io::stdout().lock().write_all(line.as_bytes());
+    write_line(line(function_name, outcome, calls, now));
 }
 
 fn line(function_name: &str, outcome: Outcome, calls: &Calls, now: Duration) -> Value {
     let counts = calls.counts();
     let metrics = [
-        ("Duration", "Milliseconds", json!(crate::telemetry::calls::ms(outcome.duration))),
+        ("Duration", "Milliseconds", json!(ms(outcome.duration))),
         ("Calls", "Count", json!(counts.calls)),
         ("Writes", "Count", json!(counts.writes)),
         ("Retries", "Count", json!(counts.retries)),

@@ -52,7 +52,7 @@ pub fn controller(place: Place<'_>, releases: &Releases) -> Value {
     PolicyDocument::new(union::union(grants).into_iter().map(Statement::from)).to_json()
 }
 
-/// Returns the resources on which a controller's permissions allow iam:PassRole: ARNs of node roles. JSON that is no policy
+/// Returns the resources on which a controller's permissions allow iam:PassRole: ARNs of node roles. JSON that is not a policy
 /// allows none. Conditions, wildcards and `Deny` statements are not resolved.
 pub fn pass_role_arns(document: &Value) -> BTreeSet<String> {
     let document = PolicyDocument::read(document);
@@ -61,7 +61,7 @@ pub fn pass_role_arns(document: &Value) -> BTreeSet<String> {
 }
 
 /// Returns a controller's permissions with iam:PassRole on these node roles alone, and everything else unchanged. `None`: the
-/// JSON is no policy.
+/// JSON is not a policy.
 ///
 /// Without any node role, the statement is removed, because IAM takes no statement without a resource. A document without a
 /// statement that allows iam:PassRole does not get one.
@@ -76,7 +76,7 @@ pub fn with_pass_role_arns(document: &Value, node_role_arns: &BTreeSet<String>) 
     Some(document.to_json())
 }
 
-/// Whether a controller's permissions let it read this queue. JSON that is no policy does not.
+/// Whether a controller's permissions let it read this queue. JSON that is not a policy does not.
 pub fn reads_queue(document: &Value, queue_arn: &str) -> bool {
     let reads = |statement: &Statement| {
         statement.sid.as_deref() == Some(QUEUE_SID) && statement.resource.iter().flatten().any(|arn| arn == queue_arn)
@@ -90,7 +90,7 @@ pub fn size(document: &Value) -> usize {
 }
 
 /// Whether two policies hold the same, as [`PolicyDocument`] defines it. IAM returns a document as it was written, and a person
-/// may write a single value as a list, and lists in any order. JSON that is no policy is equivalent to itself alone.
+/// may write a single value as a list, and lists in any order. JSON that is not a policy is equivalent to itself alone.
 pub fn equivalent(one: &Value, other: &Value) -> bool {
     // Most documents are as they were written, and need not be read for that.
     one == other || PolicyDocument::read(one).is_some_and(|one| PolicyDocument::read(other) == Some(one))

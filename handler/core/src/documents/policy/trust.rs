@@ -66,7 +66,7 @@ pub fn controller(trust: &ControllerTrust<'_>) -> Value {
 }
 
 /// Whether a trust policy names this OIDC provider: a statement that allows has its ARN as a `Federated` principal. Conditions
-/// and `Deny` statements are not resolved. JSON that is no policy names none.
+/// and `Deny` statements are not resolved. JSON that is not a policy names none.
 pub fn trusts_provider(trust: &Value, provider_arn: &str) -> bool {
     let is_named = |statement: &Statement| statement.principals(FEDERATED).any(|arn| arn == provider_arn);
     PolicyDocument::read(trust).is_some_and(|document| document.allowing().any(is_named))
@@ -81,7 +81,7 @@ pub fn trusted_provider(trust: &Value) -> Option<String> {
 }
 
 /// Returns the service accounts of this cluster for which EKS Pod Identity may assume a role with this trust policy. JSON that is
-/// no policy has none.
+/// not a policy has none.
 pub fn trusted_service_accounts(trust: &Value, cluster_arn: &str) -> BTreeSet<ServiceAccount> {
     let Some(document) = PolicyDocument::read(trust) else { return BTreeSet::new() };
     let mut accounts = BTreeSet::new();

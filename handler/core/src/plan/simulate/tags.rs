@@ -38,38 +38,36 @@ fn carry_out<'a>(plan: &Plan, discovery: &'a Discovery) -> (Vec<(StepId, Write)>
         writes.extend(step.write().map(|write| (id, write)));
         if let Step::Ec2(step) = step {
             let deletions = on_tags(step, &mut tags);
-            writes.extend(deletions.into_iter().map(|write| (id, write)));
+            writes.extend(deletions.into_iter().filter_map(|deletion| Some((id, Step::from(deletion).write()?))));
         }
     }
     (writes, tags)
 }
 
-/// Does one step, and returns the writes that it finds out only then.
-fn on_tags(step: &Ec2Step, tags: &mut TagsById<'_>) -> Vec<Write> {
+/// Does one step, and returns the deletions that it finds out only then.
+fn on_tags(step: &Ec2Step, tags: &mut TagsById<'_>) -> Vec<Ec2Step> {
     match step {
         Ec2Step::CreateTags { ids, tags: added } | Ec2Step::AnnounceTagRemoval { ids, tags: added } => {
             for (_, found) in tags.iter_mut().filter(|(id, _)| ids.contains(id)) {
                 found.extend(added.clone());
             }
         }
-        Ec2Step::DeleteTags { ids, tags: removed } => delete_tags(tags, ids, removed),
+        Ec2Step::DeleteTags { ids, tags: removed } => {
+            for (_, found) in tags.iter_mut().filter(|(id, _)| ids.contains(id)) {
+                found.retain(|key, value| removed.get(key) != Some(value));
+            }
+        }
         Ec2Step::VerifyTags { .. } => {}
         Ec2Step::RemoveUnclaimedTags { ids, marks } => {
             let found = tags.iter().filter(|(id, _)| ids.contains(id)).map(|(id, tags)| (*id, tags));
             let unclaimed = leavings(found, marks);
-            for (removed, ids) in &unclaimed {
-                delete_tags(tags, ids, removed);
+            let deletions = unclaimed.into_iter().map(|(removed, ids)| Ec2Step::DeleteTags { ids, tags: removed });
+            let deletions: Vec<_> = deletions.collect();
+            for deletion in &deletions {
+                on_tags(deletion, tags);
             }
-            let write = |ids| Write { service: "ec2", operation: "DeleteTags", objects: ids };
-            return unclaimed.into_values().map(write).collect();
+            return deletions;
         }
     }
     Vec::new()
-}
-
-/// `DeleteTags` deletes a tag only where it has the given value.
-fn delete_tags(tags: &mut TagsById<'_>, ids: &[String], removed: &Tags) {
-    for (_, found) in tags.iter_mut().filter(|(id, _)| ids.contains(id)) {
-        found.retain(|key, value| removed.get(key) != Some(value));
-    }
 }
