@@ -58,10 +58,19 @@ pub fn is_release(text: &str) -> bool {
     release(text).is_some()
 }
 
-/// The release that `text` names, and, when it is newer than [`NEWEST`], that it is.
-fn release(text: &str) -> Option<(Release, bool)> {
+/// A release that a text names.
+#[derive(Debug, PartialEq)]
+struct Named {
+    release: Release,
+    /// It is newer than [`NEWEST`], whose permissions it is given.
+    is_newer: bool,
+}
+
+/// Reads the release that `text` names.
+fn release(text: &str) -> Option<Named> {
+    let known = |release| Some(Named { release, is_newer: false });
     if text == BASELINE {
-        return Some((Release::Baseline, false));
+        return known(Release::Baseline);
     }
     let number = |part: &str| {
         let is_plain = part == "0" || !part.starts_with('0') && part.len() <= 9;
@@ -74,10 +83,10 @@ fn release(text: &str) -> Option<(Release, bool)> {
         _ => return None,
     };
     match minor {
-        _ if minor < FIRST_SCOPED => Some((Release::Baseline, false)),
+        _ if minor < FIRST_SCOPED => known(Release::Baseline),
         _ if LAST_BEFORE_ONE < minor && minor < Minor(1, 0) => None,
-        _ if NEWEST < minor => Some((Release::Scoped(NEWEST), true)),
-        _ => Some((Release::Scoped(minor), false)),
+        _ if NEWEST < minor => Some(Named { release: Release::Scoped(NEWEST), is_newer: true }),
+        _ => known(Release::Scoped(minor)),
     }
 }
 
@@ -98,7 +107,7 @@ impl Releases {
 
     /// The releases, each once: [`Release::Baseline`] alone when none is named.
     pub fn all(&self) -> BTreeSet<Release> {
-        let all: BTreeSet<_> = self.asked.iter().filter_map(|text| release(text)).map(|(release, _)| release).collect();
+        let all: BTreeSet<_> = self.asked.iter().filter_map(|text| release(text)).map(|named| named.release).collect();
         if all.is_empty() { [Release::Baseline].into() } else { all }
     }
 
@@ -118,7 +127,7 @@ impl Releases {
         if all.iter().all(|release| *release == Release::Baseline) {
             warnings.push(BASELINE_ALONE.to_owned());
         }
-        for newer in self.asked.iter().filter(|text| release(text).is_some_and(|(_, is_newer)| is_newer)) {
+        for newer in self.asked.iter().filter(|text| release(text).is_some_and(|named| named.is_newer)) {
             warnings.push(format!(
                 "Karpenter {newer} is newer than this function knows: the permissions are those of {NEWEST}; compare them with that release's guide, or deploy a newer function"
             ));
@@ -151,7 +160,8 @@ mod tests {
 
     #[test]
     fn a_version_names_the_release_whose_permissions_it_has() {
-        let scoped = |major, minor| Some((Release::Scoped(Minor(major, minor)), false));
+        let known = |release| Some(Named { release, is_newer: false });
+        let scoped = |major, minor| known(Release::Scoped(Minor(major, minor)));
         for (text, expected) in [
             ("0.32", scoped(0, 32)),
             ("0.37.8", scoped(0, 37)),
@@ -160,12 +170,12 @@ mod tests {
             ("1.2.3", scoped(1, 2)),
             ("1.10", scoped(1, 10)),
             ("1.14.1", scoped(1, 14)),
-            ("0.31.4", Some((Release::Baseline, false))),
-            ("0.5.0", Some((Release::Baseline, false))),
-            ("baseline", Some((Release::Baseline, false))),
+            ("0.31.4", known(Release::Baseline)),
+            ("0.5.0", known(Release::Baseline)),
+            ("baseline", known(Release::Baseline)),
             ("1.15.2", scoped(1, 15)),
-            ("1.16.0", Some((Release::Scoped(NEWEST), true))),
-            ("2.0", Some((Release::Scoped(NEWEST), true))),
+            ("1.16.0", Some(Named { release: Release::Scoped(NEWEST), is_newer: true })),
+            ("2.0", Some(Named { release: Release::Scoped(NEWEST), is_newer: true })),
         ] {
             assert_eq!(release(text), expected, "{text}");
         }

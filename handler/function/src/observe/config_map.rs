@@ -12,6 +12,20 @@ use karpenter_prereqs_core::observed::{AuthenticationMode, AwsAuth, Cluster};
 use karpenter_prereqs_core::plan;
 use std::pin::pin;
 
+/// The ConfigMap, and the connection that its edit uses.
+pub(super) struct ObservedConfigMap {
+    pub(super) aws_auth: AwsAuth,
+    /// Absent when the ConfigMap was not read.
+    pub(super) kubernetes: Option<Kubernetes>,
+}
+
+impl ObservedConfigMap {
+    /// Nothing depends on the ConfigMap.
+    pub(super) const fn not_read() -> Self {
+        Self { aws_auth: AwsAuth::NotRead, kubernetes: None }
+    }
+}
+
 /// The credentials for the Kubernetes API: fetched once, by whoever awaits them first.
 pub(super) type Fetching<'a> = LocalBoxFuture<'a, Result<Credentials, KubernetesError>>;
 
@@ -36,11 +50,11 @@ pub(super) async fn wanted(
     look: Look<'_>,
     serving: Option<&Cluster>,
     credentials: &mut Fetching<'_>,
-) -> Result<(AwsAuth, Option<Kubernetes>), KubernetesError> {
+) -> Result<ObservedConfigMap, KubernetesError> {
     let wants = |cluster: &&Cluster| look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
     match serving.filter(wants) {
         Some(cluster) => read(clients, look, cluster, credentials).await,
-        None => Ok((AwsAuth::NotRead, None)),
+        None => Ok(ObservedConfigMap::not_read()),
     }
 }
 
@@ -50,7 +64,7 @@ pub(super) async fn read(
     look: Look<'_>,
     cluster: &Cluster,
     credentials: &mut Fetching<'_>,
-) -> Result<(AwsAuth, Option<Kubernetes>), KubernetesError> {
+) -> Result<ObservedConfigMap, KubernetesError> {
     let mut kubernetes = Kubernetes::connect(clients, look.spec, cluster, &credentials.await?)?;
     let read = kubernetes.get_with_retries().await?;
     let aws_auth = read.as_ref().map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
@@ -58,5 +72,5 @@ pub(super) async fn read(
         look.purpose == Purpose::Reconcile && look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
     let foreseen = plan::foreseen_verb(look.spec, look.marks, admits, &aws_auth).filter(|_| clients.caller.writes);
     kubernetes.have_seen(read, foreseen).await;
-    Ok((aws_auth, Some(kubernetes)))
+    Ok(ObservedConfigMap { aws_auth, kubernetes: Some(kubernetes) })
 }

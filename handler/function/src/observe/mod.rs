@@ -12,15 +12,14 @@ use crate::clients::aws::{Clients, eks};
 use crate::clients::kubernetes::{self, Kubernetes};
 use crate::error::chain::chain;
 use crate::error::{Error, KubernetesError};
-use config_map::Fetching;
+use config_map::{Fetching, ObservedConfigMap};
 use futures::{FutureExt as _, future};
 use identity::PodIdentity;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::{Mark, Owner};
-use karpenter_prereqs_core::observed::{
-    AccessEntry, AwsAuth, Cluster, Discovery, Observed, OidcProvider, PassRoleDecision, Role,
-};
+use karpenter_prereqs_core::observed::{AccessEntry, AwsAuth, Cluster, Discovery, Observed, PassRoleDecision, Role};
 use karpenter_prereqs_core::plan::{self, Plan};
+use oidc_provider::ObservedProvider;
 use std::collections::BTreeSet;
 
 /// What is looked for.
@@ -71,18 +70,20 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     let config_map = match &found.cluster {
         // Not asked for, but there may be an entry from before.
         Some(cluster) if roles.is_in_aws_auth(look.marks) && is_serving(cluster) => match found.config_map {
-            Ok((AwsAuth::NotRead, _)) => config_map::read(clients, look, cluster, &mut credentials).boxed_local().await,
+            Ok(ObservedConfigMap { aws_auth: AwsAuth::NotRead, .. }) => {
+                config_map::read(clients, look, cluster, &mut credentials).boxed_local().await
+            }
             read => read,
         },
         _ => found.config_map,
     };
-    let (aws_auth, kubernetes) = match config_map {
+    let ObservedConfigMap { aws_auth, kubernetes } = match config_map {
         Ok(read) => read,
         // A Create that failed before its first write left nothing; its Delete must not fail for the same reason. The
         // entry is written after the roles are marked and goes before they do, so without a mark there is none.
         Err(error) if look.purpose == Purpose::TearDown && !roles.is_marked(look.marks) => {
             tracing::warn!(error = chain(&error), "aws-auth is left unread: nothing that is to go stands");
-            (AwsAuth::NotRead, None)
+            ObservedConfigMap::not_read()
         }
         Err(error) => return Err(Error::Kubernetes(error)),
     };
@@ -91,7 +92,7 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     let trusted = found.identity.with_trusted(clients, look.spec, trusted).boxed_local().await;
     let associations = trusted.map_err(Error::Aws)?;
     let has_issuer = found.cluster.as_ref().is_some_and(|cluster| cluster.issuer.is_some());
-    let (oidc_provider, roles_that_trust_issuer) = if look.purpose == Purpose::TearDown && !has_issuer {
+    let issuer = if look.purpose == Purpose::TearDown && !has_issuer {
         let role = roles.controller_role.as_ref();
         let read = oidc_provider::of_release(clients, look, None, role).boxed_local();
         read.await.map_err(Error::Aws)?
@@ -100,8 +101,8 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     };
     let mut observed = Observed {
         cluster: found.cluster,
-        oidc_provider,
-        roles_that_trust_issuer,
+        oidc_provider: issuer.provider,
+        roles_that_trust_issuer: issuer.trusting_roles,
         node_role: roles.node_role,
         profiles_of_node_role: roles.leftovers.profiles_of_node_role,
         running: roles.leftovers.running,
@@ -144,9 +145,10 @@ pub(crate) async fn observe_oidc_provider(
     if let Some(found) = observed.oidc_provider {
         let cluster = eks::cluster(&clients.eks, &look.spec.cluster_name);
         let provider = oidc_provider::of_arn(clients, look, &found.arn);
-        let (cluster, provider) = futures::try_join!(cluster, provider).map_err(Error::Aws)?;
+        let (cluster, issuer) = futures::try_join!(cluster, provider).map_err(Error::Aws)?;
         observed.cluster = cluster;
-        (observed.oidc_provider, observed.roles_that_trust_issuer) = provider;
+        observed.oidc_provider = issuer.provider;
+        observed.roles_that_trust_issuer = issuer.trusting_roles;
         // IAM's list shows what has just been deleted for a while.
         observed.roles_that_trust_issuer.retain(|role| !done.deletes_role(role));
     }
@@ -156,11 +158,10 @@ pub(crate) async fn observe_oidc_provider(
 /// What can be read once the cluster is known.
 struct OfCluster {
     cluster: Option<Cluster>,
-    /// The issuer's provider, and who trusts it where it may go.
-    oidc_provider: (Option<OidcProvider>, BTreeSet<String>),
+    oidc_provider: ObservedProvider,
     discovery: Discovery,
     /// Kept as it came: whether a failure matters is seen when the roles are known.
-    config_map: Result<(AwsAuth, Option<Kubernetes>), KubernetesError>,
+    config_map: Result<ObservedConfigMap, KubernetesError>,
     access_entry: Option<AccessEntry>,
     identity: PodIdentity,
 }

@@ -36,15 +36,14 @@ pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Roles, Err
     let is_kept = |tags: &Tags| ownership::marked_by_others(tags, look.marks);
     let reads_document = |tags: &Tags| look.purpose == Purpose::Reconcile || !clients.caller.writes || is_kept(tags);
     let document_of = |tags: &Tags| reads_document(tags).then_some(policy.as_str());
-    let ((node_role, unknown), mut leftovers, (controller_role, unknown_too), mut instance_profile, unknown_boundary) =
-        futures::try_join!(
-            role(iam, spec.node_role_name(), |_| None, of_nodes).boxed_local(),
-            leftovers::read(clients, look).boxed_local(),
-            role(iam, &spec.controller_role_name, document_of, of_controller).boxed_local(),
-            iam::instance_profile(iam, &spec.instance_profile_name),
-            boundary,
-        )
-        .map_err(Error::Aws)?;
+    let (node, mut leftovers, controller, mut instance_profile, unknown_boundary) = futures::try_join!(
+        role(iam, spec.node_role_name(), |_| None, of_nodes).boxed_local(),
+        leftovers::read(clients, look).boxed_local(),
+        role(iam, &spec.controller_role_name, document_of, of_controller).boxed_local(),
+        iam::instance_profile(iam, &spec.instance_profile_name),
+        boundary,
+    )
+    .map_err(Error::Aws)?;
     if leftovers.holds_own {
         // The list may have it already where it was not there a moment before.
         if instance_profile.is_none() {
@@ -53,17 +52,23 @@ pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Roles, Err
         }
         leftovers.profiles_of_node_role.extend(instance_profile.clone());
     }
-    let unknown_policies = unknown.into_iter().chain(unknown_too).chain(unknown_boundary).collect();
-    Ok(Roles { node_role, leftovers, controller_role, instance_profile, unknown_policies })
+    let unknown_policies = node.unknown.into_iter().chain(controller.unknown).chain(unknown_boundary).collect();
+    Ok(Roles { node_role: node.role, leftovers, controller_role: controller.role, instance_profile, unknown_policies })
 }
 
-/// A role, and which of the policies that it is to carry and does not yet are none.
+/// A role, and the ARNs of policies that it shall have and that do not exist.
+struct RoleAndUnknown {
+    role: Option<Role>,
+    unknown: Vec<String>,
+}
+
+/// Reads a role, and whether the policies exist that it does not have yet.
 async fn role<'a>(
     iam: &aws_sdk_iam::Client,
     name: &str,
     document_of: impl FnOnce(&Tags) -> Option<&'a str>,
     asked: Vec<String>,
-) -> Result<(Option<Role>, Vec<String>), AwsError> {
+) -> Result<RoleAndUnknown, AwsError> {
     let role = iam::role(iam, name, document_of).await?;
     let attached = |arn: &String| role.as_ref().is_some_and(|role| role.attached.contains(arn));
     let unknown = asked.into_iter().filter(|arn| !attached(arn)).map(async |arn| {
@@ -71,7 +76,7 @@ async fn role<'a>(
         Ok((!known).then_some(arn))
     });
     let unknown = futures::future::try_join_all(unknown).await?;
-    Ok((role, unknown.into_iter().flatten().collect()))
+    Ok(RoleAndUnknown { role, unknown: unknown.into_iter().flatten().collect() })
 }
 
 impl Roles {

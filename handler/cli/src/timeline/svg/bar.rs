@@ -43,19 +43,19 @@ pub(super) fn draw(xml: &mut Xml, call: &Call, axis: Axis, place: Place, is_link
     let top = place.y - height / 2.0;
     for wait in waits(call) {
         let from = axis.x(wait.begin);
-        rect(xml, "wait", from, place.y - 4.0, (axis.x(wait.end) - from).max(0.0), 8.0);
+        rect(xml, "wait", (from, place.y - 4.0), ((axis.x(wait.end) - from).max(0.0), 8.0));
     }
     if call.attempts.is_empty() {
-        rect(xml, class(call), place.from, top, place.to - place.from, height);
+        rect(xml, class(call), (place.from, top), (place.to - place.from, height));
     }
     for attempt in &call.attempts {
         let from = axis.x(attempt.begin);
         let to = axis.x(attempt.end).max(from + 1.5).min(place.to.max(from + 0.5));
-        rect(xml, class(call), from, top, to - from, height);
+        rect(xml, class(call), (from, top), (to - from, height));
     }
     if is_link {
         let (x, width) = (place.from - 2.0, place.to - place.from + 4.0);
-        rect(xml, "link", x, top - 2.0, width, height + 4.0);
+        rect(xml, "link", (x, top - 2.0), (width, height + 4.0));
     }
     if call.error.is_some() {
         let d = format!(

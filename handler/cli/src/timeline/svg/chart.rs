@@ -17,6 +17,14 @@ const SPACE: f64 = 4.0;
 /// The order of the services: as a run comes to need them. Others follow by name.
 const SERVICES: [&str; 7] = ["EKS", "IAM", "EC2", "CloudFormation", "STS", "Kubernetes", "S3"];
 
+/// What is drawn, and at which scale.
+#[derive(Clone, Copy)]
+struct Chart<'a> {
+    run: &'a Run,
+    critical: &'a CriticalPath,
+    axis: Axis,
+}
+
 /// A service with its calls.
 struct Group<'a> {
     service: &'a str,
@@ -37,7 +45,7 @@ pub(super) fn draw(xml: &mut Xml, run: &Run, critical: &CriticalPath, y: f64) ->
     let bottom = groups.last().map_or(strip, |group| group.y + group.height);
 
     for group in groups.iter().step_by(2) {
-        rect(xml, "band", MARGIN, group.y, WIDTH - 2.0 * MARGIN, group.height);
+        rect(xml, "band", (MARGIN, group.y), (WIDTH - 2.0 * MARGIN, group.height));
     }
     for tick in axis.ticks() {
         path(xml, "grid", &format!("M{} {}V{}", Px(tick.x), Px(top), Px(bottom)));
@@ -45,12 +53,13 @@ pub(super) fn draw(xml: &mut Xml, run: &Run, critical: &CriticalPath, y: f64) ->
     }
     end(xml, run, axis, top, bottom);
     moments(xml, run, axis, top, bottom);
-    draw_strip(xml, run, critical, axis, strip);
+    let chart = Chart { run, critical, axis };
+    draw_strip(xml, chart, strip);
 
     let places = places(run, &groups, axis);
-    ways(xml, critical, axis, &places);
+    ways(xml, chart, &places);
     for group in &groups {
-        draw_group(xml, run, critical, axis, group, &places);
+        draw_group(xml, chart, group, &places);
     }
     bottom
 }
@@ -94,7 +103,7 @@ fn places(run: &Run, groups: &[Group<'_>], axis: Axis) -> Vec<Place> {
     places
 }
 
-fn draw_group(xml: &mut Xml, run: &Run, critical: &CriticalPath, axis: Axis, group: &Group<'_>, places: &[Place]) {
+fn draw_group(xml: &mut Xml, Chart { run, critical, axis }: Chart<'_>, group: &Group<'_>, places: &[Place]) {
     let y = group.y + SPACE + LANE / 2.0 + 4.0;
     write(xml, "name", MARGIN + 8.0, y, &words::cut(group.service, SMALL * BOLD, LEFT - MARGIN - 48.0));
     write(xml, "muted right", LEFT - 14.0, y, &group.calls.len().to_string());
@@ -115,7 +124,7 @@ fn draw_group(xml: &mut Xml, run: &Run, critical: &CriticalPath, axis: Axis, gro
             let (is_write, place) = (run.calls[**call].is_write(), places[**call]);
             let is_inside = label.as_ref().is_some_and(|label| label.side == Side::Inside);
             if let Some(number) = link(**call).filter(|_| !is_inside && run.calls[**call].attempts.len() < 2) {
-                draw_number(xml, number, is_write, place.from, place.to, place.y);
+                draw_number(xml, number, is_write, place);
             }
             let Some(label) = label else { continue };
             let class = match label.side {
@@ -138,7 +147,7 @@ fn of_call(run: &Run, call: usize, place: Place) -> labels::Bar {
 }
 
 /// From the end of each link to the beginning of the next.
-fn ways(xml: &mut Xml, critical: &CriticalPath, axis: Axis, places: &[Place]) {
+fn ways(xml: &mut Xml, Chart { critical, axis, .. }: Chart<'_>, places: &[Place]) {
     for pair in critical.links.windows(2) {
         let (from, to) = (places[pair[0].call], places[pair[1].call]);
         let d = format!("M{} {}H{}V{}", Px(axis.x(pair[0].span.end)), Px(from.y), Px(to.from - 1.0), Px(to.y));
@@ -147,7 +156,7 @@ fn ways(xml: &mut Xml, critical: &CriticalPath, axis: Axis, places: &[Place]) {
 }
 
 /// The critical path on its own: calls, waits and own time, one after the other.
-fn draw_strip(xml: &mut Xml, run: &Run, critical: &CriticalPath, axis: Axis, y: f64) {
+fn draw_strip(xml: &mut Xml, Chart { run, critical, axis }: Chart<'_>, y: f64) {
     write(xml, "name", MARGIN + 8.0, y + 14.0, "Critical path");
     write(xml, "muted right", LEFT - 14.0, y + 14.0, &critical.links.len().to_string());
     for stretch in &critical.stretches {
@@ -160,16 +169,16 @@ fn draw_strip(xml: &mut Xml, run: &Run, critical: &CriticalPath, axis: Axis, y: 
                 let call = &run.calls[critical.links[link].call];
                 xml.text("title", &[], &bar::told(run, call, Some(link + 1)));
                 let height = if call.is_write() { 18.0 } else { 14.0 };
-                rect(xml, bar::class(call), from, y + 10.0 - height / 2.0, to - from, height);
-                draw_number(xml, link + 1, call.is_write(), from, to, y + 10.0);
+                rect(xml, bar::class(call), (from, y + 10.0 - height / 2.0), (to - from, height));
+                draw_number(xml, link + 1, call.is_write(), Place { from, to, y: y + 10.0 });
             }
             Kind::Wait => {
                 xml.text("title", &[], &format!("waiting, {when}"));
-                rect(xml, "wait", from, y + 5.0, to - from, 10.0);
+                rect(xml, "wait", (from, y + 5.0), (to - from, 10.0));
             }
             Kind::Own => {
                 xml.text("title", &[], &format!("the function's own time, {when}"));
-                rect(xml, "own", from, y + 8.0, to - from, 4.0);
+                rect(xml, "own", (from, y + 8.0), (to - from, 4.0));
             }
         }
         xml.close();
@@ -178,8 +187,8 @@ fn draw_strip(xml: &mut Xml, run: &Run, critical: &CriticalPath, axis: Axis, y: 
 }
 
 /// A link's number in its bar, if it fits.
-fn draw_number(xml: &mut Xml, number: usize, is_write: bool, from: f64, to: f64, y: f64) {
-    let number = number.to_string();
+fn draw_number(xml: &mut Xml, number: usize, is_write: bool, place: Place) {
+    let (Place { from, to, y }, number) = (place, number.to_string());
     if words::width(&number, 10.5) + 2.0 <= to - from {
         let class = if is_write { "number on-write" } else { "number" };
         write(xml, class, f64::midpoint(from, to), y + 3.6, &number);
@@ -222,7 +231,7 @@ fn moments(xml: &mut Xml, run: &Run, axis: Axis, top: f64, bottom: f64) {
             }
             What::Pause { length: pause, why } => {
                 xml.text("title", &[], &format!("waits {} from {} ms on\n{why}", length(*pause), millis(*at)));
-                rect(xml, "wait", x, y - 4.0, axis.x(*at + *pause) - x, 8.0);
+                rect(xml, "wait", (x, y - 4.0), (axis.x(*at + *pause) - x, 8.0));
             }
             What::Warning(text) => {
                 xml.text("title", &[], &format!("warning at {} ms\n{text}", millis(*at)));
@@ -242,16 +251,16 @@ fn legend(xml: &mut Xml, run: &Run, y: f64) -> f64 {
         write(xml, "muted", x + width + 6.0, y + 4.0, text);
         x += width + words::width(text, SMALL) + 26.0;
     };
-    entry(xml, &|xml, x| rect(xml, "read", x, y - 6.5, 24.0, 13.0), 24.0, "read");
-    entry(xml, &|xml, x| rect(xml, "write", x, y - 9.0, 24.0, 18.0), 24.0, "write");
+    entry(xml, &|xml, x| rect(xml, "read", (x, y - 6.5), (24.0, 13.0)), 24.0, "read");
+    entry(xml, &|xml, x| rect(xml, "write", (x, y - 9.0), (24.0, 18.0)), 24.0, "write");
     let cross = |xml: &mut Xml, x: f64| {
         let d = format!("M{x0} {}l7 7M{x0} {}l7 -7", Px(y - 3.5), Px(y + 3.5), x0 = Px(x + 1.0));
         path(xml, "cross", &d);
     };
     entry(xml, &cross, 9.0, "refused");
-    entry(xml, &|xml, x| rect(xml, "wait", x, y - 4.0, 24.0, 8.0), 24.0, "wait before another try");
-    entry(xml, &|xml, x| rect(xml, "link", x, y - 7.0, 24.0, 14.0), 24.0, "on the critical path");
-    entry(xml, &|xml, x| rect(xml, "own", x, y - 2.0, 24.0, 4.0), 24.0, "the function's own time");
+    entry(xml, &|xml, x| rect(xml, "wait", (x, y - 4.0), (24.0, 8.0)), 24.0, "wait before another try");
+    entry(xml, &|xml, x| rect(xml, "link", (x, y - 7.0), (24.0, 14.0)), 24.0, "on the critical path");
+    entry(xml, &|xml, x| rect(xml, "own", (x, y - 2.0), (24.0, 4.0)), 24.0, "the function's own time");
     if run.moments.iter().any(|moment| matches!(moment.what, What::Plan { .. })) {
         let plan = |xml: &mut Xml, x: f64| path(xml, "plan", &format!("M{} {}v20", Px(x + 2.0), Px(y - 10.0)));
         entry(xml, &plan, 4.0, "a plan is made");

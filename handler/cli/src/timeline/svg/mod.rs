@@ -81,8 +81,9 @@ fn write(xml: &mut Xml, class: &str, x: f64, y: f64, text: &str) {
     xml.text("text", &[("class", &class), ("x", &Px(x)), ("y", &Px(y))], text);
 }
 
-/// A rectangle.
-fn rect(xml: &mut Xml, class: &str, x: f64, y: f64, width: f64, height: f64) {
+/// Draws a rectangle, given its top left corner and its width and height.
+fn rect(xml: &mut Xml, class: &str, corner: (f64, f64), size: (f64, f64)) {
+    let ((x, y), (width, height)) = (corner, size);
     xml.leaf(
         "rect",
         &[("class", &class), ("x", &Px(x)), ("y", &Px(y)), ("width", &Px(width)), ("height", &Px(height))],

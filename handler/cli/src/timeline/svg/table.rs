@@ -79,7 +79,8 @@ fn links(xml: &mut Xml, run: &Run, critical: &CriticalPath, top: f64) -> f64 {
     for (number, link) in critical.links.iter().enumerate().filter(|(number, _)| shown[*number]) {
         xml.open("g", &[("class", &"row")]);
         xml.text("title", &[], &bar::told(run, &run.calls[link.call], Some(number + 1)));
-        row(xml, run, *link, number + 1, longest, y);
+        write(xml, "muted right", NUMBER, y, &(number + 1).to_string());
+        row(xml, run, *link, longest, y);
         xml.close();
         y += ROW;
     }
@@ -111,9 +112,9 @@ fn sum(xml: &mut Xml, run: &Run, critical: &CriticalPath, mut y: f64) -> f64 {
     y + 2.0
 }
 
-fn row(xml: &mut Xml, run: &Run, link: Link, number: usize, longest: Duration, y: f64) {
+/// Draws the columns of a link but its number. `longest`: the time of the longest link, whose bar is the longest.
+fn row(xml: &mut Xml, run: &Run, link: Link, longest: Duration, y: f64) {
     let call = &run.calls[link.call];
-    write(xml, "muted right", NUMBER, y, &number.to_string());
     write(xml, "muted right", AT, y, &millis(link.span.begin));
     write(xml, "", SERVICE, y, &words::cut(&call.service, SMALL, OPERATION - SERVICE - 6.0));
     let names = bar::names(call);
@@ -125,7 +126,7 @@ fn row(xml: &mut Xml, run: &Run, link: Link, number: usize, longest: Duration, y
     write(xml, "right", BEFORE, y, &millis(link.before));
     write(xml, "right", MS, y, &millis(link.span.length()));
     let share = link.span.length().as_secs_f64() / longest.as_secs_f64().max(1e-9);
-    rect(xml, bar::class(call), BAR, y - 8.0, (share * BAR_WIDTH).max(0.5), 8.0);
+    rect(xml, bar::class(call), (BAR, y - 8.0), ((share * BAR_WIDTH).max(0.5), 8.0));
 }
 
 fn step(run: &Run, call: &Call) -> String {
