@@ -1,6 +1,6 @@
 //! A stack goes back, in each of the ways that were seen.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use local_cloud::{
     cloudformation::{Delivered, Delivery, Kind, Request, Rollback, Stack, Template},
@@ -119,10 +119,11 @@ async fn of_two_that_take_a_discovery_tag_at_once_the_last_gives_it_back() {
 }
 
 /// Two want another value of one tag, and write it at the same moment: each finds the other's marker, and both remove their tag.
-/// Both try again, and one has it. The other leaves the subnets out if `TagConflict` is `Skip`, and fails if it is `Fail`.
+/// Both try again, and one has it, however slow EC2 is. The other leaves the subnets out if `TagConflict` is `Skip`, and fails if
+/// it is `Fail`.
 #[tokio::test]
 async fn of_two_that_write_a_discovery_tag_at_once_one_has_it() {
-    for conflict in ["Skip", "Fail"] {
+    for (conflict, slow) in [("Skip", None), ("Fail", None), ("Skip", Some(Duration::from_secs(1)))] {
         let stage = Stage::new().await;
         let (mut ours, mut rival) = (properties(), sibling());
         rival["DiscoveryTagValue"] = json!("rival");
@@ -134,6 +135,9 @@ async fn of_two_that_write_a_discovery_tag_at_once_one_has_it() {
         for (nth, door) in doors.iter().enumerate() {
             let when = When::call("ec2", "CreateTags").nth(nth + 1);
             rules.add(when, Effect::HoldBefore(door.clone()));
+        }
+        if let Some(slow) = slow {
+            rules.add(When::service("ec2"), Effect::Delay(slow));
         }
         let delivery = Delivery::default();
         let both = requests.into_iter().map(|request| stage.engine.deliver(request, &delivery));

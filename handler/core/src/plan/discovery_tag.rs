@@ -112,12 +112,22 @@ impl Claim {
     /// The value that somebody else's mark beside ours wants under the key of the tag, where it is another: both were
     /// written by one who had seen neither. A tag has one value, so that somebody must step back.
     pub fn rival(&self, tags: &Tags) -> Option<DiscoveryTag> {
-        let noted = |(other, note): (Mark, &str)| {
+        self.rivals(tags).map(|(_, tag)| tag).next()
+    }
+
+    /// Returns the rivals' markers that come before this claim's. All that lost the race see the same markers, so their order
+    /// says who tries again first.
+    pub fn rivals_before(&self, tags: &Tags) -> BTreeSet<Mark> {
+        self.rivals(tags).map(|(mark, _)| mark).filter(|mark| *mark < self.mark).collect()
+    }
+
+    /// The live markers of others that want another value under the key of the tag, and the tags they want.
+    fn rivals<'a>(&'a self, tags: &'a Tags) -> impl Iterator<Item = (Mark, DiscoveryTag)> + 'a {
+        marks(tags).filter_map(|(other, note)| {
             let is_live = other != self.mark && DiscoveryTag::live(note) == note;
-            DiscoveryTag::from_note(note)
-                .filter(|rival| is_live && rival.key == self.tag.key && rival.value != self.tag.value)
-        };
-        marks(tags).find_map(noted)
+            let tag = DiscoveryTag::from_note(note)?;
+            (is_live && tag.key == self.tag.key && tag.value != self.tag.value).then_some((other, tag))
+        })
     }
 
     /// What to create on a resource where the tag is missing again, though it was written with its mark.

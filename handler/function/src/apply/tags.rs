@@ -50,7 +50,9 @@ async fn verify(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), 
         found = once_settled(apply, ids, claim).await?;
     }
     let (mut lost, mut overwritten) = (Vec::new(), BTreeMap::<DiscoveryTag, Vec<String>>::new());
+    let mut first = BTreeSet::new();
     for id in ids {
+        first.extend(found.get(id).map(|tags| claim.rivals_before(tags)).unwrap_or_default());
         match found.get(id).filter(|tags| tag.is_among(tags)).map(|tags| claim.rival(tags)) {
             Some(None) => continue,
             Some(Some(rival)) => overwritten.entry(rival).or_default().push(id.clone()),
@@ -62,7 +64,7 @@ async fn verify(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), 
         return Ok(());
     }
     step_back(apply, &lost, &overwritten, claim).await?;
-    Err(Error::LostRace { ids: lost.join(", "), key: tag.key.clone() })
+    Err(Error::LostRace { ids: lost.join(", "), key: tag.key.clone(), turn: first.len() })
 }
 
 /// The tags once each resource has one of the key, and nobody is about to take it away.

@@ -41,6 +41,8 @@ pub(crate) enum Error {
         ids: String,
         /// The tag.
         key: String,
+        /// How many of the resources that lost the race with this one try again before it.
+        turn: usize,
     },
     /// CloudFormation no longer wants it.
     #[error("{did}: {why}")]

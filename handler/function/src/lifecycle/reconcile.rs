@@ -5,7 +5,7 @@ use super::{LOOKS_AGAIN, Run};
 use crate::clients::aws::Clients;
 use crate::error::Error;
 use crate::observe::{Look, Purpose, World, observe};
-use crate::retry::is_permission_pending;
+use crate::retry::{is_permission_pending, wait_after_lost_race};
 use crate::telemetry::event::log_retry;
 use backon::{BackoffBuilder as _, Retryable as _};
 use futures::FutureExt as _;
@@ -68,16 +68,19 @@ impl Run<'_> {
     }
 
     /// Makes the account match the properties. Two resources that tag at the same moment both remove their tag, and both
-    /// fail with [`Error::LostRace`]. So each waits for a random time, and plans again from a new look: the first writes its
+    /// fail with [`Error::LostRace`]. So each waits for its turn, and plans again from a new snapshot: the first writes its
     /// tag, and the second finds it there.
     async fn make_so(&self, clients: &Clients, target: plan::Target<'_>, world: &World) -> Result<Attributes, Error> {
         let mut waits = self.deadlines.lost_race().build();
+        let mut begun = Instant::now();
         let mut made = self.make_so_once(clients, target, world).await;
-        while let Err(Error::LostRace { .. }) = made
+        while let Err(Error::LostRace { turn, .. }) = made
             && let Some(wait) = waits.next()
         {
+            let wait = wait_after_lost_race(wait, begun.elapsed(), turn);
             log_retry("another resource tagged at the same moment", None, wait);
             tokio::time::sleep(wait).await;
+            begun = Instant::now();
             let world = snapshot(clients, target).await?;
             match self.make_so_once(clients, target, &world).await {
                 // The other's tag: the race was lost for good.

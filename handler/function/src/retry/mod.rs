@@ -15,7 +15,7 @@
 //! | | EKS' steps | `InvalidParameterException` for a role that EKS does not see yet | the settle time |
 //! | | creations of objects that exist and are not found | the creation's own | the settle time |
 //! | `shown_tags` | reads of tags after a write | the write is not shown yet | a quarter of the settle time |
-//! | `lost_race` | a whole plan | two resources tagged at the same moment | three more plans |
+//! | `lost_race` | a whole plan | two resources tagged at the same moment | three more plans, one resource after the other |
 //! | `kubernetes_read` | reads of aws-auth, access reviews | 429, 500, 502, 503, 504 | the settle time |
 //! | | | no connection | a quarter of it |
 //! | | | 401 | a third of it; all of it once the token was accepted |
@@ -31,6 +31,6 @@ mod sdk;
 pub(crate) use deadlines::Deadlines;
 pub(crate) use rules::{
     StepFacts, is_permission_pending, is_retried_in_eks, is_retried_in_iam, response, retry_time_of_aws_auth_edit,
-    retry_time_of_kubernetes_read,
+    retry_time_of_kubernetes_read, wait_after_lost_race,
 };
 pub(crate) use sdk::{DeadlineClassifier, Retries};

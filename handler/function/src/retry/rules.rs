@@ -91,6 +91,15 @@ pub(crate) fn retry_time_of_aws_auth_edit(
     }
 }
 
+/// Returns how long a resource waits after it lost a race for a tag.
+///
+/// Whoever reads before the other has written, and writes before the other has read, meets it again. That takes less than a whole
+/// attempt. So each further `turn` comes two attempts of the length `took` later.
+pub(crate) fn wait_after_lost_race(wait: Duration, took: Duration, turn: usize) -> Duration {
+    let turns = u32::try_from(turn).unwrap_or(u32::MAX);
+    wait.saturating_add(wait.saturating_add(took).saturating_mul(2).saturating_mul(turns))
+}
+
 impl Deadlines {
     /// Between two calls on an object that the service's copies do not agree on yet.
     pub(crate) fn settling(self) -> ExponentialBuilder {
@@ -102,8 +111,9 @@ impl Deadlines {
         self.until_shown().with_total_delay(Some(self.settle_time / 4))
     }
 
-    /// Between two plans, after another resource tagged at the same moment. Each wait is random between one and two times its
-    /// length, so that the two do not meet again.
+    /// Between two plans, after another resource tagged at the same moment, for the first of them; see
+    /// [`wait_after_lost_race`] for the others. Each wait is random between one and two times its length: a rival whose marker was
+    /// gone already has no turn.
     pub(crate) fn lost_race(self) -> ExponentialBuilder {
         ExponentialBuilder::new()
             .with_min_delay(self.settle_time / 12)
@@ -187,6 +197,25 @@ mod tests {
         let (conflict, work) = (Error::Kubernetes(KubernetesError::Contended), Duration::from_secs(200));
         assert_eq!(retry_time_of_aws_auth_edit(&conflict, SETTLE, work, false), work);
         assert_eq!(retry_time_of_kubernetes_read(&KubernetesError::Contended, SETTLE, true), Duration::ZERO);
+    }
+
+    proptest::proptest! {
+        /// However the random waits fall, the next resource begins when the one before has had time for two attempts.
+        #[test]
+        fn next_turn_after_lost_race_begins_two_attempts_later(
+            least in 0..100_000_u64,
+            random in proptest::array::uniform2(0.0..1.0_f64),
+            took in 0..1_000_000_u64,
+            turn in 0..50_usize,
+        ) {
+            let (least, took) = (Duration::from_millis(least), Duration::from_millis(took));
+            let [first, second] = random.map(|random| least.mul_f64(1.0 + random));
+            let first = wait_after_lost_race(first, took, 0);
+            proptest::prop_assert!(least <= first && first <= least * 2);
+            proptest::prop_assert!(first + took * 2 <= wait_after_lost_race(second, took, 1));
+            let (this, next) = (wait_after_lost_race(least, took, turn), wait_after_lost_race(least, took, turn + 1));
+            proptest::prop_assert!(this + took * 2 <= next);
+        }
     }
 
     #[test]
