@@ -58,109 +58,106 @@ export enum RunningNodes {
 /** What `Custom::KarpenterPrereqs` may be told beside its cluster. */
 export interface KarpenterPrereqsOptions {
   /**
-   * The release of Karpenter that runs, such as `1.14.1`, `1.0` or `0.37`: the controller gets the permissions of
-   * that release's own guide, which go by tags, and the node role its policies. A list grants what any of its
-   * releases needs, for the time of an upgrade; `baseline` counts as one. Without it, and before 0.32, the
-   * permissions are the baseline's.
+   * The Karpenter version that runs, such as `1.15.0`, or a list of versions during an upgrade. Without it, the
+   * controller role gets the baseline policy.
    *
    * @default - none
    */
   readonly karpenterVersions?: string[];
 
   /**
-   * The namespace of Karpenter's service account, for the trust of the controller role.
+   * The namespace of Karpenter's service account, which the controller role trusts.
    *
    * @default - `karpenter`
    */
   readonly namespace?: string;
 
   /**
-   * The name of Karpenter's service account, for the trust of the controller role.
+   * The name of Karpenter's service account, which the controller role trusts.
    *
    * @default - `karpenter`
    */
   readonly serviceAccount?: string;
 
   /**
-   * How the controller comes by its role. `IRSA`: by its service account's token and the cluster's OIDC issuer.
-   * `PodIdentity`: by an EKS Pod Identity association, which is made. Both in a list, while you move from one to
-   * the other.
+   * How the controller gets credentials: `IRSA` (the cluster's OIDC issuer), `PodIdentity` (an EKS Pod Identity
+   * association), or both in a list while you migrate.
    *
    * @default - `IRSA`
    */
   readonly controllerIdentities?: ControllerIdentity[];
 
   /**
-   * IRSA needs an IAM OIDC provider for the cluster's issuer with the audience `sts.amazonaws.com`. `Require`:
-   * fail before any change where there is none. `Create`: make it; one that is there is used, and not owned. One
-   * that was made goes with the last resource on the cluster that relies on it, unless other roles' trust names
-   * the issuer by then: it is theirs from then on.
+   * What to do if IAM has no OIDC provider for the cluster, which IRSA needs. `Require` fails before any change,
+   * and `Create` creates the provider.
    *
    * @default - `Require`
    */
   readonly oidcProvider?: OidcProvider;
 
   /**
-   * How nodes join the cluster. `AccessEntry`: an EKS access entry of type EC2_LINUX. `AwsAuth`: an entry in the
-   * ConfigMap `kube-system/aws-auth`. `None`: you see to it yourself. `Auto`: `AccessEntry` where the cluster's
-   * authenticationMode has access entries (`API`, `API_AND_CONFIG_MAP`), `AwsAuth` where it is `CONFIG_MAP`.
+   * How nodes join the cluster: an EKS access entry (`AccessEntry`), an entry in the ConfigMap
+   * `kube-system/aws-auth` (`AwsAuth`), or neither (`None`). `Auto` uses an access entry if the cluster's
+   * authenticationMode supports it, and aws-auth otherwise.
    *
    * @default - `Auto`
    */
   readonly nodeAccess?: NodeAccess;
 
   /**
-   * The name of the node role to make. A default that would exceed IAM's limit is cut and ends in a hash of the
-   * cluster name.
+   * The name of the node role. A default that exceeds IAM's limit is cut and ends in a hash of the cluster name.
    *
    * @default - `KarpenterNodeRole-<cluster>`
    */
   readonly nodeRoleName?: string;
 
   /**
-   * The name of the controller role to make; cut like NodeRoleName's default.
+   * The name of the controller role. A default that exceeds IAM's limit is cut and ends in a hash of the cluster
+   * name.
    *
    * @default - `KarpenterControllerRole-<cluster>`
    */
   readonly controllerRoleName?: string;
 
   /**
-   * The name of the instance profile to make.
+   * The name of the instance profile.
    *
-   * @default - `KarpenterNodeInstanceProfile-<cluster>`; NodeRoleName where that is given
+   * @default - `KarpenterNodeInstanceProfile-<cluster>`, or NodeRoleName if it is set
    */
   readonly instanceProfileName?: string;
 
   /**
-   * An existing role for the nodes: used, never changed, never deleted. Excludes NodeRoleName and NodePolicyArns.
+   * An existing role for the nodes, which is used but never changed or deleted. Do not set NodeRoleName or
+   * NodePolicyArns with it.
    *
    * @default - none
    */
   readonly nodeRole?: iam.IRole;
 
   /**
-   * Further managed policies for the node role.
+   * Additional managed policies for the node role.
    *
    * @default - none
    */
   readonly nodePolicies?: iam.IManagedPolicy[];
 
   /**
-   * Further managed policies for the controller role.
+   * Additional managed policies for the controller role.
    *
    * @default - none
    */
   readonly controllerPolicies?: iam.IManagedPolicy[];
 
   /**
-   * The path of both roles and of the instance profile. aws-auth gets the node role's ARN without it, as it must.
+   * The IAM path of both roles and of the instance profile. The aws-auth entry has the role's ARN without the
+   * path, because aws-auth does not match ARNs with a path.
    *
    * @default - `/`
    */
   readonly rolePath?: string;
 
   /**
-   * The managed policy that bounds the permissions of both roles.
+   * The managed policy that is the permissions boundary of both roles.
    *
    * @default - none
    */
@@ -174,71 +171,68 @@ export interface KarpenterPrereqsOptions {
   readonly discoveryTagKey?: string;
 
   /**
-   * The value of that tag.
+   * The value of the discovery tag.
    *
    * @default - the cluster name
    */
   readonly discoveryTagValue?: string;
 
   /**
-   * The subnets to tag, instead of the node groups'.
+   * The subnets to tag, instead of the subnets of the node groups.
    *
-   * @default - the node groups' subnets
+   * @default - the subnets of the node groups
    */
   readonly subnets?: ec2.ISubnet[];
 
   /**
-   * The security groups to tag, instead of the node groups'.
+   * The security groups to tag, instead of those of the node groups.
    *
-   * @default - the node groups' security groups
+   * @default - the security groups of the node groups
    */
   readonly securityGroups?: ec2.ISecurityGroup[];
 
   /**
-   * What to do with a subnet or security group whose discovery tag names another cluster: `Fail` before any
-   * change, or `Skip` it with a warning. It is never overwritten.
+   * What to do with a subnet or security group whose discovery tag has another value. `Fail` fails before any
+   * change, and `Skip` leaves it out with a warning.
    *
    * @default - `Fail`
    */
   readonly tagConflict?: TagConflict;
 
   /**
-   * The SQS queue with the notices of interruptions: the controller may read it, and HelmValues names it. It must
-   * be in the cluster's own account and Region, where Karpenter looks it up by its name, and among the queues that
-   * the function allows (InterruptionQueueArns of `function.yaml`). You make the queue and the EventBridge rules
-   * that fill it.
+   * The SQS interruption queue, which must be in the cluster's account and Region. The controller role may read
+   * it, and HelmValues contains its name.
    *
    * @default - none
    */
   readonly interruptionQueue?: sqs.IQueue;
 
   /**
-   * A role to assume for the Kubernetes API, such as the one that created the cluster.
+   * A role that the function assumes to call the Kubernetes API, such as the role that created the cluster.
    *
    * @default - none
    */
   readonly kubernetesRole?: iam.IRole;
 
   /**
-   * What to do with a role, instance profile or Pod Identity association of the wanted name that is not this
-   * stack's. `Fail` before any change, saying whose it is. `Adopt`: bring it into line (trust, policies, boundary,
-   * tags) and use it. What no stack of this kind had made is left in place on Delete; what one had made goes with
-   * the last resource that uses it.
+   * What to do with a role, instance profile or Pod Identity association that exists and that this stack did not
+   * create. `Fail` fails before any change, and `Adopt` updates and uses the object.
    *
    * @default - `Fail`
    */
   readonly existingObjects?: ExistingObjects;
 
   /**
-   * What a Delete does while instances still run with an instance profile that would go: `Fail` before any change,
-   * naming them, or `Ignore` them. Of a cluster that is gone they are ignored.
+   * What a Delete does while instances still run with the instance profile or the node role that it deletes.
+   * `Fail` fails before any change and names them, and `Ignore` continues.
    *
    * @default - `Fail`
    */
   readonly runningNodes?: RunningNodes;
 
   /**
-   * Ignored: change it to run the resource again (a new node group, drift, a new function).
+   * Any text, which is ignored. Change it to run the resource again, for example after drift, a new node group or
+   * a new function.
    *
    * @default - none
    */

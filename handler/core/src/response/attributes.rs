@@ -17,22 +17,22 @@ pub(super) const WARNINGS: &str = "Warnings";
 
 /// What `Fn::GetAtt` gives, with the words of the documentation.
 pub const ATTRIBUTES: &[(&str, &str)] = &[
-    ("ClusterName", "The cluster."),
-    ("ClusterEndpoint", "The URL of its API server."),
-    ("NodeRoleName", "The node role's name: what an EC2NodeClass takes as `role`."),
-    ("NodeRoleArn", "The node role's ARN."),
-    ("InstanceProfileName", "The instance profile's name: what an EC2NodeClass takes as `instanceProfile`."),
-    ("InstanceProfileArn", "The instance profile's ARN."),
-    ("ControllerRoleName", "The controller role's name."),
-    ("ControllerRoleArn", "The controller role's ARN: the service account's annotation."),
-    ("OidcProviderArn", "The IAM OIDC provider that the controller role trusts; empty without IRSA."),
+    ("ClusterName", "The EKS cluster."),
+    ("ClusterEndpoint", "The URL of the cluster's Kubernetes API."),
+    ("NodeRoleName", "The name of the node role, for `role` in an EC2NodeClass."),
+    ("NodeRoleArn", "The ARN of the node role."),
+    ("InstanceProfileName", "The name of the instance profile, for `instanceProfile` in an EC2NodeClass."),
+    ("InstanceProfileArn", "The ARN of the instance profile."),
+    ("ControllerRoleName", "The name of the controller role."),
+    ("ControllerRoleArn", "The ARN of the controller role, for the service account's annotation."),
+    ("OidcProviderArn", "The IAM OIDC provider that the controller role trusts. Empty without IRSA."),
     ("Namespace", "The namespace of Karpenter's service account."),
     ("ServiceAccount", "The name of Karpenter's service account."),
-    ("NodeAccess", "How nodes join: what was really used, `AwsAuth`, `AccessEntry` or `None`."),
-    ("SubnetIds", "The subnets with the discovery tag, with commas between."),
-    ("SecurityGroupIds", "The security groups with the discovery tag, with commas between."),
-    ("HelmValues", "A values file, in YAML, for Karpenter's Helm chart, from release 0.32 on."),
-    ("Warnings", "What you should know, with `; ` between; empty when there is nothing."),
+    ("NodeAccess", "How nodes join: `AwsAuth`, `AccessEntry` or `None`."),
+    ("SubnetIds", "The subnets with the discovery tag, separated by commas."),
+    ("SecurityGroupIds", "The security groups with the discovery tag, separated by commas."),
+    ("HelmValues", "A values file (YAML) for Karpenter's Helm chart, for Karpenter 0.32 and later."),
+    ("Warnings", "What you should check, separated by `; `. Empty if there is nothing."),
 ];
 
 /// The attributes of a resource: always all of them, always text.
