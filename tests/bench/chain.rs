@@ -72,71 +72,75 @@ const DISCOVERY: [Link; 4] = [
     link(
         "eks ListNodegroups",
         Why::First,
-        "takes the cluster's name alone. Beside it and what follows: DescribeCluster and, out of its answer, the OIDC provider, aws-auth and then the review of the one verb that the plan needs; all that IAM holds under the names; whether CloudFormation still wants it",
+        "needs only the cluster's name. At the same time: DescribeCluster, then with its result the OIDC provider, aws-auth and the access review of the one verb that the plan needs. Also everything in IAM, and whether CloudFormation still wants the operation",
     ),
-    link("eks DescribeNodegroup", Why::Needs, "takes a name out of the list; all groups side by side"),
-    link("ec2 DescribeLaunchTemplateVersions", Why::Needs, "takes the template's id and version out of the node group"),
+    link("eks DescribeNodegroup", Why::Needs, "takes the names from the list. All node groups at the same time"),
+    link(
+        "ec2 DescribeLaunchTemplateVersions",
+        Why::Needs,
+        "takes the id and the version of the launch template from the node group",
+    ),
     link(
         "ec2 DescribeSecurityGroups",
         Why::Needs,
-        "takes the groups' ids out of the template, and reads their tags: a conflict and a full object are told before any change",
+        "takes the ids from the launch template, and reads the tags. Tag conflicts and full objects are problems before any change",
     ),
 ];
 
 const CREATE_ROLE: Link = link(
     "iam CreateRole",
     Why::Promise,
-    "the first write, after every check. Beside it: the other role, the instance profile, CreateTags",
+    "the first write, after all preflight checks. At the same time: the other role, the instance profile, CreateTags",
 );
 
 const ADMIT_AWS_AUTH: Link = link(
     "kubernetes update aws-auth",
     Why::Promise,
-    "the entry comes when roles and profile carry their marks: a Delete that finds no mark has nothing to look for there, so that one of a Create that failed needs no Kubernetes API. Bound to the version that was read. Beside it, since they need the role or the tags: AttachRolePolicy, PutRolePolicy, AddRoleToInstanceProfile, the second look at the tags",
+    "the entry follows the markers on roles and profile. So a Delete that finds no marker, as after a failed Create, does not need the Kubernetes API. At the same time, because they need the role or the tags: AttachRolePolicy, PutRolePolicy, AddRoleToInstanceProfile, the second read of the tags",
 );
 
 const CREATE_ACCESS_ENTRY: Link = link(
     "eks CreateAccessEntry",
     Why::Needs,
-    "EKS refuses an entry for a role that is not there. Beside it, since they need the role or the tags: AttachRolePolicy, PutRolePolicy, AddRoleToInstanceProfile, the second look at the tags",
+    "EKS rejects an entry for a role that does not exist. At the same time, because they need the role or the tags: AttachRolePolicy, PutRolePolicy, AddRoleToInstanceProfile, the second read of the tags",
 );
 
 const ATTACH: Link = link(
     "iam AttachRolePolicy",
     Why::Promise,
-    "the first write, after every check. Beside it: UpdateAssumeRolePolicy, for the service account of another namespace",
+    "the first write, after all preflight checks. At the same time: UpdateAssumeRolePolicy, for the service account of another namespace",
 );
 
 const STILL_WANTED: Link = link(
     "cloudformation DescribeStacks",
     Why::Promise,
-    "after the last write: whether CloudFormation has cancelled it meanwhile. DescribeStackResource beside it",
+    "after the last write: whether CloudFormation has cancelled the operation meanwhile. At the same time: DescribeStackResource",
 );
 
 const ANSWER: Link =
-    link("s3 PUT of the answer", Why::Needs, "tells what CloudFormation's word and the writes came to");
+    link("s3 PUT of the response", Why::Needs, "reports the result of the writes and of DescribeStacks");
 
 const ANSWER_COMPARED: Link =
-    link("s3 PUT of the answer", Why::Needs, "tells that nothing is missing, once all was compared");
+    link("s3 PUT of the response", Why::Needs, "reports that nothing is missing, after everything was compared");
 
-const ANSWER_DELETE: Link = link("s3 PUT of the answer", Why::Needs, "tells what the writes came to");
+const ANSWER_DELETE: Link = link("s3 PUT of the response", Why::Needs, "reports the result of the writes");
 
 const OUT_OF_AWS_AUTH: [Link; 4] = [
     link(
         "eks DescribeCluster",
         Why::First,
-        "takes the cluster's name alone. Beside it and what follows: all that IAM holds under the names, who runs with the profiles, who carries the mark; whether CloudFormation still wants it",
+        "needs only the cluster's name. At the same time: everything in IAM, the instances with the profiles, the subnets and groups with the marker, and whether CloudFormation still wants the operation",
     ),
-    link("kubernetes get aws-auth", Why::Needs, "takes endpoint and certificate out of the cluster's description"),
+    link("kubernetes get aws-auth", Why::Needs, "takes endpoint and certificate from DescribeCluster"),
     link(
         "kubernetes SelfSubjectAccessReview",
         Why::Promise,
-        "whether the entry can be taken out is known before anything is; which verb that takes, the ConfigMap tells, and no other is asked for",
+        "whether the entry can be removed is known before anything is removed. The ConfigMap decides which verb that needs, and only this verb is checked",
     ),
     link(
         "kubernetes update aws-auth",
         Why::Promise,
-        "the way in goes first: no node joins with a role that is being taken apart. Bound to the version that was read",
+        "access is removed first, so that no node joins with a role that is being deleted",
     ),
 ];
 
@@ -144,13 +148,13 @@ const OUT_OF_ACCESS_ENTRIES: [Link; 3] = [
     link(
         "iam ListInstanceProfilesForRole",
         Why::First,
-        "takes the role's name alone. Beside it and what follows: the cluster, its access entry and OIDC provider, all else that IAM holds under the names, who carries the mark; whether CloudFormation still wants it",
+        "needs only the role's name. At the same time: the cluster, its access entry and OIDC provider, everything else in IAM, the subnets and groups with the marker, and whether CloudFormation still wants the operation",
     ),
-    link("ec2 DescribeInstances", Why::Needs, "takes the profiles out of the list: nobody may run with them"),
+    link("ec2 DescribeInstances", Why::Needs, "takes the profiles from the list. No instance may run with them"),
     link(
         "eks DeleteAccessEntry",
         Why::Promise,
-        "the first write, after every check; and the way in goes first: no node joins with a role that is being taken apart",
+        "the first write, after all preflight checks. Access is removed first, so that no node joins with a role that is being deleted",
     ),
 ];
 
@@ -159,10 +163,10 @@ const TAGS_OFF: [Link; 3] = [
     link(
         "ec2 CreateTags",
         Why::Promise,
-        "after the way in; each says that it is about to go before it looks who else does. Beside it: RemoveRoleFromInstanceProfile and DetachRolePolicy, then DeleteInstanceProfile and DeleteRole",
+        "writes the departing markers, after access is removed. At the same time: RemoveRoleFromInstanceProfile and DetachRolePolicy, then DeleteInstanceProfile and DeleteRole",
     ),
-    link("ec2 DescribeSecurityGroups", Why::Needs, "sees who else has said so by then"),
-    link("ec2 DeleteTags", Why::Needs, "takes the tags that nobody needs out of what was seen"),
+    link("ec2 DescribeSecurityGroups", Why::Needs, "reads which other markers are departing by then"),
+    link("ec2 DeleteTags", Why::Needs, "deletes the tags that no remaining marker needs"),
 ];
 
 /// The chains as a page has them.

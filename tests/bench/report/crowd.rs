@@ -10,8 +10,8 @@ pub(super) fn table(crowd: &[Crowd]) -> String {
     if crowd.is_empty() {
         return String::new();
     }
-    let mut text = "### Crowd\n\nResources at once in one account, under token buckets as AWS's. *Bound*: what the calls of undisturbed runs exceed a bucket's burst by, divided by its rate, of the slowest bucket.\n\n\
-         | Resources | | Succeeded | Took | Bound | To the bound | Bucket | Calls | Throttled | Where nothing throttles | An answer after | Let through, by tenths of the time |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+    let mut text = "### Crowd\n\nMany resources at the same time in one account, under token buckets like those of AWS. *Bound*: the calls that undisturbed runs need beyond a bucket's burst, divided by its rate, for the slowest bucket.\n\n\
+         | Resources | | Succeeded | Time | Bound | To the bound | Bucket | Calls | Throttled | Calls without throttling | Response after | Accepted calls, by tenths of the time |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for crowd in crowd {
         let _ = writeln!(

@@ -10,13 +10,13 @@ use crate::{
 
 /// The tables.
 pub(super) fn tables(growth: &Growth) -> String {
-    let mut text = "### Growth\n\nA Create, by the size of what it meets. *On a processor*: the time of the function's process there. *Between calls*: the time in which none of its calls was under way. The whole time is the local cloud's more than the function's. *Exponent*: of size, in the cost beyond that of the first line, by least squares of the logarithms; 1 is linear.\n".to_owned();
+    let mut text = "### Growth\n\nA Create, by the size of its input. *Processor time*: of the function's process. *Between calls*: the time without a call under way. Most of the total time is the local cloud's. *Exponent*: of the size, in the cost beyond the first line, by least squares of the logarithms. 1 is linear.\n".to_owned();
     for (axis, _) in SIZES {
         let points: Vec<_> = growth.points.iter().filter(|point| point.axis == axis).collect();
         let Some(first) = points.first() else { continue };
         let _ = write!(
             text,
-            "\n| {} | On a processor | Between calls | In all | Peak memory | Calls | Further pages | CreateTags took |\n|---|---|---|---|---|---|---|---|\n",
+            "\n| {} | Processor time | Between calls | Total | Peak memory | Calls | Further pages | Resources per CreateTags |\n|---|---|---|---|---|---|---|---|\n",
             name(axis)
         );
         for Point { size, processor_ms, between_ms, wall_ms, peak, calls, batches, pages, .. } in points.iter().copied()
@@ -40,7 +40,7 @@ pub(super) fn tables(growth: &Growth) -> String {
             .skip(1)
             .map(|point| (as_f64(point.size), point.processor_ms.median - first.processor_ms.median));
         if let Some(exponent) = exponent(&beyond.collect::<Vec<_>>()) {
-            let _ = writeln!(text, "\nExponent of the time on a processor: {}.", digits(exponent));
+            let _ = writeln!(text, "\nExponent of the processor time: {}.", digits(exponent));
         }
         if let Some(last) = points.last() {
             let most: Vec<_> = last
@@ -57,7 +57,7 @@ pub(super) fn tables(growth: &Growth) -> String {
 
 fn edits(edits: &[Edited]) -> String {
     let mut text =
-        "\nThe edit of aws-auth alone, in the release profile:\n\n| Entries | Bytes | Adding ours | Taking it out |\n|---|---|---|---|\n"
+        "\nThe edit of aws-auth alone, in the release profile:\n\n| Entries | Bytes | Add the entry | Remove it |\n|---|---|---|---|\n"
             .to_owned();
     for Edited { entries, bytes, admit_ms, expel_ms } in edits {
         let _ =
@@ -65,7 +65,7 @@ fn edits(edits: &[Edited]) -> String {
     }
     let points: Vec<_> = edits.iter().map(|edit| (as_f64(edit.entries), edit.admit_ms.median)).collect();
     if let Some(exponent) = exponent(&points) {
-        let _ = writeln!(text, "\nExponent of adding: {}.", digits(exponent));
+        let _ = writeln!(text, "\nExponent of the addition: {}.", digits(exponent));
     }
     text
 }

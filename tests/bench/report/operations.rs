@@ -80,8 +80,8 @@ pub(super) fn tables(samples: &[Sample]) -> String {
     let mut text = "### Operations\n\n".to_owned();
     let _ = write!(
         text,
-        "One resource's life by one process that is up, with a delay on every call: to AWS, to the Kubernetes API, and the PUT of the answer. Times: median (least to greatest). \
-         *Chain*: the calls that must follow each other. *In series*: the calls whose delays were seen to lie one after the other, as the time grows with the delay, and that to the chain. The last two columns are under {longest} ms.\n\n\
+        "The life of one resource with one running process, and a delay on every call: to AWS, to the Kubernetes API, and the PUT of the response. Times: median (minimum to maximum). \
+         *Chain*: the calls that must follow each other. *In series*: the number of calls whose delays add up, as measured, and its ratio to the chain. The last two columns are for {longest} ms.\n\n\
          | | | Calls | Writes |"
     );
     for delay in &delays {
@@ -118,7 +118,7 @@ pub(super) fn tables(samples: &[Sample]) -> String {
 /// Which calls of ours lay one after the other.
 fn seen(samples: &[Sample], longest: u64) -> String {
     let mut text = format!(
-        "\nOur calls under {longest} ms in waves, by the gateway's journal: each began when one of the wave before had ended. The PUT of the answer is one more.\n"
+        "\nOur calls under {longest} ms in waves, from the gateway's journal. A call begins after a call of the previous wave has ended. The PUT of the response follows the last wave.\n"
     );
     for subject in [Subject::Ours, Subject::OursToday] {
         for operation in Operation::ALL {
@@ -139,7 +139,7 @@ fn budget(samples: &[Sample], longest: u64) -> String {
     let bound = row.bound(longest);
     let in_series = row.in_series().map(|calls| ratio(calls, as_f64(row.links()))).unwrap_or_default();
     format!(
-        "\nA Create under {longest} ms takes {}, the chain alone {}: {} (budget: 1.25×). What lies in series is {in_series} of the chain; the rest is there without a delay too: MiniStack, one process, answers calls that come side by side one after the other, and the API server has its authenticator ask STS anew at each call.\n",
+        "\nA Create under {longest} ms takes {}, and the chain alone {}: {} (budget: 1.25×). The calls in series are {in_series} of the chain. The rest of the time exists without a delay too: MiniStack is one process and serves concurrent calls one after the other, and the API server's authenticator asks STS at each call.\n",
         millis(took.median),
         millis(bound),
         ratio(took.median, bound)

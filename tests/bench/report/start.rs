@@ -9,7 +9,7 @@ use crate::start::{NAMES, Started};
 pub(super) fn table(started: &[Started]) -> String {
     let Some(runs) = started.first().map(|started| started.cold_ms.runs) else { return String::new() };
     let mut text = format!(
-        "### Start\n\nFrom the start of the process to its first poll of the Runtime API, {runs} times each, in turn: median (least to greatest).\n\n\
+        "### Start\n\nTime from the start of the process to its first poll of the Runtime API, {runs} runs each, alternating: median (minimum to maximum).\n\n\
          | | Cold start | Idle memory | Peak, after a Create | Unpacked | Zipped |\n|---|---|---|---|---|---|\n"
     );
     for Started { name, cold_ms, idle, peak, unpacked, zipped } in started {
@@ -24,7 +24,7 @@ pub(super) fn table(started: &[Started]) -> String {
         let (to_hello, to_python) = (ratio(ours, hello), ratio(python, ours));
         let _ = writeln!(
             text,
-            "\nOurs takes {to_hello} of what the hello-world takes (budget: 1.3×), and the Python function {to_python} of what ours takes (budget: 50×). A Python function's zip is without what Lambda's Python runtime brings: boto3 and the runtime client."
+            "\nOurs takes {to_hello} of the time of hello-world (budget: 1.3×), and the Python function {to_python} of the time of ours (budget: 50×). The zip file of the Python function does not contain boto3 and the runtime client, which Lambda's Python runtime has."
         );
     }
     text
