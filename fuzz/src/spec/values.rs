@@ -1,4 +1,4 @@
-//! Values of every property, good and bad beyond doubt, by the words of the README's table and AWS's own limits.
+//! Values of every property, good and bad beyond doubt, by the words of the property table and AWS's own limits.
 
 use crate::choices::Choices;
 use serde_json::{Value, json};

@@ -1,0 +1,209 @@
+//! The documentation agrees with the code: its tables are made from the constants, the messages that it explains are messages of
+//! the code, and its links lead somewhere.
+//!
+//! `UPDATE_DOCS=1 cargo test -p karpenter-prereqs-core --test docs` writes the tables of properties and attributes.
+
+#![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, also in what tests share")]
+
+use karpenter_prereqs_core::desired::properties::{Kind, PROPERTIES};
+use karpenter_prereqs_core::response::ATTRIBUTES;
+use regex::Regex;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const CONFIGURATION: &str = "docs/configuration.md";
+const TROUBLESHOOTING: &str = "docs/troubleshooting.md";
+
+/// One test for both: they rewrite one file.
+#[test]
+fn tables_of_properties_and_attributes_are_made_from_the_constants() {
+    let page = read(CONFIGURATION);
+    let with_properties = between(&page, "properties").replaced_by(&properties());
+    let wanted = between(&with_properties, "attributes").replaced_by(&attributes());
+    #[allow(clippy::disallowed_methods, reason = "the rule is for the function; a test is told by its caller")]
+    let update = std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1");
+    if update {
+        fs::write(workspace().join(CONFIGURATION), wanted).unwrap();
+    } else {
+        assert!(page == wanted, "the tables of {CONFIGURATION} differ from the constants: run this with UPDATE_DOCS=1");
+    }
+}
+
+/// Every code has one row, in order, with a message of the code.
+#[test]
+fn table_of_problems_has_each_code_and_its_message() {
+    let page = read(TROUBLESHOOTING);
+    let sources = handler_sources();
+    let quoted = Regex::new(r#""(KP[0-9]{4})""#).unwrap();
+    let codes: BTreeSet<&str> =
+        quoted.captures_iter(&sources).filter_map(|found| found.get(1)).map(|code| code.as_str()).collect();
+    assert!(30 < codes.len(), "the codes are not where they were: {codes:?}");
+    let rows = rows(between(&page, "problems").text, 4);
+    let listed: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    let expected: Vec<&str> = codes.into_iter().collect();
+    assert_eq!(listed, expected, "the codes of {TROUBLESHOOTING}, and those of the sources");
+    for row in &rows {
+        assert_in_sources(row[1], &sources);
+    }
+}
+
+/// A message in the other tables is a message of the code.
+#[test]
+fn messages_that_the_documentation_explains_are_the_codes() {
+    let page = read(TROUBLESHOOTING);
+    let sources = handler_sources();
+    for (table, columns, least) in [("errors", 3, 10), ("aws-auth", 3, 3), ("log", 2, 8)] {
+        let rows = rows(between(&page, table).text, columns);
+        assert!(least < rows.len(), "the table `{table}` is not where it was: {rows:?}");
+        for row in &rows {
+            assert_in_sources(row[0], &sources);
+        }
+    }
+}
+
+/// Every relative link leads to a file, and to a heading if it names one.
+#[test]
+fn links_lead_to_files_and_headings() {
+    let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let pages = pages();
+    assert!(15 < pages.len(), "the pages are not where they were: {pages:?}");
+    for page in &pages {
+        let text = without_code(&fs::read_to_string(page).unwrap());
+        let targets = link.captures_iter(&text).filter_map(|found| found.get(1)).map(|target| target.as_str());
+        for target in targets.filter(|target| !target.starts_with("http")) {
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
+            assert!(file.exists(), "{}: there is no {target}", page.display());
+            if !anchor.is_empty() {
+                let linked = without_code(&fs::read_to_string(&file).unwrap());
+                let has_heading = linked.lines().filter_map(heading_anchor).any(|found| found == anchor);
+                assert!(has_heading, "{}: there is no heading for {target}", page.display());
+            }
+        }
+    }
+}
+
+fn properties() -> String {
+    let mut table = "| Property | Type | Default | Meaning |\n|---|---|---|---|\n".to_owned();
+    for property in PROPERTIES {
+        let default = if property.default.is_empty() { "required" } else { property.default };
+        let kind = match property.kind {
+            Kind::Text(_) => "text".to_owned(),
+            Kind::OneOf(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+            Kind::SomeOf(_) | Kind::List(_) => "list".to_owned(),
+            Kind::Tags => "map or list".to_owned(),
+        };
+        writeln!(table, "| {} | {kind} | {default} | {} |", property.name, property.text).unwrap();
+    }
+    table
+}
+
+fn attributes() -> String {
+    let mut table = "| Attribute | Meaning |\n|---|---|\n".to_owned();
+    for (name, text) in ATTRIBUTES {
+        writeln!(table, "| {name} | {text} |").unwrap();
+    }
+    table
+}
+
+/// The text between `<!-- name:begin -->` and `<!-- name:end -->`, and what is around it.
+struct Between<'a> {
+    before: &'a str,
+    text: &'a str,
+    after: &'a str,
+}
+
+fn between<'a>(page: &'a str, name: &str) -> Between<'a> {
+    let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->\n"));
+    let missing = |marker: &str| format!("the page has no line `{}`", marker.trim_end());
+    let begins = page.find(&begin).unwrap_or_else(|| panic!("{}", missing(&begin))) + begin.len();
+    let (before, rest) = page.split_at(begins);
+    let ends = rest.find(&end).unwrap_or_else(|| panic!("{}", missing(&end)));
+    let (text, after) = rest.split_at(ends);
+    Between { before, text, after }
+}
+
+impl Between<'_> {
+    fn replaced_by(&self, table: &str) -> String {
+        format!("{}{table}{}", self.before, self.after)
+    }
+}
+
+/// The cells of a table's rows, without its head.
+fn rows(table: &str, columns: usize) -> Vec<Vec<&str>> {
+    let rows: Vec<_> = table.lines().skip(2).map(cells).collect();
+    for row in &rows {
+        assert_eq!(row.len(), columns, "{row:?}");
+    }
+    rows
+}
+
+fn cells(row: &str) -> Vec<&str> {
+    row.trim_matches('|').split(" | ").map(str::trim).collect()
+}
+
+/// Asserts that the sources have a message, which is a code span. `…` stands for what varies.
+#[track_caller]
+fn assert_in_sources(cell: &str, sources: &str) {
+    let message = cell.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
+    let message = message.unwrap_or_else(|| panic!("{cell} is not one code span"));
+    for part in message.split('…').map(str::trim).filter(|part| !part.is_empty()) {
+        assert!(6 < part.len(), "`{part}` of {cell} is so short that it is found anywhere: leave it out");
+        assert!(
+            sources.contains(part),
+            "{TROUBLESHOOTING} explains {cell}, and no message of the handler says `{part}`"
+        );
+    }
+}
+
+/// The pages of the documentation.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| workspace().join(name)).to_vec();
+    pages.extend(
+        files(vec![workspace().join("docs")]).into_iter().filter(|path| path.extension().is_some_and(|it| it == "md")),
+    );
+    pages
+}
+
+/// A page without its fenced code blocks, in which nothing is a link or a heading.
+fn without_code(page: &str) -> String {
+    page.split("```").enumerate().filter(|(index, _)| index % 2 == 0).map(|(_, block)| block).collect()
+}
+
+/// The anchor that GitHub gives a heading; `None` for another line.
+fn heading_anchor(line: &str) -> Option<String> {
+    let heading = line.strip_prefix('#')?.trim_start_matches('#').trim();
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    Some(kept.collect::<String>().to_lowercase().replace(' ', "-"))
+}
+
+fn read(page: &str) -> String {
+    fs::read_to_string(workspace().join(page)).unwrap()
+}
+
+/// All sources of the handler's two crates, a text that goes on in the next line of the source (`\`) being one.
+fn handler_sources() -> String {
+    let folders = vec![workspace().join("handler/core/src"), workspace().join("handler/function/src")];
+    let sources: String = files(folders).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let mut pieces = sources.split("\\\n");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |joined, piece| joined + piece.trim_start())
+}
+
+/// All files in these folders and in the folders below.
+fn files(mut folders: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("KARPENTER_PREREQS_CHECKOUT"))
+}
