@@ -120,8 +120,8 @@ test('typed props become the properties of templates, and the function may use w
     Revision: Match.stringLikeRegexp('^[0-9a-f]{64} 7$'),
   });
   const may = statements(template);
-  assert.deepEqual(may.AttachFurtherPolicies.Condition.ArnEquals['iam:PolicyARN'], ['arn:aws:iam::111122223333:policy/more']);
-  assert.deepEqual(may.ReachKubernetes.Resource, ['arn:aws:iam::111122223333:role/creator']);
+  assert.deepEqual(may.AttachAdditionalPolicies.Condition.ArnEquals['iam:PolicyARN'], ['arn:aws:iam::111122223333:policy/more']);
+  assert.deepEqual(may.AssumeKubernetesRole.Resource, ['arn:aws:iam::111122223333:role/creator']);
   const keys = may.TagSubnetsAndSecurityGroups.Condition['ForAllValues:StringLike']['aws:TagKeys'];
   assert.deepEqual(keys, ['karpenter-prereqs/*', 'karpenter.sh/discovery', 'team/discovery']);
 });
@@ -215,7 +215,7 @@ test('the function runs in a VPC, under a boundary and by its own names where th
   assert.equal(made.VpcConfig.SubnetIds.length, 2);
   assert.ok(statements(template).RunInVpc);
   template.hasResourceProperties('AWS::IAM::Role', { Path: '/functions/' });
-  assert.match(JSON.stringify(statements(template).MakeRoles), /role\/team\/team-\*/);
+  assert.match(JSON.stringify(statements(template).CreateRoles), /role\/team\/team-\*/);
   template.resourceCountIs('AWS::EC2::SecurityGroup', 1);
 });
 

@@ -20,17 +20,17 @@ const POLICY_MAX: usize = 6_144;
 
 /// Statements that differ between the templates, and why.
 const DIFFER: [(&str, &str); 11] = [
-    ("AttachFurtherPolicies", "those of the stack's parameters, or the bounds"),
-    ("AttachFurtherPoliciesToController", "those of the stack's parameters, or the bounds"),
-    ("AttachFurtherPoliciesToNodes", "those of the stack's parameters, or the bounds"),
+    ("AttachAdditionalPolicies", "those of the stack's parameters, or the bounds"),
+    ("AttachControllerPolicies", "those of the stack's parameters, or the bounds"),
+    ("AttachNodePolicies", "those of the stack's parameters, or the bounds"),
     ("AttachPolicies", "what one stack no longer names is detached by the owner tag; others', by the bounds too"),
+    ("DeleteRenamedRolesAndProfiles", "only in template.yaml, whose parameters can rename roles and profiles"),
+    ("DeleteRoles", "as AttachPolicies"),
     ("DetachPolicies", "as AttachPolicies"),
-    ("PassGivenNodeRole", "the stack's parameter, or the bounds"),
-    ("PassGivenNodeRoles", "the stack's parameter, or the bounds"),
+    ("PassExistingNodeRole", "the stack's parameter, or the bounds"),
+    ("PassExistingNodeRoles", "the stack's parameter, or the bounds"),
     ("TagSubnetsAndSecurityGroups", "the key of the stack's parameter, or the bounds"),
-    ("TakeAwayRoles", "as AttachPolicies"),
-    ("TakeOffMarksOfFormerNames", "as TakeAwayRolesAndProfilesOfFormerNames"),
-    ("TakeAwayRolesAndProfilesOfFormerNames", "one stack's own, whose names its parameters told before"),
+    ("UntagRenamedRoles", "as DeleteRenamedRolesAndProfiles"),
 ];
 
 /// The statements of a template, conditional ones too, by their Sids.
