@@ -135,8 +135,7 @@ struct Schema {
 }
 
 fn schema() -> Schema {
-    let own =
-        |name| (name, json!({"type": "string", "description": "CloudFormation's own, of every custom resource."}));
+    let own = |name| (name, json!({"type": "string", "description": "A standard property of every custom resource."}));
     let rows = PROPERTIES.iter().map(|property| (property.name, described(property)));
     let required = PROPERTIES.iter().filter(|property| property.default.is_empty()).map(|property| property.name);
     let pairs: Vec<_> =
@@ -145,7 +144,7 @@ fn schema() -> Schema {
     Schema {
         dialect: "https://json-schema.org/draft/2020-12/schema",
         title: "Custom::KarpenterPrereqs",
-        description: "The properties of the resource. `x-attributes` are what Fn::GetAtt gives.",
+        description: "The properties of the resource. `x-attributes` lists the attributes that Fn::GetAtt returns.",
         kind: "object",
         properties: Ordered(["ServiceToken", "ServiceTimeout"].map(own).into_iter().chain(rows).collect()),
         required: ["ServiceToken"].into_iter().chain(required).collect(),

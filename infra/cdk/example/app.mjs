@@ -1,4 +1,4 @@
-// An app as small as it gets: `npx cdk deploy -c cluster=NAME`. In an app of your own, import from 'karpenter-prereqs'.
+// A minimal app: `npx cdk deploy -c cluster=NAME`. In your own app, import from 'karpenter-prereqs'.
 import { App, CfnOutput, CliCredentialsStackSynthesizer, Stack } from 'aws-cdk-lib';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { KarpenterPrereqs, KarpenterPrereqsFunction } from '../lib/index.js';
@@ -8,13 +8,13 @@ const context = (name) => app.node.tryGetContext(name);
 
 const stack = new Stack(app, context('stack') ?? 'KarpenterPrereqsExample', { synthesizer: new CliCredentialsStackSynthesizer() });
 
-// Settings of the function, where its own do not fit; without this each stack makes one.
+// Only needed for settings of the function. Without it, the construct creates one function for each stack.
 const architecture = context('architecture') === 'x86_64' ? Architecture.X86_64 : Architecture.ARM_64;
 const fn = new KarpenterPrereqsFunction(stack, 'Function', { architecture, codePath: context('code'), caBundleFile: context('ca') });
 
 const karpenter = new KarpenterPrereqs(stack, 'Karpenter', {
   clusterName: context('cluster') ?? 'demo',
-  karpenterVersions: context('karpenter')?.split(',') ?? ['1.14.3'],
+  karpenterVersions: context('karpenter')?.split(',') ?? ['1.15.0'],
   function: fn,
 });
 

@@ -1,17 +1,16 @@
-// Fills the folder assets, which is packed with the library: the schema, the policies of the execution role, of which the
-// CloudFormation template is the source, and the zip files of the function that `make package` has built.
+// Writes the folder assets, which is part of the package: the schema, the policies of the execution role in function.yaml, and
+// the zip files of the function that `make package` has built.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
 const here = new URL('.', import.meta.url);
 const at = (path) => new URL(path, here);
 
-const name = (tag) => (tag === 'Ref' || tag === 'Condition' ? tag : `Fn::${tag}`);
-// The short forms of CloudFormation's functions, on texts, lists and maps.
+const longForm = (tag) => (tag === 'Ref' || tag === 'Condition' ? tag : `Fn::${tag}`);
 const functions = ['Ref', 'Sub', 'GetAtt', 'If', 'Not', 'Equals', 'Select', 'Join', 'Split'];
 const tags = functions.flatMap((tag) => [
-  { tag: `!${tag}`, resolve: (text) => ({ [name(tag)]: tag === 'GetAtt' ? text.split('.') : text }) },
-  { tag: `!${tag}`, collection: 'seq', resolve: (items) => ({ [name(tag)]: items.toJSON() }) },
+  { tag: `!${tag}`, resolve: (text) => ({ [longForm(tag)]: tag === 'GetAtt' ? text.split('.') : text }) },
+  { tag: `!${tag}`, collection: 'seq', resolve: (items) => ({ [longForm(tag)]: items.toJSON() }) },
 ]);
 
 const template = parse(readFileSync(at('../../function.yaml'), 'utf8'), { customTags: tags });
@@ -22,7 +21,7 @@ mkdirSync(at('../assets/'), { recursive: true });
 writeFileSync(at('../assets/policies.json'), `${JSON.stringify(documents, null, 2)}\n`);
 copyFileSync(at('../../schema.json'), at('../assets/schema.json'));
 
-// A library without them is whole too: whoever uses it says codePath.
+// The package also works without the zip files: users then set codePath.
 for (const architecture of ['arm64', 'x86_64']) {
   const [built, packed] = [at(`../../../package/${architecture}/bootstrap.zip`), at(`../assets/${architecture}/`)];
   rmSync(packed, { recursive: true, force: true });

@@ -1,16 +1,18 @@
-// Writes src/properties.ts from the schema (`--check`: fails where it differs), which is made from the function's own property table: names, texts, defaults and
-// words have one source. What is said here is what TypeScript knows better: of which type of the CDK a property is.
+// Writes src/properties.ts from the schema. With `--check`, it fails if the file differs.
+//
+// The schema is generated from the function's property table, so that names, descriptions, defaults and allowed values have
+// one source. Only the types of the CDK are defined here.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const here = new URL('.', import.meta.url);
 const schema = JSON.parse(readFileSync(new URL('../../schema.json', here), 'utf8'));
 
-/** Not generated: CloudFormation's own, and what the construct has in other shapes. */
-const BY_HAND = ['ServiceToken', 'ServiceTimeout', 'ClusterName', 'Tags'];
+/** Properties that CloudFormation defines, or that the construct declares with other types. */
+const HAND_WRITTEN = ['ServiceToken', 'ServiceTimeout', 'ClusterName', 'Tags'];
 
-/** Property → [name in props, type, how its value is read]. */
-const TYPED = {
+/** Property → [name in props, type, expression for the property's value]. */
+const CDK_TYPES = {
   KarpenterVersion: ['karpenterVersions', 'string[]'],
   ControllerIdentity: ['controllerIdentities', 'ControllerIdentity[]'],
   NodeRoleArn: ['nodeRole', 'iam.IRole', (it) => `${it}?.roleArn`],
@@ -23,10 +25,9 @@ const TYPED = {
   KubernetesRoleArn: ['kubernetesRole', 'iam.IRole', (it) => `${it}?.roleArn`],
 };
 
-const lower = (name) => name[0].toLowerCase() + name.slice(1);
-const constant = (word) => word.replace(/([a-z])([A-Z])/g, '$1_$2').toUpperCase();
-const words = (property) => property.enum ?? property.anyOf?.[0].items.enum;
-// A backtick span would be read as code of TypeScript by the documentation's examples; the words stay as they are.
+const lowerFirst = (name) => name[0].toLowerCase() + name.slice(1);
+const enumMember = (value) => value.replace(/([a-z])([A-Z])/g, '$1_$2').toUpperCase();
+const allowedValues = (property) => property.enum ?? property.anyOf?.[0].items.enum;
 const wrap = (text, indent) => {
   const lines = [''];
   for (const word of text.split(' ')) {
@@ -39,17 +40,17 @@ const wrap = (text, indent) => {
 
 const enums = [];
 const props = [];
-const values = [];
+const readers = [];
 for (const [name, property] of Object.entries(schema.properties)) {
-  if (BY_HAND.includes(name)) continue;
-  const choice = words(property);
-  if (choice) {
-    const members = choice.map((word) => `  /** The word \`${word}\` of ${name}. */\n  ${constant(word)} = '${word}',`);
-    enums.push(`/** ${name}: ${property['x-must-be']}. */\nexport enum ${name} {\n${members.join('\n')}\n}`);
+  if (HAND_WRITTEN.includes(name)) continue;
+  const values = allowedValues(property);
+  if (values) {
+    const members = values.map((value) => `  /** The value \`${value}\`. */\n  ${enumMember(value)} = '${value}',`);
+    enums.push(`/** The values of the property ${name}. */\nexport enum ${name} {\n${members.join('\n')}\n}`);
   }
-  const [prop, type, read] = TYPED[name] ?? [lower(name), choice ? name : 'string'];
+  const [prop, type, read] = CDK_TYPES[name] ?? [lowerFirst(name), values ? name : 'string'];
   props.push(`  /**\n${wrap(property.description, '  ')}\n   *\n${wrap(`@default - ${property['x-default']}`, '  ')}\n   */\n  readonly ${prop}?: ${type};`);
-  values.push(`    ${name}: ${read ? read(`props.${prop}`) : `props.${prop}`},`);
+  readers.push(`    ${name}: ${read ? read(`props.${prop}`) : `props.${prop}`},`);
 }
 
 const text = `// Generated from ../schema.json by \`npm run generate\`: change the property table instead.
@@ -59,19 +60,19 @@ import * as sqs from 'aws-cdk-lib/aws-sqs';
 
 ${enums.join('\n\n')}
 
-/** What \`Custom::KarpenterPrereqs\` may be told beside its cluster. */
+/** The properties of \`Custom::KarpenterPrereqs\`, other than its cluster and its tags. */
 export interface KarpenterPrereqsOptions {
 ${props.join('\n\n')}
 }
 
 /**
- * The resource's properties, named as templates name them.
+ * The properties of the resource, with the names that a template uses.
  *
  * @internal
  */
 export function propertiesOf(props: KarpenterPrereqsOptions): Record<string, unknown> {
   return {
-${values.join('\n')}
+${readers.join('\n')}
   };
 }
 `;

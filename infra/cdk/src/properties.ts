@@ -3,59 +3,59 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 
-/** ControllerIdentity: `IRSA` or `PodIdentity`, or a list of both. */
+/** The values of the property ControllerIdentity. */
 export enum ControllerIdentity {
-  /** The word `IRSA` of ControllerIdentity. */
+  /** The value `IRSA`. */
   IRSA = 'IRSA',
-  /** The word `PodIdentity` of ControllerIdentity. */
+  /** The value `PodIdentity`. */
   POD_IDENTITY = 'PodIdentity',
 }
 
-/** OidcProvider: `Require` or `Create`. */
+/** The values of the property OidcProvider. */
 export enum OidcProvider {
-  /** The word `Require` of OidcProvider. */
+  /** The value `Require`. */
   REQUIRE = 'Require',
-  /** The word `Create` of OidcProvider. */
+  /** The value `Create`. */
   CREATE = 'Create',
 }
 
-/** NodeAccess: `Auto`, `AwsAuth`, `AccessEntry` or `None`. */
+/** The values of the property NodeAccess. */
 export enum NodeAccess {
-  /** The word `Auto` of NodeAccess. */
+  /** The value `Auto`. */
   AUTO = 'Auto',
-  /** The word `AwsAuth` of NodeAccess. */
+  /** The value `AwsAuth`. */
   AWS_AUTH = 'AwsAuth',
-  /** The word `AccessEntry` of NodeAccess. */
+  /** The value `AccessEntry`. */
   ACCESS_ENTRY = 'AccessEntry',
-  /** The word `None` of NodeAccess. */
+  /** The value `None`. */
   NONE = 'None',
 }
 
-/** TagConflict: `Fail` or `Skip`. */
+/** The values of the property TagConflict. */
 export enum TagConflict {
-  /** The word `Fail` of TagConflict. */
+  /** The value `Fail`. */
   FAIL = 'Fail',
-  /** The word `Skip` of TagConflict. */
+  /** The value `Skip`. */
   SKIP = 'Skip',
 }
 
-/** ExistingObjects: `Fail` or `Adopt`. */
+/** The values of the property ExistingObjects. */
 export enum ExistingObjects {
-  /** The word `Fail` of ExistingObjects. */
+  /** The value `Fail`. */
   FAIL = 'Fail',
-  /** The word `Adopt` of ExistingObjects. */
+  /** The value `Adopt`. */
   ADOPT = 'Adopt',
 }
 
-/** RunningNodes: `Fail` or `Ignore`. */
+/** The values of the property RunningNodes. */
 export enum RunningNodes {
-  /** The word `Fail` of RunningNodes. */
+  /** The value `Fail`. */
   FAIL = 'Fail',
-  /** The word `Ignore` of RunningNodes. */
+  /** The value `Ignore`. */
   IGNORE = 'Ignore',
 }
 
-/** What `Custom::KarpenterPrereqs` may be told beside its cluster. */
+/** The properties of `Custom::KarpenterPrereqs`, other than its cluster and its tags. */
 export interface KarpenterPrereqsOptions {
   /**
    * The Karpenter version that runs, such as `1.15.0`, or a list of versions during an upgrade. Without it, the
@@ -164,7 +164,7 @@ export interface KarpenterPrereqsOptions {
   readonly permissionsBoundary?: iam.IManagedPolicy;
 
   /**
-   * The key of the tag by which Karpenter finds subnets and security groups.
+   * The key of the tag that Karpenter uses to find subnets and security groups.
    *
    * @default - `karpenter.sh/discovery`
    */
@@ -240,7 +240,7 @@ export interface KarpenterPrereqsOptions {
 }
 
 /**
- * The resource's properties, named as templates name them.
+ * The properties of the resource, with the names that a template uses.
  *
  * @internal
  */

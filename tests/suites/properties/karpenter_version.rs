@@ -68,7 +68,7 @@ async fn what_is_no_release_is_told() {
     for version in ["1.1", "latest", "0.38"] {
         let create = scenario.resource.create(&with(json!({"KarpenterVersion": version})));
         let refused = scenario.send(&create).await.unwrap();
-        for word in ["`KarpenterVersion` must be a release of Karpenter", version, "in quotes"] {
+        for word in ["`KarpenterVersion` must be a Karpenter version", version, "needs quotes"] {
             assert!(refused.failed().contains(word), "`{word}` is not in: {}", refused.failed());
         }
         refused.wrote_nothing();

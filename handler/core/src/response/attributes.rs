@@ -32,7 +32,7 @@ pub const ATTRIBUTES: &[(&str, &str)] = &[
     ("SubnetIds", "The subnets with the discovery tag, separated by commas."),
     ("SecurityGroupIds", "The security groups with the discovery tag, separated by commas."),
     ("HelmValues", "A values file (YAML) for Karpenter's Helm chart, for Karpenter 0.32 and later."),
-    ("Warnings", "What you should check, separated by `; `. Empty if there is nothing."),
+    ("Warnings", "Warnings, separated by semicolons. Empty if there are none."),
 ];
 
 /// The attributes of a resource: always all of them, always text.

@@ -1,4 +1,4 @@
-//! The table, a row a property.
+//! The table: one row for each property.
 
 use super::rules::{
     CLUSTER_NAME, DNS_LABEL, DNS_SUBDOMAIN, INSTANCE_PROFILE_NAME, PATH, POLICY_ARN, QUEUE_ARN, RELEASE, ROLE_ARN,
@@ -10,11 +10,11 @@ use super::rules::{
 pub enum Kind {
     /// Text that the rule accepts.
     Text(Rule),
-    /// One of these words, spelled so.
+    /// One of these words, spelled exactly like this.
     OneOf(&'static [&'static str]),
-    /// A list of these words, spelled so, or one text with commas between.
+    /// A list of these words, or one text that separates them by commas.
     SomeOf(&'static [&'static str]),
-    /// A list of texts that the rule accepts, or one text with commas between.
+    /// A list of texts that the rule accepts, or one text that separates them by commas.
     List(Rule),
     /// A map of text to text, or a list of maps with `Key` and `Value`.
     Tags,
@@ -27,26 +27,26 @@ pub struct Property {
     pub name: &'static str,
     /// What it may hold.
     pub kind: Kind,
-    /// What holds when it is absent, in words for the documentation; empty when it is required.
+    /// The default, in the documentation's words. Empty if the property is required.
     pub default: &'static str,
-    /// What it means, in words for the documentation.
+    /// What it means, in the documentation's words.
     pub text: &'static str,
-    /// What a good value is: ends the sentence "`Name` must be …".
+    /// What a valid value is: the end of the sentence "`Name` must be …".
     pub must_be: &'static str,
 }
 
-/// Two properties that do not go together.
+/// Two properties that exclude each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exclusion {
     /// One of them.
     pub one: &'static str,
     /// The other.
     pub other: &'static str,
-    /// Why: ends the sentence "`One` and `Other` exclude each other: …".
+    /// Why: the end of the sentence "`One` and `Other` exclude each other: …".
     pub why: &'static str,
 }
 
-/// What does not go together.
+/// The pairs of properties that exclude each other.
 pub const EXCLUSIONS: &[Exclusion] = &[
     Exclusion { one: "NodeRoleArn", other: "NodeRoleName", why: "an existing role is used as it is" },
     Exclusion { one: "NodeRoleArn", other: "NodePolicyArns", why: "an existing role is used as it is" },
@@ -66,7 +66,7 @@ pub const PROPERTIES: &[Property] = &[
         kind: Kind::List(RELEASE),
         default: "none",
         text: "The Karpenter version that runs, such as `1.15.0`, or a list of versions during an upgrade. Without it, the controller role gets the baseline policy.",
-        must_be: "a release of Karpenter, such as `1.14.1`, `1.0` or `0.37`, or `baseline`, or a list of such; 1.1 and 1.2 with their patch, as `1.1.0`, and 1.10 in quotes, since unquoted YAML makes 1.1 of it",
+        must_be: "a Karpenter version such as `1.15.0`, `1.0` or `0.37`, or `baseline`, or a list of these (1.1 and 1.2 need a patch number, as in `1.1.0`; 1.10 needs quotes, because YAML reads unquoted 1.10 as 1.1)",
     },
     Property {
         name: "Namespace",
@@ -170,7 +170,7 @@ pub const PROPERTIES: &[Property] = &[
         name: "DiscoveryTagKey",
         kind: Kind::Text(TAG_KEY),
         default: "`karpenter.sh/discovery`",
-        text: "The key of the tag by which Karpenter finds subnets and security groups.",
+        text: "The key of the tag that Karpenter uses to find subnets and security groups.",
         must_be: "a tag key: 1 to 126 characters without `=`, not beginning with `aws:` or `karpenter-prereqs/`",
     },
     Property {
