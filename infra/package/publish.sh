@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Puts the packages of the folder OUT into the bucket of each Region, where the templates look for them:
+# Uploads the function's zip files from the folder OUT to the bucket of each Region, for the templates:
 #
 #   publish.sh OUT BUCKET_PREFIX REGION...
 #
-# A bucket is BUCKET_PREFIX-REGION (infra/stackset/bucket.yaml makes it), a key karpenter-prereqs/SHA-256/bootstrap.zip. What is
-# there already is left. Needs the AWS CLI, with credentials that may write to the buckets.
+# The name of a bucket is BUCKET_PREFIX-REGION (infra/stackset/bucket.yaml creates it). The key of a file is
+# karpenter-prereqs/SHA-256/bootstrap.zip. Existing files are not overwritten. The script needs the AWS CLI, with credentials
+# that allow s3:GetObject and s3:PutObject on the buckets.
 set -euo pipefail
 out=${1:?'usage: publish.sh OUT BUCKET_PREFIX REGION...'}
 prefix=${2:?'the prefix of the buckets is missing: publish.sh OUT BUCKET_PREFIX REGION...'}
 shift 2
 (($# > 0)) || {
-    echo 'publish: no Region is named: publish.sh OUT BUCKET_PREFIX REGION...' >&2
+    echo 'publish: the Region is missing: publish.sh OUT BUCKET_PREFIX REGION...' >&2
     exit 1
 }
 command -v aws >/dev/null || {
@@ -18,7 +19,7 @@ command -v aws >/dev/null || {
     exit 1
 }
 (cd "$out" && sha256sum --check --quiet SHA256SUMS) || {
-    echo "publish: the packages in $out are not those of its SHA256SUMS: make them again with make package" >&2
+    echo "publish: the packages in $out do not match SHA256SUMS: build them again with make package" >&2
     exit 1
 }
 
@@ -28,7 +29,7 @@ while read -r sha256 file; do
     for region in "$@"; do
         bucket=$prefix-$region
         if aws s3api head-object --region "$region" --bucket "$bucket" --key "$key" --expected-bucket-owner "$account" </dev/null >/dev/null 2>&1; then
-            echo "publish: $bucket has ${file%/*} already"
+            echo "publish: ${file%/*} already exists in $bucket"
             continue
         fi
         aws s3api put-object --region "$region" --bucket "$bucket" --key "$key" --body "$out/$file" --expected-bucket-owner "$account" </dev/null >/dev/null

@@ -1,9 +1,9 @@
-"""Packs files into a zip whose bytes depend on theirs alone: no times, no owners, names in order. Zopfli packs them some 3 %
-smaller than zlib does, and takes minutes for it.
+"""Packs files into a reproducible zip file, without times or owners and in the order of names. The result of Zopfli is about
+3 % smaller than that of zlib, but takes minutes.
 
     zip.py OUT FILE...
 
-What is called bootstrap may be executed.
+A file named bootstrap is executable.
 """
 
 import os
@@ -12,7 +12,7 @@ import zipfile
 
 from zopfli import ZipFile
 
-# The earliest time that a zip can tell.
+# The earliest time that a zip file can contain.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -20,7 +20,7 @@ def main(out, files):
     with ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(files, key=os.path.basename):
             entry = zipfile.ZipInfo(os.path.basename(path), NO_TIME)
-            entry.create_system = 3  # Unix, which the mode below is of.
+            entry.create_system = 3  # Unix, because the attributes below are a Unix mode.
             entry.external_attr = (0o755 if entry.filename == "bootstrap" else 0o644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             with open(path, "rb") as file:
