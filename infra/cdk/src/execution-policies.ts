@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Aws } from 'aws-cdk-lib';
 
-/** The parameters of `function.yaml` that its statements name, and the ARNs of the log and the role. */
+/** Values for the parameters of `function.yaml` that its policies refer to, and the ARNs of the log group and the role. */
 export interface Bounds {
   readonly RolePath: string;
   readonly NamePrefix: string;
@@ -23,15 +23,15 @@ export interface Policy {
   readonly PolicyDocument: { readonly Version: string; readonly Statement: unknown[] };
 }
 
-/** The execution role's policies as the template has them: `scripts/assets.mjs` writes them. */
-const POLICIES: Record<string, Policy> = JSON.parse(readFileSync(join(__dirname, '..', 'assets', 'policies.json'), 'utf8'));
+/** The policies of `function.yaml`, which `scripts/assets.mjs` writes to the package. */
+const TEMPLATE_POLICIES: Record<string, Policy> = JSON.parse(readFileSync(join(__dirname, '..', 'assets', 'policies.json'), 'utf8'));
 
-/** Their names. */
-export const NAMES = Object.keys(POLICIES);
+/** The names of the execution role's policies. */
+export const POLICY_NAMES = Object.keys(TEMPLATE_POLICIES);
 
 const NO_VALUE = Symbol('AWS::NoValue');
 
-const PSEUDO: Record<string, unknown> = {
+const PSEUDO_PARAMETERS: Record<string, unknown> = {
   'AWS::AccountId': Aws.ACCOUNT_ID,
   'AWS::NoValue': NO_VALUE,
   'AWS::Partition': Aws.PARTITION,
@@ -39,79 +39,80 @@ const PSEUDO: Record<string, unknown> = {
 };
 
 /**
- * A policy of the execution role within these bounds: the template's own, with its parameters and conditions resolved.
+ * Returns a policy of the execution role: that of the template, with parameters and conditions resolved.
  *
- * @param name one of `NAMES`
- * @param bounds what the parameters are
+ * @param name one of `POLICY_NAMES`
+ * @param bounds the values of the parameters
  */
 export function policy(name: string, bounds: Bounds): Policy {
-  return within(name, bounds, PSEUDO);
+  return resolvePolicy(name, bounds, PSEUDO_PARAMETERS);
 }
 
 /**
- * Which statements of a policy name which resources by a wildcard, spelled as cdk-nag spells them.
+ * Returns the resources of a policy that contain a wildcard, each with the Sids of its statements. The resources are written as
+ * cdk-nag writes them.
  *
- * @param name one of `NAMES`
- * @param bounds what the parameters are
+ * @param name one of `POLICY_NAMES`
+ * @param bounds the values of the parameters
  */
 export function wildcards(name: string, bounds: Bounds): Map<string, string[]> {
-  const spelled: Record<string, unknown> = Object.fromEntries(Object.keys(PSEUDO).map((it) => [it, `<${it}>`]));
-  const found = new Map<string, string[]>();
-  const { Statement } = within(name, bounds, { ...spelled, 'AWS::NoValue': NO_VALUE }).PolicyDocument;
+  const placeholders: Record<string, unknown> = Object.fromEntries(Object.keys(PSEUDO_PARAMETERS).map((it) => [it, `<${it}>`]));
+  const sidsByResource = new Map<string, string[]>();
+  const { Statement } = resolvePolicy(name, bounds, { ...placeholders, 'AWS::NoValue': NO_VALUE }).PolicyDocument;
   for (const { Sid, Resource } of Statement as { Sid: string; Resource: string | string[] }[]) {
     for (const resource of [Resource].flat()) {
-      if (resource.includes('*')) found.set(resource, [...(found.get(resource) ?? []), Sid]);
+      if (resource.includes('*')) sidsByResource.set(resource, [...(sidsByResource.get(resource) ?? []), Sid]);
     }
   }
-  return found;
+  return sidsByResource;
 }
 
-function within(name: string, bounds: Bounds, pseudo: Record<string, unknown>): Policy {
+function resolvePolicy(name: string, bounds: Bounds, pseudo: Record<string, unknown>): Policy {
   const values: Record<string, unknown> = { ...pseudo, ...bounds, 'LogGroup.Arn': bounds.LogGroupArn, 'ExecutionRole.Arn': bounds.ExecutionRoleArn };
   const conditions: Record<string, boolean> = {
     HasAttachablePolicyArns: bounds.AttachablePolicyArns.length > 0,
-    HasFailureDestination: false, // The destination itself grants what it takes.
+    HasFailureDestination: false, // The CDK's destination grants the permission itself.
     HasKubernetesRoleArns: bounds.KubernetesRoleArns.length > 0,
     HasNodeRoleArns: bounds.NodeRoleArns.length > 0,
     HasPermissionsBoundary: bounds.PermissionsBoundary !== undefined,
     InVpc: bounds.InVpc,
   };
-  const { Description, PolicyDocument } = POLICIES[name];
+  const { Description, PolicyDocument } = TEMPLATE_POLICIES[name];
   return resolve({ Description, PolicyDocument }, values, conditions) as Policy;
 }
 
 function resolve(node: unknown, values: Record<string, unknown>, conditions: Record<string, boolean>): unknown {
-  const go = (it: unknown) => resolve(it, values, conditions);
-  const named = (name: string, among: Record<string, unknown> = values) => {
-    if (!(name in among)) throw new Error(`the execution role's statements name ${name}, which has no value`);
-    return among[name];
+  const inner = (it: unknown) => resolve(it, values, conditions);
+  const lookUp = (name: string, map: Record<string, unknown> = values) => {
+    if (!(name in map)) throw new Error(`the policies of the execution role refer to ${name}, which has no value`);
+    return map[name];
   };
-  if (Array.isArray(node)) return node.map(go).filter((item) => item !== NO_VALUE);
+  if (Array.isArray(node)) return node.map(inner).filter((item) => item !== NO_VALUE);
   if (typeof node !== 'object' || node === null) return node;
   const [key, argument] = Object.entries(node)[0] ?? ['', undefined];
   switch (key) {
     case 'Ref':
-      return named(argument as string);
+      return lookUp(argument as string);
     case 'Fn::GetAtt':
-      return named((argument as string[]).join('.'));
+      return lookUp((argument as string[]).join('.'));
     case 'Fn::If': {
       const [condition, yes, no] = argument as [string, unknown, unknown];
-      return go(named(condition, conditions) ? yes : no);
+      return inner(lookUp(condition, conditions) ? yes : no);
     }
     case 'Fn::Join': {
-      const [between, items] = argument as [string, unknown];
-      return (go(items) as string[]).join(between);
+      const [delimiter, items] = argument as [string, unknown];
+      return (inner(items) as string[]).join(delimiter);
     }
     case 'Fn::Split': {
-      const [between, text] = argument as [string, unknown];
-      return (go(text) as string).split(between);
+      const [delimiter, text] = argument as [string, unknown];
+      return (inner(text) as string).split(delimiter);
     }
     case 'Fn::Sub': {
-      const [text, own] = (Array.isArray(argument) ? argument : [argument, {}]) as [string, Record<string, unknown>];
-      const all = { ...values, ...(go(own) as object) };
-      return text.replace(/\$\{([^}]+)\}/g, (_, name) => String(named(name, all)));
+      const [text, variables] = (Array.isArray(argument) ? argument : [argument, {}]) as [string, Record<string, unknown>];
+      const all = { ...values, ...(inner(variables) as object) };
+      return text.replace(/\$\{([^}]+)\}/g, (_, name) => String(lookUp(name, all)));
     }
   }
-  const pairs = Object.entries(node).map(([name, item]): [string, unknown] => [name, go(item)]);
+  const pairs = Object.entries(node).map(([name, item]): [string, unknown] => [name, inner(item)]);
   return Object.fromEntries(pairs.filter(([, item]) => item !== NO_VALUE));
 }

@@ -9,149 +9,150 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import { aws_eks } from 'aws-cdk-lib/interfaces';
 import { Construct, IConstruct } from 'constructs';
-import { NAMES, policy, wildcards } from './execution-policies';
+import { POLICY_NAMES, policy, wildcards } from './execution-policies';
 
-/** A function that serves `Custom::KarpenterPrereqs`: of this app, or one that the CloudFormation template deployed. */
+/** A function that serves `Custom::KarpenterPrereqs`, defined in this app or deployed with the CloudFormation template. */
 export interface IKarpenterPrereqsFunction extends IConstruct {
-  /** The ARN of the function: the ServiceToken of its resources. */
+  /** The ARN of the function, which is the ServiceToken of the resources that it serves. */
   readonly functionArn: string;
 }
 
-/** How the function runs, and what it may do. */
+/** Settings of the function, and bounds for the resources that it serves. */
 export interface KarpenterPrereqsFunctionProps {
   /**
-   * The processor that the function runs on.
+   * The processor architecture of the function.
    *
    * @default - ARM_64
    */
   readonly architecture?: lambda.Architecture;
 
   /**
-   * The zip file of the function, built for that processor.
+   * The path of the function's zip file, which must be built for the architecture.
    *
-   * @default - the one that this package brings
+   * @default - the zip file in this package
    */
   readonly codePath?: string;
 
   /**
-   * What the names of node roles, controller roles and instance profiles begin with. The function may make no others.
+   * The prefix of the names of node roles, controller roles and instance profiles. IAM denies other names.
    *
    * @default - Karpenter
    */
   readonly namePrefix?: string;
 
   /**
-   * The path of the roles and instance profiles.
+   * The IAM path of the roles and instance profiles.
    *
    * @default - /
    */
   readonly rolePath?: string;
 
   /**
-   * The managed policy that every role must be bounded by.
+   * The managed policy that must be the permissions boundary of every role.
    *
-   * @default - none; a resource may choose
+   * @default - none; resources may choose
    */
   readonly permissionsBoundary?: iam.IManagedPolicy;
 
   /**
-   * Further managed policies that resources outside of this app may name. Those of the resources in it are added.
+   * Additional managed policies that resources outside of this app may use. Policies of resources in this app are added.
    *
    * @default - none
    */
   readonly attachablePolicies?: iam.IManagedPolicy[];
 
   /**
-   * Keys of discovery tags that resources outside of this app may set. Those of the resources in it are added.
+   * Keys of discovery tags that resources outside of this app may use. Keys of resources in this app are added.
    *
    * @default - karpenter.sh/discovery
    */
   readonly discoveryTagKeys?: string[];
 
   /**
-   * Existing roles that resources outside of this app may name as node roles. Those of the resources in it are added.
+   * Existing node roles that resources outside of this app may use. Node roles of resources in this app are added.
    *
    * @default - none
    */
   readonly nodeRoles?: iam.IRole[];
 
   /**
-   * Queues that resources outside of this app may name as `InterruptionQueueArn`. Those of the resources in it are added.
+   * Interruption queues that resources outside of this app may use. Queues of resources in this app are added.
    *
    * @default - the queues of this account and Region whose names begin with namePrefix
    */
   readonly interruptionQueues?: sqs.IQueue[];
 
   /**
-   * Roles that resources outside of this app may have assumed for a Kubernetes API; and such as a resource of it used before,
-   * until it has been deployed without it. Those of the resources in it are added.
+   * Roles that resources outside of this app may use for the Kubernetes API. Roles of resources in this app are added.
+   *
+   * If you remove a role from a resource of this app, add the role here until the resource is deployed without it.
    *
    * @default - none
    */
   readonly kubernetesRoles?: iam.IRole[];
 
   /**
-   * The path of the function's own role.
+   * The IAM path of the function's own role.
    *
    * @default - /
    */
   readonly executionRolePath?: string;
 
   /**
-   * The managed policy that bounds the function's own role.
+   * The managed policy that is the permissions boundary of the function's own role.
    *
    * @default - none
    */
   readonly executionRoleBoundary?: iam.IManagedPolicy;
 
   /**
-   * How long the function's log is kept while the stack stands.
+   * How long to keep the function's log. Deleting the stack deletes the log.
    *
    * @default - ONE_MONTH
    */
   readonly logRetention?: logs.RetentionDays;
 
   /**
-   * What gets the events whose answer could not be delivered.
+   * The destination for events whose response could not be delivered.
    *
-   * @default - nothing
+   * @default - none
    */
   readonly onFailure?: lambda.IDestination;
 
   /**
-   * A PEM file with the certificate authorities that the function trusts.
+   * The PEM file with the certificate authorities that the function trusts.
    *
-   * Change it only where the way out ends TLS and its authority comes in the zip file (`/var/task/…`).
+   * Set it only if a proxy terminates outbound TLS and you add its authority to the zip file (`/var/task/…`).
    *
-   * @default - /etc/pki/tls/certs/ca-bundle.crt, the runtime's
+   * @default - /etc/pki/tls/certs/ca-bundle.crt, the file of the Lambda runtime
    */
   readonly caBundleFile?: string;
 
   /**
-   * The VPC to run the function in, for clusters whose API endpoint is private. It needs a way to S3, STS, IAM, EC2, EKS and
-   * CloudFormation.
+   * The VPC to run the function in. Set it if the API endpoints of your clusters are private. The VPC needs a route to S3 (for the
+   * response to CloudFormation), STS, IAM, EC2, EKS and CloudFormation.
    *
    * @default - none
    */
   readonly vpc?: ec2.IVpc;
 
   /**
-   * The subnets of that VPC.
+   * The subnets of the VPC to run the function in.
    *
-   * @default - its private subnets
+   * @default - the private subnets
    */
   readonly vpcSubnets?: ec2.SubnetSelection;
 
   /**
-   * The security groups of the function in that VPC. The clusters' must let them in on port 443.
+   * The security groups of the function in the VPC. Each cluster's security group must allow traffic from them on port 443.
    *
    * @default - a new one
    */
   readonly securityGroups?: ec2.ISecurityGroup[];
 }
 
-/** What a resource of this app wants of its function. */
-interface Wish {
+/** The permissions that the function needs for one resource of this app. */
+interface Requirements {
   readonly policyArns: string[];
   readonly nodeRoleArn?: string;
   readonly kubernetesRoleArn?: string;
@@ -159,25 +160,25 @@ interface Wish {
   readonly interruptionQueueArn?: string;
 }
 
-/** The function, its role, its log and its rules of delivery: what `function.yaml` deploys without the CDK. */
+/** The function with its role, log and delivery settings. `function.yaml` is the same without the CDK. */
 export class KarpenterPrereqsFunction extends Construct implements IKarpenterPrereqsFunction {
   /**
-   * The function of the stack that a construct is in: one for all resources of the stack, made when first asked for.
+   * Returns the function that all resources of a stack share. The first call for a stack creates it.
    *
-   * @param scope a construct of the stack
+   * @param scope a construct in the stack
    */
   public static of(scope: Construct): KarpenterPrereqsFunction {
     const stack = Stack.of(scope);
-    const found = stack.node.tryFindChild('KarpenterPrereqsFunction') as KarpenterPrereqsFunction | undefined;
-    return found ?? new KarpenterPrereqsFunction(stack, 'KarpenterPrereqsFunction');
+    const existing = stack.node.tryFindChild('KarpenterPrereqsFunction') as KarpenterPrereqsFunction | undefined;
+    return existing ?? new KarpenterPrereqsFunction(stack, 'KarpenterPrereqsFunction');
   }
 
   /**
-   * A function that is there already, such as the one that `function.yaml` deployed.
+   * Imports an existing function, such as one that is deployed with `function.yaml`.
    *
-   * @param scope the parent
-   * @param id the id
-   * @param functionArn its ARN, such as `Fn.importValue('karpenter-prereqs-FunctionArn')`
+   * @param scope the parent construct
+   * @param id the id of the construct
+   * @param functionArn the ARN of the function, such as `Fn.importValue('karpenter-prereqs-FunctionArn')`
    */
   public static fromFunctionArn(scope: Construct, id: string, functionArn: string): IKarpenterPrereqsFunction {
     class Imported extends Construct implements IKarpenterPrereqsFunction {
@@ -187,20 +188,20 @@ export class KarpenterPrereqsFunction extends Construct implements IKarpenterPre
   }
 
   public readonly functionArn: string;
-  /** The function: its metrics, its connections in a VPC, its log. */
+  /** The Lambda function, for its metrics, VPC connections and log. */
   public readonly lambdaFunction: lambda.Function;
   /** The function's own role. */
   public readonly executionRole: iam.Role;
-  /** What the names of node roles, controller roles and instance profiles must begin with. */
+  /** The prefix of the names of node roles, controller roles and instance profiles. */
   public readonly namePrefix: string;
-  /** The path that roles and instance profiles must have. */
+  /** The IAM path of the roles and instance profiles. */
   public readonly rolePath: string;
-  /** The ARN of the managed policy that roles must be bounded by; absent where a resource may choose. */
+  /** The ARN of the managed policy that must be the permissions boundary of every role. Undefined if resources may choose. */
   public readonly permissionsBoundaryArn?: string;
   /** A hash of the function's code. */
   public readonly codeHash: string;
 
-  private readonly wishes: Wish[] = [];
+  private readonly requirements: Requirements[] = [];
 
   constructor(scope: Construct, id: string, props: KarpenterPrereqsFunctionProps = {}) {
     super(scope, id);
@@ -222,36 +223,36 @@ export class KarpenterPrereqsFunction extends Construct implements IKarpenterPre
       RolePath: this.rolePath,
       NamePrefix: this.namePrefix,
       PermissionsBoundary: this.permissionsBoundaryArn,
-      AttachablePolicyArns: this.wished((wish) => wish.policyArns, props.attachablePolicies?.map((policy) => policy.managedPolicyArn)),
-      NodeRoleArns: this.wished((wish) => [wish.nodeRoleArn], props.nodeRoles?.map((role) => role.roleArn)),
-      DiscoveryTagKeys: this.wished((wish) => [wish.discoveryTagKey], props.discoveryTagKeys ?? ['karpenter.sh/discovery']),
-      InterruptionQueueArns: this.wished(
-        (wish) => [wish.interruptionQueueArn],
+      AttachablePolicyArns: this.required((it) => it.policyArns, props.attachablePolicies?.map((policy) => policy.managedPolicyArn)),
+      NodeRoleArns: this.required((it) => [it.nodeRoleArn], props.nodeRoles?.map((role) => role.roleArn)),
+      DiscoveryTagKeys: this.required((it) => [it.discoveryTagKey], props.discoveryTagKeys ?? ['karpenter.sh/discovery']),
+      InterruptionQueueArns: this.required(
+        (it) => [it.interruptionQueueArn],
         props.interruptionQueues?.map((queue) => queue.queueArn)
           ?? [`arn:${Aws.PARTITION}:sqs:${Aws.REGION}:${Aws.ACCOUNT_ID}:${this.namePrefix}*`],
       ),
-      KubernetesRoleArns: this.wished((wish) => [wish.kubernetesRoleArn], props.kubernetesRoles?.map((role) => role.roleArn)),
+      KubernetesRoleArns: this.required((it) => [it.kubernetesRoleArn], props.kubernetesRoles?.map((role) => role.roleArn)),
       InVpc: props.vpc !== undefined,
       LogGroupArn: logGroup.logGroupArn,
       ExecutionRoleArn: this.executionRole.roleArn,
     });
-    const policies = NAMES.map((name) => {
-      const made = new iam.CfnManagedPolicy(this, name, {
+    const policies = POLICY_NAMES.map((name) => {
+      const managedPolicy = new iam.CfnManagedPolicy(this, name, {
         description: policy(name, bounds()).Description,
         path: props.executionRolePath,
         roles: [this.executionRole.roleName],
-        // Lazy: the bounds are known when all resources of the app are.
+        // Lazy, because resources that are defined later add to the bounds.
         policyDocument: Lazy.any({ produce: () => policy(name, bounds()).PolicyDocument }),
       });
       for (const [resource, sids] of wildcards(name, bounds())) {
-        Validations.of(made).acknowledge({
+        Validations.of(managedPolicy).acknowledge({
           id: `AwsSolutions-IAM5[Resource::${resource}]`,
-          reason: `${sids.join(', ')}: names are known at run time; what is made is bounded by them, path and tags, what is taken away by the owner tag`,
+          reason: `${sids.join(', ')}: names are known only at run time; name prefix, path, tags and the owner tag limit the statements`,
         });
       }
-      return made;
+      return managedPolicy;
     });
-    const code = lambda.Code.fromAsset(props.codePath ?? bundled(architecture));
+    const code = lambda.Code.fromAsset(props.codePath ?? bundledZipFile(architecture));
     this.lambdaFunction = new lambda.Function(this, 'Function', {
       description: 'Serves Custom::KarpenterPrereqs',
       runtime: lambda.Runtime.PROVIDED_AL2023,
@@ -263,10 +264,10 @@ export class KarpenterPrereqsFunction extends Construct implements IKarpenterPre
       timeout: Duration.minutes(15),
       logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
-      // One file is read in a fraction of the time that the folders of certificates take.
       environment: {
+        // Without this variable, the function reads the certificate directories, which takes several times as long.
         SSL_CERT_FILE: props.caBundleFile ?? '/etc/pki/tls/certs/ca-bundle.crt',
-        // The function has IAM simulate what this role may pass: the ARN of its session lacks the path.
+        // The function simulates iam:PassRole for this role. It cannot derive this ARN from its session, whose ARN has no path.
         EXECUTION_ROLE_ARN: this.executionRole.roleArn,
         // Bounds that IAM cannot enforce. The function checks them before its first write.
         BOUNDS: Lazy.string({
@@ -276,27 +277,29 @@ export class KarpenterPrereqsFunction extends Construct implements IKarpenterPre
       vpc: props.vpc,
       vpcSubnets: props.vpcSubnets,
       securityGroups: props.securityGroups,
-      // No longer than the resource's ServiceTimeout: CloudFormation has given up by then.
+      // No longer than ServiceTimeout, because CloudFormation does not wait longer for a response.
       maxEventAge: Duration.minutes(15),
       retryAttempts: 2,
       onFailure: props.onFailure,
     });
     this.lambdaFunction.node.addDependency(...policies);
     this.functionArn = this.lambdaFunction.functionArn;
-    this.codeHash = FileSystem.fingerprint(props.codePath ?? bundled(architecture));
+    this.codeHash = FileSystem.fingerprint(props.codePath ?? bundledZipFile(architecture));
   }
 
   /**
-   * Gives the function an access entry with EKS's access policy AmazonEKSEditPolicy for kube-system, the narrowest that lets edit
-   * aws-auth: for NodeAccess AwsAuth on a cluster whose authentication mode is API_AND_CONFIG_MAP. That policy lets edit more of
-   * kube-system than the one ConfigMap; a kubernetesRole that is bound to a Role of your own needs no more than that.
+   * Creates an access entry for the function with the EKS access policy AmazonEKSEditPolicy in the namespace kube-system. Use it for
+   * NodeAccess AwsAuth on a cluster in authentication mode API_AND_CONFIG_MAP.
+   *
+   * Of EKS's access policies that allow edits of aws-auth, this one grants the least, but it also allows edits of other objects in
+   * kube-system. For narrower permissions, use a kubernetesRole that you bind to a Role for this ConfigMap alone.
    *
    * @param cluster the cluster
    */
   public grantClusterAccess(cluster: aws_eks.IClusterRef): eks.CfnAccessEntry {
     const id = `ClusterAccess-${Names.nodeUniqueId(cluster.node)}`;
-    const found = this.node.tryFindChild(id) as eks.CfnAccessEntry | undefined;
-    return found ?? new eks.CfnAccessEntry(this, id, {
+    const existing = this.node.tryFindChild(id) as eks.CfnAccessEntry | undefined;
+    return existing ?? new eks.CfnAccessEntry(this, id, {
       clusterName: cluster.clusterRef.clusterName,
       principalArn: this.executionRole.roleArn,
       accessPolicies: [{
@@ -307,25 +310,25 @@ export class KarpenterPrereqsFunction extends Construct implements IKarpenterPre
   }
 
   /**
-   * Lets the function do what a resource of this app wants.
+   * Gives the function the permissions for a resource of this app.
    *
    * @internal
    */
-  public _allow(wish: Wish): void {
-    this.wishes.push(wish);
+  public _allow(requirements: Requirements): void {
+    this.requirements.push(requirements);
   }
 
-  /** What all resources of the app wish, and this. */
-  private wished(of: (wish: Wish) => (string | undefined)[], more: string[] = []): string[] {
-    const wished = this.wishes.flatMap(of).filter((item): item is string => item !== undefined);
-    return [...new Set([...more, ...wished])];
+  /** Returns the given values and those that the resources of this app require, each once. */
+  private required(select: (requirements: Requirements) => (string | undefined)[], given: string[] = []): string[] {
+    const required = this.requirements.flatMap(select).filter((item): item is string => item !== undefined);
+    return [...new Set([...given, ...required])];
   }
 }
 
-function bundled(architecture: lambda.Architecture): string {
+function bundledZipFile(architecture: lambda.Architecture): string {
   const path = join(__dirname, '..', 'assets', architecture.name, 'bootstrap.zip');
   if (!existsSync(path)) {
-    throw new Error(`this build of karpenter-prereqs brings no function for ${architecture.name}: set codePath to a zip file of it, or choose another architecture`);
+    throw new Error(`this package contains no zip file of the function for ${architecture.name}: set codePath to such a file, or choose another architecture`);
   }
   return path;
 }

@@ -7,24 +7,24 @@ import { IKarpenterPrereqsFunction, KarpenterPrereqsFunction } from './function'
 import { KarpenterPrereqsOptions, propertiesOf } from './properties';
 import { validate } from './validation';
 
-/** The cluster, and what is wanted for it. */
+/** The cluster and the properties of its prerequisites. */
 export interface KarpenterPrereqsProps extends KarpenterPrereqsOptions {
   /**
-   * The EKS cluster, of `aws-eks` or `aws-eks-v2`, made here or imported, in the stack's account and region.
+   * The EKS cluster, in the stack's account and Region: a cluster of `aws-eks` or `aws-eks-v2`, defined in this app or imported.
    *
    * @default - clusterName
    */
   readonly cluster?: aws_eks.IClusterRef;
 
   /**
-   * The name of the EKS cluster, in the stack's account and region.
+   * The name of the EKS cluster, in the stack's account and Region.
    *
    * @default - cluster
    */
   readonly clusterName?: string;
 
   /**
-   * Tags for every IAM and EKS object that it makes. `Tags.of(…)` adds to them.
+   * Tags for every IAM and EKS object that the function creates. `Tags.of(…)` adds to them.
    *
    * @default - none
    */
@@ -33,13 +33,13 @@ export interface KarpenterPrereqsProps extends KarpenterPrereqsOptions {
   /**
    * The function that serves the resource.
    *
-   * @default - one for all such resources of the stack
+   * @default - one function for all resources of the stack
    */
   readonly function?: IKarpenterPrereqsFunction;
 
   /**
-   * Whether the function gets an access entry that lets it edit aws-auth: for NodeAccess AwsAuth on a cluster whose
-   * authentication mode is API_AND_CONFIG_MAP. Needs `cluster`, and a function of this app.
+   * Whether the function gets an access entry that allows it to edit aws-auth. Use it for NodeAccess AwsAuth on a cluster in
+   * authentication mode API_AND_CONFIG_MAP. It needs `cluster`, and a function that is defined in this app.
    *
    * @default false
    */
@@ -48,20 +48,20 @@ export interface KarpenterPrereqsProps extends KarpenterPrereqsOptions {
   /**
    * How long CloudFormation waits for the function.
    *
-   * @default - 15 minutes, which is as long as it may run
+   * @default - 15 minutes, the longest time that the function may run
    */
   readonly serviceTimeout?: Duration;
 }
 
-/** Makes an EKS cluster ready for Karpenter, and takes it all away again with the stack. */
+/** Creates what Karpenter needs on an EKS cluster, and deletes it with the stack. */
 export class KarpenterPrereqs extends Construct implements ITaggable {
-  /** The tags of every IAM and EKS object that it makes. */
+  /** The tags of every IAM and EKS object that the function creates. */
   public readonly tags: TagManager;
   /** The function that serves the resource. */
   public readonly function: IKarpenterPrereqsFunction;
   /** The role of the nodes that Karpenter launches. */
   public readonly nodeRole: iam.IRole;
-  /** The role of Karpenter itself. */
+  /** The role of Karpenter's controller. */
   public readonly controllerRole: iam.IRole;
 
   private readonly resource: CustomResource;
@@ -70,25 +70,26 @@ export class KarpenterPrereqs extends Construct implements ITaggable {
     super(scope, id);
     this.tags = new TagManager(TagType.MAP, 'Custom::KarpenterPrereqs', props.tags);
     const fn = props.function ?? KarpenterPrereqsFunction.of(this);
+    // An imported function has bounds that this app neither knows nor can extend.
     const own = fn instanceof KarpenterPrereqsFunction ? fn : undefined;
     this.function = fn;
 
-    const wanted: Record<string, unknown> = {
+    const properties: Record<string, unknown> = {
       ClusterName: props.cluster?.clusterRef.clusterName ?? props.clusterName,
       ...propertiesOf(props),
     };
     this.node.addValidation({
       validate: () => {
-        const errors = validate({ ...wanted, Tags: this.tags.renderedTags });
-        if (props.cluster && props.clusterName !== undefined) errors.push('`cluster` and `clusterName` exclude each other: both name the cluster');
+        const errors = validate({ ...properties, Tags: this.tags.renderedTags });
+        if (props.cluster && props.clusterName !== undefined) errors.push('`cluster` and `clusterName` exclude each other: set one of them');
         if (props.grantClusterAccess && !(own && props.cluster)) {
-          errors.push('`grantClusterAccess` needs `cluster`, and a function of this app: give the function\'s role an access entry yourself');
+          errors.push('`grantClusterAccess` needs `cluster` and a function of this app: otherwise, create the access entry yourself');
         }
-        return own ? [...errors, ...unbound(own, wanted)] : errors;
+        return own ? [...errors, ...outsideBounds(own, properties)] : errors;
       },
     });
     own?._allow({
-      policyArns: [...(wanted.NodePolicyArns as string[] ?? []), ...(wanted.ControllerPolicyArns as string[] ?? [])],
+      policyArns: [...(properties.NodePolicyArns as string[] ?? []), ...(properties.ControllerPolicyArns as string[] ?? [])],
       nodeRoleArn: props.nodeRole?.roleArn,
       kubernetesRoleArn: props.kubernetesRole?.roleArn,
       discoveryTagKey: props.discoveryTagKey ?? 'karpenter.sh/discovery',
@@ -100,13 +101,13 @@ export class KarpenterPrereqs extends Construct implements ITaggable {
       serviceToken: fn.functionArn,
       serviceTimeout: props.serviceTimeout ?? Duration.minutes(15),
       properties: {
-        ...wanted,
+        ...properties,
         Tags: Lazy.any({ produce: () => this.tags.renderedTags }),
-        // New code runs again, too.
+        // The hash of the code makes CloudFormation call the function again for new code.
         Revision: own ? [own.codeHash, props.revision].filter((it) => it !== undefined).join(' ') : props.revision,
       },
     });
-    // The function needs its permissions, its log and its rules of delivery as long as the resource stands.
+    // The function needs its permissions, log and delivery settings for the Create and the Delete of this resource.
     this.resource.node.addDependency(fn);
     if (props.grantClusterAccess && own && props.cluster) {
       this.resource.node.addDependency(own.grantClusterAccess(props.cluster));
@@ -115,47 +116,47 @@ export class KarpenterPrereqs extends Construct implements ITaggable {
     this.controllerRole = iam.Role.fromRoleArn(this, 'ControllerRole', this.controllerRoleArn, { mutable: false });
   }
 
-  /** The cluster. */
+  /** The name of the EKS cluster. */
   public get clusterName(): string {
     return this.resource.getAttString('ClusterName');
   }
 
-  /** The URL of its API server. */
+  /** The URL of the cluster's Kubernetes API. */
   public get clusterEndpoint(): string {
     return this.resource.getAttString('ClusterEndpoint');
   }
 
-  /** The node role's name: what an EC2NodeClass takes as `role`. */
+  /** The name of the node role, for `role` of an EC2NodeClass. */
   public get nodeRoleName(): string {
     return this.resource.getAttString('NodeRoleName');
   }
 
-  /** The node role's ARN. */
+  /** The ARN of the node role. */
   public get nodeRoleArn(): string {
     return this.resource.getAttString('NodeRoleArn');
   }
 
-  /** The instance profile's name: what an EC2NodeClass takes as `instanceProfile`. */
+  /** The name of the instance profile, for `instanceProfile` of an EC2NodeClass. */
   public get instanceProfileName(): string {
     return this.resource.getAttString('InstanceProfileName');
   }
 
-  /** The instance profile's ARN. */
+  /** The ARN of the instance profile. */
   public get instanceProfileArn(): string {
     return this.resource.getAttString('InstanceProfileArn');
   }
 
-  /** The controller role's name. */
+  /** The name of the controller role. */
   public get controllerRoleName(): string {
     return this.resource.getAttString('ControllerRoleName');
   }
 
-  /** The controller role's ARN: the service account's annotation. */
+  /** The ARN of the controller role, for the annotation of Karpenter's service account. */
   public get controllerRoleArn(): string {
     return this.resource.getAttString('ControllerRoleArn');
   }
 
-  /** The IAM OIDC provider that the controller role trusts; empty without IRSA. */
+  /** The ARN of the IAM OIDC provider that the controller role trusts. Empty without IRSA. */
   public get oidcProviderArn(): string {
     return this.resource.getAttString('OidcProviderArn');
   }
@@ -170,76 +171,78 @@ export class KarpenterPrereqs extends Construct implements ITaggable {
     return this.resource.getAttString('ServiceAccount');
   }
 
-  /** How nodes join: what was really used, `AwsAuth`, `AccessEntry` or `None`. */
+  /** How nodes join the cluster: `AwsAuth`, `AccessEntry` or `None`. */
   public get nodeAccess(): string {
     return this.resource.getAttString('NodeAccess');
   }
 
-  /** The subnets with the discovery tag. */
+  /** The IDs of the subnets with the discovery tag. */
   public get subnetIds(): string[] {
     return Fn.split(',', this.resource.getAttString('SubnetIds'));
   }
 
-  /** The security groups with the discovery tag. */
+  /** The IDs of the security groups with the discovery tag. */
   public get securityGroupIds(): string[] {
     return Fn.split(',', this.resource.getAttString('SecurityGroupIds'));
   }
 
-  /** A values file, in YAML, for Karpenter's Helm chart, from release 0.32 on. */
+  /** Values for Karpenter's Helm chart, as YAML, for Karpenter 0.32 and later. */
   public get helmValues(): string {
     return this.resource.getAttString('HelmValues');
   }
 
-  /** What you should know, with `; ` between; empty when there is nothing. */
+  /** Warnings, separated by semicolons. Empty if there are none. */
   public get warnings(): string {
     return this.resource.getAttString('Warnings');
   }
 }
 
-/** The longest name of a queue. CloudFormation adds a hyphen and 12 characters of its own to a name that it generates. */
 const QUEUE_NAME_MAX = 80;
-const GENERATED = 13;
+/** The length of the suffix that CloudFormation adds to a generated name: a hyphen and 12 characters. */
+const GENERATED_SUFFIX_LENGTH = 13;
 
 /**
- * The ARN of a queue, as the function's environment may name it. A queue that another stack creates beside its resource is named by
- * its text: the resource depends on the function, so that the function cannot depend on the queue.
+ * Returns the ARN of a queue for the function's environment.
+ *
+ * If the queue is in another stack than the function, this is text without a reference to the queue. The resource in that stack
+ * depends on the function, so that the function cannot depend on the queue.
  */
 function queueArnFor(fn: KarpenterPrereqsFunction, queue: sqs.IQueue): string {
-  const created = queue.node.defaultChild;
-  if (!(created instanceof sqs.CfnQueue) || Stack.of(queue) === Stack.of(fn)) return queue.queueArn;
+  const cfnQueue = queue.node.defaultChild;
+  if (!(cfnQueue instanceof sqs.CfnQueue) || Stack.of(queue) === Stack.of(fn)) return queue.queueArn;
   const stack = Stack.of(queue);
-  const named = stack.resolve(created.queueName) as unknown;
-  const generated = `${stack.stackName}-${stack.getLogicalId(created)}`;
+  const named = stack.resolve(cfnQueue.queueName) as unknown;
+  const generated = `${stack.stackName}-${stack.getLogicalId(cfnQueue)}`;
   const name = named ?? `${generated}-*`;
-  const isCut = named === undefined && generated.length + GENERATED > QUEUE_NAME_MAX;
+  const isCut = named === undefined && generated.length + GENERATED_SUFFIX_LENGTH > QUEUE_NAME_MAX;
   if (typeof name !== 'string' || Token.isUnresolved(name) || isCut) {
-    throw new Error(`the name of the queue ${queue.node.path} is not known in the function's stack: set its queueName, or create both in one stack`);
+    throw new Error(`the function's stack cannot derive the name of queue ${queue.node.path}: set its queueName, or define queue and function in one stack`);
   }
   return `arn:${Aws.PARTITION}:sqs:${Aws.REGION}:${Aws.ACCOUNT_ID}:${name}`;
 }
 
-/** What the function's own permissions would refuse. */
-function unbound(fn: KarpenterPrereqsFunction, wanted: Record<string, unknown>): string[] {
+/** Returns an error for each property that the permissions of the function do not allow. */
+function outsideBounds(fn: KarpenterPrereqsFunction, properties: Record<string, unknown>): string[] {
   const errors: string[] = [];
-  // Without its name a profile is called as the node role is, where that has one.
+  // The default name of the instance profile is NodeRoleName if that is set.
   const defaults: Record<string, unknown> = {
-    NodeRoleName: wanted.NodeRoleArn === undefined ? 'KarpenterNodeRole-' : undefined,
+    NodeRoleName: properties.NodeRoleArn === undefined ? 'KarpenterNodeRole-' : undefined,
     ControllerRoleName: 'KarpenterControllerRole-',
-    InstanceProfileName: wanted.NodeRoleName ?? 'KarpenterNodeInstanceProfile-',
+    InstanceProfileName: properties.NodeRoleName ?? 'KarpenterNodeInstanceProfile-',
   };
   for (const name of Object.keys(defaults)) {
-    const value = wanted[name] ?? defaults[name];
+    const value = properties[name] ?? defaults[name];
     if (typeof value === 'string' && !Token.isUnresolved(value) && !value.startsWith(fn.namePrefix)) {
-      errors.push(`\`${name}\` must begin with \`${fn.namePrefix}\`, the function makes no others: set namePrefix of the KarpenterPrereqsFunction`);
+      errors.push(`\`${name}\` must begin with \`${fn.namePrefix}\`, the namePrefix of the KarpenterPrereqsFunction: choose such a name, or change namePrefix`);
     }
   }
-  const path = wanted.RolePath ?? '/';
+  const path = properties.RolePath ?? '/';
   if (!Token.isUnresolved(path) && path !== fn.rolePath) {
-    errors.push(`\`RolePath\` must be \`${fn.rolePath}\`, the function makes no others: set rolePath of the KarpenterPrereqsFunction`);
+    errors.push(`\`RolePath\` must be \`${fn.rolePath}\`, the rolePath of the KarpenterPrereqsFunction: set both to the same path`);
   }
-  const boundary = wanted.PermissionsBoundary;
+  const boundary = properties.PermissionsBoundary;
   if (fn.permissionsBoundaryArn !== undefined && boundary !== fn.permissionsBoundaryArn) {
-    errors.push('`PermissionsBoundary` must be that of the KarpenterPrereqsFunction: set permissionsBoundary to the same managed policy');
+    errors.push('`PermissionsBoundary` must be the permissionsBoundary of the KarpenterPrereqsFunction: set both to the same managed policy');
   }
   return errors;
 }

@@ -1,5 +1,4 @@
-// The rules of AWS Solutions, by cdk-nag, and what CDK itself says of a template: nothing is found but what is acknowledged
-// with its reason.
+// cdk-nag's AWS Solutions rules and the CDK's own validation find nothing that is not acknowledged with a reason.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,32 +12,32 @@ import { KarpenterPrereqs, KarpenterPrereqsFunction } from '../lib/index.js';
 
 const codePath = fileURLToPath(new URL('code.zip', import.meta.url));
 
-/** What is found in an app with the construct, and what else is made. */
-function findings(more = () => {}) {
+/** Returns the findings for an app that contains the construct and other constructs. */
+function findings(addOthers = () => {}) {
   const outdir = mkdtempSync(join(tmpdir(), 'practices-'));
   const app = new App({ outdir, analyticsReporting: false });
   Validations.of(app).addPlugins(new AwsSolutionsChecks());
   const stack = new Stack(app, 'Stack');
   new KarpenterPrereqsFunction(stack, 'KarpenterPrereqsFunction', { codePath });
-  new KarpenterPrereqs(stack, 'Karpenter', { clusterName: 'demo', karpenterVersions: ['1.14.3'] });
-  more(stack);
+  new KarpenterPrereqs(stack, 'Karpenter', { clusterName: 'demo', karpenterVersions: ['1.15.0'] });
+  addOthers(stack);
   try {
     app.synth();
   } catch (error) {
-    // What was found is in the report.
+    // The report contains the findings.
     assert.match(error.message, /validation-report.json/);
   }
   const report = join(outdir, 'validation-report.json');
   return existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')).pluginReports.flatMap(({ violations }) => violations) : [];
 }
 
-test('nothing is found', () => {
+test('the construct has no findings', () => {
   assert.deepEqual(findings(), []);
 });
 
-test('what should be found is found', () => {
-  const found = findings((stack) => new lambda.Function(stack, 'Old', {
+test('a function with an old runtime is a finding', () => {
+  const violations = findings((stack) => new lambda.Function(stack, 'Old', {
     runtime: lambda.Runtime.NODEJS_18_X, handler: 'index.handler', code: lambda.Code.fromInline('1'),
   }));
-  assert.ok(found.some(({ ruleName }) => ruleName === 'AwsSolutions-L1'), JSON.stringify(found));
+  assert.ok(violations.some(({ ruleName }) => ruleName === 'AwsSolutions-L1'), JSON.stringify(violations));
 });

@@ -1,4 +1,4 @@
-"""The construct's Python package: what it is called there, and that it makes the same templates."""
+"""The construct's Python package: its names, and the templates that it synthesizes."""
 
 import pathlib
 import unittest
@@ -11,7 +11,7 @@ CODE = str(pathlib.Path(__file__).with_name("code.zip"))
 
 
 class Package(unittest.TestCase):
-    def test_properties_and_attributes_have_pythons_names(self):
+    def test_properties_and_attributes_have_python_names(self):
         stack = Stack(App(), "Stack")
         function = KarpenterPrereqsFunction(stack, "Function", code_path=CODE, name_prefix="team-")
         karpenter = KarpenterPrereqs(
@@ -19,7 +19,7 @@ class Package(unittest.TestCase):
             "Karpenter",
             function=function,
             cluster_name="demo",
-            karpenter_versions=["1.14.3"],
+            karpenter_versions=["1.15.0"],
             controller_identities=[ControllerIdentity.POD_IDENTITY],
             node_access=NodeAccess.ACCESS_ENTRY,
             node_role_name="team-nodes",
@@ -32,7 +32,7 @@ class Package(unittest.TestCase):
             "Custom::KarpenterPrereqs",
             {
                 "ClusterName": "demo",
-                "KarpenterVersion": ["1.14.3"],
+                "KarpenterVersion": ["1.15.0"],
                 "ControllerIdentity": ["PodIdentity"],
                 "NodeAccess": "AccessEntry",
                 "NodeRoleName": "team-nodes",
@@ -41,7 +41,7 @@ class Package(unittest.TestCase):
             },
         )
 
-    def test_a_bad_value_is_refused_in_the_functions_words(self):
+    def test_invalid_value_fails_with_the_error_of_the_function(self):
         stack = Stack(App(), "Stack")
         KarpenterPrereqsFunction(stack, "KarpenterPrereqsFunction", code_path=CODE)
         KarpenterPrereqs(stack, "Karpenter", cluster_name="-demo")

@@ -1,4 +1,4 @@
-// The validation is judged by the cases that the function's own is judged by, in the function's own words.
+// The construct's validation passes the same cases as the function's, with the same error texts.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -8,16 +8,16 @@ import { propertiesOf } from '../lib/properties.js';
 
 const cases = JSON.parse(readFileSync(new URL('../../../tests/validation.json', import.meta.url), 'utf8'));
 
-test('the construct says what the function says', () => {
+test('validation returns the same errors as the function', () => {
   assert.ok(cases.length > 30);
   for (const { properties, errors } of cases) {
-    // Types rule unknown names out.
+    // The types of the props exclude unknown names.
     const expected = errors.filter((error) => !error.startsWith('unknown property'));
     assert.deepEqual(validate(properties), expected, JSON.stringify(properties));
   }
 });
 
-test('what is known at deployment only is not judged, and what stands beside it is', () => {
+test('tokens are not validated, and the other values are', () => {
   const token = Token.asString(Lazy.any({ produce: () => 'later' }));
   const list = Token.asList(Lazy.any({ produce: () => ['later'] }));
   assert.deepEqual(validate({ ClusterName: token, SubnetIds: list, Tags: { team: token }, NodeRoleArn: token }), []);
@@ -26,7 +26,7 @@ test('what is known at deployment only is not judged, and what stands beside it 
   assert.match(validate({ ClusterName: 'demo', NodeRoleArn: token, NodeRoleName: 'x' })[0], /exclude each other/);
 });
 
-test('each property of the schema can be given', () => {
-  const own = ['ServiceToken', 'ServiceTimeout', 'ClusterName', 'Tags'];
-  assert.deepEqual([...Object.keys(propertiesOf({})), ...own].sort(), Object.keys(SCHEMA.properties).sort());
+test('every property of the schema has a prop', () => {
+  const handWritten = ['ServiceToken', 'ServiceTimeout', 'ClusterName', 'Tags'];
+  assert.deepEqual([...Object.keys(propertiesOf({})), ...handWritten].sort(), Object.keys(SCHEMA.properties).sort());
 });
