@@ -44,9 +44,11 @@ BENCH_CROWD ?= 1 50 500
 BENCH_RESULTS ?= bench-results
 BENCH_DOCS ?=
 
-# What `make package` builds for, and where `make publish` puts it.
+# What `make package` builds for. Which packages `make publish` uploads: those of `make package`, or the folder with the files of a
+# release. And to which buckets.
 ARCHITECTURES ?=
 PROGRAM ?=
+PACKAGES ?= package
 PREFIX ?=
 REGIONS ?=
 
@@ -163,8 +165,8 @@ package: ## Build the function's zip files and the program for arm64 and x86_64,
 	@PROGRAM=$(PROGRAM) infra/package/build.sh package $(ARCHITECTURES)
 
 .PHONY: publish
-publish: ## Put them into the bucket PREFIX-REGION of each of REGIONS
-	@infra/package/publish.sh package '$(PREFIX)' $(REGIONS)
+publish: ## Upload the zip files of PACKAGES to the bucket PREFIX-REGION of each of REGIONS (PACKAGES=folder of a release)
+	@infra/package/publish.sh '$(PACKAGES)' '$(PREFIX)' $(REGIONS)
 
 .PHONY: fuzz-guided
 fuzz-guided: mine ## Let libFuzzer grow such cases by what code they reach (FUZZ_SECONDS each; needs a C++ compiler)

@@ -66,12 +66,14 @@ impl StackSet {
         join_all(self.sites.iter().map(async |site| site.world().await.unwrap())).await
     }
 
-    /// Publishes a version of the function, as `make publish` does; all stacks have its SHA-256 from then on.
-    async fn publish(&mut self, cloud: &Cloud, version: &str) {
-        let package = cloud.folder().join("package");
-        std::fs::create_dir_all(package.join("x86_64")).unwrap();
-        let sha256 = write_function(&package.join("x86_64/bootstrap.zip"), version).unwrap();
-        std::fs::write(package.join("SHA256SUMS"), format!("{sha256}  x86_64/bootstrap.zip\n")).unwrap();
+    /// Publishes a version of the function with `make publish`, and sets its SHA-256 for all stacks. `file`: the zip file, as
+    /// `make package` or a release names it. A release has checksums of files that were not downloaded, too.
+    async fn publish(&mut self, cloud: &Cloud, version: &str, file: &str) {
+        let package = cloud.folder().join(format!("packages-{version}"));
+        std::fs::create_dir_all(package.join(file).parent().unwrap()).unwrap();
+        let sha256 = write_function(&package.join(file), version).unwrap();
+        let other = format!("{}  bootstrap-arm64.zip\n", "0".repeat(64));
+        std::fs::write(package.join("SHA256SUMS"), format!("{other}{sha256}  {file}\n")).unwrap();
         let tools = Tools::locate().await.unwrap();
         let path = format!("{}:{}", tools.python.display(), env::var("PATH").unwrap());
         let mut command = Command::new(Self::file("package/publish.sh"));
@@ -86,7 +88,7 @@ impl StackSet {
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
         assert!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
         for region in REGIONS {
-            assert!(said.contains(&format!("publish: x86_64 is in {PREFIX}-{region}\n")), "{said}");
+            assert!(said.contains(&format!("publish: uploaded the zip file for x86_64 to {PREFIX}-{region}\n")), "{said}");
         }
         assert!(said.contains(&format!("CodeBucketPrefix={PREFIX} CodeSha256={sha256}")), "{said}");
         self.parameters.insert("CodeSha256", sha256);
@@ -129,7 +131,7 @@ async fn one_account_that_fails_harms_no_other() {
     let cloud = Cloud::start(CloudOptions::default()).await.unwrap();
     let mut set = start(&cloud).await;
     make_buckets(&cloud).await;
-    set.publish(&cloud, "1").await;
+    set.publish(&cloud, "1", "x86_64/bootstrap.zip").await;
     let failing = 3;
     let subnet = set.sites[failing].subnet_ids[0].clone();
     let tag = Tag::builder().key("karpenter.sh/discovery").value("another").build();
@@ -173,7 +175,7 @@ async fn one_account_that_fails_harms_no_other() {
         .enumerate()
         .map(|(index, world)| if index == failing { None } else { Some(world) })
         .collect();
-    set.publish(&cloud, "2").await;
+    set.publish(&cloud, "2", "bootstrap-x86_64.zip").await;
     let standing = set.worlds().await;
     let mark = cloud.gateway().journal().mark();
     for (site, outcome) in set.sites.iter().zip(set.deploy(true).await) {
