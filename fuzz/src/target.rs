@@ -42,7 +42,7 @@ pub struct Expected {
 pub struct Constructs(BTreeMap<Cow<'static, str>, u64>);
 
 impl Constructs {
-    /// Counts a case that has the construct of that name, or has it not: then the name alone is noted.
+    /// Counts a case that has the construct of that name, or has it not: then the name alone is marker_value.
     pub fn note(&mut self, name: impl Into<Cow<'static, str>>, has: bool) {
         *self.0.entry(name.into()).or_default() += u64::from(has);
     }

@@ -88,7 +88,10 @@ impl StackSet {
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
         assert!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
         for region in REGIONS {
-            assert!(said.contains(&format!("publish: uploaded the zip file for x86_64 to {PREFIX}-{region}\n")), "{said}");
+            assert!(
+                said.contains(&format!("publish: uploaded the zip file for x86_64 to {PREFIX}-{region}\n")),
+                "{said}"
+            );
         }
         assert!(said.contains(&format!("CodeBucketPrefix={PREFIX} CodeSha256={sha256}")), "{said}");
         self.parameters.insert("CodeSha256", sha256);

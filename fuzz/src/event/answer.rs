@@ -6,7 +6,7 @@ use crate::choices::Choices;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::Generation;
 use karpenter_prereqs_core::observed::{AuthenticationMode, Cluster, Observed};
-use karpenter_prereqs_core::plan::{JoinMethod, Plan, ReconcilePlan};
+use karpenter_prereqs_core::plan::{JoinMethod, Plan, ReconcilePlan, Warning};
 use karpenter_prereqs_core::request::event::{Envelope, Operation, RawProperties, Request};
 use karpenter_prereqs_core::response::{self, Attributes, Outcome, id_without_identity};
 use serde_json::Value;
@@ -32,7 +32,7 @@ pub(super) fn answers(envelope: &Envelope, request: Option<&Request>, choices: &
         }
     });
     let none = RawProperties::new();
-    let spec = Spec::lenient(request.map_or(&none, |request| &request.properties), &envelope.scope);
+    let spec = Spec::parse_lossy(request.map_or(&none, |request| &request.properties), &envelope.scope);
     let own = spec.as_ref().map(|spec| {
         Generation::of(&envelope.stack_id, &envelope.logical_resource_id, &spec.identity())
             .physical_resource_id()
@@ -73,7 +73,7 @@ fn attributes(spec: &Spec, choices: &mut Choices<'_>) -> Attributes {
         subnet_ids: ids("subnet", choices.pick(&[0, 2, 60, 255])),
         security_group_ids: ids("sg", choices.pick(&[0, 2, 60, 255])),
         node_access: choices.pick(&[JoinMethod::AwsAuth, JoinMethod::AccessEntry, JoinMethod::None]),
-        warnings: (0..choices.below(4)).map(|_| text(choices)).collect(),
+        warnings: (0..choices.below(4)).map(|_| Warning::LaunchTemplateKept { id: text(choices) }).collect(),
         plan: Plan::default(),
         is_shared: false,
     };

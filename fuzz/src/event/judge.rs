@@ -12,18 +12,18 @@ pub(super) fn envelope(event: &Value) -> Result<(Option<Envelope>, Fate), String
     let given = |field: &str| event.get(field)?.as_str().filter(|text| !text.is_empty());
     let needed = ["ResponseURL", "StackId", "RequestId", "LogicalResourceId"].map(given);
     let is_whole = needed.iter().all(Option::is_some) && given("StackId").is_some_and(is_stack);
-    let (read, salvaged) = (Envelope::read(event), Envelope::salvaged(event));
-    let (envelope, fate) = match (read, salvaged) {
-        (Ok(read), Some(salvaged)) if is_whole => {
-            require(read == salvaged, || format!("read and salvaged differ: {read:?} {salvaged:?}"))?;
+    let (read, read_partial) = (Envelope::read(event), Envelope::read_partial(event));
+    let (envelope, fate) = match (read, read_partial) {
+        (Ok(read), Some(read_partial)) if is_whole => {
+            require(read == read_partial, || format!("read and read_partial differ: {read:?} {read_partial:?}"))?;
             (read, "read")
         }
-        (Err(error), Some(salvaged)) if !is_whole && needed[0].is_some() => {
+        (Err(error), Some(read_partial)) if !is_whole && needed[0].is_some() => {
             require(!error.to_string().is_empty(), || "the error says nothing".to_owned())?;
-            (salvaged, "salvaged")
+            (read_partial, "read_partial")
         }
         (Err(_), None) if needed[0].is_none() => return Ok((None, "nowhere to answer to")),
-        (read, salvaged) => return Err(format!("not as it is: {read:?} {salvaged:?}")),
+        (read, read_partial) => return Err(format!("not as it is: {read:?} {read_partial:?}")),
     };
     let [url, stack, request, logical] = needed.map(|field| field.unwrap_or("unknown"));
     require(envelope.response_url.expose() == url, || format!("another URL: {}", envelope.response_url.expose()))?;

@@ -20,7 +20,7 @@ pub static EVENT: Target = Target {
     fates: &[
         Expected { fate: "read, a request", most: 1000 },
         Expected { fate: "read, no request", most: 1000 },
-        Expected { fate: "salvaged", most: 1000 },
+        Expected { fate: "read_partial", most: 1000 },
         Expected { fate: "nowhere to answer to", most: 400 },
     ],
     show: |bytes| shortened(&sample(bytes).0.sent),

@@ -17,23 +17,23 @@ const STACK: &str = "arn:aws:cloudformation:us-east-1:111122223333:stack/s/0a";
 pub(super) fn judged(sample: &Sample) -> Result<Fate, String> {
     let scope = Scope::of_stack(STACK).ok_or("no scope")?;
     let raw = &sample.properties;
-    let (taken, lenient) = (Spec::new(raw, &scope), Spec::lenient(raw, &scope));
+    let (taken, parse_lossy) = (Spec::new(raw, &scope), Spec::parse_lossy(raw, &scope));
     let is_given = |name: &str| raw.get(name).is_some_and(|value| !is_absent(value));
     let has = |name: &str| is_given(name) && !sample.bad.contains(name);
-    require(lenient.is_some() == has("ClusterName"), || format!("for a Delete: {lenient:?}"))?;
+    require(parse_lossy.is_some() == has("ClusterName"), || format!("for a Delete: {parse_lossy:?}"))?;
     let excluded: Vec<&str> =
         ["NodeRoleName", "NodePolicyArns"].into_iter().filter(|name| has("NodeRoleArn") && has(name)).collect();
     let is_good = sample.bad.is_empty() && sample.unknown.is_empty() && excluded.is_empty() && has("ClusterName");
     let as_text = Spec::new(&as_cloudformation_writes(raw), &scope);
     require(as_text == taken, || format!("as text it is taken otherwise: {taken:?} {as_text:?}"))?;
-    if let Some(spec) = &lenient {
+    if let Some(spec) = &parse_lossy {
         limits(spec)?;
         generation(spec)?;
     }
     match taken {
         Ok(spec) => {
             require(is_good, || format!("taken: {spec:?}"))?;
-            require(lenient.as_ref() == Some(&spec), || format!("another for a Delete: {lenient:?}"))?;
+            require(parse_lossy.as_ref() == Some(&spec), || format!("another for a Delete: {parse_lossy:?}"))?;
             verbatim(&spec, raw)?;
             Ok("taken")
         }
@@ -48,7 +48,7 @@ pub(super) fn judged(sample: &Sample) -> Result<Fate, String> {
             let is_named = |name: &str| said.iter().filter(|error| error.contains(&format!("`{name}`"))).count() > 0;
             require(named.iter().all(|name| is_named(name)), || format!("not all of {named:?} are in {said:?}"))?;
             require(said.len() == named.len(), || format!("{said:?} is not only about {named:?}"))?;
-            Ok(if lenient.is_some() { "refused, and good enough for a Delete" } else { "refused" })
+            Ok(if parse_lossy.is_some() { "refused, and good enough for a Delete" } else { "refused" })
         }
     }
 }
@@ -61,10 +61,10 @@ fn limits(spec: &Spec) -> Result<(), String> {
     };
     let is_printable = |text: &str, most: usize| text.len() <= most && text.chars().all(|c| c.is_ascii_graphic());
     let made = match &spec.node_role {
-        NodeRole::Made { policy_arns, .. } => {
+        NodeRole::Managed { policy_arns, .. } => {
             policy_arns.len() >= 4 && policy_arns.iter().all(|arn| is_printable(arn, 2048))
         }
-        NodeRole::Given { .. } => true,
+        NodeRole::Existing { .. } => true,
     };
     let checks = [
         ("node role", is_name(spec.node_role_name(), 64)),
@@ -77,7 +77,7 @@ fn limits(spec: &Spec) -> Result<(), String> {
         ("tags", spec.tags.len() <= 48),
         ("tag key", (1..=128).contains(&spec.discovery_tag.key.chars().count())),
         ("tag value", spec.discovery_tag.value.chars().count() <= 256),
-        ("note", spec.discovery_tag.noted().chars().count() <= 256),
+        ("note", spec.discovery_tag.marker_value().chars().count() <= 256),
         ("cluster", (1..=100).contains(&spec.cluster_name.len())),
     ];
     match checks.iter().find(|(_, holds)| !holds) {

@@ -13,7 +13,7 @@
 //! | the request | [`request::event`], [`request::response_url`] | JSON → envelope, then request |
 //! | is it still wanted | [`request::stack_status`] | what CloudFormation shows → yes or no |
 //! | what is wanted | [`desired::properties`], [`desired::spec`] | properties → [`desired::spec::Spec`] |
-//! | whose it is | [`identity::ownership`] | identity → generation, marks, owner |
+//! | whose it is | [`identity::ownership`] | identity → generation, markers, owner |
 //! | the world | [`observed`] | data only; the function crate reads it |
 //! | the documents | [`documents::policy`], [`documents::aws_auth`], [`documents::config_map`] | policies; text → edited text |
 //! | may it be asked for | [`plan::bounds`] | spec → what is beyond the bounds of the function |
@@ -23,7 +23,7 @@
 //! What holds everywhere:
 //!
 //! - A plan is made whole or refused whole, before the first write; a refusal says what to do.
-//! - Nothing is planned against an object that does not carry this stack's owner tag, or this generation's mark.
+//! - Nothing is planned against an object that does not carry this stack's owner tag, or this generation's marker.
 //! - A step has everything that its call takes: carrying it out leaves nothing to decide.
 //! - Text of `mapRoles` changes by one insertion or removal, checked by a second parser.
 

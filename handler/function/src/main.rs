@@ -48,7 +48,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     #[allow(clippy::disallowed_methods, reason = "main is the one that may")]
     let bounds = std::env::var("BOUNDS").ok();
     if bounds.is_none() {
-        tracing::warn!("the environment has no BOUNDS: what IAM does not bound is not bounded");
+        tracing::warn!("the environment has no BOUNDS: only IAM limits what a stack may ask for");
     }
     let bounds = Bounds::read(bounds.as_deref());
     let deployment = Deployment { execution_role_arn: variable("EXECUTION_ROLE_ARN"), bounds };

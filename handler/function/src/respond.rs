@@ -18,16 +18,16 @@ const ATTEMPT_MOST: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum Undelivered {
     /// S3 answered with something else than success.
-    #[error("S3 answered the PUT of the answer with {0}")]
+    #[error("S3 refused the PUT of the response with {0}")]
     Status(StatusCode),
     /// No answer came.
-    #[error("the PUT of the answer failed")]
+    #[error("the PUT of the response failed")]
     Connection(#[source] reqwest::Error),
     /// There is no client to send it with.
     #[error(transparent)]
     NoClient(NoClient),
     /// The time was up.
-    #[error("the answer could not be delivered in time")]
+    #[error("the response could not be delivered before the deadline")]
     OutOfTime,
 }
 
@@ -35,7 +35,7 @@ impl Undelivered {
     fn code(&self) -> String {
         match self {
             Self::Status(status) => status.as_u16().to_string(),
-            Self::Connection(_) | Self::NoClient(_) | Self::OutOfTime => "no answer".to_owned(),
+            Self::Connection(_) | Self::NoClient(_) | Self::OutOfTime => "no response".to_owned(),
         }
     }
 }

@@ -34,18 +34,18 @@ export function validate(properties: Record<string, unknown>): string[] {
     if (mustBe === undefined) continue;
     const value = withoutEmpty(properties[name]);
     if (value === undefined) {
-      if (SCHEMA.required.includes(name)) errors.push(`\`${name}\` is required: set it to ${mustBe}`);
+      if (SCHEMA.required.includes(name)) errors.push(`\`${name}\` is required. Set it to ${mustBe}`);
       continue;
     }
     const resolved = withoutTokens(value);
     if (resolved === undefined || isValid(resolved)) {
       valid.add(name);
     } else {
-      errors.push(`\`${name}\` must be ${mustBe}; it is ${shortened(properties[name])}`);
+      errors.push(`\`${name}\` must be ${mustBe}, but it is ${shortened(properties[name])}`);
     }
   }
   for (const { one, other, why } of SCHEMA['x-exclusions']) {
-    if (valid.has(one) && valid.has(other)) errors.push(`\`${one}\` and \`${other}\` exclude each other: ${why}`);
+    if (valid.has(one) && valid.has(other)) errors.push(`\`${one}\` and \`${other}\` exclude each other, because ${why}. Remove one of them`);
   }
   return errors;
 }

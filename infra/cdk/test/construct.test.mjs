@@ -227,7 +227,7 @@ test('synthesis reports all errors that the function or IAM would return', () =>
     clusterName: '-demo', karpenterVersions: ['latest'], nodeRoleName: 'nodes', rolePath: '/team/', grantClusterAccess: true,
   }));
   for (const part of [
-    '`ClusterName` must be the name of an EKS cluster', '; it is "-demo"', '`KarpenterVersion` must be a Karpenter version',
+    '`ClusterName` must be the name of an EKS cluster', ', but it is "-demo"', '`KarpenterVersion` must be a Karpenter version',
     '`NodeRoleName` must begin with `Karpenter`', '`RolePath` must be `/`', '`grantClusterAccess` needs `cluster`', 'Stack/Karpenter',
   ]) {
     assert.ok(all.includes(part), `${part} is not in: ${all}`);

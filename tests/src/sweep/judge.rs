@@ -20,7 +20,7 @@ use crate::{
 const UNTOUCHED: &str = "nothing was changed";
 
 /// What a FAILED says of a replacement that left something of its new generation.
-const NOT_TAKEN_BACK: &str = "could not be taken back";
+const NOT_UNDONE: &str = "Not all objects of the failed replacement could be deleted";
 
 /// All that is wrong with one case; nothing, by default.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -126,7 +126,7 @@ impl Verdict {
             self.same("the Reason says that nothing was changed", &course.answered, &clean.before);
         }
         match operation {
-            Operation::Replace | Operation::ReplaceNodes if !reason.contains(NOT_TAKEN_BACK) => {
+            Operation::Replace | Operation::ReplaceNodes if !reason.contains(NOT_UNDONE) => {
                 let text = course.answered.to_string();
                 let left: Vec<_> = traces(clean).into_iter().filter(|trace| text.contains(trace)).collect();
                 if !left.is_empty() {

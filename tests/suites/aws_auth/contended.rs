@@ -68,7 +68,7 @@ async fn contention_without_end_is_an_error_in_time() {
     let failed = scenario.send(&scenario.resource.create(&properties())).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     let reason = failed.failed();
-    assert!(reason.contains("kube-system/aws-auth") && reason.contains("somebody else changed it"), "{reason}");
+    assert!(reason.contains("kube-system/aws-auth") && reason.contains("met an update conflict"), "{reason}");
     assert!(3 < rule.hits(), "it was tried {} times", rule.hits());
     rule.remove();
     let id = failed.answer.physical_resource_id.clone();

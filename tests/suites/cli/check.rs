@@ -28,18 +28,21 @@ async fn what_is_missing_is_found_and_each_finding_has_its_cure() {
     let found = found(&broken.json());
     let subnet = &person.scenario.cluster.subnet_ids[0];
     for (missing, cure) in [
-        ("IAM has no OIDC provider for cluster `demo`", "eksctl utils associate-iam-oidc-provider"),
+        ("IAM has no OIDC provider for the issuer", "eksctl utils associate-iam-oidc-provider"),
         (
-            "lacks the managed policy arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
+            "does not have the managed policy arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
             "aws iam attach-role-policy --role-name KarpenterNodeRole-demo",
         ),
-        ("does not hold role `KarpenterNodeRole-demo`", "aws iam add-role-to-instance-profile"),
+        ("does not contain role `KarpenterNodeRole-demo`", "aws iam add-role-to-instance-profile"),
         (
             "mapRoles of kube-system/aws-auth has no entry for arn:aws:iam::111122223333:role/KarpenterNodeRole-demo",
             "add to mapRoles: {rolearn:",
         ),
-        (&format!("{subnet} lack the tag `karpenter.sh/discovery` = `demo`"), "aws ec2 create-tags --resources"),
-        ("lacks\n+ Karpenter: ", "change its Revision"),
+        (
+            &format!("do not have the tag `karpenter.sh/discovery` = `demo`: {subnet}"),
+            "aws ec2 create-tags --resources",
+        ),
+        ("does not allow\n+ Karpenter: ", "change its Revision"),
     ] {
         let with_cure = found.iter().any(|(_, told, to_do)| told.contains(missing) && to_do.contains(cure));
         assert!(with_cure, "{missing} → {cure}\n{found:#?}");
@@ -70,7 +73,7 @@ async fn an_older_releases_permissions_are_found_wanting_for_a_newer_one() {
 fn found(findings: &Value) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let findings = findings["findings"].as_array().unwrap().iter();
-    findings.map(|found| (text(&found["area"]), text(&found["missing"]), text(&found["cure"]))).collect()
+    findings.map(|found| (text(&found["area"]), text(&found["message"]), text(&found["remedy"]))).collect()
 }
 
 /// Takes away one thing of each kind.

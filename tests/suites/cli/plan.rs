@@ -42,7 +42,7 @@ async fn what_would_be_refused_is_told_in_the_functions_words() {
     for (arguments, words) in [
         (
             &["--property", "ClusterName=demo"][..],
-            "role `KarpenterNodeRole-demo` exists and is the resource arn:aws:cloudformation:us-east-1:111122223333:stack/platform/",
+            "role `KarpenterNodeRole-demo` already exists and belongs to the resource arn:aws:cloudformation:us-east-1:111122223333:stack/platform/",
         ),
         (&["--property", "Clustername=demo"], "unknown property `Clustername`: is `ClusterName` meant?"),
         (&["--property", "ClusterName=nope"], "EKS has no cluster `nope` in us-east-1 of account 111122223333"),
@@ -81,7 +81,7 @@ async fn a_slip_is_told_before_credentials_are_asked_for() {
         event.to_string()
     };
     let slip = json!({"Clustername": "demo", "RolePath": "x"});
-    let words = "unknown property `Clustername`: is `ClusterName` meant?; `ClusterName` is required";
+    let words = "KP0101: unknown property `Clustername`. Did you mean `ClusterName`? KP0102: `ClusterName` is required";
     let no_credentials = "there are no AWS credentials";
     let slips = ["--property", "Clustername=demo", "--property", "RolePath=x"];
     let by_hand = |command: &[&'static str]| [command, &slips[..]].concat();

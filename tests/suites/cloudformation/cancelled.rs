@@ -127,7 +127,7 @@ async fn what_was_made_behind_the_delete_goes_with_the_redelivery() {
 
     let again = stage.engine.deliver(create, &delivery).await.unwrap();
     sound(&again);
-    assert!(again.reason().contains("what had been made was taken back"), "{}", again.reason());
+    assert!(again.reason().contains("The new objects were deleted"), "{}", again.reason());
     stage.before.assert_same(&stage.world().await, "after the redelivery");
     stage.run(Stack::delete).await;
     stage.ends_clean().await;

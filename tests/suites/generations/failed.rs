@@ -78,7 +78,7 @@ async fn what_a_failed_replacement_could_not_take_back_goes_with_the_rollback() 
             if scenario.world().await.unwrap() != before {
                 left_behind += 1;
                 let reason = update.failed();
-                assert!(reason.contains("could not be taken back"), "{reason}");
+                assert!(reason.contains("Not all objects of the failed replacement could be deleted"), "{reason}");
             }
             let back = scenario.send(&scenario.resource.update(&id, &old, &new)).await.unwrap();
             assert_eq!(back.succeeded().physical_resource_id, id);

@@ -53,7 +53,7 @@ async fn a_create_that_is_cancelled_while_it_works_takes_everything_back() {
         let create = scenario.resource.create(&properties());
         let delivered = deliver(&mut scenario, &create, SystemTime::now()).await;
         let reason = delivered.failed();
-        assert!(reason.contains("what had been made was taken back") && reason.contains(words), "{reason}");
+        assert!(reason.contains("The new objects were deleted") && reason.contains(words), "{reason}");
         assert!(!delivered.writes().is_empty());
         assert_eq!(questions(&delivered), 2);
         before.assert_same(&scenario.world().await.unwrap(), words);

@@ -19,7 +19,7 @@ async fn a_create_or_update_older_than_its_service_timeout_changes_nothing() {
     let before = scenario.world().await.unwrap();
     let resource = scenario.resource.clone();
     let ago = |count| SystemTime::now() - seconds(count);
-    let told = |age: u64| format!("nothing was changed: the event is {age}");
+    let told = |age: u64| format!("nothing was changed: KP0217: the event is {age}");
     let stale = deliver(&mut scenario, &resource.create(&properties()), ago(605)).await;
     assert!(stale.wrote_nothing().failed().contains(&told(60)), "{:?}", stale.answer.reason);
     assert!(stale.answer.reason.as_ref().unwrap().contains("after 600 s (ServiceTimeout)"));

@@ -66,7 +66,7 @@ async fn an_update_that_is_rolled_back_while_it_works_goes_back() {
             let update = scenario.resource.update(&id, &change, &properties());
             let delivered = deliver(&mut scenario, &update, issued).await;
             let reason = delivered.failed();
-            assert!(reason.contains("the old properties were put back") && reason.contains(stack), "{reason}");
+            assert!(reason.contains("The old properties were restored") && reason.contains(stack), "{reason}");
             assert_eq!(delivered.answer.physical_resource_id, id);
             assert!(!delivered.writes().is_empty());
             assert_eq!(questions(&delivered), 2);
@@ -212,7 +212,7 @@ async fn old_properties_out_of_bounds_are_put_back_without_the_queue() {
         in_progress().tell_then(&scenario, &shown.since(issued + seconds(6)));
         let update = scenario.resource.update(&id, &change, &queued());
         let delivered = deliver(&mut scenario, &update, issued).await;
-        assert!(delivered.failed().contains("the old properties were put back"), "{}", delivered.failed());
+        assert!(delivered.failed().contains("The old properties were restored"), "{}", delivered.failed());
         // The replacement has a controller role of its own: that of before was not touched.
         assert_eq!(permissions(&scenario).await.contains("payments"), keeps_queue);
         if keeps_queue {
@@ -240,7 +240,7 @@ async fn provider_that_the_update_deleted_is_put_back() {
     let shown = Shown::new("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS");
     in_progress().tell_then(&scenario, &shown.clone().since(issued + seconds(6)));
     let reason = deliver(&mut scenario, &update, issued).await.failed().to_owned();
-    assert!(reason.contains("the old properties were put back"), "{reason}");
+    assert!(reason.contains("The old properties were restored"), "{reason}");
     before.assert_same(&scenario.world().await.unwrap(), "after an Update that was cancelled");
 
     scenario.send(&update).await.unwrap().succeeded();

@@ -20,20 +20,28 @@ async fn an_aws_auth_that_cannot_be_edited_without_harm_is_left_alone() {
         ("- a\n- b: 1\n  b: 2\n".to_owned(), vec!["mapRoles of ConfigMap kube-system/aws-auth, line 3: "]),
         (
             "# by role\nrolearn: arn:aws:iam::111122223333:role/Admins\n".to_owned(),
-            vec!["must be a list, but starts with `rolearn: arn:aws:iam::111122223333:role/Admins`"],
+            vec!["must be a list, and it starts with `rolearn: arn:aws:iam::111122223333:role/Admins`"],
         ),
         (
             format!(
                 "- rolearn: {ARN}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups: [system:masters]\n"
             ),
-            vec!["the last entry of a role wins", "system:masters", "remove it, or use another role"],
+            vec![
+                "uses only the last entry of a role",
+                "system:masters",
+                "Remove that entry, or choose another node role",
+            ],
         ),
         (
             format!(
                 "- rolearn: {}\n  username: system:node:{{{{EC2PrivateDNSName}}}}\n  groups: [system:bootstrappers, system:nodes]\n",
                 ARN.to_lowercase()
             ),
-            vec!["the last entry of a role wins", "role/karpenternoderole-demo", "remove it, or use another role"],
+            vec![
+                "uses only the last entry of a role",
+                "role/karpenternoderole-demo",
+                "Remove that entry, or choose another node role",
+            ],
         ),
     ];
     for (map_roles, words) in cases {

@@ -51,7 +51,7 @@ async fn an_oidc_provider_that_is_missing_or_incomplete_is_told_with_the_command
     let command = format!(
         "`aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn} --client-id sts.amazonaws.com`"
     );
-    refuses(&mut scenario, &with(json!({})), &["lacks the audience `sts.amazonaws.com`", &command]).await;
+    refuses(&mut scenario, &with(json!({})), &["has no audience `sts.amazonaws.com`", &command]).await;
 
     // MiniStack adds no audience to a provider that is there.
     iam.delete_open_id_connect_provider().open_id_connect_provider_arn(&arn).send().await.unwrap();
@@ -88,7 +88,7 @@ async fn an_access_entry_that_overrides_aws_auth_is_told() {
     let command = format!("`aws eks delete-access-entry --cluster-name demo --principal-arn {role}`");
     let with = |access: &str| with(json!({"NodeRoleArn": role, "NodeAccess": access}));
     for access in ["AwsAuth", "Auto"] {
-        let words = ["access entry of type STANDARD", "lets no node join", &command];
+        let words = ["has the type STANDARD", "need the type EC2_LINUX", &command];
         refuses(&mut scenario, &with(access), &words).await;
     }
     eks.delete_access_entry().cluster_name("demo").principal_arn(&role).send().await.unwrap();

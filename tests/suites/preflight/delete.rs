@@ -59,8 +59,8 @@ async fn a_foreign_profile_that_holds_the_node_role_is_named() {
     let iam = aws_sdk_iam::Client::new(&scenario.cloud.admin());
     iam.create_instance_profile().instance_profile_name(profile).send().await.unwrap();
     iam.add_role_to_instance_profile().instance_profile_name(profile).role_name(role).send().await.unwrap();
-    let told = format!("role `{role}` is still in instance profiles that this resource did not make: `{profile}`");
-    refused(&mut scenario, &delete, &[&told, "delete Karpenter's EC2NodeClasses first"]).await;
+    let told = format!("role `{role}` is still in instance profiles that this resource did not create: `{profile}`");
+    refused(&mut scenario, &delete, &[&told, "Delete Karpenter's EC2NodeClasses"]).await;
 
     iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(role).send().await.unwrap();
     iam.delete_instance_profile().instance_profile_name(profile).send().await.unwrap();

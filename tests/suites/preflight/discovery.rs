@@ -60,8 +60,8 @@ async fn a_subnet_without_room_for_the_tags_is_told() {
     tag(&ec2, &subnet, (0..47).map(|n| (format!("k{n}"), "v"))).await;
     accepts(&mut scenario, &with(json!({})), "SubnetIds").await;
     tag(&ec2, &subnet, [("k47".to_owned(), "v")]).await;
-    let told = format!("{subnet} has 49 tags, and EC2 allows 50: the discovery tag and its mark need 2 more");
-    refuses(&mut scenario, &with(json!({})), &[&told, "take some away, or set SubnetIds without it"]).await;
+    let told = format!("{subnet} has 49 tags and needs 2 more for the discovery tag and its marker");
+    refuses(&mut scenario, &with(json!({})), &[&told, "Remove tags from it, or set SubnetIds without it"]).await;
 }
 
 /// Ids that do not exist are told, with their property.
@@ -72,8 +72,10 @@ async fn ids_that_do_not_exist_are_told_with_their_property() {
     let (one, two) = ("subnet-0123456789abcdef0", "subnet-0123456789abcdef1");
     let properties = with(json!({"SubnetIds": [subnet, one, two], "SecurityGroupIds": group}));
     let words = [
-        format!("subnets {one}, {two} of SubnetIds do not exist in us-east-1: check the ids"),
-        format!("security groups {group} of SecurityGroupIds does not exist in us-east-1: check the ids"),
+        format!("subnets {one}, {two} of SubnetIds do not exist in region us-east-1. Correct SubnetIds"),
+        format!(
+            "security groups {group} of SecurityGroupIds does not exist in region us-east-1. Correct SecurityGroupIds"
+        ),
     ];
     refuses(&mut scenario, &properties, &[&words[0], &words[1]]).await;
 }
@@ -86,8 +88,8 @@ async fn a_cluster_without_node_groups_asks_for_the_ids() {
     let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
     scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await.unwrap();
     let words = [
-        "cluster `demo` has no managed node group to learn subnets from: set SubnetIds",
-        "cluster `demo` has no managed node group to learn security groups from: set SecurityGroupIds",
+        "cluster `demo` has no managed node group from which to discover subnets. Set SubnetIds",
+        "cluster `demo` has no managed node group from which to discover security groups. Set SecurityGroupIds",
     ];
     refuses(&mut scenario, &with(json!({})), &words).await;
     let subnet = scenario.cluster.subnet_ids[0].clone();

@@ -21,20 +21,20 @@ async fn a_role_of_a_wanted_name_that_is_not_this_stacks_is_left_alone() {
     let iam = Client::new(&scenario.cloud.admin());
     let other = "arn:aws:cloudformation:us-east-1:111122223333:stack/other/0a/Prereqs";
     let owners = [
-        (None, "nobody's that its tags name".to_owned()),
-        (Some(("aws:cloudformation:stack-name", "infra")), "the stack `infra`'s".to_owned()),
-        (Some(("karpenter-prereqs/owner", other)), format!("the resource {other}'s")),
+        (None, "has no owner tag".to_owned()),
+        (Some(("aws:cloudformation:stack-name", "infra")), "belongs to the stack `infra`".to_owned()),
+        (Some(("karpenter-prereqs/owner", other)), format!("belongs to the resource {other}")),
     ];
     for (name, cure) in [
         (
             "KarpenterNodeRole-demo",
-            "set NodeRoleName to another name, or NodeRoleArn to use this one as it is, or ExistingObjects to Adopt",
+            "Set NodeRoleName to another name, set NodeRoleArn to use this role unchanged, set ExistingObjects to Adopt",
         ),
-        ("KarpenterControllerRole-demo", "set ControllerRoleName to another name, or ExistingObjects to Adopt"),
+        ("KarpenterControllerRole-demo", "Set ControllerRoleName to another name, set ExistingObjects to Adopt"),
     ] {
         for (tag, owner) in &owners {
             make_role(&iam, name, *tag).await;
-            let told = format!("role `{name}` exists and is {owner}");
+            let told = format!("role `{name}` already exists and {owner}");
             refuses(&mut scenario, &with(json!({})), &[&told, cure]).await;
             iam.delete_role().role_name(name).send().await.unwrap();
         }
@@ -48,11 +48,11 @@ async fn an_instance_profile_that_is_not_this_stacks_is_left_alone() {
     let iam = Client::new(&scenario.cloud.admin());
     let name = "KarpenterNodeInstanceProfile-demo";
     iam.create_instance_profile().instance_profile_name(name).send().await.unwrap();
-    let told = format!("instance profile `{name}` exists and is nobody's");
+    let told = format!("instance profile `{name}` already exists and has no owner tag");
     refuses(
         &mut scenario,
         &with(json!({})),
-        &[&told, "set InstanceProfileName to another name, or ExistingObjects to Adopt"],
+        &[&told, "Set InstanceProfileName to another name, set ExistingObjects to Adopt"],
     )
     .await;
     let renamed = with(json!({"InstanceProfileName": "another"}));
@@ -65,7 +65,7 @@ async fn a_given_node_role_that_does_not_exist_is_told() {
     let mut scenario = Scenario::start().await.unwrap();
     make_role(&Client::new(&scenario.cloud.admin()), "nodes", None).await;
     for arn in ["arn:aws:iam::111122223333:role/missing", "arn:aws:iam::111122223333:role/team/nodes"] {
-        let told = format!("the role {arn} of NodeRoleArn does not exist: check the ARN");
+        let told = format!("the role {arn} of NodeRoleArn does not exist. Correct the ARN");
         refuses(&mut scenario, &with(json!({"NodeRoleArn": arn})), &[&told]).await;
     }
     let given = with(json!({"NodeRoleArn": "arn:aws:iam::111122223333:role/nodes"}));
@@ -116,7 +116,7 @@ async fn more_policies_than_a_role_carries_are_told() {
         "IAMReadOnlyAccess",
     ];
     let arns: Vec<_> = names.iter().map(|name| format!("arn:aws:iam::aws:policy/{name}")).collect();
-    let words = ["role `KarpenterNodeRole-demo` would carry 11 managed policies", "10", "NodePolicyArns"];
+    let words = ["role `KarpenterNodeRole-demo` would have 11 managed policies", "10", "NodePolicyArns"];
     refuses(&mut scenario, &with(json!({"NodePolicyArns": arns})), &words).await;
     accepts(&mut scenario, &with(json!({"NodePolicyArns": arns[1..]})), "NodeRoleName").await;
 }

@@ -11,17 +11,17 @@ const ROLE: &str = "arn:aws:iam::111122223333:role/nodes";
 #[tokio::test]
 async fn slips_in_properties_are_named_with_what_is_meant() {
     let mut scenario = Scenario::start().await.unwrap();
-    let required = "`ClusterName` is required: set it to the name of an EKS cluster";
+    let required = "`ClusterName` is required. Set it to the name of an EKS cluster";
     let too_long = "r".repeat(65);
     let cases = [
         (json!({}), vec![required]),
         (json!({"ClusterName": ""}), vec![required]),
-        (json!({"Cluster": CLUSTER}), vec!["unknown property `Cluster`: is `ClusterName` meant?", required]),
-        (with(json!({"NodeRolName": "nodes"})), vec!["unknown property `NodeRolName`: is `NodeRoleName` meant?"]),
+        (json!({"Cluster": CLUSTER}), vec!["unknown property `Cluster`. Did you mean `ClusterName`?", required]),
+        (with(json!({"NodeRolName": "nodes"})), vec!["unknown property `NodeRolName`. Did you mean `NodeRoleName`?"]),
         (with(json!({"Karpenter": "1"})), vec!["unknown property `Karpenter`"]),
         (
             with(json!({"NodeAccess": "Sometimes"})),
-            vec!["`NodeAccess` must be `Auto`, `AwsAuth`, `AccessEntry` or `None`; it is \"Sometimes\""],
+            vec!["`NodeAccess` must be `Auto`, `AwsAuth`, `AccessEntry` or `None`, but it is \"Sometimes\""],
         ),
         (with(json!({"NodeRoleName": too_long})), vec!["`NodeRoleName` must be a role name: 1 to 64"]),
         (with(json!({"Namespace": "Karpenter"})), vec!["`Namespace` must be a Kubernetes namespace", "\"Karpenter\""]),

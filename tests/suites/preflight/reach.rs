@@ -54,10 +54,10 @@ async fn an_api_server_out_of_reach_is_told_within_a_bound() {
         if index == 3 {
             scenario.cloud.gateway().rules().add(When::service("kubernetes"), Effect::Hang);
         }
-        let told = format!("reach the Kubernetes API at {endpoint}");
+        let told = format!("cannot reach the Kubernetes API at {endpoint}");
         let begun = std::time::Instant::now();
         let words =
-            [&*told, "give the function subnets and a security group of the cluster's VPC", "NodeAccess to None"];
+            [&*told, "give the function subnets and security groups of the cluster's VPC", "NodeAccess to None"];
         refuses(&mut scenario, &with(json!({})), &words).await;
         assert!(begun.elapsed() < BOUND, "{:?} for case {index}", begun.elapsed());
     }
@@ -74,17 +74,21 @@ async fn a_function_that_the_cluster_does_not_know_is_told_the_ways_in() {
     scenario.restart(&stranger, |_| {}).await.unwrap();
     let words = [
         "does not know the function's role (401 Unauthorized)",
-        "map it in kube-system/aws-auth",
-        "AmazonEKSClusterAdminPolicy",
-        "set KubernetesRoleArn to a role that is let in, such as the cluster's creator",
+        "Add an entry in mapRoles of kube-system/aws-auth for the function's role",
+        "set KubernetesRoleArn to a role that has access, such as the role that created the cluster",
     ];
     refuses(&mut scenario, &with(json!({})), &words).await;
     let assuming = with(json!({"KubernetesRoleArn": stranger}));
     refuses(&mut scenario, &assuming, &[&format!("does not know {stranger} (401 Unauthorized)")]).await;
 
     let closed = create_role(&scenario.cloud.admin(), "closed", &service_trust("ec2.amazonaws.com")).await.unwrap();
-    let told = format!("by assuming KubernetesRoleArn {closed}");
-    let words = [&*told, "check that its trust policy names the function's role", "sts:AssumeRole", "AccessDenied"];
+    let told = format!("cannot assume KubernetesRoleArn {closed} for the Kubernetes API");
+    let words = [
+        &*told,
+        "Check that the trust policy of that role names the function's role",
+        "sts:AssumeRole",
+        "AccessDenied",
+    ];
     refuses(&mut scenario, &with(json!({"KubernetesRoleArn": closed})), &words).await;
 
     let creator = scenario.cluster.creator_role_arn.clone();
@@ -104,7 +108,7 @@ async fn a_missing_verb_is_told_before_anything_is_made() {
     scenario.cluster.wait_admitted(&session).await.unwrap();
     let properties = with(json!({"KubernetesRoleArn": deployer}));
     let told = |verb: &str| format!("does not allow {deployer} to {verb} the ConfigMap kube-system/aws-auth");
-    let cure = "bind it to a role that may get, create, update and delete that ConfigMap";
+    let cure = "Give it a Kubernetes role that allows get, create, update and delete of this ConfigMap";
 
     refuses(&mut scenario, &properties, &[&told("get"), cure]).await;
     allow(&scenario, &["get"]).await;

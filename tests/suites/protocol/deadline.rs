@@ -37,7 +37,7 @@ async fn work_that_hangs_is_answered_in_time_with_what_was_going_on() {
     let patient = scenario.resource.clone();
     let impatient = patient.clone().service_timeout(u32::try_from(SHORT.as_secs()).unwrap());
     let cases = [
-        ("eks", "DescribeCluster", SHORT, &patient, "ran out of time while reading the cluster, IAM and EC2"),
+        ("eks", "DescribeCluster", SHORT, &patient, "the deadline passed while reading the cluster, IAM and EC2"),
         ("iam", "CreateRole", SHORT, &patient, "create role `KarpenterNodeRole-demo`"),
         ("kubernetes", "update", minutes, &impatient, "to mapRoles of kube-system/aws-auth"),
     ];
@@ -48,7 +48,7 @@ async fn work_that_hangs_is_answered_in_time_with_what_was_going_on() {
         let answer = answered_in_time(&mut scenario, &create, limit).await;
         assert!(0 < hang.hits(), "{operation}");
         let reason = answer.reason.clone().unwrap();
-        assert!(reason.contains("ran out of time while ") && reason.contains(words), "{operation}: {reason}");
+        assert!(reason.contains("the deadline passed while ") && reason.contains(words), "{operation}: {reason}");
         assert!(reason.contains("ServiceTimeout"), "the cure is told: {reason}");
         hang.remove();
         ids.push(answer.physical_resource_id);
@@ -79,7 +79,7 @@ async fn an_update_and_a_delete_that_hang_keep_their_id() {
         let hang = scenario.cloud.gateway().rules().add(When::call(service, operation), Effect::Hang);
         let answer = answered_in_time(&mut scenario, &event, SHORT).await;
         assert!(0 < hang.hits(), "{operation}");
-        assert!(answer.reason.unwrap().contains("ran out of time while "));
+        assert!(answer.reason.unwrap().contains("the deadline passed while "));
         assert_eq!(answer.physical_resource_id, id);
         hang.remove();
     }

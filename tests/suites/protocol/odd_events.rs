@@ -1,4 +1,4 @@
-//! Events that are no Create, Update or Delete as CloudFormation sends them.
+//! Events that are not a Create, Update or Delete as CloudFormation sends them.
 
 use std::time::Duration;
 
@@ -33,17 +33,17 @@ async fn an_odd_event_is_answered_with_what_is_wrong_with_it() {
     let mut alone = Alone::start().await;
     let event = alone.resource.create(&json!({"ClusterName": "demo"}));
     let cases: [Case; 9] = [
-        (|raw| raw["RequestType"] = json!("Upsert"), &["no Create, Update or Delete", "Upsert"]),
-        (|raw| raw["RequestType"] = json!(7), &["no Create, Update or Delete"]),
+        (|raw| raw["RequestType"] = json!("Upsert"), &["not a Create, Update or Delete", "Upsert"]),
+        (|raw| raw["RequestType"] = json!(7), &["not a Create, Update or Delete"]),
         (
             |raw| drop(raw.as_object_mut().unwrap().remove("RequestType")),
-            &["no Create, Update or Delete", "RequestType"],
+            &["not a Create, Update or Delete", "RequestType"],
         ),
         (|raw| drop(raw.as_object_mut().unwrap().remove("ResourceProperties")), &["`ClusterName` is required"]),
         (|raw| raw["ResourceProperties"] = Value::Null, &["`ClusterName` is required"]),
         (|raw| raw["ResourceProperties"] = json!("demo"), &["`ResourceProperties` in the event is not a map"]),
-        (|raw| raw["RequestType"] = json!("Update"), &["no Create, Update or Delete", "PhysicalResourceId"]),
-        (|raw| raw["RequestType"] = json!("Delete"), &["no Create, Update or Delete", "PhysicalResourceId"]),
+        (|raw| raw["RequestType"] = json!("Update"), &["not a Create, Update or Delete", "PhysicalResourceId"]),
+        (|raw| raw["RequestType"] = json!("Delete"), &["not a Create, Update or Delete", "PhysicalResourceId"]),
         (
             |raw| {
                 raw["RequestType"] = json!("Update");
@@ -71,7 +71,7 @@ async fn a_request_that_sns_wrapped_is_answered() {
     assert!(invocation.returned(), "{:?}", invocation.outcome);
     let answer = alone.answers.take(&url, Duration::from_millis(100)).await.unwrap();
     answer.assert_sound();
-    assert!(answer.reason.unwrap().contains("is `ClusterName` meant?"));
+    assert!(answer.reason.unwrap().contains("Did you mean `ClusterName`?"));
 }
 
 /// An envelope that lacks an id, or whose stack is none, is answered as far as it goes: the reason names the field.

@@ -66,7 +66,7 @@ async fn every_sample_event_does_what_its_page_says() {
 
     // What must change nothing, first of all.
     for (name, words) in [
-        ("create-invalid-property", "unknown property `NodeRolName`: is `NodeRoleName` meant?"),
+        ("create-invalid-property", "unknown property `NodeRolName`. Did you mean `NodeRoleName`?"),
         ("create-no-properties", "`ClusterName` is required"),
         ("create-bad-request-type", "unknown variant `Upsert`"),
     ] {
@@ -76,7 +76,10 @@ async fn every_sample_event_does_what_its_page_says() {
     let stale = take("create-stale");
     let delivered = send(&mut scenario, &stale, signed_at(&stale)).await;
     let reason = delivered.wrote_nothing().failed();
-    assert!(reason.contains("nothing was changed: the event is ") && reason.contains("after 900 s"), "{reason}");
+    assert!(
+        reason.contains("nothing was changed: KP0217: the event is ") && reason.contains("after 900 s"),
+        "{reason}"
+    );
     let sample = take("delete-invalid-properties");
     let delivered = send(&mut scenario, &sample, now()).await;
     assert_eq!(delivered.wrote_nothing().succeeded().physical_resource_id, sample["PhysicalResourceId"]);

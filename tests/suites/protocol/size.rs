@@ -16,7 +16,7 @@ async fn a_reason_that_is_too_long_keeps_its_beginning() {
     let properties = json!({"ClusterName": CLUSTER, "SecurityGroupIds": groups});
     let delivered = scenario.send(&scenario.resource.create(&properties)).await.unwrap();
     let reason = delivered.wrote_nothing().failed();
-    assert!(reason.starts_with("nothing was changed: security groups sg-00000000000000000, "), "{reason}");
+    assert!(reason.starts_with("nothing was changed: KP0024: security groups sg-00000000000000000, "), "{reason}");
     assert!(reason.ends_with('…'), "{reason}");
     assert!((4000..=4096).contains(&delivered.answer.raw.len()), "{} bytes", delivered.answer.raw.len());
 }
@@ -33,12 +33,12 @@ async fn a_success_that_is_too_large_leaves_out_what_is_listed_first() {
     let old = json!({"ClusterName": CLUSTER});
     let created = scenario.send(&scenario.resource.create(&old)).await.unwrap();
     let answer = created.succeeded();
-    let left_out = |name| format!("{name} is empty, since it does not fit");
+    let left_out = |name| format!("the attribute {name} is empty, because it does not fit");
     for name in ["SecurityGroupIds", "SubnetIds"] {
         assert_eq!(answer.data[name], "");
         assert!(answer.data["Warnings"].contains(&left_out(name)), "{answer:?}");
     }
-    assert!(answer.data["HelmValues"].contains(CLUSTER) && answer.data["Warnings"].contains("v1alpha5"), "{answer:?}");
+    assert!(answer.data["HelmValues"].contains(CLUSTER) && answer.data["Warnings"].contains("KP0301"), "{answer:?}");
     let world = scenario.world().await.unwrap();
     let tagged = |id: &String| world.get(id).unwrap().contains("karpenter.sh/discovery");
     assert!(scenario.cluster.subnet_ids.iter().all(tagged));

@@ -1,16 +1,18 @@
-//! (What is wanted, what a plan would do about it, the world) → findings.
+//! The steps and problems of a plan → findings.
 //!
-//! A plan that brings the world to what is wanted says what is missing. What it would do for its own sake, marks and
-//! tags of ownership and the annotation, is no finding; nor is what it would take away.
+//! `check` plans a Create that adopts existing objects. Each problem is a finding, and each step that Karpenter depends on. Steps for
+//! ownership alone (markers, owner tags, annotations) are not findings, and neither are removals.
 
-use super::cure;
+use super::remedy;
 use crate::plan::{Grants, inline, statements};
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::documents::aws_auth::{NodeEntry, Presence, presence};
 use karpenter_prereqs_core::documents::config_map::Change;
 use karpenter_prereqs_core::identity::ownership::PREFIX;
 use karpenter_prereqs_core::observed::Observed;
-use karpenter_prereqs_core::plan::{Ec2Step, EditAwsAuth, EksStep, IamStep, Plan, Problem, RoleKind, Step, Words};
+use karpenter_prereqs_core::plan::{
+    Ec2Step, EditAwsAuth, EksStep, IamStep, Plan, Problem, ProblemText, RoleKind, Step,
+};
 
 /// What is asked of an installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,23 +42,25 @@ impl Area {
     }
 }
 
-/// One thing that is missing.
+/// What Karpenter lacks, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) area: Area,
-    pub(super) missing: String,
-    pub(super) cure: String,
+    /// `KP` and four digits. A code is never used for another finding. docs/troubleshooting.md lists all.
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) remedy: String,
 }
 
-/// What is missing.
+/// Returns the findings, problems first.
 pub(super) fn findings(spec: &Spec, plan: &Plan, problems: &[Problem], observed: &Observed) -> Vec<Finding> {
     let problems = problems.iter().filter_map(|problem| {
-        let Words { message, remedy, .. } = problem.words();
-        Some(Finding { area: area_of_problem(problem)?, missing: message, cure: remedy })
+        let ProblemText { code, message, remedy } = problem.text();
+        Some(Finding { area: area_of_problem(problem)?, code, message, remedy })
     });
     let steps = plan.steps().filter_map(|(_, step, _)| {
-        let (area, missing) = missing(spec, step, observed)?;
-        Some(Finding { area, missing, cure: cure::of(spec, step, observed) })
+        let (area, code, message) = finding(spec, step, observed)?;
+        Some(Finding { area, code, message, remedy: remedy::of(spec, step, observed) })
     });
     problems.chain(steps).collect()
 }
@@ -101,22 +105,22 @@ fn area_of_problem(problem: &Problem) -> Option<Area> {
     }
 }
 
-/// What is missing where a plan has this step.
-fn missing(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Area, String)> {
+/// Returns area, code and message of the finding for a step; `None` if Karpenter does not depend on it.
+fn finding(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Area, &'static str, String)> {
     let of_role = |name: &String| if *name == spec.controller_role_name { Area::Permissions } else { Area::Nodes };
     Some(match step {
         Step::Iam(IamStep::CreateRole { kind: RoleKind::Controller, name, .. }) => {
-            (Area::Assume, format!("there is no role `{name}`"))
+            (Area::Assume, "KP0401", format!("role `{name}` does not exist"))
         }
         Step::Iam(IamStep::CreateRole { kind: RoleKind::Node, name, .. }) => {
-            (Area::Nodes, format!("there is no role `{name}`"))
+            (Area::Nodes, "KP0402", format!("role `{name}` does not exist"))
         }
         Step::Iam(IamStep::UpdateAssumeRolePolicy { name, .. }) => {
             let area = if *name == spec.controller_role_name { Area::Assume } else { Area::Nodes };
-            (area, format!("the trust policy of role `{name}` is not as it must be"))
+            (area, "KP0403", format!("role `{name}` has another trust policy"))
         }
         Step::Iam(IamStep::AttachRolePolicy { name, policy_arn }) => {
-            (of_role(name), format!("role `{name}` lacks the managed policy {policy_arn}"))
+            (of_role(name), "KP0404", format!("role `{name}` does not have the managed policy {policy_arn}"))
         }
         Step::Iam(IamStep::PutRolePolicy { name, policy_name, document }) => {
             let lacks: Vec<_> = statements(inline(observed, name, policy_name), document)
@@ -128,48 +132,65 @@ fn missing(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Area, Strin
             }
             (
                 Area::Permissions,
-                format!("the inline policy `{policy_name}` of role `{name}` lacks\n{}", lacks.join("\n")),
+                "KP0405",
+                format!("the inline policy `{policy_name}` of role `{name}` does not allow\n{}", lacks.join("\n")),
             )
         }
-        Step::Iam(IamStep::PutRolePermissionsBoundary { name, permissions_boundary }) => {
-            (of_role(name), format!("role `{name}` is not bounded by {permissions_boundary}"))
-        }
+        Step::Iam(IamStep::PutRolePermissionsBoundary { name, permissions_boundary }) => (
+            of_role(name),
+            "KP0406",
+            format!("role `{name}` does not have the permissions boundary {permissions_boundary}"),
+        ),
         Step::Iam(IamStep::CreateInstanceProfile { name, .. }) => {
-            (Area::Nodes, format!("there is no instance profile `{name}`"))
+            (Area::Nodes, "KP0407", format!("instance profile `{name}` does not exist"))
         }
         Step::Iam(IamStep::AddRoleToInstanceProfile { name, role }) => {
-            (Area::Nodes, format!("instance profile `{name}` does not hold role `{role}`"))
+            (Area::Nodes, "KP0408", format!("instance profile `{name}` does not contain role `{role}`"))
         }
         Step::Ec2(Ec2Step::CreateTags { ids, tags }) => {
             let tag = &spec.discovery_tag;
-            // Its own marks alone are nobody's loss.
+            // Karpenter does not depend on markers.
             if tags.keys().all(|key| key.starts_with(PREFIX)) {
                 return None;
             }
-            (Area::Tags, format!("{} lack the tag `{}` = `{}`", ids.join(", "), tag.key, tag.value))
+            (
+                Area::Tags,
+                "KP0409",
+                format!("these resources do not have the tag `{}` = `{}`: {}", tag.key, tag.value, ids.join(", ")),
+            )
         }
-        Step::AwsAuth(EditAwsAuth { change: Change::Admit { entry, .. }, .. }) => {
+        Step::AwsAuth(EditAwsAuth { change: Change::AddEntry { entry, .. }, .. }) => {
             let text = observed.aws_auth.config_map().and_then(|map| map.map_roles.as_deref());
             if matches!(presence(text, entry), Ok(Presence::Equal)) {
                 return None;
             }
-            (Area::Join, format!("mapRoles of kube-system/aws-auth has no entry for {}", NodeEntry::rolearn(entry)))
+            (
+                Area::Join,
+                "KP0410",
+                format!("mapRoles of kube-system/aws-auth has no entry for {}", NodeEntry::rolearn(entry)),
+            )
         }
-        Step::Eks(EksStep::CreateAccessEntry { principal_arn, .. }) if observed.access_entry.is_some() => {
-            (Area::Join, format!("the access entry for {principal_arn} is of a former role of that name"))
-        }
+        Step::Eks(EksStep::CreateAccessEntry { principal_arn, .. }) if observed.access_entry.is_some() => (
+            Area::Join,
+            "KP0411",
+            format!("the access entry for {principal_arn} is older than the role, so no node can join with it"),
+        ),
         Step::Eks(EksStep::CreateAccessEntry { principal_arn, .. }) => {
-            (Area::Join, format!("there is no access entry of type EC2_LINUX for {principal_arn}"))
+            (Area::Join, "KP0412", format!("{principal_arn} has no access entry of type EC2_LINUX"))
         }
         Step::Iam(IamStep::CreateOpenIdConnectProvider { url, .. }) => {
-            (Area::Assume, format!("IAM has no OIDC provider for the issuer {url}"))
+            (Area::Assume, "KP0413", format!("IAM has no OIDC provider for the issuer {url}"))
         }
-        Step::Eks(EksStep::CreatePodIdentityAssociation { namespace, service_account, .. }) => {
-            (Area::Assume, format!("service account `{namespace}/{service_account}` has no Pod Identity association"))
-        }
-        Step::Eks(EksStep::UpdatePodIdentityAssociation { id, role_arn, .. }) => {
-            (Area::Assume, format!("the Pod Identity association `{id}` does not lead to {role_arn} with session tags"))
-        }
+        Step::Eks(EksStep::CreatePodIdentityAssociation { namespace, service_account, .. }) => (
+            Area::Assume,
+            "KP0414",
+            format!("service account `{namespace}/{service_account}` has no Pod Identity association"),
+        ),
+        Step::Eks(EksStep::UpdatePodIdentityAssociation { id, role_arn, .. }) => (
+            Area::Assume,
+            "KP0415",
+            format!("the Pod Identity association `{id}` does not have role {role_arn} with session tags"),
+        ),
         _ => return None,
     })
 }

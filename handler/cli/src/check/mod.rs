@@ -1,7 +1,7 @@
-//! `check`: what is missing for Karpenter to run and for nodes to join, and what to do about each.
+//! `check`: what Karpenter and its nodes lack, and what to do about each finding.
 
-mod cure;
 mod findings;
+mod remedy;
 
 use crate::arguments;
 use crate::failure::Failure;
@@ -10,6 +10,7 @@ use crate::progress::told;
 use crate::wanted;
 use anstyle::{AnsiColor, Style};
 use findings::{Area, Finding, findings};
+use karpenter_prereqs_core::plan::Warning;
 use karpenter_prereqs_function::survey;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -32,15 +33,17 @@ pub(crate) async fn run(asked: &arguments::Check) -> Result<bool, Failure> {
     Ok(!found.is_empty())
 }
 
-fn as_json(found: &[Finding], warnings: &[String]) -> String {
+fn as_json(found: &[Finding], warnings: &[Warning]) -> String {
     let found: Vec<_> = found
         .iter()
-        .map(|Finding { area, missing, cure }| json!({"area": area.question(), "missing": missing, "cure": cure}))
+        .map(|Finding { area, code, message, remedy }| {
+            json!({"area": area.question(), "code": code, "message": message, "remedy": remedy})
+        })
         .collect();
     format!("{:#}\n", json!({ "findings": found, "warnings": warnings }))
 }
 
-fn as_text(cluster: &str, found: &[Finding], warnings: &[String]) -> String {
+fn as_text(cluster: &str, found: &[Finding], warnings: &[Warning]) -> String {
     const BOLD: Style = Style::new().bold();
     const GOOD: Style = AnsiColor::Green.on_default();
     const BAD: Style = AnsiColor::Red.on_default();
@@ -54,9 +57,9 @@ fn as_text(cluster: &str, found: &[Finding], warnings: &[String]) -> String {
             (true, false) => writeln!(text, "  {GOOD}✓{GOOD:#} {}", area.question()),
             (false, _) => writeln!(text, "  {BAD}✗{BAD:#} {}", area.question()),
         };
-        for Finding { missing, cure, .. } in of_area {
-            let _ = writeln!(text, "      {}", missing.replace('\n', "\n          "));
-            let _ = writeln!(text, "      {BOLD}→{BOLD:#} {cure}");
+        for Finding { code, message, remedy, .. } in of_area {
+            let _ = writeln!(text, "      {code}: {}", message.replace('\n', "\n          "));
+            let _ = writeln!(text, "      {BOLD}→{BOLD:#} {remedy}");
         }
     }
     for warning in warnings {

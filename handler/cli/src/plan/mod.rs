@@ -12,7 +12,7 @@ use crate::print;
 use crate::progress::told;
 use crate::wanted::{self, Wanted};
 use karpenter_prereqs_core::identity::ownership::Generation;
-use karpenter_prereqs_core::plan::Effect;
+use karpenter_prereqs_core::plan::{Effect, Warning};
 use karpenter_prereqs_core::request::event::Operation;
 use karpenter_prereqs_function::{Preview, preview};
 
@@ -39,12 +39,11 @@ pub(crate) async fn run(asked: &arguments::Plan) -> Result<bool, Failure> {
     Ok(steps.any(|(_, step, _)| step.effect() != Effect::Check))
 }
 
-/// That what CloudFormation deletes after a replacement is not told, since the old properties are not known.
-fn unseen_replacement(wanted: &Wanted, preview: &Preview) -> Option<String> {
+/// Returns a warning if CloudFormation deletes objects after a replacement, and the old properties are not known.
+fn unseen_replacement(wanted: &Wanted, preview: &Preview) -> Option<Warning> {
     let Operation::Update { physical_resource_id: id, .. } = &wanted.request.operation else { return None };
     // Of an id that we never issued, nothing is known.
     let is_ours = Generation::from_id(id).is_some();
-    (is_ours && *id != preview.physical_resource_id && !preview.has_clean_up).then(|| {
-        format!("this replaces the resource: CloudFormation then deletes {id}; say --old-property for what is deployed otherwise, to see what goes")
-    })
+    (is_ours && *id != preview.physical_resource_id && !preview.has_clean_up)
+        .then(|| Warning::ReplacedUnknown { id: id.clone() })
 }

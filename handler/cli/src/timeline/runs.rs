@@ -169,9 +169,9 @@ fn call(logged: CallLine) -> Result<Call, serde_json::Error> {
     Ok(Call { service, operation, span, tries, attempts, error })
 }
 
-/// The message with what was noted beside it.
+/// Returns the message and the fields that explain it.
 fn said(line: &Line) -> String {
-    let notes = ["step", "warning", "note", "failure", "error"];
+    let notes = ["step", "code", "warning", "failure", "error"];
     let notes = notes.iter().filter_map(|name| line.fields.get(*name)?.as_str());
     [line.message.as_str()].into_iter().chain(notes).collect::<Vec<_>>().join(": ")
 }

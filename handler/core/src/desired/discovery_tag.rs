@@ -13,38 +13,38 @@ pub struct DiscoveryTag {
 }
 
 /// The first character of a departing marker's value. No key begins with it: the property refuses `=`.
-const LEAVING: char = '=';
+const DEPARTING: char = '=';
 
 impl DiscoveryTag {
     /// Returns `key=value`, the marker value for this tag.
-    pub fn noted(&self) -> String {
+    pub fn marker_value(&self) -> String {
         format!("{}={}", self.key, self.value)
     }
 
-    /// The tag alone, as tags.
+    /// Returns the tag as tags.
     pub fn tags(&self) -> Tags {
         Tags::from([(self.key.clone(), self.value.clone())])
     }
 
-    /// Whether it is among the tags, with its value.
+    /// Returns whether the tags have it with its value.
     pub fn is_among(&self, tags: &Tags) -> bool {
         tags.get(&self.key) == Some(&self.value)
     }
 
     /// Returns `=key=value`, the value of a departing marker. The marker then does not keep the tag.
-    pub fn leaving(note: &str) -> String {
-        format!("{LEAVING}{note}")
+    pub fn departing(value: &str) -> String {
+        format!("{DEPARTING}{value}")
     }
 
     /// Returns the marker value without the `=` of a departing marker.
-    pub fn live(note: &str) -> &str {
-        note.strip_prefix(LEAVING).unwrap_or(note)
+    pub fn without_departing(value: &str) -> &str {
+        value.strip_prefix(DEPARTING).unwrap_or(value)
     }
 
     /// Returns the tag for a marker value, departing or not; `None` if the value has no `key=value`. No key has a `=`: the property
     /// refuses it.
-    pub fn from_note(note: &str) -> Option<Self> {
-        let (key, value) = Self::live(note).split_once('=')?;
+    pub fn from_marker_value(value: &str) -> Option<Self> {
+        let (key, value) = Self::without_departing(value).split_once('=')?;
         Some(Self { key: key.to_owned(), value: value.to_owned() })
     }
 }

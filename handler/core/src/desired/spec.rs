@@ -3,13 +3,13 @@
 use crate::desired::discovery_tag::DiscoveryTag;
 use crate::desired::properties::{Properties, PropertyError};
 use crate::identity::aws_names::{self, Scope, default_name};
-use crate::identity::karpenter_version::Releases;
+use crate::identity::karpenter_version::KarpenterVersions;
 use crate::identity::kubernetes::ServiceAccount;
 use crate::identity::ownership::{Identity, Tags};
 use crate::request::event::RawProperties;
 use std::collections::BTreeSet;
 
-/// The managed policies that every node role made here carries, beside those of its Karpenter releases for pulling images
+/// The managed policies that every node role made here carries, beside those of its Karpenter karpenter_versions for pulling images
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html>; the last lets Session Manager in).
 pub const NODE_POLICIES: [&str; 3] =
     ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonSSMManagedInstanceCore"];
@@ -24,8 +24,8 @@ pub struct Spec {
     pub scope: Scope,
     /// The EKS cluster.
     pub cluster_name: String,
-    /// The releases of Karpenter that the permissions are for.
-    pub releases: Releases,
+    /// The karpenter_versions of Karpenter that the permissions are for.
+    pub karpenter_versions: KarpenterVersions,
     /// The namespace of Karpenter's service account.
     pub namespace: String,
     /// The name of Karpenter's service account.
@@ -94,14 +94,14 @@ pub enum NodeAccess {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeRole {
     /// To be made.
-    Made {
+    Managed {
         /// Its name.
         name: String,
         /// Its managed policies, all of them.
         policy_arns: Vec<String>,
     },
     /// Given: never changed, never deleted.
-    Given {
+    Existing {
         /// Its ARN, with its path.
         arn: String,
     },
@@ -137,7 +137,7 @@ impl Spec {
     /// What these properties want as far as they are good, with defaults for the rest: for a Delete, whose
     /// properties may be the very ones that made the Create fail. `None` without a good `ClusterName`:
     /// nothing was ever made then.
-    pub fn lenient(raw: &RawProperties, scope: &Scope) -> Option<Self> {
+    pub fn parse_lossy(raw: &RawProperties, scope: &Scope) -> Option<Self> {
         Self::from_good(&Properties::parse(raw).0, scope)
     }
 
@@ -155,16 +155,16 @@ impl Spec {
     /// The node role's ARN, with its path.
     pub fn node_role_arn(&self) -> String {
         match &self.node_role {
-            NodeRole::Made { name, .. } => self.scope.role_arn(&self.path, name),
-            NodeRole::Given { arn } => arn.clone(),
+            NodeRole::Managed { name, .. } => self.scope.role_arn(&self.path, name),
+            NodeRole::Existing { arn } => arn.clone(),
         }
     }
 
     /// The node role's bare name.
     pub fn node_role_name(&self) -> &str {
         match &self.node_role {
-            NodeRole::Made { name, .. } => name,
-            NodeRole::Given { arn } => aws_names::role_name_of_arn(arn),
+            NodeRole::Managed { name, .. } => name,
+            NodeRole::Existing { arn } => aws_names::role_name_of_arn(arn),
         }
     }
 
@@ -180,12 +180,12 @@ impl Spec {
 
     /// The managed policies that the properties ask the node role to carry, beyond those of every node role.
     pub fn further_node_policy_arns(&self) -> Vec<String> {
-        let own = own_node_policies(&self.scope, &self.releases);
+        let own = own_node_policies(&self.scope, &self.karpenter_versions);
         match &self.node_role {
-            NodeRole::Made { policy_arns, .. } => {
+            NodeRole::Managed { policy_arns, .. } => {
                 policy_arns.iter().filter(|arn| !own.contains(arn)).cloned().collect()
             }
-            NodeRole::Given { .. } => Vec::new(),
+            NodeRole::Existing { .. } => Vec::new(),
         }
     }
 
@@ -209,12 +209,16 @@ impl Spec {
         let list = |name| given.list(name).map(<[String]>::to_vec);
         let cluster_name = text("ClusterName")?;
         let named = |property, prefix, max| text(property).unwrap_or_else(|| default_name(prefix, &cluster_name, max));
-        let releases = Releases::new(given.list("KarpenterVersion").unwrap_or_default());
+        let karpenter_versions = KarpenterVersions::new(given.list("KarpenterVersion").unwrap_or_default());
         let node_role = match text("NodeRoleArn") {
-            Some(arn) => NodeRole::Given { arn },
-            None => NodeRole::Made {
+            Some(arn) => NodeRole::Existing { arn },
+            None => NodeRole::Managed {
                 name: named("NodeRoleName", "KarpenterNodeRole-", aws_names::ROLE_NAME_MAX),
-                policy_arns: node_policies(scope, &releases, given.list("NodePolicyArns").unwrap_or_default()),
+                policy_arns: node_policies(
+                    scope,
+                    &karpenter_versions,
+                    given.list("NodePolicyArns").unwrap_or_default(),
+                ),
             },
         };
         let instance_profile_name = text("InstanceProfileName").or_else(|| text("NodeRoleName")).unwrap_or_else(|| {
@@ -250,7 +254,7 @@ impl Spec {
             ignores_running_nodes: given.text("RunningNodes") == Some("Ignore"),
             interruption_queue_arn: text("InterruptionQueueArn").filter(|arn| scope.has_queue(arn)),
             kubernetes_role_arn: text("KubernetesRoleArn"),
-            releases,
+            karpenter_versions,
             cluster_name,
         })
     }
@@ -266,13 +270,13 @@ fn identities(words: &[String]) -> BTreeSet<ControllerIdentity> {
 }
 
 /// What every node role carries.
-fn own_node_policies(scope: &Scope, releases: &Releases) -> Vec<String> {
-    let names = NODE_POLICIES.into_iter().chain(releases.node_image_policies());
+fn own_node_policies(scope: &Scope, karpenter_versions: &KarpenterVersions) -> Vec<String> {
+    let names = NODE_POLICIES.into_iter().chain(karpenter_versions.node_image_policies());
     names.map(|name| scope.partition.managed_policy_arn(name)).collect()
 }
 
-fn node_policies(scope: &Scope, releases: &Releases, further: &[String]) -> Vec<String> {
-    let mut arns = own_node_policies(scope, releases);
+fn node_policies(scope: &Scope, karpenter_versions: &KarpenterVersions, further: &[String]) -> Vec<String> {
+    let mut arns = own_node_policies(scope, karpenter_versions);
     for arn in further {
         if !arns.contains(arn) {
             arns.push(arn.clone());

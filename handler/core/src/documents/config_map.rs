@@ -1,11 +1,11 @@
 //! The ConfigMap around the text of [`aws_auth`](super::aws_auth): who put the entry there, and what stood there before.
 //!
-//! Each generation annotates the ConfigMap with its mark, the value being the role's ARN. The entry goes with the
-//! last mark that names it. Where the first entry takes the place of an empty value that its removal would not bring
+//! Each generation annotates the ConfigMap with its marker, the value being the role's ARN. The entry goes with the
+//! last marker that names it. Where the first entry takes the place of an empty value that its removal would not bring
 //! back, one more annotation keeps what stood there, so that the last entry to go leaves it as it was.
 
 use crate::documents::aws_auth::{self, AwsAuthError, NodeEntry, Presence};
-use crate::identity::ownership::{Mark, marks};
+use crate::identity::ownership::{Marker, markers};
 use crate::observed::ConfigMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -17,19 +17,19 @@ pub const BEFORE_KEY: &str = "karpenter-prereqs/before";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Change {
-    /// The entry is there, noted as this generation's.
-    Admit {
-        /// The generation's mark.
-        mark: Mark,
+    /// The entry is there, marker_value as this generation's.
+    AddEntry {
+        /// The generation's marker.
+        marker: Marker,
         /// The entry.
         entry: NodeEntry,
         /// Whether an equal entry that is there is ours: it is for a role that this resource makes.
         own: bool,
     },
     /// These generations' notes are gone, and the entry with the last of them.
-    Expel {
-        /// The generations' marks.
-        marks: BTreeSet<Mark>,
+    RemoveEntry {
+        /// The generations' markers.
+        markers: BTreeSet<Marker>,
         /// The entry that is ours though no note says so: of a role that goes.
         own: Option<NodeEntry>,
     },
@@ -64,23 +64,23 @@ struct Before {
 /// When `mapRoles` is no list that can be edited without harm, or another entry for the role contradicts ours.
 pub fn edit(current: Option<&ConfigMap>, change: &Change) -> Result<Edit, AwsAuthError> {
     match change {
-        Change::Admit { mark, entry, own } => admit(current, mark, entry, *own),
-        Change::Expel { marks, own } => match current {
-            Some(current) => expel(current, marks, own.as_ref()),
+        Change::AddEntry { marker, entry, own } => admit(current, marker, entry, *own),
+        Change::RemoveEntry { markers, own } => match current {
+            Some(current) => expel(current, markers, own.as_ref()),
             None => Ok(Edit::None),
         },
     }
 }
 
-fn admit(current: Option<&ConfigMap>, mark: &Mark, entry: &NodeEntry, own: bool) -> Result<Edit, AwsAuthError> {
+fn admit(current: Option<&ConfigMap>, marker: &Marker, entry: &NodeEntry, own: bool) -> Result<Edit, AwsAuthError> {
     let mut map = current.cloned().unwrap_or_default();
-    let noted = marks(&map.annotations).any(|(_, arn)| arn == entry.rolearn());
+    let marker_value = markers(&map.annotations).any(|(_, arn)| arn == entry.rolearn());
     match aws_auth::presence(map.map_roles.as_deref(), entry)? {
         Presence::Conflict { quoted } => {
             return Err(AwsAuthError::Conflict { role_arn: entry.rolearn().to_owned(), quoted });
         }
         // Somebody else's entry for a role that is not ours either: used, not owned.
-        Presence::Equal if !own && !noted => return Ok(Edit::None),
+        Presence::Equal if !own && !marker_value => return Ok(Edit::None),
         Presence::Equal => {}
         Presence::Absent => {
             let edited = aws_auth::insert(map.map_roles.as_deref(), entry)?;
@@ -94,7 +94,7 @@ fn admit(current: Option<&ConfigMap>, mark: &Mark, entry: &NodeEntry, own: bool)
             map.map_roles = Some(edited);
         }
     }
-    map.annotations.insert(mark.key().to_owned(), entry.rolearn().to_owned());
+    map.annotations.insert(marker.key().to_owned(), entry.rolearn().to_owned());
     Ok(match current {
         None => Edit::Create(map),
         Some(current) if *current == map => Edit::None,
@@ -102,20 +102,22 @@ fn admit(current: Option<&ConfigMap>, mark: &Mark, entry: &NodeEntry, own: bool)
     })
 }
 
-fn expel(current: &ConfigMap, ours: &BTreeSet<Mark>, own: Option<&NodeEntry>) -> Result<Edit, AwsAuthError> {
+fn expel(current: &ConfigMap, ours: &BTreeSet<Marker>, own: Option<&NodeEntry>) -> Result<Edit, AwsAuthError> {
     let mut map = current.clone();
-    let noted: BTreeSet<String> =
-        marks(&current.annotations).filter(|(mark, _)| ours.contains(mark)).map(|(_, arn)| arn.to_owned()).collect();
-    map.annotations.retain(|key, _| Mark::from_key(key).is_none_or(|mark| !ours.contains(&mark)));
-    let needed: BTreeSet<&str> = marks(&map.annotations).map(|(_, arn)| arn).collect();
-    let leaving = noted.iter().map(|arn| NodeEntry::new(arn.as_str())).chain(own.cloned());
+    let marker_value: BTreeSet<String> = markers(&current.annotations)
+        .filter(|(marker, _)| ours.contains(marker))
+        .map(|(_, arn)| arn.to_owned())
+        .collect();
+    map.annotations.retain(|key, _| Marker::from_key(key).is_none_or(|marker| !ours.contains(&marker)));
+    let needed: BTreeSet<&str> = markers(&map.annotations).map(|(_, arn)| arn).collect();
+    let leaving = marker_value.iter().map(|arn| NodeEntry::new(arn.as_str())).chain(own.cloned());
     let mut text = map.map_roles.clone();
     for entry in leaving.filter(|entry| !needed.contains(entry.rolearn())) {
         if let Some(before) = &text {
             text = Some(aws_auth::remove(before, &entry)?);
         }
     }
-    let last_out = marks(&map.annotations).next().is_none();
+    let last_out = markers(&map.annotations).next().is_none();
     map.map_roles = text;
     if last_out && let Some(note) = map.annotations.remove(BEFORE_KEY) {
         let before = serde_json::from_str::<Before>(&note).ok();

@@ -1,9 +1,9 @@
-//! Identity, generations and marks: what is ours, and which of us it serves.
+//! Identity, generations and markers: what is ours, and which of us it serves.
 //!
 //! A resource's *identity* is what cannot change in place. Its *generation* is the resource under one identity;
 //! a property that changes the identity makes a new generation with a new `PhysicalResourceId`, and
-//! CloudFormation then deletes the old one with the old properties. Each generation leaves its *mark* on what it
-//! makes or uses together with others; the thing itself goes only with the last mark. So a replacement and its
+//! CloudFormation then deletes the old one with the old properties. Each generation leaves its *marker* on what it
+//! makes or uses together with others; the thing itself goes only with the last marker. So a replacement and its
 //! rollback, in whichever order their events come, never take away what the surviving generation needs.
 
 use crate::identity::aws_names::sha256_hex;
@@ -20,15 +20,15 @@ pub const OWNER_KEY: &str = "karpenter-prereqs/owner";
 /// The longest tag value, in characters, of IAM and EC2.
 const TAG_VALUE_MAX: usize = 256;
 
-/// The hexadecimal digits of a mark.
+/// The hexadecimal digits of a marker.
 const MARK_DIGITS: usize = 16;
 
-/// What follows the id in the value of a mark on the node role and the profile, while aws-auth may hold an entry of the
+/// What follows the id in the value of a marker on the node role and the profile, while aws-auth may hold an entry of the
 /// generation.
 const IN_AWS_AUTH: &str = " aws-auth";
 
-/// What follows a mark in its [`Mark::former_key`].
-const FORMER: &str = ".was";
+/// What follows a marker in its [`Marker::previous_tag_key`].
+const PREVIOUS_TAG: &str = ".was";
 
 /// The rule by which [`Generation::of`] makes an id; every id carries it, so that a later rule can tell.
 const RULE: &str = "v1";
@@ -59,7 +59,7 @@ pub struct Generation {
 
 /// `karpenter-prereqs/<16 hex>`: the tag or annotation key of one generation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Mark(String);
+pub struct Marker(String);
 
 impl Generation {
     /// The generation of a stack's resource under an identity: a pure function of the three.
@@ -93,76 +93,79 @@ impl Generation {
         &self.physical_resource_id
     }
 
-    /// What the mark says on the node role and the profile: the id, and whether aws-auth may hold an entry of the
+    /// What the marker says on the node role and the profile: the id, and whether aws-auth may hold an entry of the
     /// generation. So whoever takes it away need not reach the Kubernetes API to know that there is none.
-    pub fn noted(&self, in_aws_auth: bool) -> String {
+    pub fn marker_value(&self, in_aws_auth: bool) -> String {
         format!("{}{}", self.physical_resource_id, if in_aws_auth { IN_AWS_AUTH } else { "" })
     }
 
-    /// The generation's mark.
-    pub fn mark(&self) -> Mark {
-        Mark(format!("{PREFIX}{}", &sha256_hex(&self.physical_resource_id)[..MARK_DIGITS]))
+    /// The generation's marker.
+    pub fn marker(&self) -> Marker {
+        Marker(format!("{PREFIX}{}", &sha256_hex(&self.physical_resource_id)[..MARK_DIGITS]))
     }
 }
 
-impl Mark {
+impl Marker {
     /// The tag or annotation key.
     pub fn key(&self) -> &str {
         &self.0
     }
 
-    /// The key under which the discovery tag of before stays noted while another takes its place, so that a run
+    /// The key under which the discovery tag of before stays marker_value while another takes its place, so that a run
     /// that is cut off between the two leaves nothing that nobody owns.
-    pub fn former_key(&self) -> String {
-        format!("{}{FORMER}", self.0)
+    pub fn previous_tag_key(&self) -> String {
+        format!("{}{PREVIOUS_TAG}", self.0)
     }
 
-    /// Whether a key is some mark's [`Mark::former_key`].
-    pub fn is_former_key(key: &str) -> bool {
-        key.strip_suffix(FORMER).is_some_and(|key| Self::from_key(key).is_some())
+    /// Whether a key is some marker's [`Marker::previous_tag_key`].
+    pub fn is_previous_tag_key(key: &str) -> bool {
+        key.strip_suffix(PREVIOUS_TAG).is_some_and(|key| Self::from_key(key).is_some())
     }
 
-    /// The mark that a key is, if it is one: of whichever generation, stack or account.
+    /// The marker that a key is, if it is one: of whichever generation, stack or account.
     pub fn from_key(key: &str) -> Option<Self> {
         let digits = key.strip_prefix(PREFIX)?;
         (digits.len() == MARK_DIGITS && digits.bytes().all(is_lower_hex)).then(|| Self(key.to_owned()))
     }
 }
 
-impl fmt::Display for Mark {
+impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-/// The marks among an object's tags or annotations, with their values.
-pub fn marks(tags: &Tags) -> impl Iterator<Item = (Mark, &str)> {
-    tags.iter().filter_map(|(key, value)| Some((Mark::from_key(key)?, value.as_str())))
+/// The markers among an object's tags or annotations, with their values.
+pub fn markers(tags: &Tags) -> impl Iterator<Item = (Marker, &str)> {
+    tags.iter().filter_map(|(key, value)| Some((Marker::from_key(key)?, value.as_str())))
 }
 
-/// The keys of these marks, as far as they are among the tags.
-pub fn keys_of(ours: &BTreeSet<Mark>, tags: &Tags) -> BTreeSet<String> {
-    marks(tags).filter(|(mark, _)| ours.contains(mark)).map(|(mark, _)| mark.key().to_owned()).collect()
+/// The keys of these markers, as far as they are among the tags.
+pub fn marker_keys(ours: &BTreeSet<Marker>, tags: &Tags) -> BTreeSet<String> {
+    markers(tags).filter(|(marker, _)| ours.contains(marker)).map(|(marker, _)| marker.key().to_owned()).collect()
 }
 
-/// Whether one of these marks is among the tags.
-pub fn is_marked(tags: &Tags, ours: &BTreeSet<Mark>) -> bool {
-    marks(tags).any(|(mark, _)| ours.contains(&mark))
+/// Whether one of these markers is among the tags.
+pub fn is_marked(tags: &Tags, ours: &BTreeSet<Marker>) -> bool {
+    markers(tags).any(|(marker, _)| ours.contains(&marker))
 }
 
-/// Whether a mark other than these is among the tags.
-pub fn marked_by_others(tags: &Tags, ours: &BTreeSet<Mark>) -> bool {
-    marks(tags).any(|(mark, _)| !ours.contains(&mark))
+/// Whether a marker other than these is among the tags.
+pub fn has_foreign_marker(tags: &Tags, ours: &BTreeSet<Marker>) -> bool {
+    markers(tags).any(|(marker, _)| !ours.contains(&marker))
 }
 
-/// What a mark on the controller role says: the ARN of its generation's node role, or a hash of one that exceeds a tag
+/// What a marker on the controller role says: the ARN of its generation's node role, or a hash of one that exceeds a tag
 /// value's 256 characters.
-pub fn noted_arn(arn: &str) -> String {
+pub fn arn_marker_value(arn: &str) -> String {
     if arn.chars().count() <= TAG_VALUE_MAX { arn.to_owned() } else { hashed(arn) }
 }
 
-/// The ARNs that marks note, of which a hash is one of `known`. One that is not known any more is nobody's.
-pub fn arns_noted<'a>(notes: impl IntoIterator<Item = &'a str>, known: &BTreeSet<String>) -> BTreeSet<String> {
+/// The ARNs that markers note, of which a hash is one of `known`. One that is not known any more is nobody's.
+pub fn arns_of_marker_values<'a>(
+    notes: impl IntoIterator<Item = &'a str>,
+    known: &BTreeSet<String>,
+) -> BTreeSet<String> {
     let arn = |note: &str| {
         let is_arn = note.starts_with("arn:");
         if is_arn { Some(note.to_owned()) } else { known.iter().find(|arn| hashed(arn) == note).cloned() }
@@ -170,9 +173,9 @@ pub fn arns_noted<'a>(notes: impl IntoIterator<Item = &'a str>, known: &BTreeSet
     notes.into_iter().filter_map(arn).collect()
 }
 
-/// Whether one of these marks says that aws-auth may hold its generation's entry.
-pub fn is_in_aws_auth(tags: &Tags, ours: &BTreeSet<Mark>) -> bool {
-    marks(tags).any(|(mark, value)| ours.contains(&mark) && value.ends_with(IN_AWS_AUTH))
+/// Whether one of these markers says that aws-auth may hold its generation's entry.
+pub fn is_in_aws_auth(tags: &Tags, ours: &BTreeSet<Marker>) -> bool {
+    markers(tags).any(|(marker, value)| ours.contains(&marker) && value.ends_with(IN_AWS_AUTH))
 }
 
 /// The stack and the resource that make an object.
@@ -202,7 +205,7 @@ impl Owner {
     }
 
     /// Whether an object with these tags was made by this very resource.
-    pub fn is_maker(&self, tags: &Tags) -> bool {
+    pub fn is_creator(&self, tags: &Tags) -> bool {
         tags.get(OWNER_KEY) == Some(&self.tag_value())
     }
 
@@ -242,7 +245,7 @@ mod tests {
     fn the_id_of_rule_v1_stays_what_it_is() {
         let generation = Generation::of(STACK, "Prereqs", &identity());
         assert_eq!(generation.physical_resource_id(), "karpenter-prereqs/v1/demo/0c95e1b67fc6ffb5ddec3ed672c57e88");
-        assert_eq!(generation.mark().key(), "karpenter-prereqs/b56863d819ebaa64");
+        assert_eq!(generation.marker().key(), "karpenter-prereqs/b56863d819ebaa64");
     }
 
     #[test]
@@ -266,7 +269,7 @@ mod tests {
     fn an_id_of_ours_is_known_again_and_others_are_not() {
         let generation = Generation::of(STACK, "Prereqs", &identity());
         assert_eq!(Generation::from_id(generation.physical_resource_id()), Some(generation.clone()));
-        assert_eq!(Mark::from_key(generation.mark().key()), Some(generation.mark()));
+        assert_eq!(Marker::from_key(generation.marker().key()), Some(generation.marker()));
         for other in [
             "",
             "s-Prereqs-1ABC",
@@ -275,8 +278,8 @@ mod tests {
         ] {
             assert_eq!(Generation::from_id(other), None, "{other}");
         }
-        for other in [OWNER_KEY, "karpenter-prereqs/0123", &generation.mark().former_key()] {
-            assert_eq!(Mark::from_key(other), None, "{other}");
+        for other in [OWNER_KEY, "karpenter-prereqs/0123", &generation.marker().previous_tag_key()] {
+            assert_eq!(Marker::from_key(other), None, "{other}");
         }
     }
 

@@ -220,9 +220,9 @@ pub struct Discovery {
     pub subnet_ids: BTreeSet<String>,
     /// The union of the node groups' security groups.
     pub security_group_ids: BTreeSet<String>,
-    /// The tags of every subnet that is wanted or carries one of our marks.
+    /// The tags of every subnet that is wanted or carries one of our markers.
     pub subnets: BTreeMap<String, Tags>,
-    /// The tags of every security group that is wanted or carries one of our marks.
+    /// The tags of every security group that is wanted or carries one of our markers.
     pub security_groups: BTreeMap<String, Tags>,
 }
 

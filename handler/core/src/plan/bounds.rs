@@ -69,7 +69,7 @@ impl Bounds {
         let outside =
             queue.filter(|(arn, allowed)| !allowed.iter().any(|pattern| WildMatch::new(pattern).matches(arn)));
         let problem = outside.map(|(arn, allowed)| {
-            let allowed = if allowed.is_empty() { "none".to_owned() } else { allowed.join(", ") };
+            let allowed = if allowed.is_empty() { "no queue".to_owned() } else { allowed.join(", ") };
             Problem::QueueOutOfBounds { arn: arn.clone(), allowed }
         });
         problem.into_iter().collect()
@@ -139,7 +139,7 @@ mod tests {
     }
 
     proptest! {
-        /// A bound without wildcards admits itself alone, and one that ends in `*` all that begins so.
+        /// A bound without wildcards adds_entry itself alone, and one that ends in `*` all that begins so.
         #[test]
         fn bound_admits_what_it_spells(name in "[A-Za-z0-9_-]{1,40}", other in "[A-Za-z0-9_-]{1,40}", cut in 0_usize..40) {
             let queue = spec(Some(&arn(&name)));
@@ -148,8 +148,8 @@ mod tests {
             let prefix: String = name.chars().take(cut).collect();
             prop_assert_eq!(bounds(&[&arn(&format!("{prefix}*"))]).problems(&queue).len(), 0);
             let other_prefix = format!("{other}*");
-            let admits = name.starts_with(&other);
-            prop_assert_eq!(bounds(&[&arn(&other_prefix)]).problems(&queue).is_empty(), admits);
+            let adds_entry = name.starts_with(&other);
+            prop_assert_eq!(bounds(&[&arn(&other_prefix)]).problems(&queue).is_empty(), adds_entry);
         }
     }
 }

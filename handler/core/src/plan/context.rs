@@ -2,8 +2,11 @@
 
 use super::problem::Problem;
 use super::step::{Plan, Step, StepId};
+use super::warning::Warning;
 use crate::desired::spec::Spec;
-use crate::identity::ownership::{Generation, Mark, OWNER_KEY, Owner, Tags, is_in_aws_auth, keys_of, marked_by_others};
+use crate::identity::ownership::{
+    Generation, Marker, OWNER_KEY, Owner, Tags, has_foreign_marker, is_in_aws_auth, marker_keys,
+};
 use crate::observed::{Cluster, Observed};
 use std::collections::BTreeSet;
 
@@ -15,7 +18,7 @@ pub(super) struct Context<'a> {
     pub(super) owner: &'a Owner,
     pub(super) generation: &'a Generation,
     /// The generation's marker alone.
-    pub(super) ours: &'a BTreeSet<Mark>,
+    pub(super) markers: &'a BTreeSet<Marker>,
     pub(super) observed: &'a Observed,
 }
 
@@ -24,7 +27,7 @@ pub(super) struct Context<'a> {
 pub(super) struct Teardown<'a> {
     /// The properties that name the objects.
     pub(super) spec: &'a Spec,
-    pub(super) leaving: Departing<'a>,
+    pub(super) departing: Departing<'a>,
     pub(super) observed: &'a Observed,
 }
 
@@ -32,11 +35,11 @@ pub(super) struct Teardown<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Departing<'a> {
     /// Their markers.
-    pub ours: &'a BTreeSet<Mark>,
+    pub markers: &'a BTreeSet<Marker>,
     /// The resource whose they are.
     pub owner: &'a Owner,
     /// Whether this is a snapshot after the teardown: other generations may have been created or torn down in the meantime.
-    pub again: bool,
+    pub is_recheck: bool,
 }
 
 /// What is kept because other generations use it. They may be torn down at the same moment, and each may still see the other's
@@ -59,12 +62,12 @@ pub(super) struct Draft {
     pub(super) plan: Plan,
     pub(super) problems: Vec<Problem>,
     /// For the attribute `Warnings`; of a teardown, for the log.
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// The steps that make objects this generation's, each if it is planned: others may depend on them.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Ready {
+pub(super) struct IamSteps {
     /// Of a node role that this stack did not create, the step in which IAM lets it be passed.
     pub(super) node_role: Option<StepId>,
     pub(super) instance_profile: Option<StepId>,
@@ -83,20 +86,20 @@ pub(super) struct Removal {
 
 impl<'a> Context<'a> {
     /// The generation that is reconciled, as one that leaves an object which it does not want any more.
-    pub(super) fn leaving(self) -> Departing<'a> {
-        Departing { ours: self.ours, owner: self.owner, again: false }
+    pub(super) fn departing(self) -> Departing<'a> {
+        Departing { markers: self.markers, owner: self.owner, is_recheck: false }
     }
 
     /// The same, as a teardown.
     pub(super) fn teardown(self) -> Teardown<'a> {
-        Teardown { spec: self.spec, leaving: self.leaving(), observed: self.observed }
+        Teardown { spec: self.spec, departing: self.departing(), observed: self.observed }
     }
 
     /// The tags of an object that is created: the user's, the owner tag and the marker.
     pub(super) fn tags(self, marker_value: &str) -> Tags {
         let mut tags = self.spec.tags.clone();
         tags.insert(OWNER_KEY.to_owned(), self.owner.tag_value());
-        tags.insert(self.generation.mark().key().to_owned(), marker_value.to_owned());
+        tags.insert(self.generation.marker().key().to_owned(), marker_value.to_owned());
         tags
     }
 
@@ -105,32 +108,32 @@ impl<'a> Context<'a> {
     pub(super) fn marker_value(self, found: Option<&Tags>) -> String {
         let wants = |cluster: &Cluster| self.spec.node_access.wants_aws_auth(cluster.authentication_mode);
         let is_noted = self.observed.cluster.as_ref().is_some_and(wants)
-            || found.is_some_and(|tags| is_in_aws_auth(tags, self.ours));
-        self.generation.noted(is_noted)
+            || found.is_some_and(|tags| is_in_aws_auth(tags, self.markers));
+        self.generation.marker_value(is_noted)
     }
 
-    /// Whether another generation marks an object with these tags.
-    pub(super) fn is_marked_by_others(self, tags: &Tags) -> bool {
-        marked_by_others(tags, self.ours)
+    /// Whether another generation markers an object with these tags.
+    pub(super) fn has_foreign_marker(self, tags: &Tags) -> bool {
+        has_foreign_marker(tags, self.markers)
     }
 }
 
 impl Departing<'_> {
-    /// Whether an object is deleted: a resource of this kind created it, no other generation has a marker on it, and one of ours
+    /// Whether an object is deleted: a resource of this kind created it, no other generation has a marker on it, and one of markers
     /// has, or the stack created it and no marker is left.
-    pub(super) fn ends(self, tags: &Tags) -> bool {
+    pub(super) fn deletes(self, tags: &Tags) -> bool {
         let is_ours = !self.keys(tags).is_empty() || self.owner.is_same_stack(tags);
-        tags.contains_key(OWNER_KEY) && is_ours && !marked_by_others(tags, self.ours)
+        tags.contains_key(OWNER_KEY) && is_ours && !has_foreign_marker(tags, self.markers)
     }
 
     /// Whether an adopted object is kept although no other generation uses it.
-    pub(super) fn gives_back(self, tags: &Tags) -> bool {
-        !tags.contains_key(OWNER_KEY) && !self.keys(tags).is_empty() && !marked_by_others(tags, self.ours)
+    pub(super) fn keeps_adopted(self, tags: &Tags) -> bool {
+        !tags.contains_key(OWNER_KEY) && !self.keys(tags).is_empty() && !has_foreign_marker(tags, self.markers)
     }
 
     /// The keys of our markers on an object.
     pub(super) fn keys(self, tags: &Tags) -> BTreeSet<String> {
-        keys_of(self.ours, tags)
+        marker_keys(self.markers, tags)
     }
 }
 

@@ -1,216 +1,220 @@
-//! One subnet or security group: what its tags say of a generation, and what is to become of them.
+//! The discovery tag on one subnet or security group: which tags to create and to delete.
 //!
-//! A tag that is ours is noted by the mark at every moment. While a tag of another key takes its place, the old one is
-//! noted under [`Mark::former_key`], so that whoever comes after a run that was cut off knows both.
+//! The ownership marker names the discovery tag of its generation at every moment. While a tag with another key replaces it, the
+//! previous-tag marker ([`Marker::previous_tag_key`]) names the old tag. So a run that follows one that was killed knows both.
 
 use super::step::Claim;
 use crate::desired::discovery_tag::DiscoveryTag;
-use crate::identity::ownership::{Mark, Tags, marks};
+use crate::identity::ownership::{Marker, Tags, markers};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// EC2's limit of tags on a resource; those of AWS itself (`aws:`) do not count
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
 pub(super) const TAGS_MAX: usize = 50;
 
-/// What is to become of a resource that is to carry the discovery tag.
-pub(super) enum Fate {
-    /// It carries the tag once this is done.
-    Carries(Change),
-    /// It has the tag, as the user's own. What is ours for another tag goes.
+/// What happens to the tags of a resource that should have the discovery tag.
+pub(super) enum TagDecision {
+    /// The resource has the tag after this change.
+    Tag(Change),
+    /// The resource has the tag already, and its user owns it. Our markers of other tags are deleted.
     Used,
-    /// Another value stands there that is not ours to change. What is ours goes when the resource is left out.
+    /// The key has another value, which is not ours to change. Our markers are deleted if the resource is left out.
     Conflict {
-        /// That value.
+        /// The other value.
         found: String,
     },
 }
 
-/// The tags of the calls on a resource, one after the other; empty where there is none to make.
+/// The tags of the calls on a resource, in the order of the calls. A call without tags is not made.
 #[derive(Default)]
 pub(super) struct Change {
-    /// To be deleted before anything is created: what nobody needs even now.
+    /// The tags to delete before others are created: tags that nothing needs any more.
     pub(super) delete_first: Tags,
-    /// To be created.
+    /// The tags to create.
     pub(super) create: Tags,
-    /// To be deleted once the others are there.
+    /// The tags to delete after the others are created.
     pub(super) delete_last: Tags,
-    /// Whether a tag is given up for another. Until another look it stays, under a note that says so: somebody may
-    /// come to rely on it at this very moment, or give it up too, each seeing the other.
-    pub(super) gives_up: bool,
+    /// Whether the previous tag still exists, with a previous-tag marker. Another generation may claim or replace that tag at the
+    /// same moment, so the next snapshot decides whether it is deleted.
+    pub(super) keeps_previous_tag: bool,
 }
 
-/// What is to become of a resource with these tags.
-pub(super) fn fate(tags: &Tags, claim: &Claim) -> Fate {
-    let Claim { tag: wanted, mark, .. } = claim;
-    let ours: BTreeSet<Mark> = [mark.clone()].into();
-    let (noted, former_key) = (wanted.noted(), mark.former_key());
-    let said = tags.get(mark.key());
-    // One that was about to go stays after all.
-    let note = said.map(|said| DiscoveryTag::live(said).to_owned());
-    let (note, former) = (note.as_ref(), tags.get(&former_key));
-    let is_ours = |tag: &String| note == Some(tag) || former == Some(tag);
-    let is_relied_on = |tag: &String| is_relied_on(tags, tag, &ours);
-    let is_given_up = claim.is_given_up(tags);
+/// Decides what happens to a resource with these tags.
+pub(super) fn decide(tags: &Tags, claim: &Claim) -> TagDecision {
+    let Claim { tag: wanted, marker, .. } = claim;
+    let own: BTreeSet<Marker> = [marker.clone()].into();
+    let (wanted_value, previous_key) = (wanted.marker_value(), marker.previous_tag_key());
+    let found = tags.get(marker.key());
+    // A departing marker is written again.
+    let current = found.map(|value| DiscoveryTag::without_departing(value).to_owned());
+    let (current, previous) = (current.as_ref(), tags.get(&previous_key));
+    let is_ours = |value: &String| current == Some(value) || previous == Some(value);
+    let is_claimed = |value: &String| is_claimed_by_others(tags, value, &own);
+    let is_contested = claim.is_contested(tags);
     let value = tags.get(&wanted.key);
-    // Somebody counts on another value, though a person took it away.
+    // Another generation claims another value, although somebody deleted the tag.
     if value.is_none()
         && let Some(rival) = claim.rival(tags)
     {
-        return Fate::Conflict { found: rival.value };
+        return TagDecision::Conflict { found: rival.value };
     }
     match value {
-        // Nobody's mark beside it.
-        Some(value) if *value == wanted.value && !is_ours(&noted) && !is_relied_on(&noted) && !is_given_up => {
-            return Fate::Used;
+        // No marker names it.
+        Some(value)
+            if *value == wanted.value && !is_ours(&wanted_value) && !is_claimed(&wanted_value) && !is_contested =>
+        {
+            return TagDecision::Used;
         }
         Some(value) if *value != wanted.value => {
-            let other = DiscoveryTag { key: wanted.key.clone(), value: value.clone() }.noted();
-            if !is_ours(&other) || is_relied_on(&other) {
-                return Fate::Conflict { found: value.clone() };
+            let other = DiscoveryTag { key: wanted.key.clone(), value: value.clone() }.marker_value();
+            if !is_ours(&other) || is_claimed(&other) {
+                return TagDecision::Conflict { found: value.clone() };
             }
         }
         _ => {}
     }
     let mut change = Change::default();
-    if value != Some(&wanted.value) || is_given_up && said != Some(&noted) {
+    if value != Some(&wanted.value) || is_contested && found != Some(&wanted_value) {
         change.create.insert(wanted.key.clone(), wanted.value.clone());
     }
-    // With the tag always: whatever another delivery did meanwhile, no tag of ours stands without a note.
-    if said != Some(&noted) || !change.create.is_empty() {
-        change.create.insert(mark.key().to_owned(), noted);
+    // The marker is always written with the tag: another delivery may have deleted both, and a tag of ours needs its marker.
+    if found != Some(&wanted_value) || !change.create.is_empty() {
+        change.create.insert(marker.key().to_owned(), wanted_value);
     }
-    // Under the wanted key stands what is wanted, or what it takes the place of by itself.
-    let left_over = |former: &String| {
-        let mut tags = unneeded(tags, former, &ours);
+    // The wanted key is left out: its tag is the wanted one, or is overwritten.
+    let outdated = |previous: &String| {
+        let mut tags = unclaimed_tag(tags, previous, &own);
         tags.remove(&wanted.key);
-        tags.insert(former_key.clone(), former.clone());
+        tags.insert(previous_key.clone(), previous.clone());
         tags
     };
-    let beside = if change.create.is_empty() { None } else { claim.beside(tags) };
-    match beside {
-        Some(note) => {
-            if let Some(former) = former.filter(|former| **former != note && left_over(former).len() > 1) {
-                change.delete_first = left_over(former);
+    match if change.create.is_empty() { None } else { claim.previous_tag(tags) } {
+        Some(kept) => {
+            if let Some(previous) = previous.filter(|previous| **previous != kept && outdated(previous).len() > 1) {
+                change.delete_first = outdated(previous);
             }
-            change.create.insert(former_key, note);
-            change.gives_up = true;
+            change.create.insert(previous_key, kept);
+            change.keeps_previous_tag = true;
         }
-        None => change.delete_last = former.map(left_over).unwrap_or_default(),
+        None => change.delete_last = previous.map(outdated).unwrap_or_default(),
     }
-    Fate::Carries(change)
+    TagDecision::Tag(change)
 }
 
 impl Claim {
-    /// Whether a mark other than this says that it is about to go, or to stand for another tag, so that this one may be
-    /// taken away any moment.
-    pub fn is_given_up(&self, tags: &Tags) -> bool {
-        let (noted, former_key) = (self.tag.noted(), self.mark.former_key());
-        marks(tags).any(|(other, said)| other != self.mark && said == DiscoveryTag::leaving(&noted))
-            || tags.iter().any(|(key, former)| *key != former_key && Mark::is_former_key(key) && *former == noted)
+    /// Returns whether the tag may be deleted at any moment: a departing marker of another generation, or a previous-tag marker,
+    /// names it.
+    pub fn is_contested(&self, tags: &Tags) -> bool {
+        let (claimed, previous_key) = (self.tag.marker_value(), self.marker.previous_tag_key());
+        markers(tags).any(|(other, value)| other != self.marker && value == DiscoveryTag::departing(&claimed))
+            || tags
+                .iter()
+                .any(|(key, value)| *key != previous_key && Marker::is_previous_tag_key(key) && *value == claimed)
     }
 
-    /// The value that somebody else's mark beside ours wants under the key of the tag, where it is another: both were
-    /// written by one who had seen neither. A tag has one value, so that somebody must step back.
+    /// Returns the tag that a rival claims under the same key with another value. Both wrote before either had read the other's
+    /// marker. A tag has one value, so one of them must withdraw.
     pub fn rival(&self, tags: &Tags) -> Option<DiscoveryTag> {
         self.rivals(tags).map(|(_, tag)| tag).next()
     }
 
-    /// Returns the rivals' markers that come before this claim's. All that lost the race see the same markers, so their order
-    /// says who tries again first.
-    pub fn rivals_before(&self, tags: &Tags) -> BTreeSet<Mark> {
-        self.rivals(tags).map(|(mark, _)| mark).filter(|mark| *mark < self.mark).collect()
+    /// Returns the markers of the rivals that retry before this claim. All rivals read the same markers, so the order of the
+    /// markers is the order of the retries.
+    pub fn rivals_before(&self, tags: &Tags) -> BTreeSet<Marker> {
+        self.rivals(tags).map(|(marker, _)| marker).filter(|marker| *marker < self.marker).collect()
     }
 
-    /// The live markers of others that want another value under the key of the tag, and the tags they want.
-    fn rivals<'a>(&'a self, tags: &'a Tags) -> impl Iterator<Item = (Mark, DiscoveryTag)> + 'a {
-        marks(tags).filter_map(|(other, note)| {
-            let is_live = other != self.mark && DiscoveryTag::live(note) == note;
-            let tag = DiscoveryTag::from_note(note)?;
-            (is_live && tag.key == self.tag.key && tag.value != self.tag.value).then_some((other, tag))
+    /// Returns the rivals' markers and the tags they claim: the same key, another value, not departing.
+    fn rivals<'a>(&'a self, tags: &'a Tags) -> impl Iterator<Item = (Marker, DiscoveryTag)> + 'a {
+        markers(tags).filter_map(|(other, value)| {
+            let is_claim = other != self.marker && DiscoveryTag::without_departing(value) == value;
+            let tag = DiscoveryTag::from_marker_value(value)?;
+            (is_claim && tag.key == self.tag.key && tag.value != self.tag.value).then_some((other, tag))
         })
     }
 
-    /// What to create on a resource where the tag is missing again, though it was written with its mark.
-    pub fn again(&self, tags: &Tags) -> Tags {
-        let mut again = self.tag.tags();
-        again.insert(self.mark.key().to_owned(), self.tag.noted());
-        again.extend(self.beside(tags).map(|note| (self.mark.former_key(), note)));
-        again
+    /// Returns the tags to create on a resource that has lost the tag after it was created with its marker.
+    pub fn missing_tags(&self, tags: &Tags) -> Tags {
+        let mut missing = self.tag.tags();
+        missing.insert(self.marker.key().to_owned(), self.tag.marker_value());
+        missing.extend(self.previous_tag(tags).map(|value| (self.marker.previous_tag_key(), value)));
+        missing
     }
 
-    /// What is noted beside the mark whenever it is written: another run of the same resource writes the mark too, and
-    /// whichever comes last, the tags of both must be noted.
+    /// Returns the value of the previous-tag marker that is written together with the marker. Another run of the same resource
+    /// writes the same marker. Whichever run writes last, both tags must be named.
     ///
-    /// That is the tag of another key that the mark says so far, or said before, though it is not there just now. Where
-    /// the mark says this tag, which is not there, the other run took it away and may be about to write its own, if
-    /// there is room for both; one that is there without a note is not ours.
-    fn beside(&self, tags: &Tags) -> Option<String> {
-        let said = tags.get(self.mark.key()).map(|said| DiscoveryTag::live(said));
-        let former = tags.get(&self.mark.former_key()).map(String::as_str);
-        let is_elsewhere = |note: &&str| DiscoveryTag::from_note(note).is_some_and(|tag| tag.key != self.tag.key);
-        if let Some(noted) = [said, former].into_iter().flatten().find(is_elsewhere) {
-            return Some(noted.to_owned());
+    /// The value is the tag with another key that the marker or the previous-tag marker names, even if that tag is missing now.
+    /// If the marker names the claimed tag and that tag is missing, the other run has deleted it and may be about to create its
+    /// own. Then the value is the tag of the old properties, if there is room for both. A tag without a marker is not ours.
+    fn previous_tag(&self, tags: &Tags) -> Option<String> {
+        let current = tags.get(self.marker.key()).map(|value| DiscoveryTag::without_departing(value));
+        let previous = tags.get(&self.marker.previous_tag_key()).map(String::as_str);
+        let has_other_key =
+            |value: &&str| DiscoveryTag::from_marker_value(value).is_some_and(|tag| tag.key != self.tag.key);
+        if let Some(value) = [current, previous].into_iter().flatten().find(has_other_key) {
+            return Some(value.to_owned());
         }
-        let is_taken_away = said.is_some() && !tags.contains_key(&self.tag.key);
-        let have_room = tags.keys().filter(|key| !key.starts_with("aws:")).count() + 2 <= TAGS_MAX;
-        let others = self.instead_of.as_ref().filter(|tag| tag.key != self.tag.key && !tag.is_among(tags));
-        others.filter(|_| is_taken_away && have_room).map(DiscoveryTag::noted)
+        let is_deleted = current.is_some() && !tags.contains_key(&self.tag.key);
+        let has_room = tags.keys().filter(|key| !key.starts_with("aws:")).count() + 2 <= TAGS_MAX;
+        let other = self.previous.as_ref().filter(|tag| tag.key != self.tag.key && !tag.is_among(tags));
+        other.filter(|_| is_deleted && has_room).map(DiscoveryTag::marker_value)
     }
 }
 
-/// What the marks of `ours` say from the moment on that they are about to go. They do so though their tag is not there
-/// just now: it is deleted all the same, and whoever comes may be about to write it.
-pub(super) fn leaving_notes(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
-    let live = marks(tags).filter(|(mark, note)| ours.contains(mark) && DiscoveryTag::live(note) == *note);
-    live.map(|(mark, note)| (mark.key().to_owned(), DiscoveryTag::leaving(note))).collect()
+/// Returns the departing markers that replace the markers of `own`. A marker departs even if its tag is missing now: the tag is
+/// deleted all the same, because another run may be about to create it.
+pub(super) fn departing_markers(tags: &Tags, own: &BTreeSet<Marker>) -> Tags {
+    let present = markers(tags)
+        .filter(|(marker, value)| own.contains(marker) && DiscoveryTag::without_departing(value) == *value);
+    present.map(|(marker, value)| (marker.key().to_owned(), DiscoveryTag::departing(value))).collect()
 }
 
-/// Returns the tags to delete on these resources when these markers are removed now, each with the ids of its resources.
-pub fn leavings<'a>(
+/// Returns the tags to delete on these resources when the markers of `own` are removed now, each with the ids of its resources.
+pub fn tags_to_delete<'a>(
     resources: impl IntoIterator<Item = (&'a String, &'a Tags)>,
-    ours: &BTreeSet<Mark>,
+    own: &BTreeSet<Marker>,
 ) -> BTreeMap<Tags, Vec<String>> {
     let mut delete: BTreeMap<Tags, Vec<String>> = BTreeMap::new();
     for (id, tags) in resources {
-        let leaving = leavings_of(tags, ours);
-        if !leaving.is_empty() {
-            delete.entry(leaving).or_default().push(id.clone());
+        let tags = tags_to_delete_on(tags, own);
+        if !tags.is_empty() {
+            delete.entry(tags).or_default().push(id.clone());
         }
     }
     delete
 }
 
-/// The tags that `ours` leave behind on a resource when they go: their marks, what those still note of before,
-/// and the discovery tags that no other mark stands for.
-fn leavings_of(tags: &Tags, ours: &BTreeSet<Mark>) -> Tags {
-    let mut leaving = Tags::new();
-    for mark in ours {
-        for key in [mark.key().to_owned(), mark.former_key()] {
-            if let Some(note) = tags.get(&key) {
-                leaving.extend(unneeded(tags, note, ours));
-                leaving.insert(key, note.clone());
+/// Returns the tags to delete on one resource: the markers, the previous-tag markers, and the discovery tags they name that no
+/// other marker names.
+fn tags_to_delete_on(tags: &Tags, own: &BTreeSet<Marker>) -> Tags {
+    let mut delete = Tags::new();
+    for marker in own {
+        for key in [marker.key().to_owned(), marker.previous_tag_key()] {
+            if let Some(value) = tags.get(&key) {
+                delete.extend(unclaimed_tag(tags, value, own));
+                delete.insert(key, value.clone());
             }
         }
     }
-    leaving
+    delete
 }
 
-/// Whether nobody's mark stands for this tag though it is there.
-pub fn is_nobodys(tags: &Tags, tag: &DiscoveryTag) -> bool {
-    tag.is_among(tags) && !is_relied_on(tags, &tag.noted(), &BTreeSet::new())
+/// Returns whether the tag exists and no marker names it.
+pub fn is_unclaimed(tags: &Tags, tag: &DiscoveryTag) -> bool {
+    tag.is_among(tags) && !is_claimed_by_others(tags, &tag.marker_value(), &BTreeSet::new())
 }
 
-/// The discovery tag that a note stands for, of one about to go too, if no other's mark stands for it. That it is not
-/// there just now says little: another run of the same resource may be about to write it again, under the very note that
-/// is taken away.
-fn unneeded(tags: &Tags, note: &str, ours: &BTreeSet<Mark>) -> Tags {
-    DiscoveryTag::from_note(note)
-        .filter(|_| !is_relied_on(tags, DiscoveryTag::live(note), ours))
+/// Returns the discovery tag that a marker value names, departing or not, if no marker outside of `own` names it. The tag may be
+/// missing now: another run of the same resource may be about to create it, and its marker is the one that is removed.
+fn unclaimed_tag(tags: &Tags, value: &str, own: &BTreeSet<Marker>) -> Tags {
+    DiscoveryTag::from_marker_value(value)
+        .filter(|_| !is_claimed_by_others(tags, DiscoveryTag::without_departing(value), own))
         .map(|tag| tag.tags())
         .unwrap_or_default()
 }
 
-/// Whether a mark of others stands for the tag of this note.
-fn is_relied_on(tags: &Tags, note: &str, ours: &BTreeSet<Mark>) -> bool {
-    marks(tags).any(|(mark, other)| !ours.contains(&mark) && other == note)
+/// Returns whether a marker outside of `own` has this value.
+fn is_claimed_by_others(tags: &Tags, value: &str, own: &BTreeSet<Marker>) -> bool {
+    markers(tags).any(|(marker, other)| !own.contains(&marker) && other == value)
 }

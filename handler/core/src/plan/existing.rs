@@ -4,7 +4,7 @@
 //! resource, was faster; and between the problem and the read it may have been deleted again.
 
 use super::step::{EC2_LINUX, EksStep, IamStep};
-use crate::identity::ownership::{Mark, OWNER_KEY, Tags, is_marked, marks};
+use crate::identity::ownership::{Marker, OWNER_KEY, Tags, is_marked, markers};
 use crate::observed::{AccessEntry, InstanceProfile, OidcProvider, PodIdentityAssociation, Role};
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ pub enum Resolution<S> {
 }
 
 /// Decides for a step of IAM. `ours`: the markers of the generation that the plan is for.
-pub fn resolve_in_iam(step: &IamStep, existing: ExistingInIam<'_>, ours: &BTreeSet<Mark>) -> Resolution<IamStep> {
+pub fn resolve_in_iam(step: &IamStep, existing: ExistingInIam<'_>, ours: &BTreeSet<Marker>) -> Resolution<IamStep> {
     match (step, existing) {
         (IamStep::CreateRole { .. }, ExistingInIam::Role(Some(role))) => done_if(is_marked(&role.tags, ours)),
         (IamStep::CreateInstanceProfile { .. }, ExistingInIam::InstanceProfile(Some(profile))) => {
@@ -65,7 +65,7 @@ pub fn resolve_in_iam(step: &IamStep, existing: ExistingInIam<'_>, ours: &BTreeS
             if !found.tags.contains_key(OWNER_KEY) || is_marked(&found.tags, ours) {
                 return Resolution::Done;
             }
-            let (arn, tags) = (found.arn.clone(), own_markers(tags, ours));
+            let (arn, tags) = (found.arn.clone(), markers_among(tags, ours));
             Resolution::Tag(IamStep::TagOpenIdConnectProvider { arn, tags })
         }
         (_, ExistingInIam::Role(None) | ExistingInIam::InstanceProfile(None) | ExistingInIam::OidcProvider(None)) => {
@@ -77,7 +77,7 @@ pub fn resolve_in_iam(step: &IamStep, existing: ExistingInIam<'_>, ours: &BTreeS
 }
 
 /// Decides for a step of EKS. `ours`: the markers of the generation that the plan is for.
-pub fn resolve_in_eks(step: &EksStep, existing: ExistingInEks<'_>, ours: &BTreeSet<Mark>) -> Resolution<EksStep> {
+pub fn resolve_in_eks(step: &EksStep, existing: ExistingInEks<'_>, ours: &BTreeSet<Marker>) -> Resolution<EksStep> {
     match (step, existing) {
         (EksStep::CreateAccessEntry { tags, .. }, ExistingInEks::AccessEntry(Some(found))) => {
             if found.kind != EC2_LINUX {
@@ -106,16 +106,16 @@ fn done_if<S>(is_done: bool) -> Resolution<S> {
 
 /// An object of EKS is used unchanged if it has our marker, or if no resource of this kind created or uses it. Else it gets our
 /// marker, so that it is kept when the generations of the other markers are torn down.
-fn tag_unless_used(arn: &str, found: &Tags, wanted: &Tags, ours: &BTreeSet<Mark>) -> Resolution<EksStep> {
-    let has_no_owner = !found.contains_key(OWNER_KEY) && marks(found).next().is_none();
+fn tag_unless_used(arn: &str, found: &Tags, wanted: &Tags, ours: &BTreeSet<Marker>) -> Resolution<EksStep> {
+    let has_no_owner = !found.contains_key(OWNER_KEY) && markers(found).next().is_none();
     if has_no_owner || is_marked(found, ours) {
         return Resolution::Done;
     }
-    Resolution::Tag(EksStep::TagEksResource { arn: arn.to_owned(), tags: own_markers(wanted, ours) })
+    Resolution::Tag(EksStep::TagEksResource { arn: arn.to_owned(), tags: markers_among(wanted, ours) })
 }
 
 /// The markers of this generation among the tags that an object is created with.
-fn own_markers(wanted: &Tags, ours: &BTreeSet<Mark>) -> Tags {
-    let own = wanted.iter().filter(|(key, _)| ours.iter().any(|mark| mark.key() == *key));
+fn markers_among(wanted: &Tags, ours: &BTreeSet<Marker>) -> Tags {
+    let own = wanted.iter().filter(|(key, _)| ours.iter().any(|marker| marker.key() == *key));
     own.map(|(key, value)| (key.clone(), value.clone())).collect()
 }

@@ -16,7 +16,7 @@
 use crate::desired::properties::PropertyError;
 use crate::desired::spec::Spec;
 use crate::identity::aws_names::Scope;
-use crate::identity::ownership::{Generation, Mark, Owner};
+use crate::identity::ownership::{Generation, Marker, Owner};
 use crate::request::event::{Operation, RawProperties, Request};
 use std::collections::BTreeSet;
 
@@ -68,7 +68,7 @@ pub struct Removal {
     /// The properties that name the objects.
     pub spec: Spec,
     /// The generations' markers.
-    pub markers: BTreeSet<Mark>,
+    pub markers: BTreeSet<Marker>,
     /// The operation for which CloudFormation is asked whether it still wants it; `None` if a stage before has asked.
     pub asked: Option<Operation>,
 }
@@ -110,7 +110,7 @@ impl Lifecycle {
         match &request.operation {
             Operation::Create => Ok(Self::of_create(Spec::new(properties, scope)?, owner)),
             Operation::Update { physical_resource_id, old_properties } => {
-                let old = Spec::lenient(old_properties, scope);
+                let old = Spec::parse_lossy(old_properties, scope);
                 Ok(Self::of_update(Spec::new(properties, scope)?, old, physical_resource_id, owner))
             }
             Operation::Delete { physical_resource_id } => {
@@ -143,13 +143,13 @@ impl Lifecycle {
     }
 
     fn of_delete(properties: &RawProperties, id: &str, owner: &Owner, scope: &Scope) -> Self {
-        let removal = Spec::lenient(properties, scope).map(|spec| {
+        let removal = Spec::parse_lossy(properties, scope).map(|spec| {
             let (named, given) = (owner.generation(&spec.identity()), Generation::from_id(id));
             // CloudFormation invents an id for a Create that was cancelled. The properties then name a generation that may exist by
             // now, under its own id.
             let asked = given.as_ref().unwrap_or(&named).physical_resource_id().to_owned();
             let asked = Some(Operation::Delete { physical_resource_id: asked });
-            let markers = [Some(named), given].into_iter().flatten().map(|generation| generation.mark()).collect();
+            let markers = [Some(named), given].into_iter().flatten().map(|generation| generation.marker()).collect();
             Stage::TearDown(Removal { spec, markers, asked })
         });
         Self { physical_resource_id: id.to_owned(), stages: removal.into_iter().collect(), undo: None }
@@ -183,7 +183,7 @@ impl Reconciliation {
     }
 
     fn removal(&self) -> Removal {
-        Removal { spec: self.spec.clone(), markers: [self.generation.mark()].into(), asked: None }
+        Removal { spec: self.spec.clone(), markers: [self.generation.marker()].into(), asked: None }
     }
 }
 
@@ -284,7 +284,7 @@ mod tests {
     fn delete_tears_down_the_named_and_the_given_generation() {
         let delete = |id: String| lifecycle(raw("a"), Operation::Delete { physical_resource_id: id });
         let Stage::TearDown(removal) = &delete(id("b")).stages[0] else { panic!("no removal") };
-        let markers = ["a", "b"].map(|cluster| Generation::from_id(&id(cluster)).unwrap().mark());
+        let markers = ["a", "b"].map(|cluster| Generation::from_id(&id(cluster)).unwrap().marker());
         assert_eq!(removal.markers, markers.into());
         assert_eq!(removal.asked, Some(Operation::Delete { physical_resource_id: id("b") }));
         // CloudFormation's own id says nothing.

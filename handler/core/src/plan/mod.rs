@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `target`, `context` | what is reconciled; what all planners take |
 //! | `step/` | one write, by service; the plan |
-//! | `problem`, `bounds` | one reason not to begin; what the function lets a stack ask for |
+//! | `problem`, `warning`, `bounds` | a reason not to begin; what the user should know; what the function lets a stack ask for |
 //! | `discovery_tag` | what the tags of one subnet or security group say, and what becomes of them |
 //! | `objects/` | one file for each object: how it is created, changed and removed |
 //! | `reconcile`, `teardown`, `put_back` | the whole plan, in which order the objects come |
@@ -22,6 +22,7 @@ pub mod bounds;
 mod context;
 mod discovery_tag;
 mod existing;
+mod karpenter_version;
 pub mod lifecycle;
 mod objects;
 mod problem;
@@ -31,14 +32,15 @@ mod simulate;
 mod step;
 mod target;
 mod teardown;
+mod warning;
 
 pub use context::{Departing, Recheck};
-pub use discovery_tag::{is_nobodys, leavings};
+pub use discovery_tag::{is_unclaimed, tags_to_delete};
 pub use existing::{ExistingInEks, ExistingInIam, Resolution, resolve_in_eks, resolve_in_iam};
-pub use objects::foreseen_verb;
+pub use objects::likely_verb;
 pub use objects::node_access::JoinMethod;
 pub use objects::pass_role::{needs_simulation, unproven_node_roles};
-pub use problem::{Problem, Problems, Words};
+pub use problem::{Problem, ProblemText, Problems};
 pub use put_back::put_back;
 pub use reconcile::{ReconcilePlan, reconcile, reconcile_with_problems, second_pass};
 pub use simulate::{simulate, writes};
@@ -47,3 +49,4 @@ pub use step::{
 };
 pub use target::Target;
 pub use teardown::{TeardownPlan, tear_down};
+pub use warning::Warning;

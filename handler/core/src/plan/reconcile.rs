@@ -1,6 +1,7 @@
 //! (properties, world) → the steps that are missing.
 
-use super::context::{Context, Draft, Ready};
+use super::context::{Context, Draft, IamSteps};
+use super::karpenter_version;
 use super::objects::controller_identity::Issuer;
 use super::objects::controller_role::{self, Prerequisites};
 use super::objects::discovery_tags::{self, Tagged};
@@ -10,6 +11,7 @@ use super::problem::{Problem, Problems};
 use super::simulate::simulate;
 use super::step::{Plan, StepId};
 use super::target::Target;
+use super::warning::Warning;
 use crate::desired::spec::Spec;
 use crate::observed::{Cluster, Observed};
 use std::collections::BTreeSet;
@@ -29,7 +31,7 @@ pub struct ReconcilePlan {
     /// How nodes join.
     pub node_access: JoinMethod,
     /// What the user should know.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Plans what is missing.
@@ -44,12 +46,12 @@ pub fn reconcile(target: Target<'_>, observed: &Observed) -> Result<ReconcilePla
 /// What is missing, and what stands in the way of it. Where something does, the plan is what could be planned all the
 /// same: to be looked at, and not to be carried out.
 pub fn reconcile_with_problems(target: Target<'_>, observed: &Observed) -> (ReconcilePlan, Vec<Problem>) {
-    let ours = [target.generation.mark()].into();
-    let context = target.context(&ours, observed);
+    let markers = [target.generation.marker()].into();
+    let context = target.context(&markers, observed);
     let spec = target.spec;
-    let warnings = spec.releases.warnings(target.old.map(|old| &old.releases), &spec.namespace);
+    let warnings = karpenter_version::warnings(spec, target.old);
     let mut draft = Draft { warnings, ..Draft::default() };
-    if let Some(problem) = unusable(spec, observed) {
+    if let Some(problem) = cluster_problem(spec, observed) {
         // What else could be said would only follow from that.
         draft.report(problem);
         return finished(draft, Tagged::default(), JoinMethod::None, false);
@@ -57,13 +59,13 @@ pub fn reconcile_with_problems(target: Target<'_>, observed: &Observed) -> (Reco
     draft.problems.extend(target.bounds.problems(spec));
     draft.report(pass_role::problem(context));
     let issuer = controller_identity::issuer(context, &mut draft);
-    let ready = roles(context, issuer, &mut draft);
-    let trusting = pod_identity::reconcile(context, issuer, &ready, &mut draft);
-    oidc_provider::leave(context, &trusting, &mut draft);
+    let iam_steps = roles(context, issuer, &mut draft);
+    let trusting = pod_identity::reconcile(context, issuer, &iam_steps, &mut draft);
+    oidc_provider::stop_using(context, &trusting, &mut draft);
     draft.problems.extend(unknown_policies(spec, observed));
     let tags = discovery_tags::reconcile(context, &mut draft);
-    let node_access = node_access::reconcile(context, &ready, &mut draft);
-    let is_shared = tags.gives_up || controller_role::writes_what_is_shared(context, &draft.plan);
+    let node_access = node_access::reconcile(context, &iam_steps, &mut draft);
+    let is_shared = tags.keeps_previous_tag || controller_role::updates_shared_policy(context, &draft.plan);
     finished(draft, tags, node_access, is_shared)
 }
 
@@ -74,7 +76,7 @@ fn finished(draft: Draft, tags: Tagged, node_access: JoinMethod, is_shared: bool
 }
 
 /// Plans the OIDC provider, the two roles and the profile.
-fn roles(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> Ready {
+fn roles(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> IamSteps {
     let spec = context.spec;
     let provider = issuer.url().and_then(|url| oidc_provider::reconcile(context, url, draft));
     if spec.node_role_name().eq_ignore_ascii_case(&spec.controller_role_name) {
@@ -86,21 +88,26 @@ fn roles(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> Ready {
     let passed = profile.role_added.filter(is_foreign);
     let node_role = passed.or(node_role);
     let controller = controller_role::reconcile(context, issuer, Prerequisites { provider, passed, node_role }, draft);
-    Ready { node_role, instance_profile: profile.ready, controller_role: controller.ready, trust: controller.trust }
+    IamSteps {
+        node_role,
+        instance_profile: profile.claimed,
+        controller_role: controller.claimed,
+        trust: controller.trust,
+    }
 }
 
 /// What another look finds to do once the plan for this world is carried out, if nobody else does anything: discovery tags
 /// that were given up for others go. With the world as it is then, as far as that depends on it.
 pub fn second_pass(target: Target<'_>, observed: &Observed, plan: &Plan) -> (Plan, Observed) {
     let observed = simulate(plan, target.spec, observed);
-    let ours = [target.generation.mark()].into();
+    let markers = [target.generation.marker()].into();
     let mut draft = Draft::default();
-    discovery_tags::reconcile(target.context(&ours, &observed), &mut draft);
+    discovery_tags::reconcile(target.context(&markers, &observed), &mut draft);
     (draft.plan, observed)
 }
 
-/// Why there is no cluster to make ready.
-fn unusable(spec: &Spec, observed: &Observed) -> Option<Problem> {
+/// Why there is no cluster to make iam_steps.
+fn cluster_problem(spec: &Spec, observed: &Observed) -> Option<Problem> {
     let cluster = spec.cluster_name.clone();
     match &observed.cluster {
         None => {

@@ -3,7 +3,7 @@
 use super::bounds::Bounds;
 use super::context::Context;
 use crate::desired::spec::Spec;
-use crate::identity::ownership::{Generation, Mark, Owner};
+use crate::identity::ownership::{Generation, Marker, Owner};
 use crate::observed::Observed;
 use std::collections::BTreeSet;
 
@@ -23,9 +23,9 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// With the snapshot that the plan is made for. `ours`: the marker of `self.generation` alone.
-    pub(super) fn context(self, ours: &'a BTreeSet<Mark>, observed: &'a Observed) -> Context<'a> {
+    /// With the snapshot that the plan is made for. `markers`: the marker of `self.generation` alone.
+    pub(super) fn context(self, markers: &'a BTreeSet<Marker>, observed: &'a Observed) -> Context<'a> {
         let Self { spec, old, owner, generation, bounds: _ } = self;
-        Context { spec, old, owner, generation, ours, observed }
+        Context { spec, old, owner, generation, markers, observed }
     }
 }

@@ -7,6 +7,7 @@ use super::objects::{
 };
 use super::problem::Problems;
 use super::step::Plan;
+use super::warning::Warning;
 use crate::desired::spec::Spec;
 use crate::observed::Observed;
 
@@ -18,36 +19,36 @@ pub struct TeardownPlan {
     /// What stays with others.
     pub shared: Recheck,
     /// What the log should say: attachments of others that go with their role.
-    pub notes: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
-/// Plans that generations go. `spec` names their objects; what has none of their marks is not touched, whatever its
-/// name, unless it is the stack's and has no mark at all: those who left it last did not live to see that.
+/// Plans that generations go. `spec` names their objects; what has none of their markers is not touched, whatever its
+/// name, unless it is the stack's and has no marker at all: those who left it last did not live to see that.
 ///
 /// # Errors
 /// What a person must see to first; then nothing is taken away.
-pub fn tear_down(spec: &Spec, leaving: Departing<'_>, observed: &Observed) -> Result<TeardownPlan, Problems> {
-    let teardown = Teardown { spec, leaving, observed };
+pub fn tear_down(spec: &Spec, departing: Departing<'_>, observed: &Observed) -> Result<TeardownPlan, Problems> {
+    let teardown = Teardown { spec, departing, observed };
     let mut draft = Draft::default();
     for template in &observed.launch_templates {
-        draft.warnings.push(format!("launch template `{template}`, which Karpenter made for the cluster, is left"));
+        draft.warnings.push(Warning::LaunchTemplateKept { id: template.clone() });
     }
     let shared = plan(teardown, &mut draft);
     let Draft { plan, problems, warnings } = draft;
-    if problems.is_empty() { Ok(TeardownPlan { plan, shared, notes: warnings }) } else { Err(Problems(problems)) }
+    if problems.is_empty() { Ok(TeardownPlan { plan, shared, warnings }) } else { Err(Problems(problems)) }
 }
 
 /// First the way in, then the tags that lead Karpenter there, then what its nodes run with.
 fn plan(teardown: Teardown<'_>, draft: &mut Draft) -> Recheck {
-    let Teardown { leaving, observed, .. } = teardown;
+    let Teardown { departing, observed, .. } = teardown;
     let node_role = node_role::created(teardown);
-    let gone = node_role.filter(|role| leaving.ends(&role.tags));
+    let gone = node_role.filter(|role| departing.deletes(&role.tags));
     let access = node_access::tear_down(teardown, gone.is_some(), draft);
-    draft.report(karpenter_leftovers::running_nodes(teardown, gone.is_some() || access.shuts_out));
+    draft.report(karpenter_leftovers::running_nodes(teardown, gone.is_some() || access.cuts_nodes_off));
     let associations = pod_identity::tear_down(teardown, draft);
     let mut shared = Recheck::everything_if(access.is_shared).max(associations.shared);
     let resources = observed.discovery.subnets.iter().chain(&observed.discovery.security_groups);
-    discovery_tags::tear_down(resources, leaving.ours, &access.steps, draft);
+    discovery_tags::tear_down(resources, departing.markers, &access.steps, draft);
     let profile = instance_profile::tear_down(teardown, gone.map(|role| role.name.as_str()), &access.steps, draft);
     shared = shared.max(profile.shared);
     let mut freed = profile.freed;

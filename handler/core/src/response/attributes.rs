@@ -4,10 +4,9 @@ use super::BODY_MAX;
 use crate::desired::spec::{ControllerIdentity, Spec};
 use crate::identity::aws_names::issuer_without_scheme;
 use crate::observed::Observed;
-use crate::plan::ReconcilePlan;
+use crate::plan::{ReconcilePlan, Warning};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 /// What does not fit is left out in this order.
 pub(super) const FIRST_TO_GO: [&str; 3] = ["SecurityGroupIds", "SubnetIds", "HelmValues"];
@@ -64,7 +63,7 @@ impl Attributes {
             ("NodeAccess", converged.node_access.name().to_owned()),
             ("SubnetIds", joined(&converged.subnet_ids)),
             ("SecurityGroupIds", joined(&converged.security_group_ids)),
-            (WARNINGS, converged.warnings.join("; ")),
+            (WARNINGS, converged.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
         ]))
     }
 
@@ -82,9 +81,7 @@ impl Attributes {
         if !warnings.is_empty() {
             warnings.push_str("; ");
         }
-        // Writing to a string does not fail.
-        let _ =
-            write!(warnings, "{name} is empty, since it does not fit into CloudFormation's answer of {BODY_MAX} bytes");
+        warnings.push_str(&Warning::AttributeEmpty { name, limit: BODY_MAX }.to_string());
     }
 
     pub(super) fn warnings(&self) -> &str {

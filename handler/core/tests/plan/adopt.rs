@@ -53,7 +53,7 @@ pub(crate) fn made_by_hand(world: &World, spec: &Spec, what: &[ByHand]) -> World
     let mut world = world.clone();
     let has = |thing: ByHand| what.contains(&thing);
     let (node, controller) = (spec.node_role_name(), spec.controller_role_name.as_str());
-    let makes_node_role = matches!(spec.node_role, NodeRole::Made { .. });
+    let makes_node_role = matches!(spec.node_role, NodeRole::Managed { .. });
     if has(ByHand::NodeRole) && makes_node_role {
         let mut role = role(node, &spec.path);
         role.attached.insert("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
@@ -127,7 +127,7 @@ fn a_resource_moves_to_another_stack() {
         if there.plan(&first, &one, None).is_ok() {
             return Err(fault("the other stack took what is not its own", &first));
         }
-        // Another mark may be a tag too many.
+        // Another marker may be a tag too many.
         let Some(both) = there.try_converge(&first, &two, None, run)? else { return Ok(false) };
         same(&here.converge(&both, &one, Some(&one), run)?, &both, "for the first, beside the second")?;
         let (goes, stays) = if old_first { ((&here, &one), (&there, &two)) } else { ((&there, &two), (&here, &one)) };

@@ -92,7 +92,7 @@ impl Ways {
         let errand = |spec: &Spec, old: &Spec| Errand {
             resource: resource.clone(),
             spec: spec.clone(),
-            aim: Target::Converge(Some(Box::new(old.clone()))),
+            aim: Target::Reconcile(Some(Box::new(old.clone()))),
         };
         Self { there: errand(new, old), back: errand(old, new) }
     }
@@ -127,12 +127,12 @@ impl Moment {
     }
 }
 
-/// What may stand on a resource: nothing, the user's own tags, or another stack's with its mark; both of these too.
+/// What may stand on a resource: nothing, the user's own tags, or another stack's with its marker; both of these too.
 fn begun_with(old: &DiscoveryTag, new: &DiscoveryTag) -> impl Iterator<Item = Tags> {
-    let other = Resource::of(OTHER_STACK, "Prereqs").generation(&spec_of(json!({}))).mark();
+    let other = Resource::of(OTHER_STACK, "Prereqs").generation(&spec_of(json!({}))).marker();
     let marked = move |tag: &DiscoveryTag| {
         let mut tags = tag.tags();
-        tags.insert(other.key().to_owned(), tag.noted());
+        tags.insert(other.key().to_owned(), tag.marker_value());
         tags
     };
     let alone = [Tags::new(), old.tags(), new.tags(), marked(old), marked(new)];

@@ -9,7 +9,7 @@ use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::identity::ownership::Tags;
 use karpenter_prereqs_core::observed::{AccessEntry, InstanceProfile, OidcProvider, PodIdentityAssociation, Role};
-use karpenter_prereqs_core::plan::{Claim, Ec2Step, EditAwsAuth, EksStep, IamStep, Step, Verb, leavings};
+use karpenter_prereqs_core::plan::{Claim, Ec2Step, EditAwsAuth, EksStep, IamStep, Step, Verb, tags_to_delete};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,15 +76,15 @@ impl World {
                 self.create_tags(ids, tags)
             }
             Ec2Step::DeleteTags { ids, tags } => self.delete_tags(ids, tags),
-            Ec2Step::VerifyTags { ids, claim: Claim { tag, mark, .. } } => {
-                let is_there = |tags: &Tags| tag.is_among(tags) && tags.get(mark.key()) == Some(&tag.noted());
+            Ec2Step::VerifyTags { ids, claim: Claim { tag, marker, .. } } => {
+                let is_there = |tags: &Tags| tag.is_among(tags) && tags.get(marker.key()) == Some(&tag.marker_value());
                 let all = ids.iter().all(|id| self.resources.get(id).is_some_and(is_there));
                 if all { Ok(()) } else { Err("the tags that were made are not there".to_owned()) }
             }
-            Ec2Step::RemoveUnclaimedTags { ids, marks } => {
+            Ec2Step::RemoveUnclaimedTags { ids, markers } => {
                 let there = self.resources.iter().filter(|(id, _)| ids.contains(id));
-                let leavings = leavings(there, marks);
-                leavings.iter().try_for_each(|(tags, ids)| self.delete_tags(ids, tags))
+                let tags_to_delete = tags_to_delete(there, markers);
+                tags_to_delete.iter().try_for_each(|(tags, ids)| self.delete_tags(ids, tags))
             }
         }
     }

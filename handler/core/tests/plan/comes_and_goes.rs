@@ -6,7 +6,7 @@ use crate::model::World;
 use crate::properties::{OTHER_STACK, STACK, spec_of};
 use crate::worlds::plain;
 use karpenter_prereqs_core::desired::discovery_tag::DiscoveryTag;
-use karpenter_prereqs_core::identity::ownership::{Mark, Tags};
+use karpenter_prereqs_core::identity::ownership::{Marker, Tags};
 use serde_json::json;
 
 /// The one that goes is cut off once and begins anew; whatever other runs have left of its tag and its note.
@@ -14,11 +14,11 @@ use serde_json::json;
 fn in_every_order_one_that_comes_has_its_tag_while_another_goes() {
     let spec = spec_of(json!({"NodeAccess": "None"}));
     let errand = |stack, aim| Errand { resource: Resource::of(stack, "Prereqs"), spec: spec.clone(), aim };
-    let (comes, goes) = (errand(STACK, Target::Converge(None)), errand(OTHER_STACK, Target::Release));
-    let mark = |errand: &Errand| errand.resource.generation(&spec).mark();
-    let (tag, own) = (&spec.discovery_tag, mark(&comes));
+    let (comes, goes) = (errand(STACK, Target::Reconcile(None)), errand(OTHER_STACK, Target::TearDown));
+    let marker = |errand: &Errand| errand.resource.generation(&spec).marker();
+    let (tag, own) = (&spec.discovery_tag, marker(&comes));
     let mut moments = 0;
-    for tags in begun_with(tag, &mark(&goes)) {
+    for tags in begun_with(tag, &marker(&goes)) {
         let mut world = plain();
         world.resources.insert("sg-0000000a".to_owned(), tags);
         let first = Moment { resources: world.resources.clone(), ..Moment::default() };
@@ -26,7 +26,7 @@ fn in_every_order_one_that_comes_has_its_tag_while_another_goes() {
         moments += every_order(first, next, |moment, way| {
             for id in ["subnet-0000000a", "sg-0000000a"] {
                 let tags = &moment.resources[id];
-                let stands = tag.is_among(tags) && tags.get(own.key()) == Some(&tag.noted());
+                let stands = tag.is_among(tags) && tags.get(own.key()) == Some(&tag.marker_value());
                 assert!(stands, "{id}\n{}", way());
             }
         });
@@ -64,13 +64,16 @@ impl Moment {
     }
 }
 
-/// What one that goes has noted: the tag, that the tag is about to go, or that it has given it up for another. The tag
+/// What one that goes has marker_value: the tag, that the tag is about to go, or that it has given it up for another. The tag
 /// itself may have gone for the moment.
-fn begun_with(tag: &DiscoveryTag, mark: &Mark) -> Vec<Tags> {
+fn begun_with(tag: &DiscoveryTag, marker: &Marker) -> Vec<Tags> {
     let tagged = |key: &str, note: String| (key.to_owned(), note);
-    let live = tagged(mark.key(), tag.noted());
-    let leaving = tagged(mark.key(), DiscoveryTag::leaving(&tag.noted()));
-    let given_up = [tagged(&mark.former_key(), tag.noted()), tagged(mark.key(), "team/discovery=demo".to_owned())];
-    let notes = [Tags::from([live]), Tags::from([leaving]), Tags::from(given_up)];
+    let live = tagged(marker.key(), tag.marker_value());
+    let departing = tagged(marker.key(), DiscoveryTag::departing(&tag.marker_value()));
+    let given_up = [
+        tagged(&marker.previous_tag_key(), tag.marker_value()),
+        tagged(marker.key(), "team/discovery=demo".to_owned()),
+    ];
+    let notes = [Tags::from([live]), Tags::from([departing]), Tags::from(given_up)];
     notes.into_iter().flat_map(|notes| [notes.clone(), notes.into_iter().chain(tag.tags()).collect()]).collect()
 }

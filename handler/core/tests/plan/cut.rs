@@ -54,7 +54,7 @@ fn a_delete_that_is_cut_off_is_finished_or_made_good() {
     });
 }
 
-/// The discovery tag of before and that of now are both noted while they change places.
+/// The discovery tag of before and that of now are both marker_value while they change places.
 #[test]
 fn an_update_that_is_cut_off_is_finished_or_rolled_back_or_deleted() {
     prove(

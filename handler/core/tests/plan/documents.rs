@@ -99,24 +99,23 @@ fn the_node_role_trusts_ec2_and_stands_in_its_profile() {
     assert_eq!(world.profiles["karpenternodeinstanceprofile-demo"].roles, ["KarpenterNodeRole-demo"]);
 }
 
-/// Owner and mark are there from the first moment: the call that makes an object brings them.
+/// Owner and marker are there from the first moment: the call that makes an object brings them.
 #[test]
 fn every_object_says_whose_it_is() {
     let world = made(json!({"Tags": {"team": "a"}}));
     let generation = Resource::of(STACK, "Prereqs").generation(&spec_of(json!({})));
-    let (mark, id) = (generation.mark().key().to_owned(), generation.physical_resource_id());
-    let tagged =
-        |value: &str| json!({"karpenter-prereqs/owner": format!("{STACK}/Prereqs"), mark.as_str(): value, "team": "a"});
+    let (marker, id) = (generation.marker().key().to_owned(), generation.physical_resource_id());
+    let tagged = |value: &str| json!({"karpenter-prereqs/owner": format!("{STACK}/Prereqs"), marker.as_str(): value, "team": "a"});
     // Role and profile say too that aws-auth may hold an entry.
-    let noted = format!("{id} aws-auth");
-    assert_eq!(json!(role(&world, "KarpenterNodeRole-demo").tags), tagged(&noted));
+    let marker_value = format!("{id} aws-auth");
+    assert_eq!(json!(role(&world, "KarpenterNodeRole-demo").tags), tagged(&marker_value));
     assert_eq!(
         json!(role(&world, "KarpenterControllerRole-demo").tags),
         tagged("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo")
     );
-    assert_eq!(json!(world.profiles["karpenternodeinstanceprofile-demo"].tags), tagged(&noted));
-    let subnet = json!({"Name": "subnet-0000000a", "karpenter.sh/discovery": "demo", mark.as_str(): "karpenter.sh/discovery=demo"});
+    assert_eq!(json!(world.profiles["karpenternodeinstanceprofile-demo"].tags), tagged(&marker_value));
+    let subnet = json!({"Name": "subnet-0000000a", "karpenter.sh/discovery": "demo", marker.as_str(): "karpenter.sh/discovery=demo"});
     assert_eq!(json!(world.resources["subnet-0000000a"]), subnet);
     let annotations = &world.clusters["demo"].aws_auth.as_ref().unwrap().annotations;
-    assert_eq!(json!(annotations), json!({mark.as_str(): "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo"}));
+    assert_eq!(json!(annotations), json!({marker.as_str(): "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo"}));
 }

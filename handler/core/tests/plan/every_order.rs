@@ -23,9 +23,9 @@ pub(crate) struct Errand {
 #[derive(Clone)]
 pub(crate) enum Target {
     /// Create, or Update from these properties.
-    Converge(Option<Box<Spec>>),
+    Reconcile(Option<Box<Spec>>),
     /// Delete.
-    Release,
+    TearDown,
 }
 
 /// One run, as far as it tags.
@@ -101,15 +101,15 @@ impl Tagger {
             Step::Ec2(Ec2Step::VerifyTags { ids, claim }) => {
                 let missing = |id: &String| {
                     let found = &world.resources[id];
-                    (!found.contains_key(&claim.tag.key)).then(|| claim.again(found))
+                    (!found.contains_key(&claim.tag.key)).then(|| claim.missing_tags(found))
                 };
                 for (id, tags) in ids.into_iter().filter_map(|id| missing(&id).map(|tags| (id, tags))) {
                     self.steps.push_front(Step::Ec2(Ec2Step::CreateTags { ids: vec![id], tags }));
                 }
             }
-            Step::Ec2(Ec2Step::RemoveUnclaimedTags { ids, marks }) => {
+            Step::Ec2(Ec2Step::RemoveUnclaimedTags { ids, markers }) => {
                 let there = world.resources.iter().filter(|(id, _)| ids.contains(id));
-                for (tags, ids) in plan::leavings(there, &marks) {
+                for (tags, ids) in plan::tags_to_delete(there, &markers) {
                     self.steps.push_front(Step::Ec2(Ec2Step::DeleteTags { ids, tags }));
                 }
             }
@@ -128,7 +128,7 @@ impl Tagger {
     pub(crate) fn waits(&self, resources: &Resources) -> bool {
         match self.steps.front() {
             Some(Step::Ec2(Ec2Step::VerifyTags { ids, claim })) => {
-                ids.iter().any(|id| claim.is_given_up(&resources[id]))
+                ids.iter().any(|id| claim.is_contested(&resources[id]))
             }
             _ => false,
         }
@@ -140,11 +140,11 @@ impl Tagger {
         }
         let Errand { resource, spec, aim } = errand;
         let planned = match aim {
-            Target::Converge(old) => {
+            Target::Reconcile(old) => {
                 let converged = resource.plan(world, spec, old.as_deref());
                 converged.map(|converged| (converged.plan, converged.is_shared)).ok()
             }
-            Target::Release => {
+            Target::TearDown => {
                 let planned = if self.looks == 0 {
                     resource.plan_release(world, spec)
                 } else {

@@ -11,7 +11,7 @@ use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::documents::config_map;
 use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
-use karpenter_prereqs_core::identity::ownership::Mark;
+use karpenter_prereqs_core::identity::ownership::Marker;
 use karpenter_prereqs_core::observed::{AuthenticationMode, ConfigMap};
 use karpenter_prereqs_core::plan::{
     Ec2Step, EditAwsAuth, Effect, EksStep, ExistingInEks, ExistingInIam, IamStep, Plan, Recheck, Resolution, Step,
@@ -83,8 +83,8 @@ impl Task {
         planned.map_err(|refused| refused.to_string())
     }
 
-    fn ours(&self) -> BTreeSet<Mark> {
-        [self.resource.generation(&self.spec).mark()].into()
+    fn ours(&self) -> BTreeSet<Marker> {
+        [self.resource.generation(&self.spec).marker()].into()
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 /// What becomes of an Update.
 #[derive(Clone, Copy, Debug)]
-enum Fate {
+enum TagDecision {
     Succeeds,
     /// Cut off, and delivered again.
     ComesAgain,
@@ -24,10 +24,16 @@ enum Fate {
     CutOff,
 }
 
-const FATES: [Fate; 5] = [Fate::Succeeds, Fate::ComesAgain, Fate::RolledBack, Fate::TakenBack, Fate::CutOff];
+const FATES: [TagDecision; 5] = [
+    TagDecision::Succeeds,
+    TagDecision::ComesAgain,
+    TagDecision::RolledBack,
+    TagDecision::TakenBack,
+    TagDecision::CutOff,
+];
 
 /// Updates, and what becomes of each.
-fn fates() -> impl Strategy<Value = Vec<(Fate, u8)>> {
+fn fates() -> impl Strategy<Value = Vec<(TagDecision, u8)>> {
     prop::collection::vec((select(&FATES[..]), any::<u8>()), 4)
 }
 
@@ -65,23 +71,26 @@ fn create_after_any_history_of_identities_then_delete_restores_account() {
 }
 
 /// A life from the Create with the first properties, through an Update to each of the others, to the Delete.
-fn life(history: &[RawProperties], fates: &[(Fate, u8)], world: &World, order: &[u8]) -> Outcome {
+fn life(history: &[RawProperties], fates: &[(TagDecision, u8)], world: &World, order: &[u8]) -> Outcome {
     let (resource, run) = (Resource::of(STACK, "Prereqs"), Run::whole(order));
     let mut current = spec(&history[0]);
     let Some(mut now) = resource.try_converge(world, &current, None, run)? else { return Ok(false) };
     for (raw, (fate, cut)) in history[1..].iter().zip(fates) {
         let (new, before) = (spec(raw), now.clone());
         let (replacing, old) = (resource.generation(&new) != resource.generation(&current), current.clone());
-        let at = if matches!(fate, Fate::ComesAgain | Fate::CutOff) { Run::cut(order, *cut) } else { run };
+        let at =
+            if matches!(fate, TagDecision::ComesAgain | TagDecision::CutOff) { Run::cut(order, *cut) } else { run };
         let Some(updated) = resource.try_converge(&now, &new, Some(&old), at)? else { continue };
         let delete = |world, spec| if replacing { resource.release(&world, spec, run) } else { Ok(world) };
         now = match fate {
-            Fate::Succeeds => delete(updated, &old)?,
-            Fate::ComesAgain => delete(resource.converge(&updated, &new, Some(&old), run)?, &old)?,
-            Fate::RolledBack | Fate::CutOff => delete(resource.put_back(&updated, &old, &new, run)?, &new)?,
-            Fate::TakenBack => resource.put_back(&delete(updated, &new)?, &old, &new, run)?,
+            TagDecision::Succeeds => delete(updated, &old)?,
+            TagDecision::ComesAgain => delete(resource.converge(&updated, &new, Some(&old), run)?, &old)?,
+            TagDecision::RolledBack | TagDecision::CutOff => {
+                delete(resource.put_back(&updated, &old, &new, run)?, &new)?
+            }
+            TagDecision::TakenBack => resource.put_back(&delete(updated, &new)?, &old, &new, run)?,
         };
-        if matches!(fate, Fate::Succeeds | Fate::ComesAgain) {
+        if matches!(fate, TagDecision::Succeeds | TagDecision::ComesAgain) {
             if let Some(expected) = resource.try_converge(world, &new, None, run)? {
                 same(&now, &expected, "after the Update")?;
             }

@@ -5,7 +5,9 @@ use karpenter_prereqs_core::desired::spec::CONTROLLER_POLICY_PREFIX;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::documents::config_map::BEFORE_KEY;
 use karpenter_prereqs_core::documents::policy::pass_role_arns;
-use karpenter_prereqs_core::identity::ownership::{Generation, Mark, OWNER_KEY, Owner, PREFIX, is_in_aws_auth, marks};
+use karpenter_prereqs_core::identity::ownership::{
+    Generation, Marker, OWNER_KEY, Owner, PREFIX, is_in_aws_auth, markers,
+};
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_core::plan::{
@@ -60,8 +62,8 @@ impl Resource {
     }
 
     pub(crate) fn plan(&self, world: &World, spec: &Spec, old: Option<&Spec>) -> Result<ReconcilePlan, Problems> {
-        let ours = [self.generation(spec).mark()].into();
-        self.plan_for(&world.observed(spec, &ours, Look::Converge(old)), spec, old)
+        let ours = [self.generation(spec).marker()].into();
+        self.plan_for(&world.observed(spec, &ours, Look::Reconcile(old)), spec, old)
     }
 
     /// The plan for what was read, where that is not all in the world.
@@ -91,15 +93,15 @@ impl Resource {
     }
 
     fn plan_leaving(&self, world: &World, spec: &Spec, again: bool, shared: Recheck) -> Result<TeardownPlan, Problems> {
-        let ours = [self.generation(spec).mark()].into();
-        let leaving = Departing { ours: &ours, owner: &self.0, again };
-        let observed = world.observed(spec, &ours, Look::Release);
+        let ours = [self.generation(spec).marker()].into();
+        let departing = Departing { markers: &ours, owner: &self.0, is_recheck: again };
+        let observed = world.observed(spec, &ours, Look::TearDown);
         let observed = match shared {
             Recheck::Everything => observed,
             Recheck::OidcProvider => observed.oidc_provider_alone(),
             Recheck::Nothing => Observed::default(),
         };
-        plan::tear_down(spec, leaving, &observed)
+        plan::tear_down(spec, departing, &observed)
     }
 
     /// Converges; `None` when that is refused.
@@ -139,7 +141,7 @@ impl Resource {
     ) -> Result<World, TestCaseError> {
         let (generation, bounds) = (self.generation(spec), Bounds::default());
         let aim = Target { spec, old: Some(failed), owner: &self.0, generation: &generation, bounds: &bounds };
-        let observed = world.observed(spec, &[generation.mark()].into(), Look::Converge(Some(failed)));
+        let observed = world.observed(spec, &[generation.marker()].into(), Look::Reconcile(Some(failed)));
         self.converge(world, &plan::put_back(aim, &observed), Some(failed), run)
     }
 
@@ -192,7 +194,7 @@ impl Resource {
         spec: &Spec,
         run: Run<'_>,
     ) -> Result<World, TestCaseError> {
-        let (mut world, mark) = (world.clone(), self.generation(spec).mark());
+        let (mut world, marker) = (world.clone(), self.generation(spec).marker());
         let mut waiting: Vec<_> = plan.steps().collect();
         let until = run.cut.map_or(0, |cut| waiting.len() - usize::from(cut) % (waiting.len() + 1));
         let mut done = BTreeSet::new();
@@ -213,7 +215,7 @@ impl Resource {
             if world == before && !matches!(step, Step::Ec2(Ec2Step::VerifyTags { .. })) {
                 return Err(fault(&format!("`{step}` changes nothing"), &world));
             }
-            admitted_under_a_mark(&world, &mark).map_err(|why| fault(&format!("after `{step}`: {why}"), &before))?;
+            admitted_under_a_mark(&world, &marker).map_err(|why| fault(&format!("after `{step}`: {why}"), &before))?;
             if let Some(always) = run.always {
                 always(&world).map_err(|why| fault(&format!("after `{step}`: {why}"), &before))?;
             }
@@ -223,28 +225,28 @@ impl Resource {
     }
 }
 
-/// A release that finds no mark on any role, and cannot reach the cluster, takes it that there is no entry.
-fn admitted_under_a_mark(world: &World, mark: &Mark) -> Result<(), String> {
+/// A release that finds no marker on any role, and cannot reach the cluster, takes it that there is no entry.
+fn admitted_under_a_mark(world: &World, marker: &Marker) -> Result<(), String> {
     let standing = world.clusters.values().filter(|eks| eks.cluster.status != "DELETING");
     let mut maps = standing.filter_map(|eks| eks.aws_auth.as_ref());
-    let admitted = maps.any(|map| map.annotations.contains_key(mark.key()));
-    let ours = [mark.clone()].into();
+    let admitted = maps.any(|map| map.annotations.contains_key(marker.key()));
+    let ours = [marker.clone()].into();
     let roles = world.roles.values().map(|role| &role.tags);
-    let noted = roles.chain(world.profiles.values().map(|it| &it.tags)).any(|tags| is_in_aws_auth(tags, &ours));
-    if admitted && !noted { Err(format!("{mark} stands in aws-auth and nothing says so")) } else { Ok(()) }
+    let marker_value = roles.chain(world.profiles.values().map(|it| &it.tags)).any(|tags| is_in_aws_auth(tags, &ours));
+    if admitted && !marker_value { Err(format!("{marker} stands in aws-auth and nothing says so")) } else { Ok(()) }
 }
 
 /// What holds between two runs, whatever they were for.
 fn sound(world: &World) -> Result<(), String> {
     // What was adopted and left is as its last user had it.
     for role in world.roles.values().filter(|role| role.tags.keys().any(|key| key.starts_with(PREFIX))) {
-        let passable: BTreeSet<_> = marks(&role.tags).map(|(_, arn)| arn.to_owned()).collect();
+        let passable: BTreeSet<_> = markers(&role.tags).map(|(_, arn)| arn.to_owned()).collect();
         let passable: BTreeSet<_> = passable.difference(&world.unpassable).cloned().collect();
         for (name, document) in role.inline.iter().filter(|(name, _)| name.starts_with(CONTROLLER_POLICY_PREFIX)) {
             let listed = document.as_ref().map(pass_role_arns).unwrap_or_default();
             if listed != passable {
                 return Err(format!(
-                    "`{name}` of `{}` passes {listed:?}, and its marks are for {passable:?}",
+                    "`{name}` of `{}` passes {listed:?}, and its markers are for {passable:?}",
                     role.name
                 ));
             }
@@ -252,25 +254,25 @@ fn sound(world: &World) -> Result<(), String> {
     }
     for (id, tags) in &world.resources {
         let has = |note: &str| tags.iter().any(|(key, value)| format!("{key}={value}") == note);
-        if let Some((mark, note)) = marks(tags).find(|(_, note)| !has(note)) {
-            return Err(format!("{mark} on {id} stands for `{note}`, which is not there"));
+        if let Some((marker, note)) = markers(tags).find(|(_, note)| !has(note)) {
+            return Err(format!("{marker} on {id} stands for `{note}`, which is not there"));
         }
-        let is_of_ours = |key: &&String| key.starts_with(PREFIX) && Mark::from_key(key).is_none();
+        let is_of_ours = |key: &&String| key.starts_with(PREFIX) && Marker::from_key(key).is_none();
         if let Some(key) = tags.keys().find(is_of_ours) {
             return Err(format!("{key} on {id} was left behind"));
         }
     }
     for eks in world.clusters.values() {
         let made = eks.access_entries.values().filter(|entry| entry.tags.contains_key(OWNER_KEY));
-        if let Some(entry) = made.clone().find(|entry| marks(&entry.tags).next().is_none()) {
+        if let Some(entry) = made.clone().find(|entry| markers(&entry.tags).next().is_none()) {
             return Err(format!("{} was left behind", entry.arn));
         }
         let annotations = eks.aws_auth.iter().map(|map| &map.annotations);
         if annotations
             .clone()
-            .any(|annotations| annotations.contains_key(BEFORE_KEY) && marks(annotations).next().is_none())
+            .any(|annotations| annotations.contains_key(BEFORE_KEY) && markers(annotations).next().is_none())
         {
-            return Err("what stood in aws-auth before is noted, and nobody is there to put it back".to_owned());
+            return Err("what stood in aws-auth before is marker_value, and nobody is there to put it back".to_owned());
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use karpenter_prereqs_core::desired::spec::{ControllerIdentity, Spec};
 use karpenter_prereqs_core::documents::policy::trust;
 use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
-use karpenter_prereqs_core::identity::ownership::{Mark, Tags, is_in_aws_auth};
+use karpenter_prereqs_core::identity::ownership::{Marker, Tags, is_in_aws_auth};
 use karpenter_prereqs_core::observed::{
     AccessEntry, AwsAuth, Cluster, ConfigMap, Discovery, InstanceProfile, Observed, OidcProvider, PassRoleDecision,
     PodIdentityAssociation, Role, Running,
@@ -50,23 +50,23 @@ pub(crate) struct Eks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look<'a> {
     /// The spec is to be so; on an Update, the old one was.
-    Converge(Option<&'a Spec>),
+    Reconcile(Option<&'a Spec>),
     /// The generation is to go.
-    Release,
+    TearDown,
 }
 
 impl World {
-    /// What the function reads: by the names of the spec, the ids that are wanted, and the marks.
-    pub(crate) fn observed(&self, spec: &Spec, marks: &BTreeSet<Mark>, look: Look<'_>) -> Observed {
+    /// What the function reads: by the names of the spec, the ids that are wanted, and the markers.
+    pub(crate) fn observed(&self, spec: &Spec, markers: &BTreeSet<Marker>, look: Look<'_>) -> Observed {
         let eks = self.clusters.get(&spec.cluster_name);
         let serving = eks.filter(|eks| !matches!(eks.cluster.status.as_str(), "CREATING" | "DELETING"));
         let profile = self.profiles.get(&spec.instance_profile_name.to_lowercase());
         let mut tags =
             self.role(spec.node_role_name()).map(|role| &role.tags).into_iter().chain(profile.map(|it| &it.tags));
-        let is_noted = tags.any(|tags| is_in_aws_auth(tags, marks));
+        let is_noted = tags.any(|tags| is_in_aws_auth(tags, markers));
         let wants = |eks: &Eks| spec.node_access.wants_aws_auth(eks.cluster.authentication_mode);
         let reachable = serving.filter(|eks| is_noted || wants(eks));
-        let converging = look != Look::Release;
+        let converging = look != Look::TearDown;
         let provider = self.oidc_provider(spec, serving);
         let trusting = provider.map(|provider| self.trusting(provider)).unwrap_or_default();
         Observed {
@@ -85,7 +85,7 @@ impl World {
                 .role(&spec.controller_role_name)
                 .map(|role| as_read(role, Some(&spec.controller_policy_name()))),
             instance_profile: self.profiles.get(&spec.instance_profile_name.to_lowercase()).cloned(),
-            discovery: self.discovery(spec, marks, serving.filter(|_| converging), converging),
+            discovery: self.discovery(spec, markers, serving.filter(|_| converging), converging),
             aws_auth: match reachable.map(|eks| eks.aws_auth.clone()) {
                 None => AwsAuth::NotRead,
                 Some(None) => AwsAuth::Missing,
@@ -96,7 +96,7 @@ impl World {
                 .and_then(|eks| eks.access_entries.get(&spec.node_role_arn()).cloned()),
             associations: serving.map(|eks| self.associations(spec, look, eks)).unwrap_or_default(),
             has_pod_identity_agent: true,
-            proven_node_roles: unproven_node_roles(spec, marks, self.role(&spec.controller_role_name))
+            proven_node_roles: unproven_node_roles(spec, markers, self.role(&spec.controller_role_name))
                 .into_iter()
                 .filter(|arn| !self.unpassable.contains(arn))
                 .collect(),
@@ -138,8 +138,8 @@ impl World {
         let trusted =
             self.role(&spec.controller_role_name).map(|role| trust::trusted_service_accounts(&role.trust, &arn));
         let old = match look {
-            Look::Converge(old) => old,
-            Look::Release => None,
+            Look::Reconcile(old) => old,
+            Look::TearDown => None,
         };
         let named = old.into_iter().chain([spec]).map(Spec::controller_account);
         let looked_for: BTreeSet<_> = trusted.into_iter().flatten().chain(named).collect();
@@ -147,7 +147,7 @@ impl World {
         found.map(|(account, found)| (account.clone(), found.clone())).collect()
     }
 
-    fn discovery(&self, spec: &Spec, marks: &BTreeSet<Mark>, eks: Option<&Eks>, converging: bool) -> Discovery {
+    fn discovery(&self, spec: &Spec, markers: &BTreeSet<Marker>, eks: Option<&Eks>, converging: bool) -> Discovery {
         let named = spec.subnet_ids.is_some() && spec.security_group_ids.is_some();
         let eks = eks.filter(|_| !named);
         let mut discovery = Discovery {
@@ -162,7 +162,9 @@ impl World {
         };
         let tagged = |wanted: &BTreeSet<String>, prefix: &str| -> BTreeMap<String, Tags> {
             let marked = |tags: &Tags| {
-                marks.iter().any(|mark| tags.contains_key(mark.key()) || tags.contains_key(&mark.former_key()))
+                markers
+                    .iter()
+                    .any(|marker| tags.contains_key(marker.key()) || tags.contains_key(&marker.previous_tag_key()))
             };
             let of_kind = self.resources.iter().filter(|(id, _)| id.starts_with(prefix));
             let seen = of_kind.filter(|(id, tags)| wanted.contains(*id) || marked(tags));

@@ -31,11 +31,11 @@ fn support(world: &World, spec: &Spec, ids: &BTreeSet<String>, tags: &[&Spec]) -
     let arn = spec.node_role_arn();
     let map_roles = world.clusters.get(&spec.cluster_name).and_then(|eks| eks.aws_auth.as_ref()?.map_roles.as_ref());
     let is_mapped = map_roles.is_some_and(|text| text.contains(&without_path(&arn)));
-    let is_admitted = world.clusters.get(&spec.cluster_name).is_some_and(|eks| eks.access_entries.contains_key(&arn));
-    if spec.node_access != NodeAccess::None && (is_mapped || is_admitted) {
+    let may_use = world.clusters.get(&spec.cluster_name).is_some_and(|eks| eks.access_entries.contains_key(&arn));
+    if spec.node_access != NodeAccess::None && (is_mapped || may_use) {
         support.insert(Support::Entry);
     }
-    if let (NodeRole::Made { .. }, Some(role)) = (&spec.node_role, world.role(spec.node_role_name())) {
+    if let (NodeRole::Managed { .. }, Some(role)) = (&spec.node_role, world.role(spec.node_role_name())) {
         // Either of those that let images be pulled will do.
         let own = NODE_POLICIES.into_iter().chain(["AmazonEC2ContainerRegistry"]);
         let own = own.filter(|policy| role.attached.iter().any(|arn| arn.contains(policy)));

@@ -9,7 +9,7 @@ use crate::{orders, prove};
 use karpenter_prereqs_core::desired::spec::{NodeRole, Spec};
 use karpenter_prereqs_core::documents::policy::pass_role_arns;
 use karpenter_prereqs_core::identity::aws_names::without_path;
-use karpenter_prereqs_core::identity::ownership::marks;
+use karpenter_prereqs_core::identity::ownership::markers;
 use karpenter_prereqs_core::observed::{PassRoleDecision, PassRoleDenial};
 use karpenter_prereqs_core::plan::{EditAwsAuth, IamStep, Plan, Problem, RoleKind, Step, StepId, needs_simulation};
 use serde_json::json;
@@ -25,7 +25,9 @@ fn grants(world: &World, spec: &Spec) -> BTreeSet<String> {
             role.inline.iter().filter(|(_, document)| document.iter().any(|it| pass_role_arns(it).contains(&arn)));
         grants.extend(passes.map(|(name, _)| format!("policy `{name}` of `{}`", role.name)));
         grants.extend(
-            marks(&role.tags).filter(|(_, note)| *note == arn).map(|(mark, _)| format!("{mark} on `{}`", role.name)),
+            markers(&role.tags)
+                .filter(|(_, note)| *note == arn)
+                .map(|(marker, _)| format!("{marker} on `{}`", role.name)),
         );
     }
     for (name, eks) in &world.clusters {
@@ -40,7 +42,7 @@ fn grants(world: &World, spec: &Spec) -> BTreeSet<String> {
 
 fn is_foreign(world: &World, spec: &Spec) -> bool {
     // Nothing in the world is the stack's own yet.
-    matches!(spec.node_role, NodeRole::Given { .. }) || world.role(spec.node_role_name()).is_some()
+    matches!(spec.node_role, NodeRole::Existing { .. }) || world.role(spec.node_role_name()).is_some()
 }
 
 fn adds_role(step: &Step) -> bool {
@@ -85,7 +87,7 @@ fn denied(world: &World, spec: &Spec, order: &[u8]) -> Outcome {
         return if granted.is_empty() { Ok(true) } else { Err(fault(&format!("granted: {granted:?}"), &after)) };
     }
     // The profile holds the role: the simulation decides, and nothing is written without it.
-    let mut observed = world.observed(spec, &[here.generation(spec).mark()].into(), Look::Converge(None));
+    let mut observed = world.observed(spec, &[here.generation(spec).marker()].into(), Look::Reconcile(None));
     for decision in [PassRoleDecision::Denied(PassRoleDenial::Implicit), PassRoleDecision::NotAsked] {
         observed.pass_role = decision;
         let refused = here.plan_for(&observed, spec, None).err();
@@ -116,8 +118,8 @@ fn simulation_is_needed_until_the_policy_passes_the_role() {
         let is_foreign = is_foreign(&before, &spec);
         let Some(made) = here.try_converge(&before, &spec, None, Run::whole(&order))? else { return Ok(false) };
         let asks = |world: &World| {
-            let ours = [here.generation(&spec).mark()].into();
-            needs_simulation(&spec, &here.0, &world.observed(&spec, &ours, Look::Converge(None)))
+            let ours = [here.generation(&spec).marker()].into();
+            needs_simulation(&spec, &here.0, &world.observed(&spec, &ours, Look::Reconcile(None)))
         };
         if asks(&made) {
             return Err(fault("IAM is asked though the policy passes the role", &made));

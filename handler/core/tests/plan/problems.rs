@@ -1,4 +1,4 @@
-//! Every problem, by an example that meets it alone, and the cure that its message names.
+//! Every problem, by an example that meets it alone, and the remedy that its text names.
 
 use crate::life::Resource;
 use crate::model::{Look, World};
@@ -66,11 +66,11 @@ type Example = (&'static str, &'static [&'static str], Value, fn(&mut World));
 fn examples() -> Vec<Example> {
     let none = || json!({});
     vec![
-        ("NoCluster", &["check ClusterName", "eu-west-1"], none(), |world| world.clusters.clear()),
-        ("ClusterNotReady", &["CREATING", "wait until it is ACTIVE"], none(), |world| {
+        ("NoCluster", &["Correct ClusterName", "eu-west-1"], none(), |world| world.clusters.clear()),
+        ("ClusterNotReady", &["CREATING", "Wait until it is ACTIVE"], none(), |world| {
             world.demo().cluster.status = "CREATING".into();
         }),
-        ("NoIssuer", &["wait until it is ACTIVE"], none(), |world| world.demo().cluster.issuer = None),
+        ("NoIssuer", &["Wait until it is ACTIVE"], none(), |world| world.demo().cluster.issuer = None),
         ("NoOidcProvider", &["associate-iam-oidc-provider --cluster demo"], none(), |world| {
             world.oidc_providers.clear();
         }),
@@ -88,9 +88,9 @@ fn examples() -> Vec<Example> {
         (
             "RoleTaken",
             &[
-                "the stack `network`'s",
-                "set NodeRoleName",
-                "or NodeRoleArn to use this one",
+                "belongs to the stack `network`",
+                "Set NodeRoleName",
+                "set NodeRoleArn to use this role unchanged",
                 "ExistingObjects to Adopt",
             ],
             none(),
@@ -100,10 +100,7 @@ fn examples() -> Vec<Example> {
         ),
         (
             "RoleTaken",
-            &[
-                "the resource arn:aws:cloudformation:eu-west-1:111122223333:stack/two/0b/More's",
-                "set ControllerRoleName",
-            ],
+            &["the resource arn:aws:cloudformation:eu-west-1:111122223333:stack/two/0b/More", "Set ControllerRoleName"],
             none(),
             |world| {
                 let mut taken = role("KarpenterControllerRole-demo", "/");
@@ -111,19 +108,25 @@ fn examples() -> Vec<Example> {
                 world.roles.insert("karpentercontrollerrole-demo".into(), taken);
             },
         ),
-        ("InstanceProfileTaken", &["nobody's that its tags name", "set InstanceProfileName"], none(), |world| {
-            world
-                .profiles
-                .insert("karpenternodeinstanceprofile-demo".into(), profile("KarpenterNodeInstanceProfile-demo", &[]));
-        }),
-        ("OtherPath", &["`/old/`", "another name with NodeRoleName"], none(), |world| {
+        (
+            "InstanceProfileTaken",
+            &["already exists and has no owner tag", "Set InstanceProfileName"],
+            none(),
+            |world| {
+                world.profiles.insert(
+                    "karpenternodeinstanceprofile-demo".into(),
+                    profile("KarpenterNodeInstanceProfile-demo", &[]),
+                );
+            },
+        ),
+        ("OtherPath", &["`/old/`", "Set NodeRoleName to another name"], none(), |world| {
             let mut moved = role("KarpenterNodeRole-demo", "/old/");
             moved.tags = made_by(STACK, "Prereqs");
             world.roles.insert("karpenternoderole-demo".into(), moved);
         }),
         (
             "OtherSpelling",
-            &["`Nodes` exists", "spell NodeRoleName as it is spelled"],
+            &["`Nodes` exists", "Set NodeRoleName to `Nodes`"],
             json!({"NodeRoleName": "nodes", "InstanceProfileName": "p"}),
             |world| {
                 let mut spelled = role("Nodes", "/");
@@ -133,29 +136,34 @@ fn examples() -> Vec<Example> {
         ),
         (
             "OneRoleForBoth",
-            &["another name with NodeRoleName or ControllerRoleName"],
+            &["Set NodeRoleName or ControllerRoleName to another name"],
             json!({"NodeRoleName": "karpenter", "ControllerRoleName": "Karpenter"}),
             |_| {},
         ),
         (
             "ProfileHoldsOther",
-            &["holds role `existing`", "aws iam remove-role-from-instance-profile", "another name"],
+            &["contains role `existing`", "aws iam remove-role-from-instance-profile", "another name"],
             json!({"ExistingObjects": "Adopt"}),
             |world| {
                 let name = "KarpenterNodeInstanceProfile-demo";
                 world.profiles.insert(name.to_lowercase(), profile(name, &["existing"]));
             },
         ),
-        ("ProfileServesOther", &["serves role `existing`", "another name with InstanceProfileName"], none(), |world| {
-            let name = "KarpenterNodeInstanceProfile-demo";
-            let mut held = profile(name, &["existing"]);
-            held.tags = made_by(STACK, "Prereqs");
-            held.tags.insert(crate::worlds::stranger(0).key().into(), String::new());
-            world.profiles.insert(name.to_lowercase(), held);
-        }),
+        (
+            "ProfileServesOther",
+            &["contains role `existing`", "Set InstanceProfileName to another name"],
+            none(),
+            |world| {
+                let name = "KarpenterNodeInstanceProfile-demo";
+                let mut held = profile(name, &["existing"]);
+                held.tags = made_by(STACK, "Prereqs");
+                held.tags.insert(crate::worlds::stranger(0).key().into(), String::new());
+                world.profiles.insert(name.to_lowercase(), held);
+            },
+        ),
         (
             "ControllerServesOther",
-            &["`KarpenterControllerPolicy-other`", "another name with ControllerRoleName"],
+            &["`KarpenterControllerPolicy-other`", "Set ControllerRoleName to another name"],
             none(),
             |world| {
                 let mut busy = role("KarpenterControllerRole-demo", "/");
@@ -167,7 +175,7 @@ fn examples() -> Vec<Example> {
         ),
         (
             "NoNodeRole",
-            &["check the ARN", "leave NodeRoleArn out"],
+            &["Correct the ARN", "remove NodeRoleArn"],
             json!({"NodeRoleArn": "arn:aws:iam::111122223333:role/none"}),
             |_| {},
         ),
@@ -178,7 +186,7 @@ fn examples() -> Vec<Example> {
             |_| {},
         ),
         ("NoNodeRole", &["account"], json!({"NodeRoleArn": "arn:aws:iam::999999999999:role/team/existing"}), |_| {}),
-        ("TooManyObjectTags", &["51 tags", "take some away"], json!({"Tags": filler(20)}), |world| {
+        ("TooManyObjectTags", &["51 tags", "Remove tags"], json!({"Tags": filler(20)}), |world| {
             let mut full = role("KarpenterNodeRole-demo", "/");
             full.tags = made_by(STACK, "More");
             full.tags.extend((0..29).map(|number| (format!("theirs-{number}"), String::new())));
@@ -186,7 +194,7 @@ fn examples() -> Vec<Example> {
         }),
         (
             "TooManyPolicies",
-            &["11 managed policies", "take some out of NodePolicyArns"],
+            &["11 managed policies", "Remove policies from NodePolicyArns"],
             json!({"NodePolicyArns": policies(7)}),
             |_| {},
         ),
@@ -201,45 +209,59 @@ fn examples() -> Vec<Example> {
                 world.roles.insert("karpentercontrollerrole-demo".into(), full);
             },
         ),
-        ("NothingToDiscover", &["no managed node group to learn subnets from", "set SubnetIds"], none(), |world| {
-            world.demo().subnet_ids.clear();
-        }),
-        ("NothingToDiscover", &["security groups", "set SecurityGroupIds"], none(), |world| {
+        (
+            "NothingToDiscover",
+            &["no managed node group from which to discover subnets", "Set SubnetIds"],
+            none(),
+            |world| {
+                world.demo().subnet_ids.clear();
+            },
+        ),
+        ("NothingToDiscover", &["security groups", "Set SecurityGroupIds"], none(), |world| {
             world.demo().security_group_ids.clear();
         }),
         (
             "NoSuchResource",
-            &["subnets subnet-0000000f of SubnetIds does not exist", "check the ids"],
+            &["subnets subnet-0000000f of SubnetIds does not exist", "Correct SubnetIds"],
             json!({"SubnetIds": [SUBNETS[0], "subnet-0000000f"]}),
             |_| {},
         ),
         (
             "TagConflict",
-            &["`karpenter.sh/discovery` = `theirs`", "set TagConflict to Skip", "other SubnetIds"],
+            &[
+                "`karpenter.sh/discovery` = `theirs`",
+                "Set TagConflict to Skip",
+                "other SubnetIds",
+                "delete the tag if no cluster uses it",
+            ],
             none(),
             |world| {
                 world.resources.get_mut(SUBNETS[0]).unwrap().insert("karpenter.sh/discovery".into(), "theirs".into());
             },
         ),
-        ("TooManyTags", &["has 49 tags", "need 2 more", "set SubnetIds without it"], none(), |world| {
+        ("TooManyTags", &["has 49 tags", "needs 2 more", "set SubnetIds without it"], none(), |world| {
             world
                 .resources
                 .get_mut(SUBNETS[0])
                 .unwrap()
                 .extend((0..48).map(|number| (format!("theirs-{number}"), String::new())));
         }),
-        ("NoAwsAuth", &["set NodeAccess to AccessEntry, or leave it out"], json!({"NodeAccess": "AwsAuth"}), |world| {
+        ("NoAwsAuth", &["Set NodeAccess to AccessEntry, or remove it"], json!({"NodeAccess": "AwsAuth"}), |world| {
             world.demo().cluster.authentication_mode = AuthenticationMode::Api;
         }),
         (
             "NoAccessEntries",
-            &["set NodeAccess to AwsAuth", "aws eks update-cluster-config --name demo"],
+            &["Set NodeAccess to AwsAuth", "aws eks update-cluster-config --name demo"],
             json!({"NodeAccess": "AccessEntry"}),
             |_| {},
         ),
         (
             "OtherAccessEntry",
-            &["type STANDARD", "aws eks delete-access-entry --cluster-name demo --principal-arn"],
+            &[
+                "type STANDARD",
+                "If nothing uses this entry",
+                "aws eks delete-access-entry --cluster-name demo --principal-arn",
+            ],
             none(),
             |world| {
                 let demo = world.demo();
@@ -251,7 +273,7 @@ fn examples() -> Vec<Example> {
         // The role is yet to be made: what the entry was made for is gone.
         (
             "DeadAccessEntry",
-            &["a former role", "aws eks delete-access-entry --cluster-name demo --principal-arn"],
+            &["older than the role", "aws eks delete-access-entry --cluster-name demo --principal-arn"],
             none(),
             |world| {
                 let demo = world.demo();
@@ -279,7 +301,7 @@ fn examples() -> Vec<Example> {
         // Another resource of the same stack has it lead to its own role.
         (
             "AssociationTaken",
-            &["it is the resource arn:aws:cloudformation:", "/Other's", "set ServiceAccount"],
+            &["belongs to the resource arn:aws:cloudformation:", "/Other.", "set ServiceAccount"],
             json!({"ControllerIdentity": "PodIdentity", "ControllerRoleName": "another"}),
             |world| {
                 let other = Resource::of(STACK, "Other");
@@ -288,11 +310,11 @@ fn examples() -> Vec<Example> {
                 *world = other.converge(world, &spec, None, crate::life::Run::whole(&[])).unwrap();
             },
         ),
-        ("AwsAuth", &["line 2", "correct it and try again"], none(), |world| {
+        ("AwsAuth", &["line 2", "Correct mapRoles"], none(), |world| {
             world.demo().aws_auth = listing("- rolearn: a\n  x: [\n");
         }),
         ("AwsAuth", &["it must be a list"], none(), |world| world.demo().aws_auth = listing("rolearn: a\n")),
-        ("AwsAuth", &["system:masters", "remove it, or use another role"], none(), |world| {
+        ("AwsAuth", &["system:masters", "Remove that entry, or choose another node role"], none(), |world| {
             world.demo().aws_auth = listing(
                 "- rolearn: arn:aws:iam::111122223333:role/KarpenterNodeRole-demo\n  username: n\n  groups: [system:masters]\n",
             );
@@ -301,51 +323,51 @@ fn examples() -> Vec<Example> {
 }
 
 #[test]
-fn every_refusal_names_its_cure() {
+fn every_problem_has_a_code_and_a_remedy() {
     let mut met = BTreeSet::new();
-    for (expected, cures, raw, edit) in examples() {
+    for (expected, remedies, raw, edit) in examples() {
         let mut world = plain();
         edit(&mut world);
-        let refused = Resource::of(STACK, "Prereqs").plan(&world, &spec_of(raw), None).unwrap_err();
-        met.insert(judged(&refused, expected, cures));
+        let problems = Resource::of(STACK, "Prereqs").plan(&world, &spec_of(raw), None).unwrap_err();
+        met.insert(judged(&problems, expected, remedies));
     }
-    met.insert(judged(&unknown_policy(), "UnknownPolicy", &["check the ARN", "ControllerPolicyArns"]));
-    for (denial, name, cures) in [
+    met.insert(judged(&unknown_policy(), "UnknownPolicy", &["Correct the ARN", "ControllerPolicyArns"]));
+    for (denial, name, remedies) in [
         (PassRoleDenial::Implicit, "PassRoleNotAllowed", ["implicitDeny", "NodeRoleArns of function.yaml"]),
-        (PassRoleDenial::Explicit, "PassRoleDenied", ["explicitDeny", "remove the Deny"]),
-        (PassRoleDenial::UnknownRole, "PassRoleUnknown", ["EXECUTION_ROLE_ARN", "deploy the function's stack again"]),
+        (PassRoleDenial::Explicit, "PassRoleDenied", ["explicitDeny", "Remove the Deny"]),
+        (PassRoleDenial::UnknownRole, "PassRoleUnknown", ["EXECUTION_ROLE_ARN", "Deploy the function's stack again"]),
     ] {
-        met.insert(judged(&may_not_pass_node_role(denial), name, &cures));
+        met.insert(judged(&may_not_pass_node_role(denial), name, &remedies));
     }
-    let queue = ["InterruptionQueueArns of function.yaml", "choose another queue", ":Karpenter*"];
+    let queue = ["InterruptionQueueArns of function.yaml", "Choose another queue", ":Karpenter*"];
     let bounds = r#"{"InterruptionQueueArns": ["arn:aws:sqs:eu-west-1:111122223333:Karpenter*"]}"#;
     met.insert(judged(&out_of_bounds(bounds), "QueueOutOfBounds", &queue));
-    met.insert(judged(&out_of_bounds("{"), "BoundsUnreadable", &["BOUNDS", "deploy the function's stack again"]));
-    met.insert(judged(&other_profiles(), "OtherProfiles", &["`eks-123`", "delete Karpenter's EC2NodeClasses first"]));
-    met.insert(judged(&running_nodes(), "RunningNodes", &["`i-1`", "`eks-123`", "set RunningNodes to Ignore"]));
+    met.insert(judged(&out_of_bounds("{"), "BoundsUnreadable", &["BOUNDS", "Deploy the function's stack again"]));
+    met.insert(judged(&other_profiles(), "OtherProfiles", &["`eks-123`", "Delete Karpenter's EC2NodeClasses"]));
+    met.insert(judged(&running_nodes(), "RunningNodes", &["`i-1`", "`eks-123`", "update RunningNodes to Ignore"]));
     assert_eq!(met.len(), VARIANTS, "not met: all but {met:?}");
 }
 
-/// All that is wrong is told at once.
 #[test]
-fn refusals_are_told_together() {
+fn all_problems_are_reported_together() {
     let mut world = plain();
     world.oidc_providers.clear();
     world.demo().aws_auth = listing("rolearn: a\n");
-    let refused = Resource::of(STACK, "Prereqs")
+    let problems = Resource::of(STACK, "Prereqs")
         .plan(&world, &spec_of(json!({"SubnetIds": "subnet-0000000f"})), None)
         .unwrap_err();
-    let names: Vec<_> = refused.0.iter().map(name).collect();
+    let names: Vec<_> = problems.0.iter().map(name).collect();
     assert_eq!(names, ["NoOidcProvider", "NoSuchResource", "AwsAuth"]);
-    assert_eq!(refused.to_string().matches("; also: ").count(), 2);
+    assert_eq!(problems.to_string().matches(". KP").count(), 2);
 }
 
-fn judged(refused: &Problems, expected: &str, cures: &[&str]) -> &'static str {
-    let [problem] = refused.0.as_slice() else { panic!("{expected} is not alone: {refused}") };
-    assert_eq!(name(problem), expected, "{refused}");
-    let message = refused.to_string();
-    for cure in cures {
-        assert!(message.contains(cure), "`{cure}` is not in: {message}");
+fn judged(problems: &Problems, expected: &str, remedies: &[&str]) -> &'static str {
+    let [problem] = problems.0.as_slice() else { panic!("{expected} is not alone: {problems}") };
+    assert_eq!(name(problem), expected, "{problems}");
+    let message = problems.to_string();
+    assert!(message.starts_with("KP00"), "{message}");
+    for remedy in remedies {
+        assert!(message.contains(remedy), "`{remedy}` is not in: {message}");
     }
     name(problem)
 }
@@ -354,7 +376,7 @@ fn judged(refused: &Problems, expected: &str, cures: &[&str]) -> &'static str {
 fn unknown_policy() -> Problems {
     let spec = spec_of(json!({"ControllerPolicyArns": policies(1)}));
     let policies = spec.controller_policy_arns.iter().cloned().collect();
-    refused(&plain(), &spec, &Bounds::default(), |observed| observed.unknown_policies = policies)
+    problems(&plain(), &spec, &Bounds::default(), |observed| observed.unknown_policies = policies)
 }
 
 /// The profile holds the role of `NodeRoleArn` already, so that nothing but a simulation tells.
@@ -362,21 +384,21 @@ fn may_not_pass_node_role(denial: PassRoleDenial) -> Problems {
     let spec = spec_of(json!({"NodeRoleArn": GIVEN_ROLE, "InstanceProfileName": "held", "ExistingObjects": "Adopt"}));
     let mut world = plain();
     world.profiles.insert("held".into(), profile("held", &["existing"]));
-    refused(&world, &spec, &Bounds::default(), |observed| {
+    problems(&world, &spec, &Bounds::default(), |observed| {
         observed.pass_role = PassRoleDecision::Denied(denial);
     })
 }
 
 fn out_of_bounds(bounds: &str) -> Problems {
     let spec = spec_of(json!({"InterruptionQueueArn": "arn:aws:sqs:eu-west-1:111122223333:payments"}));
-    refused(&plain(), &spec, &Bounds::read(Some(bounds)), |_| {})
+    problems(&plain(), &spec, &Bounds::read(Some(bounds)), |_| {})
 }
 
 /// The problem of a Create, where the function reads what the model does not have.
-fn refused(world: &World, spec: &Spec, bounds: &Bounds, reads: impl FnOnce(&mut Observed)) -> Problems {
+fn problems(world: &World, spec: &Spec, bounds: &Bounds, reads: impl FnOnce(&mut Observed)) -> Problems {
     let resource = Resource::of(STACK, "Prereqs");
     let generation = resource.generation(spec);
-    let mut observed = world.observed(spec, &[generation.mark()].into(), Look::Converge(None));
+    let mut observed = world.observed(spec, &[generation.marker()].into(), Look::Reconcile(None));
     reads(&mut observed);
     reconcile(Target { spec, old: None, owner: &resource.0, generation: &generation, bounds }, &observed).unwrap_err()
 }

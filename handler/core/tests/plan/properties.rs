@@ -136,7 +136,7 @@ fn choices() -> impl Strategy<Value = Vec<(String, Value)>> {
     ]);
     let boundary = rarely(word(&POLICIES[2..]));
     let identity = (rarely(some(&["IRSA", "PodIdentity"])), rarely(word(&["Require", "Create"])));
-    let releases = rarely(some(&["0.37", "1.3.0", "1.14.1", "baseline"]));
+    let karpenter_versions = rarely(some(&["0.37", "1.3.0", "1.14.1", "baseline"]));
     let access = (
         rarely(word(&["AwsAuth", "AccessEntry", "None"])),
         rarely(word(&["kube-system"])),
@@ -150,10 +150,10 @@ fn choices() -> impl Strategy<Value = Vec<(String, Value)>> {
         rarely(some(&SECURITY_GROUPS)),
         rarely(word(&["Skip", "Fail"])),
     );
-    ((releases, boundary, identity), access, policies, discovery).prop_map(
-        |((releases, boundary, identity), access, policies, discovery)| {
+    ((karpenter_versions, boundary, identity), access, policies, discovery).prop_map(
+        |((karpenter_versions, boundary, identity), access, policies, discovery)| {
             let all = [
-                ("KarpenterVersion", releases),
+                ("KarpenterVersion", karpenter_versions),
                 ("ControllerIdentity", identity.0),
                 ("OidcProvider", identity.1),
                 ("PermissionsBoundary", boundary),

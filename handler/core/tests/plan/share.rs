@@ -7,7 +7,7 @@ use crate::properties::{OTHER_STACK, STACK, of_one_stack, of_two_stacks, spec};
 use crate::worlds::{SUBNETS, worlds};
 use crate::{orders, prove};
 use karpenter_prereqs_core::desired::spec::Spec;
-use karpenter_prereqs_core::identity::ownership::{Mark, OWNER_KEY};
+use karpenter_prereqs_core::identity::ownership::{Marker, OWNER_KEY};
 use karpenter_prereqs_core::plan::{self, Claim, Ec2Step, EditAwsAuth, Plan, Step, Verb};
 use karpenter_prereqs_core::request::event::RawProperties;
 use proptest::prelude::*;
@@ -43,9 +43,9 @@ fn of_two_stacks_both_go_at_once_and_the_last_takes_the_tags() {
         let (one, two, run) = (spec(&one), spec(&two), Run::whole(&order));
         let Some(first) = here.try_converge(&world, &one, None, run)? else { return Ok(false) };
         let Some(mut both) = there.try_converge(&first, &two, None, run)? else { return Ok(false) };
-        let (mut leaving, other) = (on_tags(&here, &both, &one)?, on_tags(&there, &both, &two)?);
-        leaving.truncate(usize::from(cut) % (leaving.len() + 1));
-        carry_all(&mut both, interleaved(&order, leaving, other), &one.cluster_name)?;
+        let (mut departing, other) = (on_tags(&here, &both, &one)?, on_tags(&there, &both, &two)?);
+        departing.truncate(usize::from(cut) % (departing.len() + 1));
+        carry_all(&mut both, interleaved(&order, departing, other), &one.cluster_name)?;
         let again = on_tags(&here, &both, &one)?;
         carry_all(&mut both, again, &one.cluster_name)?;
         tagged_as_before(&both, &world)
@@ -53,7 +53,7 @@ fn of_two_stacks_both_go_at_once_and_the_last_takes_the_tags() {
 }
 
 /// Both give up what they share at once, each planned while the other relied on it: another key, fewer subnets. When
-/// both have looked again, nothing is left that nobody noted.
+/// both have looked again, nothing is left that nobody marker_value.
 #[test]
 fn of_two_stacks_both_change_at_once_and_leave_no_tag_behind() {
     let subnet_ids = || prop_oneof![Just(None), (1..SUBNETS.len()).prop_map(Some)];
@@ -92,8 +92,8 @@ fn of_two_stacks_both_change_at_once_and_leave_no_tag_behind() {
             carry_all(&mut both, again, &one.cluster_name)?;
         }
         for (resource, new) in [(&here, &one_after), (&there, &two_after)] {
-            let leaving = on_tags(resource, &both, new)?;
-            carry_all(&mut both, leaving, &one.cluster_name)?;
+            let departing = on_tags(resource, &both, new)?;
+            carry_all(&mut both, departing, &one.cluster_name)?;
         }
         tagged_as_before(&both, &world)
     });
@@ -122,7 +122,7 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
             steps.cloned().collect::<VecDeque<_>>(),
             comes.subnet_ids.iter().chain(&comes.security_group_ids).cloned().collect::<Vec<_>>(),
         );
-        let claim = Claim { tag: two.discovery_tag.clone(), mark: there.generation(&two).mark(), instead_of: None };
+        let claim = Claim { tag: two.discovery_tag.clone(), marker: there.generation(&two).marker(), previous: None };
         let looks = |both: &World| match here.plan(both, &another, Some(&one)) {
             Ok(converged) if updates => Ok(Some(tag_steps(&converged.plan))),
             Ok(_) => on_tags(&here, both, &one).map(Some),
@@ -132,8 +132,8 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
         let mut looks_again = updates;
         let mut turns = order.iter().cycle();
         loop {
-            let is_given_up = carrying.iter().any(|id| claim.is_given_up(&both.resources[id]));
-            let waits = matches!(steps.front(), Some(Step::Ec2(Ec2Step::VerifyTags { .. }))) && is_given_up;
+            let is_contested = carrying.iter().any(|id| claim.is_contested(&both.resources[id]));
+            let waits = matches!(steps.front(), Some(Step::Ec2(Ec2Step::VerifyTags { .. }))) && is_contested;
             let is_theirs = !waits && !steps.is_empty() && turns.next().is_none_or(|turn| turn % 2 == 0);
             if is_theirs || goes.is_empty() && !looks_again {
                 let Some(step) = steps.pop_front() else { break };
@@ -144,14 +144,14 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
                 for id in ids {
                     let tags = both.resources.get_mut(&id).unwrap();
                     if !tags.contains_key(&claim.tag.key) {
-                        tags.extend(claim.again(tags));
+                        tags.extend(claim.missing_tags(tags));
                     }
                 }
             } else if let Some(step) = goes.pop_front() {
                 // What is to be deleted is read now, and deleted whenever it comes to that.
-                if let Step::Ec2(Ec2Step::RemoveUnclaimedTags { ids, marks }) = &step {
+                if let Step::Ec2(Ec2Step::RemoveUnclaimedTags { ids, markers }) = &step {
                     let found: Vec<_> = ids.iter().map(|id| (id.clone(), both.resources[id].clone())).collect();
-                    let deletes = plan::leavings(found.iter().map(|(id, tags)| (id, tags)), marks);
+                    let deletes = plan::tags_to_delete(found.iter().map(|(id, tags)| (id, tags)), markers);
                     goes.extend(deletes.into_iter().map(|(tags, ids)| Step::Ec2(Ec2Step::DeleteTags { ids, tags })));
                 } else {
                     carry_all(&mut both, [step], &one.cluster_name)?;
@@ -164,7 +164,7 @@ fn of_two_stacks_one_comes_while_the_other_goes_and_has_its_tags() {
         }
         let has = |id: &&String| claim.tag.is_among(&both.resources[*id]);
         match carrying.iter().find(|id| !has(id)) {
-            Some(id) => Err(fault(&format!("{id} lacks {}", claim.tag.noted()), &both)),
+            Some(id) => Err(fault(&format!("{id} lacks {}", claim.tag.marker_value()), &both)),
             None => Ok(true),
         }
     });
@@ -297,14 +297,14 @@ fn late(world: &mut World, step: &Step, cluster: &str) -> Result<(), String> {
     if done.as_ref().is_err_and(|why| why == NOTHING_TO_EDIT) { Ok(()) } else { done }
 }
 
-/// The world with nothing but their marks on access entries and OIDC providers: who made one for all has left the others its
+/// The world with nothing but their markers on access entries and OIDC providers: who made one for all has left the others its
 /// own tags.
 fn by_marks(world: &World) -> World {
     let mut world = world.clone();
     let entries = world.clusters.values_mut().flat_map(|eks| eks.access_entries.values_mut());
     let providers = world.oidc_providers.values_mut().map(|provider| &mut provider.tags);
     for tags in entries.map(|entry| &mut entry.tags).chain(providers) {
-        tags.retain(|key, _| Mark::from_key(key).is_some());
+        tags.retain(|key, _| Marker::from_key(key).is_some());
     }
     world
 }

@@ -32,7 +32,7 @@ fn create_update_delete(history: &[RawProperties], mut world: World, order: &[u8
             }
             return Ok(false);
         };
-        let stage = Stage { resource: &resource, spec: &spec, look: Look::Converge(before.as_ref()) };
+        let stage = Stage { resource: &resource, spec: &spec, look: Look::Reconcile(before.as_ref()) };
         world = stage.carried_out(&planned.plan, &world, run)?;
         if let Some(old) = before.filter(|old| resource.generation(old) != resource.generation(&spec)) {
             world = torn_down(&resource, &old, &world, run)?;
@@ -46,7 +46,7 @@ fn create_update_delete(history: &[RawProperties], mut world: World, order: &[u8
 
 fn torn_down(resource: &Resource, spec: &Spec, world: &World, run: Run<'_>) -> Result<World, TestCaseError> {
     let planned = resource.plan_release(world, spec).map_err(|problems| fault(&problems.to_string(), world))?;
-    Stage { resource, spec, look: Look::Release }.carried_out(&planned.plan, world, run)
+    Stage { resource, spec, look: Look::TearDown }.carried_out(&planned.plan, world, run)
 }
 
 /// One plan, and what its snapshots are taken for.
@@ -60,7 +60,7 @@ impl Stage<'_> {
     /// Carries the plan out, and compares both snapshots.
     fn carried_out(&self, plan: &Plan, world: &World, run: Run<'_>) -> Result<World, TestCaseError> {
         let snapshot = |world: &World| {
-            let ours = [self.resource.generation(self.spec).mark()].into();
+            let ours = [self.resource.generation(self.spec).marker()].into();
             world.observed(self.spec, &ours, self.look)
         };
         let after = self.resource.carried_out(plan, world, self.spec, run)?;

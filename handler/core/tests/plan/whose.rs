@@ -44,7 +44,7 @@ fn a_conflict_is_left_out_when_that_is_asked_for() {
     let converged = prereqs().plan(&world, &spec, None).unwrap();
     assert_eq!(converged.subnet_ids, ["subnet-0000000b".to_owned()].into());
     assert!(
-        converged.warnings.iter().any(|warning| warning.contains("subnet-0000000a keeps its tag")),
+        converged.warnings.iter().any(|warning| warning.to_string().contains("subnet-0000000a keeps its tag")),
         "{:?}",
         converged.warnings
     );
@@ -105,7 +105,8 @@ fn what_others_attach_stays_until_the_role_goes() {
     let made = attached(created(&plain(), &old));
     let updated = prereqs().converge(&made, &new, Some(&old), WHOLE).unwrap();
     same(&updated, &attached(created(&plain(), &new)), "after the update").unwrap();
-    let notes = prereqs().plan_release(&updated, &new).unwrap().notes;
+    let notes = prereqs().plan_release(&updated, &new).unwrap().warnings;
+    let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
     assert!(notes.len() == 2 && notes[0].contains(&theirs) && notes[1].contains("`theirs`"), "{notes:?}");
     same(&prereqs().release(&updated, &new, WHOLE).unwrap(), &plain(), "after the release").unwrap();
 }
@@ -133,7 +134,7 @@ fn drift_is_put_right() {
     same(&created(&drifted, &spec), &made, "put right").unwrap();
 }
 
-/// Nothing of ours by its name alone: without a mark, it is not ours to take.
+/// Nothing of ours by its name alone: without a marker, it is not ours to take.
 #[test]
 fn what_carries_no_mark_of_the_generation_stays() {
     let spec = spec_of(json!({}));

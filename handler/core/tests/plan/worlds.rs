@@ -3,7 +3,7 @@
 use crate::model::{Eks, World};
 use crate::properties::OTHER_STACK;
 use jiff::Timestamp;
-use karpenter_prereqs_core::identity::ownership::{Generation, Identity, Mark, OWNER_KEY, Owner, Tags};
+use karpenter_prereqs_core::identity::ownership::{Generation, Identity, Marker, OWNER_KEY, Owner, Tags};
 use karpenter_prereqs_core::observed::{
     AccessEntry, AuthenticationMode, Cluster, ConfigMap, InstanceProfile, OidcProvider, Role,
 };
@@ -155,7 +155,7 @@ pub(crate) fn profile(name: &str, roles: &[&str]) -> InstanceProfile {
 }
 
 /// A generation of a stack that is not under test.
-pub(crate) fn stranger(number: u8) -> Mark {
+pub(crate) fn stranger(number: u8) -> Marker {
     let identity = Identity {
         cluster_name: CLUSTERS[0].to_owned(),
         node_role_arn: GIVEN_ROLE.to_owned(),
@@ -163,7 +163,7 @@ pub(crate) fn stranger(number: u8) -> Mark {
         instance_profile_name: String::new(),
         path: "/".to_owned(),
     };
-    Generation::of(OTHER_STACK, "Stranger", &identity).mark()
+    Generation::of(OTHER_STACK, "Stranger", &identity).marker()
 }
 
 fn eks(name: &'static str) -> BoxedStrategy<Eks> {
@@ -240,7 +240,7 @@ fn discovered(key: &'static str) -> impl Strategy<Value = Tags> {
     let whose = prop_oneof![40 => Just(0_u8), 8 => Just(1), 6 => Just(2), 4 => Just(3), 1 => Just(4)];
     (whose, prop_oneof![12 => Just("demo"), 1 => Just("shared")]).prop_map(move |(whose, value)| {
         let value = if whose == 4 { "foreign" } else { value };
-        // A stranger has one mark on a resource, so each key has its own.
+        // A stranger has one marker on a resource, so each key has its own.
         let first = if key.starts_with("team") { 2 } else { 0 };
         let strangers = (0..whose.saturating_sub(1).min(2))
             .map(|number| (stranger(first + number).key().to_owned(), format!("{key}={value}")));

@@ -13,7 +13,7 @@ mod simulator;
 use karpenter::{OURS, Setting, calls};
 use karpenter_prereqs_core::documents::policy::{Place, controller};
 use karpenter_prereqs_core::identity::aws_names::Scope;
-use karpenter_prereqs_core::identity::karpenter_version::{FIRST_SCOPED, Minor, NEWEST, Releases};
+use karpenter_prereqs_core::identity::karpenter_version::{FIRST_SCOPED, KarpenterVersions, Minor, NEWEST};
 use serde_json::Value;
 use simulator::{ACCOUNT, Request, Verdict, verdicts};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ fn version(release: Minor) -> String {
     format!("{release}.0")
 }
 
-fn document(releases: &[String]) -> Value {
+fn document(karpenter_versions: &[String]) -> Value {
     let stack = format!("arn:aws:cloudformation:{}:{ACCOUNT}:stack/s/0a", OURS.region);
     let scope = Scope::of_stack(&stack).unwrap();
     let node_role_arns = BTreeSet::from([scope.role_arn("/", OURS.node_role)]);
@@ -39,7 +39,7 @@ fn document(releases: &[String]) -> Value {
             node_role_arns: &node_role_arns,
             interruption_queue_arn: None,
         },
-        &Releases::new(releases),
+        &KarpenterVersions::new(karpenter_versions),
     )
 }
 
@@ -53,8 +53,8 @@ const ASTRAY: [(&str, Setting); 5] = [
 ];
 
 /// The requests of one release that are none that any of these makes itself, whatever else IAM sees of it.
-fn astray(releases: &[Minor], release: Minor, at: Setting) -> Vec<Request> {
-    let own: Vec<_> = releases.iter().flat_map(|release| calls(*release, OURS)).collect();
+fn astray(karpenter_versions: &[Minor], release: Minor, at: Setting) -> Vec<Request> {
+    let own: Vec<_> = karpenter_versions.iter().flat_map(|release| calls(*release, OURS)).collect();
     let is_own = |request: &Request| {
         own.iter().any(|own| {
             let is_seen = own.context.iter().all(|(key, value)| request.context.get(key) == Some(value));
@@ -75,7 +75,10 @@ fn judge(policies: &BTreeMap<String, Value>, requests: &[(String, Request)], exp
 }
 
 fn of_each(names: impl IntoIterator<Item = Vec<String>>) -> BTreeMap<String, Value> {
-    names.into_iter().map(|releases| (releases.join(" and "), document(&releases))).collect()
+    names
+        .into_iter()
+        .map(|karpenter_versions| (karpenter_versions.join(" and "), document(&karpenter_versions)))
+        .collect()
 }
 
 #[test]
@@ -90,15 +93,15 @@ fn chosen() -> Vec<Vec<Minor>> {
     scoped().map(|one| vec![one]).chain(next).chain(newest).collect()
 }
 
-/// A name, the document, and the requests that are made of every one of its releases.
+/// A name, the document, and the requests that are made of every one of its karpenter_versions.
 fn tried(requests: impl Fn(&[Minor], Minor) -> Vec<Request>) -> (BTreeMap<String, Value>, Vec<(String, Request)>) {
     let mut policies = BTreeMap::new();
     let mut all = Vec::new();
-    for releases in chosen() {
-        let versions: Vec<_> = releases.iter().copied().map(version).collect();
+    for karpenter_versions in chosen() {
+        let versions: Vec<_> = karpenter_versions.iter().copied().map(version).collect();
         let name = versions.join(" and ");
         policies.insert(name.clone(), document(&versions));
-        let made = releases.iter().flat_map(|release| requests(&releases, *release));
+        let made = karpenter_versions.iter().flat_map(|release| requests(&karpenter_versions, *release));
         all.extend(made.map(|request| (name.clone(), request)));
     }
     (policies, all)
@@ -114,9 +117,9 @@ fn a_controller_may_do_what_it_does() {
 /// No document lets a controller touch what is not this cluster's.
 #[test]
 fn a_controller_may_do_nothing_else() {
-    let (policies, requests) = tried(|releases, release| {
+    let (policies, requests) = tried(|karpenter_versions, release| {
         let astray = ASTRAY.map(|(what, at)| {
-            let asked = astray(releases, release, at);
+            let asked = astray(karpenter_versions, release, at);
             assert!(!asked.is_empty(), "{release}: {what}");
             asked
         });
@@ -197,7 +200,7 @@ const EXPLAINED: [(&str, &str, &str); 9] = [
     ("AllowSSMReadActions", "RESOURCE_MISMATCH", "ssm:GetParameter"),
     // The cluster stands in a condition: IAM knows no ARN for it here.
     ("AllowZonalShiftStatusReadOnly", "RESOURCE_STAR", "arc-zonal-shift:GetManagedResource"),
-    // As it is asked for: what is wrong with the baseline is what the releases' own policies are for.
+    // As it is asked for: what is wrong with the baseline is what the karpenter_versions' own policies are for.
     ("Karpenter", "RESOURCE_STAR", "ec2:"),
     ("Karpenter", "RESOURCE_STAR", "ssm:GetParameter"),
     ("ConditionalEC2Termination", "RESOURCE_STAR", "ec2:TerminateInstances"),

@@ -37,7 +37,7 @@ async fn settled(apply: &Apply<'_>, step: &EksStep, fresh: bool) -> Result<(), A
 
 /// Reads what exists under the name of what the step creates, and decides.
 async fn resolve(apply: &Apply<'_>, step: &EksStep) -> Result<Resolution<EksStep>, AwsError> {
-    let (client, ours) = (&apply.clients.eks, apply.marks);
+    let (client, ours) = (&apply.clients.eks, apply.markers);
     Ok(match step {
         EksStep::CreateAccessEntry { cluster_name, principal_arn, .. } => {
             let entry = eks::access_entry(client, cluster_name, principal_arn).await?;

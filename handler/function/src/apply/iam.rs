@@ -7,7 +7,7 @@ use crate::error::{AwsError, Error};
 use crate::retry::{StepFacts, is_retried_in_iam};
 use crate::telemetry::event::log_step_retry;
 use backon::Retryable as _;
-use karpenter_prereqs_core::identity::ownership::{keys_of, marked_by_others};
+use karpenter_prereqs_core::identity::ownership::{has_foreign_marker, marker_keys};
 use karpenter_prereqs_core::plan::{self, ExistingInIam, IamStep, Resolution};
 use std::time::Duration;
 
@@ -145,15 +145,15 @@ async fn call(apply: &Apply<'_>, step: &IamStep) -> Result<(), AwsError> {
         IamStep::DeleteOpenIdConnectProvider { arn } => {
             // It goes last of all, perhaps minutes after it was looked at: another may have come to rely on it.
             let found = iam::oidc_provider(client, arn).await?;
-            match found.filter(|found| marked_by_others(&found.tags, apply.marks)) {
+            match found.filter(|found| has_foreign_marker(&found.tags, apply.markers)) {
                 Some(found) => {
-                    let keys = keys_of(apply.marks, &found.tags);
+                    let keys = marker_keys(apply.markers, &found.tags);
                     // IAM takes no empty list.
                     if keys.is_empty() {
                         return Ok(());
                     }
                     let untag = IamStep::UntagOpenIdConnectProvider { arn: arn.clone(), keys };
-                    tracing::info!(step = %untag, "in place of its deletion: another has come to rely on it");
+                    tracing::info!(step = %untag, "the OIDC provider is untagged and not deleted: another resource uses it");
                     Box::pin(call(apply, &untag)).await
                 }
                 None => send!(client.delete_open_id_connect_provider().open_id_connect_provider_arn(arn)),
@@ -164,7 +164,7 @@ async fn call(apply: &Apply<'_>, step: &IamStep) -> Result<(), AwsError> {
 
 /// Reads what exists under the name of what the step creates, and decides.
 async fn resolve(apply: &Apply<'_>, step: &IamStep) -> Result<Resolution<IamStep>, AwsError> {
-    let (client, ours) = (&apply.clients.iam, apply.marks);
+    let (client, ours) = (&apply.clients.iam, apply.markers);
     Ok(match step {
         IamStep::CreateRole { name, .. } => {
             let role = iam::role(client, name, |_| None).await?;

@@ -13,7 +13,7 @@ use crate::retry::Deadlines;
 use crate::telemetry::calls::ms;
 use crate::telemetry::event::{LogEvent, StepLine};
 use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use karpenter_prereqs_core::identity::ownership::Mark;
+use karpenter_prereqs_core::identity::ownership::Marker;
 use karpenter_prereqs_core::plan::{Plan, Step, StepId};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,9 +27,9 @@ pub(crate) struct Apply<'a> {
     pub(crate) clients: &'a Clients,
     pub(crate) kubernetes: Option<&'a Kubernetes>,
     pub(crate) deadlines: Deadlines,
-    /// The marks of the generation that the plan is for: an object that is there already and carries one is ours, made
+    /// The markers of the generation that the plan is for: an object that is there already and carries one is ours, made
     /// by a call whose answer was lost, or by another run of the same event.
-    pub(crate) marks: &'a BTreeSet<Mark>,
+    pub(crate) markers: &'a BTreeSet<Marker>,
     pub(crate) progress: &'a Progress,
 }
 

@@ -5,7 +5,7 @@ use crate::clients::aws::ec2::{self, Kind};
 use crate::error::Error;
 use backon::Retryable as _;
 use karpenter_prereqs_core::desired::discovery_tag::DiscoveryTag;
-use karpenter_prereqs_core::identity::ownership::{Mark, Tags};
+use karpenter_prereqs_core::identity::ownership::{Marker, Tags};
 use karpenter_prereqs_core::plan::{self, Claim, Ec2Step};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ pub(super) async fn step(apply: &Apply<'_>, step: &Ec2Step) -> Result<(), Error>
         Ec2Step::DeleteTags { ids, tags } => delete(apply, ids, tags).await,
         Ec2Step::VerifyTags { ids, claim } => verify(apply, ids, claim).await,
         Ec2Step::AnnounceTagRemoval { ids, tags } => announce_removal(apply, ids, tags).await,
-        Ec2Step::RemoveUnclaimedTags { ids, marks } => remove_unclaimed(apply, ids, marks).await,
+        Ec2Step::RemoveUnclaimedTags { ids, markers } => remove_unclaimed(apply, ids, markers).await,
     }
 }
 
@@ -28,10 +28,10 @@ async fn delete(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Er
     ec2::delete_tags(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
 }
 
-/// Reads the tags again. Two that tag at once each see nothing before; whoever finds another value, or another's mark
+/// Reads the tags again. Two that tag at once each see nothing before; whoever finds another value, or another's marker
 /// for one, steps back and fails. The other may have been confirmed before, so it is the one that stays.
 ///
-/// Somebody who has just said that the tag may go, and has not seen our mark, takes it away: that is waited for, and the
+/// Somebody who has just said that the tag may go, and has not seen our marker, takes it away: that is waited for, and the
 /// tag written again.
 async fn verify(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), Error> {
     let tag = &claim.tag;
@@ -40,7 +40,7 @@ async fn verify(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), 
     for id in ids {
         let tags = found.get(id).cloned().unwrap_or_default();
         if !tags.contains_key(&tag.key) {
-            missing.entry(claim.again(&tags)).or_default().push(id.clone());
+            missing.entry(claim.missing_tags(&tags)).or_default().push(id.clone());
         }
     }
     for (tags, ids) in &missing {
@@ -70,56 +70,56 @@ async fn verify(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), 
 /// The tags once each resource has one of the key, and nobody is about to take it away.
 async fn once_settled(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<BTreeMap<String, Tags>, Error> {
     // One with another value is an answer.
-    let is_settled = |tags: &Tags| tags.contains_key(&claim.tag.key) && !claim.is_given_up(tags);
+    let is_settled = |tags: &Tags| tags.contains_key(&claim.tag.key) && !claim.is_contested(tags);
     read_settled(apply, ids, |found| ids.iter().all(|id| found.get(id).is_some_and(is_settled))).await
 }
 
-/// Takes the mark off, and gives the tag that was written over its value again; nothing of it, if its owner has stepped
-/// back as well: whoever reads last after its own mark has gone sees that.
+/// Takes the marker off, and gives the tag that was written over its value again; nothing of it, if its owner has stepped
+/// back as well: whoever reads last after its own marker has gone sees that.
 async fn step_back(
     apply: &Apply<'_>,
     lost: &[String],
     overwritten: &BTreeMap<DiscoveryTag, Vec<String>>,
     claim: &Claim,
 ) -> Result<(), Error> {
-    let Claim { tag, mark, .. } = claim;
+    let Claim { tag, marker, .. } = claim;
     for (rival, ids) in overwritten {
         create(apply, ids, &rival.tags()).await?;
     }
-    delete(apply, lost, &Tags::from([(mark.key().to_owned(), tag.noted())])).await?;
-    let found = read_settled(apply, lost, |found| found.values().all(|tags| !tags.contains_key(mark.key()))).await?;
+    delete(apply, lost, &Tags::from([(marker.key().to_owned(), tag.marker_value())])).await?;
+    let found = read_settled(apply, lost, |found| found.values().all(|tags| !tags.contains_key(marker.key()))).await?;
     for candidate in overwritten.keys().chain([tag]) {
         let left: Vec<_> = lost
             .iter()
-            .filter(|id| found.get(*id).is_some_and(|tags| plan::is_nobodys(tags, candidate)))
+            .filter(|id| found.get(*id).is_some_and(|tags| plan::is_unclaimed(tags, candidate)))
             .cloned()
             .collect();
         if !left.is_empty() {
-            // The execution role may take a discovery tag off only together with one of our marks.
+            // The execution role may take a discovery tag off only together with one of our markers.
             let mut tags = candidate.tags();
-            tags.insert(mark.key().to_owned(), tag.noted());
+            tags.insert(marker.key().to_owned(), tag.marker_value());
             delete(apply, &left, &tags).await?;
         }
     }
     Ok(())
 }
 
-/// Says on each resource that is still there that these marks are about to go.
+/// Says on each resource that is still there that these markers are about to go.
 async fn announce_removal(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Error> {
     ec2::create_tags_if_there(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
 }
 
-/// Reads the tags again, and deletes what these marks leave behind now that those who go too are known. What is gone is
+/// Reads the tags again, and deletes what these markers leave behind now that those who go too are known. What is gone is
 /// done.
-async fn remove_unclaimed(apply: &Apply<'_>, ids: &[String], marks: &BTreeSet<Mark>) -> Result<(), Error> {
+async fn remove_unclaimed(apply: &Apply<'_>, ids: &[String], markers: &BTreeSet<Marker>) -> Result<(), Error> {
     // A departing marker was just written to each resource. Where none is shown, EC2 does not show it yet, or another delivery of
     // the event deleted it already: only time tells these apart.
     let said = |tags: &Tags| {
-        let notes: Vec<_> = marks.iter().filter_map(|mark| tags.get(mark.key())).collect();
-        !notes.is_empty() && notes.iter().all(|note| DiscoveryTag::live(note) != **note)
+        let notes: Vec<_> = markers.iter().filter_map(|marker| tags.get(marker.key())).collect();
+        !notes.is_empty() && notes.iter().all(|note| DiscoveryTag::without_departing(note) != **note)
     };
     let found = read_settled(apply, ids, |found| found.values().all(said)).await?;
-    for (tags, ids) in plan::leavings(&found, marks) {
+    for (tags, ids) in plan::tags_to_delete(&found, markers) {
         delete(apply, &ids, &tags).await?;
     }
     Ok(())

@@ -43,7 +43,7 @@ pub struct Http {
 
 /// Why there is no client: the machine has no root certificates, or they cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("make an HTTPS client of the root certificates, those of SSL_CERT_FILE where it is set: {0}")]
+#[error("cannot create an HTTPS client from the root certificates (SSL_CERT_FILE, if set): {0}")]
 pub struct NoClient(String);
 
 impl Http {

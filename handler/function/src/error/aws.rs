@@ -5,7 +5,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::fmt;
 
-/// A call to an AWS service that did not succeed: verb and object, the service's code and words, the request's id.
+/// A call to an AWS service that failed: `cannot <verb and object>: <code>: <message> (request <id>)`.
 #[derive(Debug)]
 pub(crate) struct AwsError {
     what: String,
@@ -15,7 +15,7 @@ pub(crate) struct AwsError {
 }
 
 impl AwsError {
-    /// What a call of the SDK ended with. `what` is the call as verb and object.
+    /// Returns the error of a call. `what`: the call as verb and object, such as `create role `x``.
     pub(crate) fn new<E, R>(what: impl fmt::Display, error: &SdkError<E, R>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
@@ -31,7 +31,7 @@ impl AwsError {
         }
     }
 
-    /// What failed before any call was made.
+    /// Returns an error that occurred before any call was made.
     pub(crate) fn local(what: impl fmt::Display, error: &dyn std::error::Error) -> Self {
         Self { what: what.to_string(), code: None, message: chain(error), request_id: None }
     }
@@ -101,7 +101,7 @@ impl std::error::Error for AwsError {}
 
 impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.what)?;
+        write!(f, "cannot {}: ", self.what)?;
         if let Some(code) = &self.code {
             write!(f, "{code}: ")?;
         }

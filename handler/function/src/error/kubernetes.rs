@@ -1,89 +1,130 @@
-//! Why the Kubernetes API could not be used, and what to do.
+//! Why the Kubernetes API could not be used, and what to do about it.
 
+use karpenter_prereqs_core::observed::AuthenticationMode;
 use kube::core::Status;
 
 /// Why the Kubernetes API could not be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KubernetesError {
-    /// The role for the Kubernetes API, or the function's own credentials, could not be had.
-    #[error("get credentials for the Kubernetes API{}", .role.as_ref().map(|role| format!(" by assuming KubernetesRoleArn {role}: check that its trust policy names the function's role, and that the function may sts:AssumeRole it")).unwrap_or_default())]
+    /// There are no credentials: neither the function's own, nor those of `KubernetesRoleArn`.
+    #[error("{}", credentials(role.as_ref()))]
     Credentials {
         /// `KubernetesRoleArn`.
         role: Option<String>,
-        /// What the SDK says.
+        /// The error of the SDK.
         #[source]
         source: aws_credential_types::provider::error::CredentialsError,
     },
     /// The token could not be signed.
-    #[error("sign the token for the Kubernetes API")]
+    #[error("cannot sign the token for the Kubernetes API")]
     Token(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The client could not be built: an endpoint or a certificate that is none.
-    #[error("make a client for the Kubernetes API at {endpoint}")]
+    /// The client could not be built: the endpoint or the certificate is not valid.
+    #[error("cannot create a client for the Kubernetes API at {endpoint}")]
     Client {
         /// The cluster's endpoint.
         endpoint: String,
-        /// Why.
+        /// What is not valid.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Nobody answers.
-    #[error(
-        "reach the Kubernetes API at {endpoint}: no answer; if the endpoint is private, give the function subnets and a security group of the cluster's VPC; or set NodeAccess to None and let nodes in yourself"
-    )]
+    /// There is no connection, or no response.
+    #[error("cannot reach the Kubernetes API at {endpoint}")]
     Unreachable {
         /// The cluster's endpoint.
         endpoint: String,
-        /// Why.
+        /// The error of the connection.
         #[source]
         source: kube::Error,
     },
-    /// The token is refused.
-    #[error(
-        "the Kubernetes API at {endpoint} does not know {who} (401 Unauthorized): map it in kube-system/aws-auth, give it an access entry with AmazonEKSClusterAdminPolicy, or {} to a role that is let in, such as the cluster's creator", .instead
-    )]
+    /// The API server does not accept the token.
+    #[error("the Kubernetes API at {endpoint} does not know {who} (401 Unauthorized)")]
     Unauthorized {
         /// The cluster's endpoint.
         endpoint: String,
-        /// Whose token it was.
+        /// The identity of the token.
         who: String,
-        /// What to do else, up to the role.
+        /// How to use another identity, up to the words "a role".
         instead: &'static str,
+        /// How the cluster authenticates.
+        mode: AuthenticationMode,
     },
-    /// RBAC refuses.
-    #[error(
-        "the Kubernetes API does not allow {who} to {verb} the ConfigMap kube-system/aws-auth: bind it to a role that may get, create, update and delete that ConfigMap, or {} to one that may", .instead
-    )]
+    /// RBAC denies the verb.
+    #[error("the Kubernetes API does not allow {who} to {verb} the ConfigMap kube-system/aws-auth (403 Forbidden)")]
     Forbidden {
-        /// Whose token it was.
+        /// The identity of the token.
         who: String,
-        /// What to do else, up to the role.
+        /// How to use another identity, up to the words "a role".
         instead: &'static str,
         /// The verb, as RBAC spells it.
         verb: &'static str,
     },
-    /// Every write met another's.
-    #[error(
-        "change the ConfigMap kube-system/aws-auth: somebody else changed it between every read and write, time after time: find out who, then deploy again"
-    )]
+    /// Each write met another writer's.
+    #[error("cannot update the ConfigMap kube-system/aws-auth: each attempt until the deadline met an update conflict")]
     Contended,
-    /// It is asked too often, or something in it broke or is away.
+    /// The API server, or something in front of it, is overloaded or failed.
     #[error(
-        "{verb} the ConfigMap kube-system/aws-auth: the API server was too busy for it, or broke, again and again: deploy again when it is well"
+        "cannot {verb} the ConfigMap kube-system/aws-auth: the API server was overloaded or failed at each attempt until the deadline"
     )]
     Busy {
         /// The verb.
         verb: &'static str,
-        /// What the API server says.
+        /// The response of the API server.
         #[source]
         source: Box<Status>,
     },
-    /// Any other answer.
-    #[error("{verb} the ConfigMap kube-system/aws-auth")]
+    /// Any other response.
+    #[error("cannot {verb} the ConfigMap kube-system/aws-auth")]
     Api {
         /// The verb.
         verb: &'static str,
-        /// What the API server says, or what is wrong with its answer.
+        /// The response, or what is not valid in it.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+fn credentials(role: Option<&String>) -> String {
+    match role {
+        Some(role) => format!("cannot assume KubernetesRoleArn {role} for the Kubernetes API"),
+        None => "cannot get credentials for the Kubernetes API".to_owned(),
+    }
+}
+
+impl KubernetesError {
+    /// Returns the code, as [`Error::code`](super::Error::code) describes it.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Credentials { .. } => "KP0203",
+            Self::Token(_) => "KP0204",
+            Self::Client { .. } => "KP0205",
+            Self::Unreachable { .. } => "KP0206",
+            Self::Unauthorized { .. } => "KP0207",
+            Self::Forbidden { .. } => "KP0208",
+            Self::Contended => "KP0209",
+            Self::Busy { .. } => "KP0210",
+            Self::Api { .. } => "KP0211",
+        }
+    }
+
+    /// Returns what to do about it: sentences without the last period. `None` if the error does not tell.
+    pub(super) fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Credentials { role: Some(_), .. } => Some("Check that the trust policy of that role names the function's role, and that the function's role may call sts:AssumeRole on it".to_owned()),
+            Self::Unreachable { .. } => Some("If the endpoint is private, give the function subnets and security groups of the cluster's VPC (FunctionSubnetIds and FunctionSecurityGroupIds). Or set NodeAccess to None and give nodes access yourself".to_owned()),
+            Self::Unauthorized { who, instead, mode, .. } => {
+                let access = if mode.has_access_entries() {
+                    "Create an access entry"
+                } else {
+                    "Add an entry in mapRoles of kube-system/aws-auth"
+                };
+                Some(format!("{access} for {who}, or {instead} to a role that has access, such as the role that created the cluster"))
+            }
+            Self::Forbidden { instead, .. } => Some(format!(
+                "Give it a Kubernetes role that allows get, create, update and delete of this ConfigMap, or {instead} to a role that may"
+            )),
+            Self::Contended => Some("Another controller keeps rewriting it. Find it, then retry".to_owned()),
+            Self::Busy { .. } => Some("Retry when the API server is healthy".to_owned()),
+            Self::Credentials { role: None, .. } | Self::Token(_) | Self::Client { .. } | Self::Api { .. } => None,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong while the world is read and changed, and how it is told.
+//! Why a run fails, and the text of its `Reason`.
 
 mod aws;
 pub(crate) mod chain;
@@ -9,32 +9,33 @@ pub(crate) use kubernetes::KubernetesError;
 
 use chain::chain;
 use karpenter_prereqs_core::desired::properties::PropertyError;
+use karpenter_prereqs_core::documents::aws_auth::AwsAuthError;
 use karpenter_prereqs_core::plan::Problems;
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The event is no request.
+    /// The event is not a request.
     #[error(transparent)]
     Event(karpenter_prereqs_core::request::event::EventError),
-    /// The properties are wrong.
+    /// The properties are not valid.
     #[error("{}", PropertyError::all(.0))]
     Properties(Vec<PropertyError>),
-    /// Something stands in the way of the plan.
+    /// The preflight checks found problems.
     #[error(transparent)]
     Problems(Problems),
-    /// An AWS service refused a call, or could not be reached.
+    /// A call to an AWS service failed.
     #[error(transparent)]
     Aws(AwsError),
-    /// The Kubernetes API refused a call, or could not be reached.
+    /// The Kubernetes API could not be used.
     #[error(transparent)]
     Kubernetes(KubernetesError),
-    /// The text of aws-auth changed, since it was looked at, into something that cannot be edited.
-    #[error("edit the ConfigMap kube-system/aws-auth, which was left as it is")]
-    AwsAuth(#[source] karpenter_prereqs_core::documents::aws_auth::AwsAuthError),
-    /// Somebody else tagged at the same time.
+    /// Since the snapshot, aws-auth was changed into a text that cannot be edited.
+    #[error(transparent)]
+    AwsAuth(AwsAuthError),
+    /// Another writer set the discovery tag at the same moment.
     #[error(
-        "{ids} got another value of the tag `{key}` while it was being tagged: another resource or person took it; its mark was taken off again"
+        "{ids} got another value of the tag `{key}` while they were tagged. The marker of this resource was removed from them"
     )]
     LostRace {
         /// The subnets and security groups.
@@ -44,70 +45,103 @@ pub(crate) enum Error {
         /// How many of the resources that lost the race with this one try again before it.
         turn: usize,
     },
-    /// CloudFormation no longer wants it.
-    #[error("{did}: {why}")]
+    /// CloudFormation cancelled the request, and its changes were undone.
+    #[error("{why}. {did}")]
     Undone {
-        /// What was done about it.
+        /// What was done, as a sentence without its period.
         did: &'static str,
         /// What CloudFormation shows.
         why: String,
     },
-    /// CloudFormation has had its answer long ago, and it was not begun.
+    /// CloudFormation got its response before, and nothing was changed.
     #[error("{why}")]
     Superseded {
         /// What CloudFormation shows.
         why: String,
     },
-    /// CloudFormation no longer wants it, and it was not begun.
+    /// CloudFormation cancelled the request, and nothing was changed.
     #[error("{why}")]
     Cancelled {
         /// What CloudFormation shows.
         why: String,
     },
-    /// The event is older than CloudFormation's patience.
-    #[error("the event is {age} s old, and CloudFormation gave up on it after {patience} s (ServiceTimeout)")]
+    /// CloudFormation does not wait for the response any more.
+    #[error(
+        "the event is {age} s old, and CloudFormation stopped waiting for its response after {service_timeout} s (ServiceTimeout)"
+    )]
     Stale {
         /// Seconds since the event was issued.
         age: i64,
-        /// Its `ServiceTimeout`.
-        patience: u32,
+        /// Its `ServiceTimeout` in seconds.
+        service_timeout: u32,
     },
-    /// The deadline came first.
-    #[error(
-        "ran out of time while {during}: nothing more is done; deploy again to go on from there, with a longer ServiceTimeout or function time-out if it recurs"
-    )]
+    /// The deadline passed.
+    #[error("the deadline passed while {during}")]
     OutOfTime {
-        /// What was going on.
+        /// What was in progress.
         during: String,
     },
     /// A bug.
-    #[error("the function panicked while {during}: {message}; this is a bug, please report it with the function's log")]
+    #[error("the function panicked while {during}: {message}")]
     Panicked {
-        /// What was going on.
+        /// What was in progress.
         during: String,
         /// The panic's message.
         message: String,
     },
-    /// A failed replacement whose new objects could not all be taken back.
-    #[error("{failure}; and what had been made for the replacement could not be taken back")]
-    NotTakenBack {
-        /// What failed first.
+    /// A replacement failed, and its new objects could not all be deleted.
+    #[error("{failure}. Not all objects of the failed replacement could be deleted")]
+    NotUndone {
+        /// The reason of the failure.
         failure: String,
-        /// What failed then.
+        /// Why they could not be deleted.
         #[source]
         source: Box<Self>,
     },
 }
 
 impl Error {
-    /// The text for `Reason`.
-    pub(crate) fn reason(&self) -> String {
-        let text = chain(self);
+    /// Returns `KP` and four digits, for example `KP0206`. A code is never used for another error. docs/troubleshooting.md lists all.
+    /// `None` for errors whose text has the codes of its parts.
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Properties(_) | Self::Problems(_) | Self::NotUndone { .. } => return None,
+            Self::Aws(error) if error.is_throttled() => "KP0202",
+            Self::Aws(_) => "KP0201",
+            Self::Kubernetes(error) => error.code(),
+            Self::AwsAuth(_) => "KP0212",
+            Self::LostRace { .. } => "KP0213",
+            Self::Undone { .. } => "KP0214",
+            Self::Superseded { .. } => "KP0215",
+            Self::Cancelled { .. } => "KP0216",
+            Self::Stale { .. } => "KP0217",
+            Self::OutOfTime { .. } => "KP0218",
+            Self::Panicked { .. } => "KP0219",
+            Self::Event(_) => "KP0220",
+        })
+    }
+
+    /// Returns what to do about it: sentences without the last period. `None` if the error does not tell, or its text does.
+    fn remedy(&self) -> Option<String> {
         match self {
-            Self::Aws(error) if error.is_throttled() => format!(
-                "{text}: AWS throttled this for as long as there was time; deploy again when less goes on in the account, or with a longer ServiceTimeout and function time-out"
-            ),
-            _ => text,
+            Self::Aws(error) if error.is_throttled() => Some("AWS throttled this call until the deadline. Retry later, or raise ServiceTimeout and the function's time-out".to_owned()),
+            Self::Kubernetes(error) => error.remedy(),
+            Self::AwsAuth(error) => Some(error.remedy().to_owned()),
+            Self::LostRace { .. } => Some("Another stack or user sets the same tag. Choose another DiscoveryTagKey, or set TagConflict to Skip".to_owned()),
+            Self::OutOfTime { .. } => Some("Retry to continue. If this recurs, raise ServiceTimeout and the function's time-out".to_owned()),
+            Self::Panicked { .. } => Some("This is a bug. Report it with the function's log".to_owned()),
+            _ => None,
         }
+    }
+
+    /// Returns `<code>: <message>: <causes>. <remedy>`, the text for `Reason`.
+    pub(crate) fn reason(&self) -> String {
+        let code = self.code().map(|code| format!("{code}: ")).unwrap_or_default();
+        let text = match self {
+            Self::NotUndone { source, .. } => format!("{self}: {}", source.reason()),
+            _ => chain(self),
+        };
+        let remedy = self.remedy().map(|remedy| format!(". {remedy}")).unwrap_or_default();
+        format!("{code}{}{remedy}", text.trim_end_matches('.'))
     }
 }

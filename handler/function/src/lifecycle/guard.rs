@@ -53,7 +53,7 @@ mod tests {
         let progress = Progress::default();
         progress.set("create role `r`");
         let error = guarded::<()>(&progress, Instant::now(), std::future::pending()).await.unwrap_err();
-        assert!(error.reason().contains("ran out of time while create role `r`"), "{}", error.reason());
+        assert!(error.reason().contains("the deadline passed while create role `r`"), "{}", error.reason());
     }
 
     #[tokio::test]

@@ -25,7 +25,7 @@ use aws_config::SdkConfig;
 use guard::guarded;
 use jiff::Timestamp;
 use karpenter_prereqs_core::desired::spec::Spec;
-use karpenter_prereqs_core::identity::ownership::{Generation, Mark, Owner};
+use karpenter_prereqs_core::identity::ownership::{Generation, Marker, Owner};
 use karpenter_prereqs_core::plan::Plan;
 use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_core::request::event::{Envelope, EventError, Operation, Request, unwrap_sns};
@@ -105,7 +105,7 @@ async fn answer(payload: Value, deadline: SystemTime, function: &Function, calls
     let begun = Instant::now();
     let (envelope, broken) = match Envelope::read(&payload) {
         Ok(envelope) => (envelope, None),
-        Err(error) => match Envelope::salvaged(&payload) {
+        Err(error) => match Envelope::read_partial(&payload) {
             Some(envelope) => (envelope, Some(error)),
             None => return Err(Unanswered::NoEnvelope(error)),
         },
@@ -208,7 +208,7 @@ impl Run<'_> {
             Operation::Update { physical_resource_id, .. } | Operation::Delete { physical_resource_id } => {
                 physical_resource_id.clone()
             }
-            Operation::Create => Spec::lenient(&request.properties, &self.envelope.scope).map_or_else(
+            Operation::Create => Spec::parse_lossy(&request.properties, &self.envelope.scope).map_or_else(
                 || fallback_id(self.envelope),
                 |spec| self.generation(&spec).physical_resource_id().to_owned(),
             ),
@@ -224,18 +224,18 @@ impl Run<'_> {
         &self,
         clients: &Clients,
         plan: &Plan,
-        marks: &BTreeSet<Mark>,
+        markers: &BTreeSet<Marker>,
         kubernetes: Option<&Kubernetes>,
     ) -> Result<(), Error> {
         let steps: Vec<_> = plan.steps().map(|(_, step, _)| step.to_string()).collect();
         LogEvent::Plan { steps }.write();
         if let Some(kubernetes) = kubernetes {
-            self.progress.set("asking the Kubernetes API what is allowed");
+            self.progress.set("asking the Kubernetes API for permissions");
             let reviews = plan.kubernetes_verbs().into_iter().map(|verb| kubernetes.may(verb));
             futures::future::try_join_all(reviews).await.map_err(Error::Kubernetes)?;
         }
         self.progress.set("carrying out the plan");
-        let apply = Apply { clients, kubernetes, deadlines: self.deadlines, marks, progress: self.progress };
+        let apply = Apply { clients, kubernetes, deadlines: self.deadlines, markers, progress: self.progress };
         apply.run(plan).await
     }
 
@@ -243,9 +243,10 @@ impl Run<'_> {
     pub(crate) fn stale(&self) -> Result<(), Error> {
         let (now, envelope) = (Timestamp::now(), self.envelope);
         match (envelope.deadline(), envelope.response_url.issued_at()) {
-            (Some(deadline), Some(issued_at)) if deadline < now => {
-                Err(Error::Stale { age: now.duration_since(issued_at).as_secs(), patience: envelope.service_timeout })
-            }
+            (Some(deadline), Some(issued_at)) if deadline < now => Err(Error::Stale {
+                age: now.duration_since(issued_at).as_secs(),
+                service_timeout: envelope.service_timeout,
+            }),
             _ => Ok(()),
         }
     }
@@ -271,5 +272,5 @@ fn fallback_id(envelope: &Envelope) -> String {
 }
 
 fn logged(error: &Unanswered) {
-    tracing::error!(%error, "CloudFormation gets no answer from this run");
+    tracing::error!(%error, "CloudFormation gets no response from this run");
 }

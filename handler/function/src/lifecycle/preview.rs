@@ -18,7 +18,7 @@ use karpenter_prereqs_core::identity::ownership::Owner;
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_core::plan::lifecycle::{Lifecycle, Reconciliation, Removal, Stage};
-use karpenter_prereqs_core::plan::{self, Plan, Problem};
+use karpenter_prereqs_core::plan::{self, Plan, Problem, Warning};
 use karpenter_prereqs_core::request::event::{RawProperties, Request};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -33,7 +33,7 @@ const FAILING: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Whoever runs the program.
-const PERSON: Caller = Caller { who: "your AWS identity", instead: "take a profile that leads", writes: false };
+const PERSON: Caller = Caller { who: "your AWS identity", instead: "use a profile that leads", writes: false };
 
 /// What an event would do.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +45,7 @@ pub struct Preview {
     /// Whether it was looked at what goes in the clean-up that follows an Update that replaces the resource.
     pub has_clean_up: bool,
     /// What `Warnings` would say, and, on a Delete, what the log would.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// One plan, and the world that it was made for.
@@ -128,7 +128,7 @@ impl<'a> Looking<'a> {
                     // The Update succeeds all the same, and the old generation stays until it can be torn down.
                     if let Err(failure) = self.tear_down(Part::CleanUp, stage, &mut preview).await {
                         let reason = failure.reason();
-                        preview.warnings.push(format!("the clean-up that follows the Update would fail: {reason}"));
+                        preview.warnings.push(Warning::CleanUpFails { reason });
                     }
                 }
             }
@@ -153,14 +153,14 @@ impl<'a> Looking<'a> {
     /// Plans a teardown in the account as it is after the stages before: objects that the new generation uses too have its marker by
     /// then.
     async fn tear_down(&self, part: Part, stage: &Removal, preview: &mut Preview) -> Result<(), Error> {
-        let (spec, marks) = (own_way(stage.spec.clone()), &stage.markers);
-        let look = Look { spec: &spec, old: None, owner: self.owner, marks, purpose: Purpose::TearDown };
+        let (spec, markers) = (own_way(stage.spec.clone()), &stage.markers);
+        let look = Look { spec: &spec, old: None, owner: self.owner, markers, purpose: Purpose::TearDown };
         let observed = observe(&self.clients, look).await?.observed;
         let observed = preview.stages.iter().fold(observed, |world, stage| plan::simulate(&stage.plan, &spec, &world));
-        let leaving = plan::Departing { ours: marks, owner: self.owner, again: false };
-        let released = plan::tear_down(&spec, leaving, &observed).map_err(Error::Problems)?;
+        let departing = plan::Departing { markers, owner: self.owner, is_recheck: false };
+        let released = plan::tear_down(&spec, departing, &observed).map_err(Error::Problems)?;
         preview.stages.push(PlannedStage { part, plan: released.plan, observed });
-        preview.warnings.extend(released.notes);
+        preview.warnings.extend(released.warnings);
         Ok(())
     }
 }

@@ -22,12 +22,12 @@ impl Run<'_> {
     pub(super) async fn reconcile(&self, stage: &Reconciliation) -> Result<Attributes, Error> {
         self.stale()?;
         self.progress.set("reading the cluster, IAM and EC2");
-        let marks = [stage.generation.mark()].into();
+        let markers = [stage.generation.marker()].into();
         let look = Look {
             spec: &stage.spec,
             old: stage.old.as_ref(),
             owner: self.owner,
-            marks: &marks,
+            markers: &markers,
             purpose: Purpose::Reconcile,
         };
         let (world, wanted) = futures::join!(self.observe(look), self.still_wanted(self.operation));
@@ -60,7 +60,7 @@ impl Run<'_> {
         if spec.interruption_queue_arn != target.spec.interruption_queue_arn {
             tracing::warn!(
                 queue = target.spec.interruption_queue_arn,
-                "left out: it is out of the function's bounds by now"
+                "the queue is left out: it is outside the bounds of the function"
             );
         }
         let unbounded = Bounds::default();
@@ -97,12 +97,12 @@ impl Run<'_> {
         target: plan::Target<'_>,
         world: &World,
     ) -> Result<Attributes, Error> {
-        let marks = [target.generation.mark()].into();
+        let markers = [target.generation.marker()].into();
         let mut converged = plan::reconcile(target, &world.observed).map_err(Error::Problems)?;
         for warning in &converged.warnings {
-            tracing::warn!(warning, "the user is told");
+            tracing::warn!(code = warning.code(), warning = warning.message(), "warning");
         }
-        self.carry_out(clients, &converged.plan, &marks, world.kubernetes.as_ref()).await?;
+        self.carry_out(clients, &converged.plan, &markers, world.kubernetes.as_ref()).await?;
         let attributes = Attributes::new(target.spec, &world.observed, &converged);
         for _ in 0..LOOKS_AGAIN {
             if !converged.is_shared {
@@ -110,7 +110,7 @@ impl Run<'_> {
             }
             let world = snapshot(clients, target).await?;
             converged = plan::reconcile(target, &world.observed).map_err(Error::Problems)?;
-            self.carry_out(clients, &converged.plan, &marks, world.kubernetes.as_ref()).await?;
+            self.carry_out(clients, &converged.plan, &markers, world.kubernetes.as_ref()).await?;
         }
         Ok(attributes)
     }
@@ -139,8 +139,13 @@ impl Run<'_> {
 
 /// Takes a snapshot for a generation that is reconciled, without the first snapshot's wait for permissions.
 pub(super) async fn snapshot(clients: &Clients, target: plan::Target<'_>) -> Result<World, Error> {
-    let marks = [target.generation.mark()].into();
-    let look =
-        Look { spec: target.spec, old: target.old, owner: target.owner, marks: &marks, purpose: Purpose::Reconcile };
+    let markers = [target.generation.marker()].into();
+    let look = Look {
+        spec: target.spec,
+        old: target.old,
+        owner: target.owner,
+        markers: &markers,
+        purpose: Purpose::Reconcile,
+    };
     observe(clients, look).boxed_local().await
 }

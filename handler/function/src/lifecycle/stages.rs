@@ -36,7 +36,7 @@ impl Run<'_> {
             (Ok(Some(cancelled)), _) => Err(cancelled),
             (Ok(None), result) => result,
             (Err(source), Err(failure)) if !lifecycle.after_failure(self.stage_progress()).is_empty() => {
-                Err(Error::NotTakenBack { failure: failure.reason(), source: Box::new(source) })
+                Err(Error::NotUndone { failure: failure.reason(), source: Box::new(source) })
             }
             (Err(source), _) => Err(source),
         }
@@ -53,7 +53,7 @@ impl Run<'_> {
             if let Err(failure) = result {
                 let stages = lifecycle.after_failure(progress);
                 if !stages.is_empty() {
-                    tracing::warn!(failure = failure.reason(), "the replacement failed: what it made is taken back");
+                    tracing::warn!(failure = failure.reason(), "the replacement failed: its new objects are deleted");
                 }
                 self.undo_all(&stages).await?;
             }
@@ -65,9 +65,9 @@ impl Run<'_> {
         Ok(Some(if !has_changed {
             Error::Cancelled { why }
         } else if puts_back {
-            Error::Undone { did: "the old properties were put back", why }
+            Error::Undone { did: "The old properties were restored", why }
         } else {
-            Error::Undone { did: "what had been made was taken back", why }
+            Error::Undone { did: "The new objects were deleted", why }
         }))
     }
 

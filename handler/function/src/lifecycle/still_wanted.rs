@@ -60,7 +60,7 @@ impl Run<'_> {
         };
         tracing::warn!(
             error = %unknown,
-            "CloudFormation cannot be asked whether this is still wanted: the event's date decides"
+            "the stack status could not be read: the event's date decides whether the request is still wanted"
         );
         Opinion { verdict: Verdict::Wanted, cause: Cause::Asked }
     }

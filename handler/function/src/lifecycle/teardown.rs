@@ -17,17 +17,17 @@ impl Run<'_> {
     ///
     /// CloudFormation is asked beside the first snapshot, and its word comes first.
     pub(super) async fn tear_down(&self, stage: &Removal) -> Result<bool, Error> {
-        let Removal { spec, markers: marks, asked } = stage;
+        let Removal { spec, markers, asked } = stage;
         let wanted = async {
             match asked {
                 Some(operation) => self.still_wanted(operation).await.map(drop),
                 None => Ok(()),
             }
         };
-        self.progress.set("reading what is to go");
+        self.progress.set("reading the objects to delete");
         let clients = self.clients_to_undo();
-        let look = Look { spec, old: None, owner: self.owner, marks, purpose: Purpose::TearDown };
-        let mut leaving = plan::Departing { ours: marks, owner: self.owner, again: false };
+        let look = Look { spec, old: None, owner: self.owner, markers, purpose: Purpose::TearDown };
+        let mut departing = plan::Departing { markers, owner: self.owner, is_recheck: false };
         let looked = async { (observe(&clients, look).await, Instant::now()) };
         let ((world, looked_at), wanted) = futures::join!(looked.boxed_local(), wanted.boxed_local());
         wanted?;
@@ -36,11 +36,11 @@ impl Run<'_> {
         let mut world = if is_fresh { world? } else { observe(&clients, look).boxed_local().await? };
         let mut gone = false;
         for looks in 0..=LOOKS_AGAIN {
-            let released = plan::tear_down(spec, leaving, &world.observed).map_err(Error::Problems)?;
-            for note in &released.notes {
-                tracing::warn!(note, "going too");
+            let released = plan::tear_down(spec, departing, &world.observed).map_err(Error::Problems)?;
+            for warning in &released.warnings {
+                tracing::warn!(code = warning.code(), warning = warning.message(), "warning");
             }
-            self.carry_out(&clients, &released.plan, marks, world.kubernetes.as_ref()).await?;
+            self.carry_out(&clients, &released.plan, markers, world.kubernetes.as_ref()).await?;
             gone |= !released.plan.is_empty();
             if looks == LOOKS_AGAIN {
                 break;
@@ -52,7 +52,7 @@ impl Run<'_> {
                 }
                 Recheck::Everything => observe(&clients, look).boxed_local().await?,
             };
-            leaving.again = true;
+            departing.is_recheck = true;
         }
         Ok(gone)
     }

@@ -68,9 +68,9 @@ pub(super) async fn read(
     let mut kubernetes = Kubernetes::connect(clients, look.spec, cluster, &credentials.await?)?;
     let read = kubernetes.get_with_retries().await?;
     let aws_auth = read.as_ref().map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
-    let admits =
+    let adds_entry =
         look.purpose == Purpose::Reconcile && look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
-    let foreseen = plan::foreseen_verb(look.spec, look.marks, admits, &aws_auth).filter(|_| clients.caller.writes);
+    let foreseen = plan::likely_verb(look.spec, look.markers, adds_entry, &aws_auth).filter(|_| clients.caller.writes);
     kubernetes.have_seen(read, foreseen).await;
     Ok(ObservedConfigMap { aws_auth, kubernetes: Some(kubernetes) })
 }

@@ -1,4 +1,4 @@
-//! Subnets and security groups: those of the node groups, those that are named, and those that carry a mark.
+//! Subnets and security groups: those of the node groups, those that are named, and those that carry a marker.
 
 use super::{Look, Purpose};
 use crate::clients::aws::{Clients, ec2, eks};
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// How many node groups are described at once: EKS throttles above some ten calls a second.
 const AT_ONCE: usize = 10;
 
-/// Reads what there is to tag, with its tags. A release looks for marks alone.
+/// Reads what there is to tag, with its tags. A release looks for markers alone.
 pub(super) async fn discover(
     clients: &Clients,
     look: Look<'_>,
@@ -30,8 +30,8 @@ pub(super) async fn discover(
     let subnet_ids = ids(&spec.subnet_ids, &discovery.subnet_ids);
     let security_group_ids = ids(&spec.security_group_ids, &discovery.security_group_ids);
     (discovery.subnets, discovery.security_groups) = futures::try_join!(
-        ec2::tagged(&clients.ec2, ec2::Kind::Subnet, &subnet_ids, look.marks),
-        ec2::tagged(&clients.ec2, ec2::Kind::SecurityGroup, &security_group_ids, look.marks),
+        ec2::tagged(&clients.ec2, ec2::Kind::Subnet, &subnet_ids, look.markers),
+        ec2::tagged(&clients.ec2, ec2::Kind::SecurityGroup, &security_group_ids, look.markers),
     )?;
     Ok(discovery)
 }

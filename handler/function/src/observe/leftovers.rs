@@ -41,7 +41,7 @@ pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Leftovers,
         match ec2::launch_templates_of_karpenter(&clients.ec2, &spec.cluster_name).await {
             // They are told of in the log, and no more: no Delete fails for want of them.
             Err(error) if error.is_denied() => {
-                tracing::warn!(%error, "it is not known which launch templates Karpenter left");
+                tracing::warn!(%error, "launch templates of Karpenter could not be read");
                 Ok(Vec::new())
             }
             found => found,

@@ -16,7 +16,7 @@ use config_map::{Fetching, ObservedConfigMap};
 use futures::{FutureExt as _, future};
 use identity::PodIdentity;
 use karpenter_prereqs_core::desired::spec::Spec;
-use karpenter_prereqs_core::identity::ownership::{Mark, Owner};
+use karpenter_prereqs_core::identity::ownership::{Marker, Owner};
 use karpenter_prereqs_core::observed::{AccessEntry, AwsAuth, Cluster, Discovery, Observed, PassRoleDecision, Role};
 use karpenter_prereqs_core::plan::{self, Plan};
 use oidc_provider::ObservedProvider;
@@ -32,7 +32,7 @@ pub(crate) struct Look<'a> {
     /// The stack and the resource.
     pub(crate) owner: &'a Owner,
     /// The generations whose traces are looked for.
-    pub(crate) marks: &'a BTreeSet<Mark>,
+    pub(crate) markers: &'a BTreeSet<Marker>,
     /// Whether it is to be there or to go.
     pub(crate) purpose: Purpose,
 }
@@ -49,7 +49,7 @@ pub(crate) struct World {
     pub(crate) observed: Observed,
     /// Absent when nothing depends on the ConfigMap.
     pub(crate) kubernetes: Option<Kubernetes>,
-    /// Whether a role or the profile carries a mark of the generations that are looked for.
+    /// Whether a role or the profile carries a marker of the generations that are looked for.
     pub(crate) stands: bool,
 }
 
@@ -69,7 +69,7 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     let (found, roles) = futures::try_join!(cluster, roles)?;
     let config_map = match &found.cluster {
         // Not asked for, but there may be an entry from before.
-        Some(cluster) if roles.is_in_aws_auth(look.marks) && is_serving(cluster) => match found.config_map {
+        Some(cluster) if roles.is_in_aws_auth(look.markers) && is_serving(cluster) => match found.config_map {
             Ok(ObservedConfigMap { aws_auth: AwsAuth::NotRead, .. }) => {
                 config_map::read(clients, look, cluster, &mut credentials).boxed_local().await
             }
@@ -80,14 +80,14 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     let ObservedConfigMap { aws_auth, kubernetes } = match config_map {
         Ok(read) => read,
         // A Create that failed before its first write left nothing; its Delete must not fail for the same reason. The
-        // entry is written after the roles are marked and goes before they do, so without a mark there is none.
-        Err(error) if look.purpose == Purpose::TearDown && !roles.is_marked(look.marks) => {
-            tracing::warn!(error = chain(&error), "aws-auth is left unread: nothing that is to go stands");
+        // entry is written after the roles are marked and goes before they do, so without a marker there is none.
+        Err(error) if look.purpose == Purpose::TearDown && !roles.is_marked(look.markers) => {
+            tracing::warn!(error = chain(&error), "aws-auth was not read: no object of this resource exists");
             ObservedConfigMap::not_read()
         }
         Err(error) => return Err(Error::Kubernetes(error)),
     };
-    let (stands, has_pod_identity_agent) = (roles.is_marked(look.marks), found.identity.has_agent);
+    let (stands, has_pod_identity_agent) = (roles.is_marked(look.markers), found.identity.has_agent);
     let trusted = roles.controller_role.as_ref().filter(|_| found.cluster.as_ref().is_some_and(is_serving));
     let trusted = found.identity.with_trusted(clients, look.spec, trusted).boxed_local().await;
     let associations = trusted.map_err(Error::Aws)?;
@@ -126,7 +126,7 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     let policy = look.spec.controller_policy_name();
     let has_policy = |role: &&Role| look.purpose == Purpose::Reconcile || role.inline.contains_key(&policy);
     let controller_role = observed.controller_role.as_ref().filter(has_policy);
-    let unproven = plan::unproven_node_roles(look.spec, look.marks, controller_role);
+    let unproven = plan::unproven_node_roles(look.spec, look.markers, controller_role);
     if !unproven.is_empty() {
         let proven = pass_role::proven(clients, &look.spec.scope, unproven).boxed_local().await;
         observed.proven_node_roles = proven.map_err(Error::Aws)?;

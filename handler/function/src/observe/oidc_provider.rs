@@ -6,7 +6,7 @@ use crate::error::AwsError;
 use karpenter_prereqs_core::desired::spec::ControllerIdentity;
 use karpenter_prereqs_core::documents::policy::trust;
 use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
-use karpenter_prereqs_core::identity::ownership::{OWNER_KEY, Tags, marked_by_others};
+use karpenter_prereqs_core::identity::ownership::{OWNER_KEY, Tags, has_foreign_marker};
 use karpenter_prereqs_core::observed::{Cluster, OidcProvider, Role};
 use std::collections::BTreeSet;
 
@@ -68,7 +68,7 @@ async fn roles_that_trust(
     look: Look<'_>,
     provider: Option<&OidcProvider>,
 ) -> Result<BTreeSet<String>, AwsError> {
-    let goes_with_us = |tags: &Tags| tags.contains_key(OWNER_KEY) && !marked_by_others(tags, look.marks);
+    let goes_with_us = |tags: &Tags| tags.contains_key(OWNER_KEY) && !has_foreign_marker(tags, look.markers);
     match provider.filter(|found| goes_with_us(&found.tags)) {
         Some(found) => iam::roles_that_trust(&clients.iam, &found.arn).await,
         None => Ok(BTreeSet::new()),

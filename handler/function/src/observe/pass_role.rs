@@ -31,14 +31,15 @@ pub(super) async fn proven(
         return Ok(if clients.caller.writes { BTreeSet::new() } else { arns });
     };
     let ec2 = scope.partition.ec2_principal();
-    let checks = arns.into_iter().map(async |arn| match iam::simulate_pass_role(&clients.iam, principal, &arn, &ec2).await {
-        Ok(decision) => Ok((decision == Decision::Allowed).then_some(arn)),
-        Err(error) if error.is_denied() => {
-            tracing::warn!(%error, arn, "the node role of another generation is left out of the controller's policy");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    });
+    let checks =
+        arns.into_iter().map(async |arn| match iam::simulate_pass_role(&clients.iam, principal, &arn, &ec2).await {
+            Ok(decision) => Ok((decision == Decision::Allowed).then_some(arn)),
+            Err(error) if error.is_denied() => {
+                tracing::warn!(%error, arn, "the controller policy does not pass the node role of another generation");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        });
     Ok(futures::future::try_join_all(checks).await?.into_iter().flatten().collect())
 }
 

@@ -5,7 +5,7 @@ use super::{Look, Purpose};
 use crate::clients::aws::{Clients, iam};
 use crate::error::{AwsError, Error};
 use futures::FutureExt as _;
-use karpenter_prereqs_core::identity::ownership::{self, Mark, Tags};
+use karpenter_prereqs_core::identity::ownership::{self, Marker, Tags};
 use karpenter_prereqs_core::observed::{InstanceProfile, Role};
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Roles, Err
     };
     // Of a role that goes, what its policies say does not matter; of one that others keep, it does. A preview may be of a world
     // in which others will by then.
-    let is_kept = |tags: &Tags| ownership::marked_by_others(tags, look.marks);
+    let is_kept = |tags: &Tags| ownership::has_foreign_marker(tags, look.markers);
     let reads_document = |tags: &Tags| look.purpose == Purpose::Reconcile || !clients.caller.writes || is_kept(tags);
     let document_of = |tags: &Tags| reads_document(tags).then_some(policy.as_str());
     let (node, mut leftovers, controller, mut instance_profile, unknown_boundary) = futures::try_join!(
@@ -81,16 +81,16 @@ async fn role<'a>(
 
 impl Roles {
     /// Whether the node role or the profile says that aws-auth may hold an entry of these generations.
-    pub(super) fn is_in_aws_auth(&self, marks: &BTreeSet<Mark>) -> bool {
+    pub(super) fn is_in_aws_auth(&self, markers: &BTreeSet<Marker>) -> bool {
         let role = self.node_role.iter().map(|role| &role.tags);
         let mut tags = role.chain(self.instance_profile.iter().map(|profile| &profile.tags));
-        tags.any(|tags| ownership::is_in_aws_auth(tags, marks))
+        tags.any(|tags| ownership::is_in_aws_auth(tags, markers))
     }
 
-    /// Whether any of these marks is on a role or the profile.
-    pub(super) fn is_marked(&self, marks: &BTreeSet<Mark>) -> bool {
+    /// Whether any of these markers is on a role or the profile.
+    pub(super) fn is_marked(&self, markers: &BTreeSet<Marker>) -> bool {
         let roles = self.node_role.iter().chain(&self.controller_role).map(|role| &role.tags);
         let mut tags = roles.chain(self.instance_profile.iter().map(|profile| &profile.tags));
-        tags.any(|tags| ownership::is_marked(tags, marks))
+        tags.any(|tags| ownership::is_marked(tags, markers))
     }
 }

@@ -175,11 +175,17 @@ fn unlimited(first: Duration, longest: Duration) -> ExponentialBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use karpenter_prereqs_core::observed::AuthenticationMode;
 
     const SETTLE: Duration = Duration::from_mins(1);
 
     fn unauthorized() -> KubernetesError {
-        KubernetesError::Unauthorized { endpoint: String::new(), who: String::new(), instead: "" }
+        KubernetesError::Unauthorized {
+            endpoint: String::new(),
+            who: String::new(),
+            instead: "",
+            mode: AuthenticationMode::ConfigMap,
+        }
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Intercept for Watch {
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let failed = context.output_or_error().is_some_and(|result| result.is_err());
-        let code = failed.then(|| context.response().map_or_else(|| "no answer".to_owned(), code));
+        let code = failed.then(|| context.response().map_or_else(|| "no response".to_owned(), code));
         on(bag, |call| call.try_ends(code));
         Ok(())
     }

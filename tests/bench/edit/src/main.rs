@@ -16,7 +16,7 @@ use std::{
 use karpenter_prereqs_core::{
     documents::aws_auth::NodeEntry,
     documents::config_map::{Change, Edit, edit},
-    identity::ownership::Mark,
+    identity::ownership::Marker,
     observed::ConfigMap,
 };
 use serde_json::{Value, json};
@@ -45,9 +45,9 @@ fn run() -> Result<(), String> {
 /// Adds our entry to a list of so many, and takes it out again, so many times.
 fn measure(entries: usize, runs: usize) -> Result<Value, String> {
     let ours = NodeEntry::new("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo");
-    let mark = Mark::from_key("karpenter-prereqs/0123456789abcdef").ok_or("the mark is none")?;
-    let admit = Change::Admit { mark: mark.clone(), entry: ours.clone(), own: true };
-    let expel = Change::Expel { marks: BTreeSet::from([mark]), own: Some(ours) };
+    let marker = Marker::from_key("karpenter-prereqs/0123456789abcdef").ok_or("the marker is none")?;
+    let admit = Change::AddEntry { marker: marker.clone(), entry: ours.clone(), own: true };
+    let expel = Change::RemoveEntry { markers: BTreeSet::from([marker]), own: Some(ours) };
     let before = ConfigMap { map_roles: Some(map_roles(entries)), ..ConfigMap::default() };
     let (mut admitted, mut expelled) = (Vec::new(), Vec::new());
     for _ in 0..runs {

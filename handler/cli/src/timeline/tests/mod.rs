@@ -54,7 +54,7 @@ fn moment() -> impl Strategy<Value = Moment> {
         length: Duration::from_millis(ms),
         why: "not consistent yet: create role `a`: AccessDenied".to_owned(),
     });
-    let warning = Just(What::Warning(format!("the user is told: {HOSTILE}")));
+    let warning = Just(What::Warning(format!("warning: {HOSTILE}")));
     (0_u64..350, prop_oneof![plan, pause, warning])
         .prop_map(|(ms, what)| Moment { at: Duration::from_millis(ms), what })
 }
@@ -146,7 +146,7 @@ pub(super) fn logged(run: &Run) -> Vec<Value> {
                 };
                 event(*at, LogEvent::Retry(retry))
             }
-            What::Warning(_) => line(*at, "WARN", json!({"message": "the user is told", "warning": HOSTILE})),
+            What::Warning(_) => line(*at, "WARN", json!({"message": "warning", "warning": HOSTILE})),
         });
     }
     if let Some(Outcome { status, reason, delivered, after }) = &run.outcome {

@@ -26,7 +26,7 @@ fn the_sample_says_what_was_done() {
         panic!("{:?}", run.moments)
     };
     assert_eq!((steps.len(), steps[0].as_str()), (14, "create role `KarpenterNodeRole-production`"));
-    assert!(warning.starts_with("the user is told: Namespace is `karpenter`"), "{warning}");
+    assert!(warning.starts_with("warning: KP0303: the guide of Karpenter"), "{warning}");
 }
 
 #[test]

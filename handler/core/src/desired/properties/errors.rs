@@ -1,16 +1,16 @@
-//! What is wrong with properties, in words.
+//! What is wrong with the properties.
 
 use super::{Exclusion, PROPERTIES, Property};
 use serde_json::Value;
 
-/// How alike (Jaro-Winkler, 0 to 1) an unknown name must be to a known one to be taken for a slip of it.
+/// The least similarity (Jaro-Winkler, 0 to 1) of an unknown name to a known one that counts as a typing error.
 const ALIKE: f64 = 0.8;
 
 /// What is wrong with the properties.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PropertyError {
     /// No row has that name.
-    #[error("unknown property `{name}`{}", nearest.map(|known| format!(": is `{known}` meant?")).unwrap_or_default())]
+    #[error("unknown property `{name}`. {}", nearest.map_or_else(|| "Remove it".to_owned(), |known| format!("Did you mean `{known}`?")))]
     Unknown {
         /// The name in the template.
         name: String,
@@ -18,7 +18,7 @@ pub enum PropertyError {
         nearest: Option<&'static str>,
     },
     /// A required property is absent.
-    #[error("`{name}` is required: set it to {must_be}")]
+    #[error("`{name}` is required. Set it to {must_be}")]
     Required {
         /// The row's name.
         name: &'static str,
@@ -26,7 +26,7 @@ pub enum PropertyError {
         must_be: &'static str,
     },
     /// The row's rule rejects the value.
-    #[error("`{name}` must be {must_be}; it is {found}")]
+    #[error("`{name}` must be {must_be}, but it is {found}")]
     Bad {
         /// The row's name.
         name: &'static str,
@@ -37,7 +37,7 @@ pub enum PropertyError {
     },
     /// A queue that Karpenter would not find.
     #[error(
-        "`InterruptionQueueArn` must be a queue of the cluster's own account and Region, where Karpenter looks it up by its name: `{wanted}<name>`; it is {found}"
+        "`InterruptionQueueArn` must be a queue in the cluster's account and Region, where Karpenter looks it up by its name: `{wanted}<name>`, but it is {found}"
     )]
     QueueElsewhere {
         /// What the ARN must begin with.
@@ -45,18 +45,30 @@ pub enum PropertyError {
         /// The queue's ARN.
         found: String,
     },
-    /// Two properties that do not go together.
-    #[error("`{}` and `{}` exclude each other: {}", .0.one, .0.other, .0.why)]
+    /// Two properties exclude each other.
+    #[error("`{}` and `{}` exclude each other, because {}. Remove one of them", .0.one, .0.other, .0.why)]
     Exclusive(Exclusion),
 }
 
 impl PropertyError {
-    /// All of them in one line, as the stack event and the terminal tell them.
-    pub fn all(errors: &[Self]) -> String {
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    /// Returns `KP` and four digits, for example `KP0101`. A code is never used for another error. docs/troubleshooting.md lists all.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "KP0101",
+            Self::Required { .. } => "KP0102",
+            Self::Bad { .. } => "KP0103",
+            Self::QueueElsewhere { .. } => "KP0104",
+            Self::Exclusive(_) => "KP0105",
+        }
     }
 
-    /// The row's rule rejects `value`.
+    /// Returns `<code>: <message>` of each, with `. ` between them, for the stack event and the terminal.
+    pub fn all(errors: &[Self]) -> String {
+        let texts = errors.iter().map(|error| format!("{}: {error}", error.code()));
+        texts.collect::<Vec<_>>().join(". ").replace("?. ", "? ")
+    }
+
+    /// Returns the error for a value that the row's rule rejects.
     pub(super) fn bad(property: &Property, value: &Value) -> Self {
         let mut found: String = value.to_string().chars().take(120).collect();
         if found.len() < value.to_string().len() {
@@ -66,7 +78,7 @@ impl PropertyError {
     }
 }
 
-/// The known name that `name` may be a slip of.
+/// Returns the known name that `name` is most similar to, if it is similar enough.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
     let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
     PROPERTIES

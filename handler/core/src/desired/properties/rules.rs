@@ -3,7 +3,7 @@
 use crate::identity::aws_names::{
     INSTANCE_PROFILE_NAME_MAX, PATH_MAX, POLICY_NAME_MAX, ROLE_NAME_MAX, role_name_of_arn,
 };
-use crate::identity::karpenter_version::is_release;
+use crate::identity::karpenter_version::is_karpenter_version;
 use crate::identity::ownership::PREFIX;
 
 /// What a good text is, in two ways that are proved equal (`tests/schema.rs`): as code, which the function runs, and as a
@@ -36,7 +36,7 @@ pub(super) const CLUSTER_NAME: Rule = Rule::new(is_cluster_name, "^[0-9A-Za-z][0
 
 /// A release of Karpenter, or `baseline`.
 pub(super) const RELEASE: Rule = Rule::new(
-    is_release,
+    is_karpenter_version,
     r"^(?:baseline|v?(?:0\.(?:[0-9]|[12][0-9]|3[0-7])(?:\.(?:0|[1-9][0-9]{0,8}))?|1\.[12]\.(?:0|[1-9][0-9]{0,8})|1\.(?:0|[3-9]|[1-9][0-9]{1,8})(?:\.(?:0|[1-9][0-9]{0,8}))?|(?:[2-9]|[1-9][0-9]{1,8})(?:\.(?:0|[1-9][0-9]{0,8})){1,2}))$",
 );
 
@@ -95,7 +95,7 @@ pub const IAM_TAG_KEY: Rule =
 /// The value of a tag of IAM.
 pub const IAM_TAG_VALUE: Rule = Rule::new(is_iam_tag_value, r"^[\p{Alphabetic}\p{N} _.:/=+@-]*$").within(256);
 
-/// The most tags of the property `Tags`: two of IAM's 50 are the owner's and the mark's.
+/// The most tags of the property `Tags`: two of IAM's 50 are the owner's and the marker's.
 pub const TAGS_MAX: usize = 48;
 
 /// Keys that are AWS's, or this project's own.

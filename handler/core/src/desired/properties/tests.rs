@@ -15,9 +15,9 @@ fn an_unknown_property_is_named_with_the_nearest_known_one() {
     assert_eq!(
         errors,
         [
-            "unknown property `Clustername`: is `ClusterName` meant?",
-            "unknown property `NodePolicyArn`: is `NodePolicyArns` meant?",
-            "unknown property `Zebra`",
+            "unknown property `Clustername`. Did you mean `ClusterName`?",
+            "unknown property `NodePolicyArn`. Did you mean `NodePolicyArns`?",
+            "unknown property `Zebra`. Remove it",
         ]
     );
 }

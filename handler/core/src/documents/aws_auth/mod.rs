@@ -82,8 +82,8 @@ pub enum Presence {
 pub enum AwsAuthError {
     /// The text is not one YAML document with unique keys.
     #[error(
-        "cannot read mapRoles of ConfigMap kube-system/aws-auth, line {line}: {message}; \
-         it was left as it is, correct it and try again"
+        "cannot read mapRoles of the ConfigMap kube-system/aws-auth, line {line}: {message}. \
+         The ConfigMap was not changed"
     )]
     NotYaml {
         /// The line of `mapRoles`, from 1.
@@ -93,8 +93,8 @@ pub enum AwsAuthError {
     },
     /// The text is YAML, but not a list.
     #[error(
-        "cannot edit mapRoles of ConfigMap kube-system/aws-auth: it must be a list, but starts \
-         with `{first_line}`; it was left as it is, correct it and try again"
+        "cannot edit mapRoles of the ConfigMap kube-system/aws-auth: it must be a list, and it starts \
+         with `{first_line}`. The ConfigMap was not changed"
     )]
     NotAList {
         /// The first line that is not blank, a comment or `---`, cut at 300 characters.
@@ -102,8 +102,8 @@ pub enum AwsAuthError {
     },
     /// [`Presence::Conflict`], met by [`insert`].
     #[error(
-        "cannot add {role_arn} to mapRoles of ConfigMap kube-system/aws-auth: the last entry of a \
-         role wins, and the role has this one: `{quoted}`; remove it, or use another role"
+        "cannot add {role_arn} to mapRoles of the ConfigMap kube-system/aws-auth, because the role has another entry: \
+         `{quoted}`. The authenticator uses only the last entry of a role"
     )]
     Conflict {
         /// The role of the entry that was to be added.
@@ -113,8 +113,8 @@ pub enum AwsAuthError {
     },
     /// No edit was found that changes nothing else, or the two parsers do not agree on the text.
     #[error(
-        "cannot edit mapRoles of ConfigMap kube-system/aws-auth for {role_arn} without touching \
-         other entries ({reason}); it was left as it is, edit this entry by hand"
+        "cannot edit mapRoles of the ConfigMap kube-system/aws-auth for {role_arn} without a change to \
+         other entries ({reason}). The ConfigMap was not changed"
     )]
     GuardFailed {
         /// The role whose entry was to be added or removed.
@@ -122,6 +122,19 @@ pub enum AwsAuthError {
         /// What was not as it must be.
         reason: String,
     },
+}
+
+impl AwsAuthError {
+    /// Returns what to do about it. Sentences without the last period.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NotYaml { .. } | Self::NotAList { .. } => {
+                "Correct mapRoles with an identity that may edit it, then retry"
+            }
+            Self::Conflict { .. } => "Remove that entry, or choose another node role",
+            Self::GuardFailed { .. } => "Add or remove the entry of this role by hand, then retry",
+        }
+    }
 }
 
 /// What stands in `map_roles` for the role of `entry`.

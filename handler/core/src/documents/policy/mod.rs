@@ -13,7 +13,7 @@ pub mod trust;
 mod union;
 
 use crate::identity::aws_names::Scope;
-use crate::identity::karpenter_version::{Release, Releases};
+use crate::identity::karpenter_version::{KarpenterVersion, KarpenterVersions};
 use document::{Effect, PolicyDocument, Statement};
 use grant::Grant;
 use serde_json::Value;
@@ -43,10 +43,10 @@ pub struct Place<'a> {
 }
 
 /// Returns the controller's permissions: what any of these Karpenter versions needs, each permission once.
-pub fn controller(place: Place<'_>, releases: &Releases) -> Value {
-    let grants = releases.all().into_iter().rev().flat_map(|release| match release {
-        Release::Baseline => baseline::statements(&place),
-        Release::Scoped(minor) => scoped::statements(&place, minor),
+pub fn controller(place: Place<'_>, karpenter_versions: &KarpenterVersions) -> Value {
+    let grants = karpenter_versions.all().into_iter().rev().flat_map(|release| match release {
+        KarpenterVersion::Baseline => baseline::statements(&place),
+        KarpenterVersion::Scoped(minor) => scoped::statements(&place, minor),
     });
     let grants = grants.chain(interruption_queue(&place)).collect();
     PolicyDocument::new(union::union(grants).into_iter().map(Statement::from)).to_json()

@@ -1,20 +1,20 @@
-//! Whether an object that exists may be used: whose it is, and whether it is the one that is wanted.
+//! Whether an object that exists may be used.
 
 use crate::identity::aws_names::Scope;
 use crate::identity::ownership::{OWNER_KEY, Tags};
 use crate::plan::context::Context;
 use crate::plan::problem::Problem;
 
-/// Whether an object that was found may be brought into line: it is the stack's own, or was adopted, or is to be. One of
-/// another region's resource serves that region's cluster, and is not for adoption.
-pub(super) fn is_admitted(context: Context<'_>, tags: &Tags) -> bool {
-    let is_adopted = tags.contains_key(context.generation.mark().key());
+/// Returns whether an object that exists may be used and changed: the stack created it, or the resource adopted it, or the
+/// properties allow to adopt it. An object of a resource in another region belongs to that region's cluster and is not adopted.
+pub(super) fn may_use(context: Context<'_>, tags: &Tags) -> bool {
+    let is_adopted = tags.contains_key(context.generation.marker().key());
     let may_adopt = || context.spec.adopts_existing_objects && foreign_region(tags, &context.spec.scope).is_none();
     context.owner.is_same_stack(tags) || is_adopted || may_adopt()
 }
 
-/// Why an object, found by a name that IAM holds equal to the wanted one, is not the one that is wanted.
-pub(super) fn elsewhere(
+/// Returns a problem if the object that IAM found has another path, or another letter case in its name.
+pub(super) fn name_problem(
     kind: &'static str,
     (path, name): (&str, &str),
     wanted: (&str, &str),
@@ -32,21 +32,22 @@ pub(super) fn elsewhere(
     })
 }
 
-/// Whose an object is, in words; and how to keep out of the way of another region, whose names IAM holds too.
-pub(super) fn owner_of(tags: &Tags, scope: &Scope) -> String {
+/// Returns the end of a sentence whose subject is the object: who owns it. A stack of another region needs other names, because IAM
+/// names are the same in all regions.
+pub(super) fn owner_text(tags: &Tags, scope: &Scope) -> String {
     match (tags.get(OWNER_KEY), tags.get("aws:cloudformation:stack-name")) {
         (Some(owner), _) => match foreign_region(tags, scope) {
             Some(region) => format!(
-                "the resource {owner}'s in {region} (IAM's names are the same in all regions: let NodeRoleName, ControllerRoleName and InstanceProfileName end in `-${{AWS::Region}}`)"
+                "belongs to the resource {owner} in {region}. IAM names are the same in all regions, so let NodeRoleName, ControllerRoleName and InstanceProfileName end in `-${{AWS::Region}}`"
             ),
-            None => format!("the resource {owner}'s"),
+            None => format!("belongs to the resource {owner}"),
         },
-        (None, Some(stack)) => format!("the stack `{stack}`'s"),
-        (None, None) => "nobody's that its tags name".to_owned(),
+        (None, Some(stack)) => format!("belongs to the stack `{stack}`"),
+        (None, None) => "has no owner tag".to_owned(),
     }
 }
 
-/// The region of the stack that made an object, where that is another. `None` too where the owner is hashed.
+/// Returns the region of the stack that created an object, if it is another region. `None` also if the owner tag is a hash.
 fn foreign_region(tags: &Tags, scope: &Scope) -> Option<String> {
     let owner = Scope::of_stack(tags.get(OWNER_KEY)?)?;
     (owner.region != scope.region).then_some(owner.region)

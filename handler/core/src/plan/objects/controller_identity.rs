@@ -53,10 +53,12 @@ pub(crate) fn issuer<'a>(context: Context<'a>, draft: &mut Draft) -> Issuer<'a> 
 
 /// The associations of ours that are not wanted any more: of other service accounts, or of this one where IRSA alone is
 /// wanted.
-pub(crate) fn unwanted(context: Context<'_>) -> impl Iterator<Item = (&ServiceAccount, &PodIdentityAssociation)> {
+pub(crate) fn stale_associations(
+    context: Context<'_>,
+) -> impl Iterator<Item = (&ServiceAccount, &PodIdentityAssociation)> {
     let wanted = context.spec.has_identity(ControllerIdentity::PodIdentity).then(|| context.spec.controller_account());
-    let leaving = context.leaving();
-    let is_ours = move |tags: &Tags| !leaving.keys(tags).is_empty();
+    let departing = context.departing();
+    let is_ours = move |tags: &Tags| !departing.keys(tags).is_empty();
     context
         .observed
         .associations
@@ -66,7 +68,7 @@ pub(crate) fn unwanted(context: Context<'_>) -> impl Iterator<Item = (&ServiceAc
 
 /// The cluster's issuer where the controller role trusts it still, and is to trust Pod Identity alone, whose association is
 /// yet to be made: until then a controller that runs comes by its role in the former way.
-pub(crate) fn former_issuer(context: Context<'_>) -> Option<&str> {
+pub(crate) fn previous_issuer(context: Context<'_>) -> Option<&str> {
     let Context { spec, observed, .. } = context;
     let issuer = observed.cluster.as_ref()?.issuer.as_deref()?;
     let role = observed.controller_role.as_ref()?;

@@ -13,5 +13,5 @@ pub(crate) fn controller_policy(spec: &Spec, node_role_arns: &BTreeSet<String>) 
         node_role_arns,
         interruption_queue_arn: spec.interruption_queue_arn.as_deref(),
     };
-    policy::controller(place, &spec.releases)
+    policy::controller(place, &spec.karpenter_versions)
 }

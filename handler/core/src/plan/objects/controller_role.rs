@@ -4,10 +4,10 @@ use super::controller_identity::{self, Issuer};
 use super::controller_policy::controller_policy;
 use super::controller_trust::controller_trust;
 use super::pass_role;
-use super::role::{self, Left, Steps, Wanted};
+use super::role::{self, DesiredRole, RoleTeardown, Steps};
 use crate::desired::spec::CONTROLLER_POLICY_PREFIX;
 use crate::documents::policy;
-use crate::identity::ownership::noted_arn;
+use crate::identity::ownership::arn_marker_value;
 use crate::observed::Role;
 use crate::plan::context::{Context, Draft, Recheck, Teardown};
 use crate::plan::problem::Problem;
@@ -37,24 +37,24 @@ pub(crate) fn reconcile(
     }
     let Prerequisites { provider, passed, node_role } = prerequisites;
     let (spec, found) = (context.spec, context.observed.controller_role.as_ref());
-    let unwanted = controller_identity::unwanted(context).map(|(account, _)| account);
-    let issuer = issuer.url().or_else(|| controller_identity::former_issuer(context));
-    let wanted = Wanted {
+    let stale_associations = controller_identity::stale_associations(context).map(|(account, _)| account);
+    let issuer = issuer.url().or_else(|| controller_identity::previous_issuer(context));
+    let wanted = DesiredRole {
         kind: RoleKind::Controller,
         name: &spec.controller_role_name,
         property: "ControllerRoleName",
         alternative: "",
-        trust: controller_trust(spec, issuer, unwanted),
+        trust: controller_trust(spec, issuer, stale_associations),
         trusted: provider,
         first: passed,
         policy_arns: spec.controller_policy_arns.clone(),
-        formerly: context.old.map(|old| old.controller_policy_arns.clone()).unwrap_or_default(),
+        previous_policy_arns: context.old.map(|old| old.controller_policy_arns.clone()).unwrap_or_default(),
         policies_property: "ControllerPolicyArns",
-        tags: context.tags(&noted_arn(&spec.node_role_arn())),
+        tags: context.tags(&arn_marker_value(&spec.node_role_arn())),
     };
     draft.report(found.and_then(|found| serves_another_cluster(context, found)));
     let steps = role::reconcile(context, &wanted, found, draft);
-    policy(context, steps.ready.into_iter().chain(node_role), draft);
+    policy(context, steps.claimed.into_iter().chain(node_role), draft);
     steps
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn reconcile(
 fn serves_another_cluster(context: Context<'_>, found: &Role) -> Option<Problem> {
     let policy_name = context.spec.controller_policy_name();
     let is_foreign = |name: &&String| name.starts_with(CONTROLLER_POLICY_PREFIX) && **name != policy_name;
-    let foreign = found.inline.keys().find(is_foreign).filter(|_| context.is_marked_by_others(&found.tags))?;
+    let foreign = found.inline.keys().find(is_foreign).filter(|_| context.has_foreign_marker(&found.tags))?;
     Some(Problem::ControllerServesOther { name: found.name.clone(), policy: foreign.clone() })
 }
 
@@ -70,7 +70,8 @@ fn serves_another_cluster(context: Context<'_>, found: &Role) -> Option<Problem>
 fn policy(context: Context<'_>, needs: impl Iterator<Item = StepId>, draft: &mut Draft) {
     let (spec, found) = (context.spec, context.observed.controller_role.as_ref());
     let policy_name = spec.controller_policy_name();
-    let others = |found| pass_role::passable_for_others(spec, context.ours, found, &context.observed.proven_node_roles);
+    let others =
+        |found| pass_role::passable_for_others(spec, context.markers, found, &context.observed.proven_node_roles);
     let mut passable = found.map(others).unwrap_or_default();
     passable.insert(spec.node_role_arn());
     let document = controller_policy(spec, &passable);
@@ -80,10 +81,10 @@ fn policy(context: Context<'_>, needs: impl Iterator<Item = StepId>, draft: &mut
     }
 }
 
-/// Whether the plan writes the policy of a controller role that others mark too.
-pub(crate) fn writes_what_is_shared(context: Context<'_>, plan: &Plan) -> bool {
+/// Whether the plan writes the policy of a controller role that others marker too.
+pub(crate) fn updates_shared_policy(context: Context<'_>, plan: &Plan) -> bool {
     let found = context.observed.controller_role.as_ref();
-    let is_shared = found.is_some_and(|role| context.is_marked_by_others(&role.tags));
+    let is_shared = found.is_some_and(|role| context.has_foreign_marker(&role.tags));
     is_shared && plan.steps().any(|(_, step, _)| matches!(step, Step::Iam(IamStep::PutRolePolicy { .. })))
 }
 
@@ -94,22 +95,22 @@ pub(crate) fn tear_down(teardown: Teardown<'_>, first: &[StepId], then: &[StepId
     let needs: Vec<_> = first.iter().copied().chain(narrowed).chain(then.iter().copied()).collect();
     let spec = teardown.spec;
     let attached = spec.controller_policy_arns.iter().cloned().collect();
-    let left = Left { role, attached, inline: Some(spec.controller_policy_name()) };
-    role::tear_down(teardown.leaving, &left, &needs, draft)
+    let left = RoleTeardown { role, attached, inline: Some(spec.controller_policy_name()) };
+    role::tear_down(teardown.departing, &left, &needs, draft)
 }
 
 /// Removes the node roles of the generations that go from the controller's PassRole, before their markers go; and after that
 /// once more, if another run has meanwhile written what it had read before.
 fn narrow(teardown: Teardown<'_>, role: &Role, needs: &[StepId], draft: &mut Draft) -> Option<StepId> {
-    let Teardown { spec, leaving, observed } = teardown;
-    let is_left = leaving.again && leaving.owner.is_same_stack(&role.tags);
-    let stays_with_others = !leaving.ends(&role.tags) && !leaving.gives_back(&role.tags);
-    if leaving.keys(&role.tags).is_empty() && !is_left || !stays_with_others {
+    let Teardown { spec, departing, observed } = teardown;
+    let is_left = departing.is_recheck && departing.owner.is_same_stack(&role.tags);
+    let stays_with_others = !departing.deletes(&role.tags) && !departing.keeps_adopted(&role.tags);
+    if departing.keys(&role.tags).is_empty() && !is_left || !stays_with_others {
         return None;
     }
     let policy_name = spec.controller_policy_name();
     let there = role.inline_document(&policy_name)?;
-    let passable = pass_role::passable_for_others(spec, leaving.ours, role, &observed.proven_node_roles);
+    let passable = pass_role::passable_for_others(spec, departing.markers, role, &observed.proven_node_roles);
     // All else in it is of those that stay, whatever these properties would have it say.
     let document = policy::with_pass_role_arns(there, &passable)?;
     (!policy::equivalent(there, &document)).then(|| {

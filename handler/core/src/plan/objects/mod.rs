@@ -18,6 +18,6 @@ pub(super) mod pod_identity;
 mod role;
 mod tagging;
 
-pub use aws_auth::foreseen_verb;
+pub use aws_auth::likely_verb;
 #[cfg(test)]
 pub(super) use controller_policy::controller_policy;

@@ -3,7 +3,7 @@
 use super::{access_entry, aws_auth};
 use crate::desired::spec::NodeAccess;
 use crate::observed::AuthenticationMode;
-use crate::plan::context::{Context, Draft, Ready, Teardown};
+use crate::plan::context::{Context, Draft, IamSteps, Teardown};
 use crate::plan::problem::Problem;
 use crate::plan::step::StepId;
 
@@ -31,7 +31,7 @@ impl JoinMethod {
 
 impl NodeAccess {
     /// How nodes are to join a cluster of this mode.
-    pub fn way(self, mode: AuthenticationMode) -> JoinMethod {
+    pub fn join_method(self, mode: AuthenticationMode) -> JoinMethod {
         match self {
             Self::Auto if mode.has_access_entries() => JoinMethod::AccessEntry,
             Self::Auto | Self::AwsAuth => JoinMethod::AwsAuth,
@@ -42,55 +42,56 @@ impl NodeAccess {
 
     /// Whether the ConfigMap must be read: an entry is wanted, and aws-auth counts in this mode.
     pub fn wants_aws_auth(self, mode: AuthenticationMode) -> bool {
-        self.way(mode) == JoinMethod::AwsAuth && mode.has_aws_auth()
+        self.join_method(mode) == JoinMethod::AwsAuth && mode.has_aws_auth()
     }
 }
 
 /// Plans how nodes join. New access is created before the old access is removed.
-pub(crate) fn reconcile(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> JoinMethod {
+pub(crate) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut Draft) -> JoinMethod {
     let Some(cluster) = &context.observed.cluster else { return JoinMethod::None };
     let (mode, cluster_name) = (cluster.authentication_mode, || context.spec.cluster_name.clone());
-    let way = context.spec.node_access.way(mode);
-    match way {
+    let method = context.spec.node_access.join_method(mode);
+    match method {
         JoinMethod::AwsAuth if !mode.has_aws_auth() => draft.report(Problem::NoAwsAuth { cluster: cluster_name() }),
         JoinMethod::AccessEntry if !mode.has_access_entries() => {
             draft.report(Problem::NoAccessEntries { cluster: cluster_name() });
         }
         JoinMethod::AwsAuth => {
             draft.report(access_entry::of_another_type(context));
-            let admitted = aws_auth::reconcile(context, ready, draft);
-            access_entry::leave(context, admitted, draft);
+            let new_access = aws_auth::reconcile(context, iam_steps, draft);
+            access_entry::stop_using(context, new_access, draft);
         }
         JoinMethod::AccessEntry => {
             draft.report(access_entry::of_another_type(context));
-            let admitted = access_entry::reconcile(context, ready, draft);
-            aws_auth::leave(context, admitted, draft);
+            let new_access = access_entry::reconcile(context, iam_steps, draft);
+            aws_auth::stop_using(context, new_access, draft);
         }
         JoinMethod::None => {
-            access_entry::leave(context, None, draft);
-            aws_auth::leave(context, None, draft);
+            access_entry::stop_using(context, None, draft);
+            aws_auth::stop_using(context, None, draft);
         }
     }
-    way
+    method
 }
 
 /// What becomes of the access that these generations leave.
 #[derive(Debug)]
-pub(crate) struct Left {
+pub(crate) struct AccessTeardown {
     /// The steps.
     pub(crate) steps: Vec<StepId>,
     /// Whether others keep an entry that one of these held too.
     pub(crate) is_shared: bool,
     /// Whether nodes with the node role are let in no more.
-    pub(crate) shuts_out: bool,
+    pub(crate) cuts_nodes_off: bool,
 }
 
-/// Plans that these generations' entries go. `role_goes`: so does the node role, and an entry for it with it, whether or
+/// Plans that these generations' entries go. `deletes_role`: so does the node role, and an entry for it with it, whether or
 /// not a note says that it is ours.
-pub(crate) fn tear_down(teardown: Teardown<'_>, role_goes: bool, draft: &mut Draft) -> Left {
-    let expelled = aws_auth::tear_down(teardown, role_goes, draft);
+pub(crate) fn tear_down(teardown: Teardown<'_>, deletes_role: bool, draft: &mut Draft) -> AccessTeardown {
+    let edited_config_map = aws_auth::tear_down(teardown, deletes_role, draft);
     let removed = access_entry::tear_down(teardown, None, draft);
-    let shuts_out = expelled.is_some_and(|edited| edited.in_map_roles) || removed.step.is_some() && !removed.is_shared;
-    let steps = expelled.map(|edited| edited.step).into_iter().chain(removed.step).collect();
-    Left { steps, is_shared: removed.is_shared, shuts_out }
+    let cuts_nodes_off =
+        edited_config_map.is_some_and(|edited| edited.in_map_roles) || removed.step.is_some() && !removed.is_shared;
+    let steps = edited_config_map.map(|edited| edited.step).into_iter().chain(removed.step).collect();
+    AccessTeardown { steps, is_shared: removed.is_shared, cuts_nodes_off }
 }

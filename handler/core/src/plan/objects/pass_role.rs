@@ -6,7 +6,7 @@
 
 use crate::desired::spec::{NodeRole, Spec};
 use crate::documents::policy;
-use crate::identity::ownership::{Mark, Owner, Tags, arns_noted, is_marked, marks};
+use crate::identity::ownership::{Marker, Owner, Tags, arns_of_marker_values, is_marked, markers};
 use crate::observed::{Observed, PassRoleDecision, PassRoleDenial, Role};
 use crate::plan::context::Context;
 use crate::plan::problem::Problem;
@@ -16,8 +16,8 @@ use std::collections::BTreeSet;
 /// yet to be created is the stack's own.
 pub(crate) fn is_foreign(spec: &Spec, owner: &Owner, observed: &Observed) -> bool {
     match &spec.node_role {
-        NodeRole::Given { .. } => true,
-        NodeRole::Made { .. } => observed.node_role.as_ref().is_some_and(|role| !owner.is_same_stack(&role.tags)),
+        NodeRole::Existing { .. } => true,
+        NodeRole::Managed { .. } => observed.node_role.as_ref().is_some_and(|role| !owner.is_same_stack(&role.tags)),
     }
 }
 
@@ -33,7 +33,7 @@ pub fn needs_simulation(spec: &Spec, owner: &Owner, observed: &Observed) -> bool
 
 /// Whether the controller role is this stack's, or marked for this generation, and its policy passes the node role.
 fn is_passed_already(spec: &Spec, owner: &Owner, observed: &Observed) -> bool {
-    let ours = [owner.generation(&spec.identity()).mark()].into();
+    let ours = [owner.generation(&spec.identity()).marker()].into();
     let is_ours = |tags: &Tags| owner.is_same_stack(tags) || is_marked(tags, &ours);
     let role = observed.controller_role.as_ref().filter(|role| is_ours(&role.tags));
     role.is_some_and(|role| passed_now(spec, role).contains(&spec.node_role_arn()))
@@ -42,7 +42,7 @@ fn is_passed_already(spec: &Spec, owner: &Owner, observed: &Observed) -> bool {
 /// The ARNs of node roles that other generations' markers on the controller role name, and that its policy does not pass. A
 /// concurrent write may have removed them from the policy. A marker alone does not justify adding them again: its run may have
 /// failed before its node role existed. `ours`: the generations that are reconciled or torn down.
-pub fn unproven_node_roles(spec: &Spec, ours: &BTreeSet<Mark>, controller_role: Option<&Role>) -> BTreeSet<String> {
+pub fn unproven_node_roles(spec: &Spec, ours: &BTreeSet<Marker>, controller_role: Option<&Role>) -> BTreeSet<String> {
     let Some(role) = controller_role else { return BTreeSet::new() };
     let passed = passed_now(spec, role);
     noted_by_others(role, ours, &passed).into_iter().filter(|arn| !passed.contains(arn)).collect()
@@ -51,7 +51,7 @@ pub fn unproven_node_roles(spec: &Spec, ours: &BTreeSet<Mark>, controller_role: 
 /// The node roles of other generations that the new policy passes: those that it passes now, and those that are proven.
 pub(super) fn passable_for_others(
     spec: &Spec,
-    ours: &BTreeSet<Mark>,
+    ours: &BTreeSet<Marker>,
     role: &Role,
     proven: &BTreeSet<String>,
 ) -> BTreeSet<String> {
@@ -66,9 +66,9 @@ fn passed_now(spec: &Spec, role: &Role) -> BTreeSet<String> {
     role.inline_document(&spec.controller_policy_name()).map(policy::pass_role_arns).unwrap_or_default()
 }
 
-fn noted_by_others(role: &Role, ours: &BTreeSet<Mark>, passed: &BTreeSet<String>) -> BTreeSet<String> {
-    let notes = marks(&role.tags).filter(|(mark, _)| !ours.contains(mark)).map(|(_, note)| note);
-    arns_noted(notes, passed)
+fn noted_by_others(role: &Role, ours: &BTreeSet<Marker>, passed: &BTreeSet<String>) -> BTreeSet<String> {
+    let notes = markers(&role.tags).filter(|(marker, _)| !ours.contains(marker)).map(|(_, note)| note);
+    arns_of_marker_values(notes, passed)
 }
 
 /// Why the function may not grant what it was not allowed to pass itself.

@@ -1,33 +1,38 @@
 //! The Pod Identity association of Karpenter's service account.
 
-use super::adoption::{is_admitted, owner_of};
+use super::adoption::{may_use, owner_text};
 use super::controller_identity::{self, Issuer};
 use super::controller_trust::controller_trust;
-use super::tagging::{Object, Retag, retag};
+use super::tagging::{Object, TagSync, sync_tags};
 use crate::desired::spec::ControllerIdentity;
 use crate::identity::kubernetes::ServiceAccount;
-use crate::identity::ownership::{Tags, marked_by_others, marks, noted_arn};
+use crate::identity::ownership::{Tags, arn_marker_value, has_foreign_marker, markers};
 use crate::observed::PodIdentityAssociation;
-use crate::plan::context::{Context, Draft, Ready, Recheck, Removal, Teardown};
+use crate::plan::context::{Context, Draft, IamSteps, Recheck, Removal, Teardown};
 use crate::plan::problem::Problem;
 use crate::plan::step::{EksStep, IamStep, Step, StepId};
+use crate::plan::warning::Warning;
 
 /// Plans the association: one for the service account, with the controller role. Those of other service accounts, which
 /// were wanted before, go when it stands; the role trusts theirs until then, so that a run that is cut off is known by
 /// it. Gives the steps after which the role trusts whom it should.
-pub(crate) fn reconcile(context: Context<'_>, issuer: Issuer<'_>, ready: &Ready, draft: &mut Draft) -> Vec<StepId> {
+pub(crate) fn reconcile(
+    context: Context<'_>,
+    issuer: Issuer<'_>,
+    iam_steps: &IamSteps,
+    draft: &mut Draft,
+) -> Vec<StepId> {
     let spec = context.spec;
     let wanted = spec.has_identity(ControllerIdentity::PodIdentity);
-    let stands = if wanted { associated(context, ready, draft) } else { None };
-    let stands: Vec<_> = stands.into_iter().chain(ready.controller_role).chain(ready.trust).collect();
+    let stands = if wanted { reconcile_association(context, iam_steps, draft) } else { None };
+    let stands: Vec<_> = stands.into_iter().chain(iam_steps.controller_role).chain(iam_steps.trust).collect();
     if wanted && !context.observed.has_pod_identity_agent {
-        let cluster = &spec.cluster_name;
-        draft.warnings.push(format!("cluster `{cluster}` has no add-on eks-pod-identity-agent, without which no pod comes by a role: install it with `aws eks create-addon --cluster-name {cluster} --addon-name eks-pod-identity-agent`, unless you run the agent yourself"));
+        draft.warnings.push(Warning::NoPodIdentityAgent { cluster: spec.cluster_name.clone() });
     }
-    let gone: Vec<_> = controller_identity::unwanted(context)
+    let gone: Vec<_> = controller_identity::stale_associations(context)
         .filter_map(|(_, association)| remove(context.teardown(), association, &stands, draft).step)
         .collect();
-    if gone.is_empty() && controller_identity::former_issuer(context).is_none() {
+    if gone.is_empty() && controller_identity::previous_issuer(context).is_none() {
         return stands;
     }
     let (name, trust) = (spec.controller_role_name.clone(), controller_trust(spec, issuer.url(), []));
@@ -35,10 +40,10 @@ pub(crate) fn reconcile(context: Context<'_>, issuer: Issuer<'_>, ready: &Ready,
 }
 
 /// Plans the association for the spec's service account; gives the last step, if there is one.
-fn associated(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> Option<StepId> {
+fn reconcile_association(context: Context<'_>, iam_steps: &IamSteps, draft: &mut Draft) -> Option<StepId> {
     let Context { spec, observed, .. } = context;
     let (cluster_name, role_arn) = (spec.cluster_name.clone(), spec.controller_role_arn());
-    let mut tags = context.tags(&noted_arn(&role_arn));
+    let mut tags = context.tags(&arn_marker_value(&role_arn));
     let Some(found) = observed.associations.get(&spec.controller_account()) else {
         let (namespace, service_account) = (spec.namespace.clone(), spec.service_account.clone());
         let step = Step::Eks(EksStep::CreatePodIdentityAssociation {
@@ -48,35 +53,40 @@ fn associated(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> Option<
             role_arn,
             tags,
         });
-        return Some(draft.add(step, ready.controller_role.into_iter().chain(ready.trust)));
+        return Some(draft.add(step, iam_steps.controller_role.into_iter().chain(iam_steps.trust)));
     };
-    let (is_ours, is_same_stack) = (context.owner.is_maker(&found.tags), context.owner.is_same_stack(&found.tags));
-    if found.role_arn != role_arn && (!is_admitted(context, &found.tags) || serves_another(context, &found.tags)) {
+    let (is_ours, is_same_stack) = (context.owner.is_creator(&found.tags), context.owner.is_same_stack(&found.tags));
+    if found.role_arn != role_arn && (!may_use(context, &found.tags) || serves_another(context, &found.tags)) {
         draft.report(Problem::AssociationTaken {
             cluster: cluster_name,
             namespace: spec.namespace.clone(),
             service_account: spec.service_account.clone(),
             role_arn: found.role_arn.clone(),
-            owner: owner_of(&found.tags, &spec.scope),
+            owner: owner_text(&found.tags, &spec.scope),
             id: found.id.clone(),
         });
         return None;
     }
     if !is_ours {
-        if found.role_arn == role_arn && marks(&found.tags).next().is_none() && !is_same_stack {
+        if found.role_arn == role_arn && markers(&found.tags).next().is_none() && !is_same_stack {
             // Somebody's own: used, and left in place.
             if !found.has_session_tags {
                 let ServiceAccount { namespace, name } = spec.controller_account();
-                draft.warnings.push(format!("the Pod Identity association of `{namespace}/{name}` in cluster `{cluster_name}` has its session tags disabled, and no stack made it: role `{}` asks for them and is denied to Karpenter; enable them with `aws eks update-pod-identity-association --cluster-name {cluster_name} --association-id {} --no-disable-session-tags`", spec.controller_role_name, found.id));
+                draft.warnings.push(Warning::NoSessionTags {
+                    cluster: cluster_name,
+                    service_account: format!("{namespace}/{name}"),
+                    role: spec.controller_role_name.clone(),
+                    id: found.id.clone(),
+                });
             }
             return None;
         }
-        tags.retain(|key, _| key == context.generation.mark().key());
+        tags.retain(|key, _| key == context.generation.marker().key());
     }
     let object = Object::PodIdentityAssociation(&found.arn);
-    let tags = Retag { object, wanted: &tags, found: &found.tags, takes_away: is_ours, needs: None };
-    let tagged = retag(context, tags, draft);
-    let needs: Vec<_> = tagged.into_iter().chain(ready.controller_role).chain(ready.trust).collect();
+    let tags = TagSync { object, wanted: &tags, found: &found.tags, removes_stale_tags: is_ours, needs: None };
+    let tagged = sync_tags(context, tags, draft);
+    let needs: Vec<_> = tagged.into_iter().chain(iam_steps.controller_role).chain(iam_steps.trust).collect();
     if found.role_arn == role_arn && found.has_session_tags {
         return tagged;
     }
@@ -87,46 +97,48 @@ fn associated(context: Context<'_>, ready: &Ready, draft: &mut Draft) -> Option<
 /// Whether another resource of the stack made an association, and it serves others than this resource: to lead it to another
 /// role would take it from them. That is for `Adopt` to ask.
 fn serves_another(context: Context<'_>, tags: &Tags) -> bool {
-    let former = context.old.map(|old| context.owner.generation(&old.identity()).mark());
-    let ours = former.into_iter().chain([context.generation.mark()]).collect();
-    let is_of_another = context.owner.is_same_stack(tags) && !context.owner.is_maker(tags);
-    is_of_another && !context.spec.adopts_existing_objects && marked_by_others(tags, &ours)
+    let former = context.old.map(|old| context.owner.generation(&old.identity()).marker());
+    let ours = former.into_iter().chain([context.generation.marker()]).collect();
+    let is_of_another = context.owner.is_same_stack(tags) && !context.owner.is_creator(tags);
+    is_of_another && !context.spec.adopts_existing_objects && has_foreign_marker(tags, &ours)
 }
 
 /// The steps that remove associations, or these generations' part in them.
 #[derive(Debug)]
-pub(crate) struct Left {
+pub(crate) struct AssociationsTeardown {
     pub(crate) steps: Vec<StepId>,
     pub(crate) shared: Recheck,
 }
 
 /// Plans that these generations leave the associations.
-pub(crate) fn tear_down(teardown: Teardown<'_>, draft: &mut Draft) -> Left {
+pub(crate) fn tear_down(teardown: Teardown<'_>, draft: &mut Draft) -> AssociationsTeardown {
     let associations = teardown.observed.associations.values();
     let removed: Vec<_> = associations.map(|association| remove(teardown, association, &[], draft)).collect();
     let steps = removed.iter().filter_map(|removal| removal.step).collect();
-    Left { steps, shared: Recheck::everything_if(removed.iter().any(|removal| removal.is_shared)) }
+    AssociationsTeardown { steps, shared: Recheck::everything_if(removed.iter().any(|removal| removal.is_shared)) }
 }
 
 fn remove(
-    Teardown { spec, leaving, .. }: Teardown<'_>,
+    Teardown { spec, departing, .. }: Teardown<'_>,
     association: &PodIdentityAssociation,
     needs: &[StepId],
     draft: &mut Draft,
 ) -> Removal {
     let (cluster_name, id) = (spec.cluster_name.clone(), association.id.clone());
-    if leaving.ends(&association.tags) {
+    if departing.deletes(&association.tags) {
         let step = draft.add(EksStep::DeletePodIdentityAssociation { cluster_name, id }, needs.iter().copied());
         return Removal { step: Some(step), is_shared: false };
     }
-    let keys = leaving.keys(&association.tags);
+    let keys = departing.keys(&association.tags);
     if keys.is_empty() {
         return Removal::default();
     }
     // It goes back to the role of those that stay, if it led to ours.
-    let of_others: Vec<_> =
-        marks(&association.tags).filter(|(mark, _)| !leaving.ours.contains(mark)).map(|(_, note)| note).collect();
-    let stays = of_others.contains(&noted_arn(&association.role_arn).as_str());
+    let of_others: Vec<_> = markers(&association.tags)
+        .filter(|(marker, _)| !departing.markers.contains(marker))
+        .map(|(_, note)| note)
+        .collect();
+    let stays = of_others.contains(&arn_marker_value(&association.role_arn).as_str());
     let back = of_others.into_iter().find(|note| !stays && note.starts_with("arn:"));
     let back = back.map(|role_arn| {
         let role_arn = role_arn.to_owned();

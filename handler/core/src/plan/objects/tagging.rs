@@ -57,12 +57,12 @@ impl Object<'_> {
 
 /// The tags of an object that is there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Retag<'a> {
+pub(super) struct TagSync<'a> {
     pub(super) object: Object<'a>,
     pub(super) wanted: &'a Tags,
     pub(super) found: &'a Tags,
     /// Whether what the old properties asked for and the new ones do not is removed.
-    pub(super) takes_away: bool,
+    pub(super) removes_stale_tags: bool,
     /// What comes before any tag is added.
     pub(super) needs: Option<StepId>,
 }
@@ -70,14 +70,14 @@ pub(super) struct Retag<'a> {
 /// Plans the tags of an object that exists, and returns the step that adds some, if there is one.
 ///
 /// The owner tag stays its maker's: another resource of the stack uses the object beside it.
-pub(super) fn retag(
+pub(super) fn sync_tags(
     context: Context<'_>,
-    Retag { object, wanted, found, takes_away, needs }: Retag<'_>,
+    TagSync { object, wanted, found, removes_stale_tags, needs }: TagSync<'_>,
     draft: &mut Draft,
 ) -> Option<StepId> {
     let add = wanted.iter().filter(|(key, value)| key.as_str() != OWNER_KEY && found.get(*key) != Some(value));
     let add: Tags = add.map(|(key, value)| (key.clone(), value.clone())).collect();
-    let asked_before = context.old.filter(|_| takes_away).map(|old| &old.tags).into_iter().flatten();
+    let asked_before = context.old.filter(|_| removes_stale_tags).map(|old| &old.tags).into_iter().flatten();
     let remove = asked_before.filter(|(key, value)| !wanted.contains_key(*key) && found.get(*key) == Some(value));
     let remove: BTreeSet<String> = remove.map(|(key, _)| key.clone()).collect();
     let count = found.keys().chain(add.keys()).collect::<BTreeSet<_>>().len() - remove.len();

@@ -1,16 +1,17 @@
-//! What keeps a plan from being carried out, in the words of the stack event.
+//! What the preflight checks find.
 
-mod words;
+mod text;
 
+use crate::documents::aws_auth::AwsAuthError;
 use std::fmt;
 
 /// All problems of a plan; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
-/// What the preflight checks find: something that keeps a plan from being carried out.
+/// A reason why a plan cannot be carried out. It is found before the first write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each variant's words say what its fields are")]
+#[allow(missing_docs, reason = "the text of each variant says what its fields are")]
 pub enum Problem {
     NoCluster {
         cluster: String,
@@ -150,7 +151,7 @@ pub enum Problem {
         owner: String,
         id: String,
     },
-    AwsAuth(String),
+    AwsAuth(AwsAuthError),
     RunningNodes {
         instances: String,
         profiles: String,
@@ -161,32 +162,29 @@ pub enum Problem {
     },
 }
 
-/// What a problem says.
+/// The text of a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Words {
-    /// `KP` and four digits. A code is never used for another problem.
+pub struct ProblemText {
+    /// `KP` and four digits, for example `KP0004`. A code is never used for another problem. docs/troubleshooting.md lists all.
     pub code: &'static str,
-    /// What is wrong, with the names of the objects.
+    /// What was found, with the names of the objects. Sentences without the last period.
     pub message: String,
-    /// What to do about it.
+    /// What to do about it. Sentences without the last period.
     pub remedy: String,
 }
 
 impl Problem {
-    /// Returns its code, what is wrong, and what to do about it.
-    pub fn words(&self) -> Words {
-        words::of(self)
+    /// Returns the code, the message and the remedy.
+    pub fn text(&self) -> ProblemText {
+        text::of(self)
     }
 }
 
-/// `<message>: <remedy>`. The words of [`Problem::AwsAuth`] quote the text and end in the remedy.
+/// `<code>: <message>. <remedy>`
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Words { message, remedy, .. } = self.words();
-        match self {
-            Self::AwsAuth(_) => f.write_str(&message),
-            _ => write!(f, "{message}: {remedy}"),
-        }
+        let ProblemText { code, message, remedy } = self.text();
+        write!(f, "{code}: {message}. {remedy}")
     }
 }
 
@@ -194,11 +192,12 @@ impl std::error::Error for Problem {}
 
 impl std::error::Error for Problems {}
 
+/// All problems, with `. ` between them.
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.0.iter().enumerate() {
             if 0 < index {
-                f.write_str("; also: ")?;
+                f.write_str(". ")?;
             }
             write!(f, "{problem}")?;
         }

@@ -2,7 +2,7 @@
 
 use crate::identity::ownership::Tags;
 use crate::observed::Discovery;
-use crate::plan::discovery_tag::leavings;
+use crate::plan::discovery_tag::tags_to_delete;
 use crate::plan::step::{Ec2Step, Plan, Step, StepId, Write};
 use std::collections::BTreeMap;
 
@@ -58,9 +58,9 @@ fn on_tags(step: &Ec2Step, tags: &mut TagsById<'_>) -> Vec<Ec2Step> {
             }
         }
         Ec2Step::VerifyTags { .. } => {}
-        Ec2Step::RemoveUnclaimedTags { ids, marks } => {
+        Ec2Step::RemoveUnclaimedTags { ids, markers } => {
             let found = tags.iter().filter(|(id, _)| ids.contains(id)).map(|(id, tags)| (*id, tags));
-            let unclaimed = leavings(found, marks);
+            let unclaimed = tags_to_delete(found, markers);
             let deletions = unclaimed.into_iter().map(|(removed, ids)| Ec2Step::DeleteTags { ids, tags: removed });
             let deletions: Vec<_> = deletions.collect();
             for deletion in &deletions {

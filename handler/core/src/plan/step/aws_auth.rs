@@ -44,8 +44,8 @@ impl Verb {
 impl EditAwsAuth {
     pub(super) fn effect(&self) -> Effect {
         match self.change {
-            Change::Admit { .. } => Effect::Add,
-            Change::Expel { .. } => Effect::Remove,
+            Change::AddEntry { .. } => Effect::Add,
+            Change::RemoveEntry { .. } => Effect::Remove,
         }
     }
 
@@ -58,10 +58,10 @@ impl EditAwsAuth {
 impl fmt::Display for EditAwsAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.change {
-            Change::Admit { entry, .. } => {
+            Change::AddEntry { entry, .. } => {
                 write!(f, "add role {} to mapRoles of kube-system/aws-auth", entry.rolearn())
             }
-            Change::Expel { .. } => f.write_str("remove the node role from mapRoles of kube-system/aws-auth"),
+            Change::RemoveEntry { .. } => f.write_str("remove the node role from mapRoles of kube-system/aws-auth"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Effect, shown};
 use crate::desired::discovery_tag::DiscoveryTag;
-use crate::identity::ownership::{Mark, Tags};
+use crate::identity::ownership::{Marker, Tags};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,10 +17,10 @@ pub struct Claim {
     /// The tag.
     pub tag: DiscoveryTag,
     /// The marker whose value is the tag.
-    pub mark: Mark,
+    pub marker: Marker,
     /// On an Update, the tag of the old properties. Another run of the same resource may write it at the same moment: the rollback
     /// beside an Update, or the Update beside its rollback.
-    pub instead_of: Option<DiscoveryTag>,
+    pub previous: Option<DiscoveryTag>,
 }
 
 /// A step on tags. The three that are no calls of EC2 read the tags first, because others may write them at the same moment.
@@ -47,11 +47,11 @@ pub enum Ec2Step {
         ids: Vec<String>,
         tags: Tags,
     },
-    /// Reads the tags again and deletes [`leavings`](crate::plan::leavings) of them: only then are the markers known that depart
+    /// Reads the tags again and deletes [`tags_to_delete`](crate::plan::tags_to_delete) of them: only then are the markers known that depart
     /// at the same moment.
     RemoveUnclaimedTags {
         ids: Vec<String>,
-        marks: BTreeSet<Mark>,
+        markers: BTreeSet<Marker>,
     },
 }
 

@@ -85,7 +85,7 @@ impl Operation {
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
     /// No answer is possible: a field that the answer needs is missing or no text.
-    #[error("the event is no CloudFormation custom resource request: `{field}` is missing or empty")]
+    #[error("the event is not a CloudFormation custom resource request: `{field}` is missing or empty")]
     NoEnvelope {
         /// The field's name.
         field: &'static str,
@@ -97,7 +97,7 @@ pub enum EventError {
         stack_id: String,
     },
     /// The envelope is sound, the request is not.
-    #[error("the event is no Create, Update or Delete of a custom resource")]
+    #[error("the event is not a Create, Update or Delete of a custom resource")]
     BadRequest {
         /// What is wrong with it.
         #[source]
@@ -147,7 +147,7 @@ impl Envelope {
 
     /// As much of an envelope as there is where [`Envelope::read`] fails, for an answer that says so; what is missing
     /// is `unknown`. `None` without a `ResponseURL`: then there is nowhere to answer to.
-    pub fn salvaged(event: &Value) -> Option<Self> {
+    pub fn read_partial(event: &Value) -> Option<Self> {
         let given = |field: &str| event.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
         let text = |field: &str| given(field).unwrap_or("unknown").to_owned();
         let response_url = ResponseUrl::new(given("ResponseURL")?);

@@ -56,13 +56,13 @@ fn an_envelope_without_what_an_answer_needs_is_refused_by_the_fields_name() {
 #[test]
 fn a_broken_envelope_with_a_url_still_carries_an_answer() {
     for field in ["StackId", "RequestId", "LogicalResourceId"] {
-        let envelope = Envelope::salvaged(&event(&json!({field: null}))).unwrap();
+        let envelope = Envelope::read_partial(&event(&json!({field: null}))).unwrap();
         let all = [&envelope.stack_id, &envelope.request_id, &envelope.logical_resource_id];
         assert_eq!(all.iter().filter(|text| **text == "unknown").count(), 1, "{field}");
     }
     let china = json!({"StackId": "?", "ResponseURL": "https://b.s3.cn-north-1.amazonaws.com.cn/k"});
-    assert_eq!(Envelope::salvaged(&china).unwrap().scope.partition.name(), "aws-cn");
-    assert_eq!(Envelope::salvaged(&event(&json!({"ResponseURL": ""}))), None);
+    assert_eq!(Envelope::read_partial(&china).unwrap().scope.partition.name(), "aws-cn");
+    assert_eq!(Envelope::read_partial(&event(&json!({"ResponseURL": ""}))), None);
 }
 
 #[test]

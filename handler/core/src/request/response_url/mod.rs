@@ -27,11 +27,11 @@ pub struct ResponseUrl(String);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlRefused {
     /// The scheme is not `https`.
-    #[error("the event's ResponseURL is not an https URL: nothing is sent to it")]
+    #[error("the event's ResponseURL is not an https URL, so nothing is sent to it")]
     NotTls,
     /// The host is not an S3 host of the stack's partition.
     #[error(
-        "the event's ResponseURL names the host `{host}`, which is no S3 host under `{suffix}`: nothing is sent to it"
+        "the event's ResponseURL names the host `{host}`, which is not an S3 host under `{suffix}`, so nothing is sent to it"
     )]
     NotS3 {
         /// The host that the URL names; empty when the text is not a URL.
@@ -41,7 +41,7 @@ pub enum UrlRefused {
     },
     /// The host is an S3 host, but S3's own URLs are not written like this.
     #[error(
-        "the event's ResponseURL has a user, a port, or a character that S3's URLs do not have: nothing is sent to it"
+        "the event's ResponseURL has a user, a port, or a character that S3 URLs do not have, so nothing is sent to it"
     )]
     NotPlain,
 }

@@ -91,7 +91,7 @@ impl StackView {
     fn superseded(&self, issued_at: Option<Timestamp>) -> Verdict {
         match (&self.stack_status, is_later(self.stack_status_since, issued_at)) {
             (Some(stack), Some(later)) if stack.is_settled() => Verdict::Superseded(format!(
-                "CloudFormation shows the stack as {stack}, {} s after this event was sent: a late duplicate",
+                "the event is a late duplicate: CloudFormation shows the stack as {stack} since {} s after the event was sent",
                 later.as_secs()
             )),
             _ => Verdict::Wanted,
@@ -107,7 +107,7 @@ pub fn verdict(operation: &Operation, view: &StackView, issued_at: Option<Timest
         Operation::Create => verdict_on_create(view, issued_at),
         Operation::Update { .. } => match (&view.stack_status, is_later(view.cancelled_since, issued_at)) {
             (Some(stack), Some(later)) => Verdict::Cancelled(format!(
-                "CloudFormation shows the stack as {stack}, which began {} s after this Update was sent",
+                "CloudFormation cancelled this Update: it shows the stack as {stack} since {} s after the event was sent",
                 later.as_secs()
             )),
             _ => view.superseded(issued_at),
@@ -132,11 +132,13 @@ pub fn is_rollback(operation: &Operation, view: &StackView, issued_at: Option<Ti
 fn verdict_on_create(view: &StackView, issued_at: Option<Timestamp>) -> Verdict {
     let is_cancelled = |resource: &&Status| resource.is_create_failed() || resource.is_delete();
     if let Some(resource) = view.resource_status.as_ref().filter(is_cancelled) {
-        return Verdict::Cancelled(format!("CloudFormation shows the resource as {resource}"));
+        return Verdict::Cancelled(format!(
+            "CloudFormation cancelled this Create: it shows the resource as {resource}"
+        ));
     }
     let is_undone = |stack: &&Status| stack.is_create_rollback() || stack.is_delete();
     if let Some(stack) = view.stack_status.as_ref().filter(is_undone) {
-        return Verdict::Cancelled(format!("CloudFormation shows the stack as {stack}"));
+        return Verdict::Cancelled(format!("CloudFormation cancelled this Create: it shows the stack as {stack}"));
     }
     view.superseded(issued_at)
 }
@@ -149,7 +151,7 @@ fn verdict_on_delete(view: &StackView, physical_resource_id: &str) -> Verdict {
                 && stack.is_settled_after_update() =>
         {
             Verdict::Superseded(format!(
-                "CloudFormation shows the resource as {resource} under this very id, and the stack as {stack}: a late duplicate"
+                "the event is a late duplicate: CloudFormation shows the resource as {resource} under this id, and the stack as {stack}"
             ))
         }
         _ => Verdict::Wanted,

@@ -32,7 +32,7 @@ pub(crate) async fn stack_view(
     );
     let stack = stack?;
     let resource = resource.inspect_err(|unknown| {
-        tracing::warn!(error = %unknown, "CloudFormation does not show the resource: its stack's status decides");
+        tracing::warn!(error = %unknown, "CloudFormation does not show the resource: the status of its stack decides");
     });
     let detail = resource.as_ref().ok().and_then(DescribeStackResourceOutput::stack_resource_detail);
     let mut view = StackView {

@@ -2,7 +2,7 @@
 
 use crate::error::AwsError;
 use aws_sdk_ec2::{Client, types};
-use karpenter_prereqs_core::identity::ownership::{Mark, Tags};
+use karpenter_prereqs_core::identity::ownership::{Marker, Tags};
 use karpenter_prereqs_core::observed::Running;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,17 +17,18 @@ pub(crate) enum Kind {
     SecurityGroup,
 }
 
-/// The tags of the resources with these ids, and of all that carry one of these marks; an id that is not there is
+/// The tags of the resources with these ids, and of all that carry one of these markers; an id that is not there is
 /// not in the answer.
 pub(crate) async fn tagged(
     client: &Client,
     kind: Kind,
     ids: &BTreeSet<String>,
-    marks: &BTreeSet<Mark>,
+    markers: &BTreeSet<Marker>,
 ) -> Result<BTreeMap<String, Tags>, AwsError> {
     let ids: Vec<_> = ids.iter().cloned().collect();
     let mut filters: Vec<_> = ids.chunks(FILTER_VALUES_MAX).map(|ids| filter(kind.id_filter(), ids.to_vec())).collect();
-    let keys = marks.iter().flat_map(|mark| [mark.key().to_owned(), mark.former_key()]).collect::<Vec<_>>();
+    let keys =
+        markers.iter().flat_map(|marker| [marker.key().to_owned(), marker.previous_tag_key()]).collect::<Vec<_>>();
     if !keys.is_empty() {
         filters.push(filter("tag-key", keys));
     }

@@ -138,7 +138,7 @@ pub(crate) fn pairs(tags: &Tags) -> Result<Vec<types::Tag>, AwsError> {
     tags.iter()
         .map(|(key, value)| types::Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(|error| AwsError::local("make a tag", &error))
+        .map_err(|error| AwsError::local("build a tag", &error))
 }
 
 /// The role of that name, without what hangs on it.

@@ -18,7 +18,7 @@ use backon::Retryable as _;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::ConfigMap;
 use karpenter_prereqs_core::desired::spec::Spec;
-use karpenter_prereqs_core::observed::{self, Cluster};
+use karpenter_prereqs_core::observed::{self, AuthenticationMode, Cluster};
 use karpenter_prereqs_core::plan::Verb;
 use kube::api::{Api, DeleteParams, PostParams, Preconditions};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,6 +40,8 @@ pub(crate) struct Kubernetes {
     endpoint: String,
     who: String,
     instead: &'static str,
+    /// How the cluster authenticates.
+    mode: AuthenticationMode,
     retries: Retries,
     calls: Calls,
     /// Whether the API server accepted the token before in this run.
@@ -76,6 +78,7 @@ impl Kubernetes {
             endpoint,
             who,
             instead,
+            mode: cluster.authentication_mode,
             retries,
             calls,
             is_token_accepted: Arc::default(),
@@ -219,7 +222,7 @@ impl Kubernetes {
     ) -> kube::Result<T> {
         let code = |error: &kube::Error| match error {
             kube::Error::Api(status) => status.reason.clone(),
-            _ => "no answer".to_owned(),
+            _ => "no response".to_owned(),
         };
         self.calls.watched(("Kubernetes", operation), code, made).await
     }
@@ -243,6 +246,7 @@ impl Kubernetes {
                 endpoint: self.endpoint.clone(),
                 who: self.who.clone(),
                 instead: self.instead,
+                mode: self.mode,
             },
             kube::Error::Api(status) if status.code == 403 => self.forbidden(verb),
             source @ (kube::Error::HyperError(_) | kube::Error::Service(_)) => {

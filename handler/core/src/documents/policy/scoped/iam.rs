@@ -12,7 +12,7 @@ pub(super) fn statements(scoped: Scoped<'_>) -> Vec<Grant> {
     let profiles = scoped.place.scope.iam_arn("instance-profile", "*");
     let of = |sid: &str, actions: &[&str]| Grant::new(sid, actions.iter().copied(), [profiles.clone()]);
     let mut statements = vec![
-        // Either spelling counts in every partition; releases before 1.1 lack China's.
+        // Either spelling counts in every partition; karpenter_versions before 1.1 lack China's.
         Grant::new("AllowPassingInstanceRole", [PASS_ROLE], scoped.place.node_role_arns.iter().cloned()).when(
             "StringEquals",
             "iam:PassedToService",

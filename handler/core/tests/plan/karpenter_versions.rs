@@ -6,7 +6,7 @@ use crate::properties::{STACK, spec_of};
 use crate::worlds::plain;
 use karpenter_prereqs_core::documents::policy::{INLINE_MAX, Place, controller, size};
 use karpenter_prereqs_core::identity::aws_names::Scope;
-use karpenter_prereqs_core::identity::karpenter_version::{FIRST_SCOPED, NEWEST, Releases};
+use karpenter_prereqs_core::identity::karpenter_version::{FIRST_SCOPED, KarpenterVersions, NEWEST};
 use karpenter_prereqs_core::plan::{IamStep, Step};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -16,10 +16,11 @@ fn known() -> impl Iterator<Item = String> {
     (32..=37).map(|minor| format!("0.{minor}.0")).chain((0..=15).map(|minor| format!("1.{minor}.0")))
 }
 
-fn document(stack_id: &str, cluster: &str, role: &str, releases: &[&str]) -> Value {
+fn document(stack_id: &str, cluster: &str, role: &str, karpenter_versions: &[&str]) -> Value {
     let queue = format!("arn:aws-us-gov:sqs:us-gov-west-1:111122223333:{}", "q".repeat(80));
     let scope = Scope::of_stack(stack_id).unwrap();
-    let releases = Releases::new(&releases.iter().map(|release| (*release).to_owned()).collect::<Vec<_>>());
+    let karpenter_versions =
+        KarpenterVersions::new(&karpenter_versions.iter().map(|release| (*release).to_owned()).collect::<Vec<_>>());
     let node_role_arns = BTreeSet::from([role.to_owned()]);
     controller(
         Place {
@@ -28,14 +29,19 @@ fn document(stack_id: &str, cluster: &str, role: &str, releases: &[&str]) -> Val
             node_role_arns: &node_role_arns,
             interruption_queue_arn: Some(&queue),
         },
-        &releases,
+        &karpenter_versions,
     )
 }
 
 /// The longest that there can be: GovCloud, a cluster of 100 characters, a path of 512, a queue of 80.
-fn longest(releases: &[&str]) -> Value {
+fn longest(karpenter_versions: &[&str]) -> Value {
     let role = format!("arn:aws-us-gov:iam::111122223333:role/{}/{}", "p".repeat(510), "r".repeat(64));
-    document("arn:aws-us-gov:cloudformation:us-gov-west-1:111122223333:stack/s/0a", &"c".repeat(100), &role, releases)
+    document(
+        "arn:aws-us-gov:cloudformation:us-gov-west-1:111122223333:stack/s/0a",
+        &"c".repeat(100),
+        &role,
+        karpenter_versions,
+    )
 }
 
 fn statements(document: &Value) -> &Vec<Value> {
@@ -48,7 +54,7 @@ fn the_first_and_the_newest_release_are_those_that_are_tried() {
     assert_eq!(known().last().unwrap(), format!("{NEWEST}.0"));
 }
 
-/// Any two releases, and each with the baseline, fit into one role.
+/// Any two karpenter_versions, and each with the baseline, fit into one role.
 #[test]
 fn two_releases_fit_into_a_role_whatever_their_names() {
     let all: Vec<_> = known().chain(["baseline".to_owned()]).collect();
@@ -63,7 +69,7 @@ fn two_releases_fit_into_a_role_whatever_their_names() {
     assert!(largest.0 <= INLINE_MAX, "{largest:?}");
 }
 
-/// A name is said once in a document, whichever releases it is of.
+/// A name is said once in a document, whichever karpenter_versions it is of.
 #[test]
 fn every_sid_stands_once_and_is_letters_and_digits() {
     for other in known() {
@@ -88,7 +94,7 @@ fn nothing_is_written_without_a_condition() {
     }
 }
 
-/// What releases share is said once: one with itself is itself, and with its neighbour little more.
+/// What karpenter_versions share is said once: one with itself is itself, and with its neighbour little more.
 #[test]
 fn what_two_releases_share_is_said_once() {
     for release in known() {
@@ -112,9 +118,9 @@ fn made(raw: &Value) -> World {
 /// their new policy before the old one goes.
 #[test]
 fn one_release_follows_another_with_no_moment_without_permission() {
-    let releases =
+    let karpenter_versions =
         [json!({}), json!({"KarpenterVersion": "0.37"}), json!({"KarpenterVersion": ["1.14.1", "baseline"]})];
-    for (old, new) in releases.iter().flat_map(|old| releases.iter().map(move |new| (old, new))) {
+    for (old, new) in karpenter_versions.iter().flat_map(|old| karpenter_versions.iter().map(move |new| (old, new))) {
         let named = |raw: &Value| {
             let mut raw = raw.clone();
             raw["ClusterName"] = json!("demo");

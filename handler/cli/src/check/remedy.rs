@@ -1,4 +1,4 @@
-//! What to do about what is missing: a command for what is one call, the resource itself for the rest.
+//! What to do about a finding: one AWS CLI command where that is enough, otherwise a deployment of the resource.
 
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::documents::aws_auth::NodeEntry;
@@ -6,7 +6,7 @@ use karpenter_prereqs_core::documents::config_map::Change;
 use karpenter_prereqs_core::observed::{AuthenticationMode, Observed};
 use karpenter_prereqs_core::plan::{EC2_LINUX, Ec2Step, EditAwsAuth, EksStep, IamStep, Step};
 
-/// What to do in place of a step, for who has no such resource; or that it does it.
+/// Returns a command that does the same as the step, or the advice to deploy the resource.
 pub(super) fn of(spec: &Spec, step: &Step, observed: &Observed) -> String {
     let cluster = &spec.cluster_name;
     match step {
@@ -35,7 +35,7 @@ pub(super) fn of(spec: &Spec, step: &Step, observed: &Observed) -> String {
             if observed.access_entry.is_some() {
                 format!("aws eks delete-access-entry {of_it} && {create}")
             } else if mode.is_some_and(AuthenticationMode::has_aws_auth) {
-                format!("{create}; where aws-auth lets them in, check with -p NodeAccess=AwsAuth")
+                format!("{create}. If nodes join with aws-auth, check with -p NodeAccess=AwsAuth")
             } else {
                 create
             }
@@ -50,14 +50,14 @@ pub(super) fn of(spec: &Spec, step: &Step, observed: &Observed) -> String {
             "aws iam create-open-id-connect-provider --url {url} --client-id-list {}",
             client_id_list.join(" ")
         ),
-        Step::AwsAuth(EditAwsAuth { change: Change::Admit { entry, .. }, .. }) => {
+        Step::AwsAuth(EditAwsAuth { change: Change::AddEntry { entry, .. }, .. }) => {
             let groups = NodeEntry::groups().join(", ");
             format!(
-                "deploy the resource, or add to mapRoles: {{rolearn: \"{}\", username: \"{}\", groups: [{groups}]}}",
+                "Deploy the resource, or add to mapRoles: {{rolearn: \"{}\", username: \"{}\", groups: [{groups}]}}",
                 entry.rolearn(),
                 NodeEntry::username()
             )
         }
-        _ => "deploy the resource, or, where it is deployed, change its Revision; `karpenter-prereqs plan --json` has the document".to_owned(),
+        _ => "Deploy the resource, or change its Revision if it is deployed. `karpenter-prereqs plan --json` shows the document".to_owned(),
     }
 }
