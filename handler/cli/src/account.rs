@@ -38,7 +38,7 @@ pub(crate) async fn configuration(profile: Option<&str>, region: Option<&str>) -
     // Another part of the process may have installed it: it is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
-    let http = SharedHttpClient::new(Http::by_proxies());
+    let http = SharedHttpClient::new(Http::with_proxies());
     let mut loader =
         aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http.clone()).timeout_config(timeouts);
     if let Some(profile) = profile {

@@ -1,6 +1,6 @@
-//! The Lambda function behind `Custom::KarpenterPrereqs`: everything that is done.
+//! The Lambda function behind `Custom::KarpenterPrereqs`: all reads and writes.
 //!
-//! `karpenter-prereqs-core` decides what to do. This crate reads the account for it and carries its plans out.
+//! The crate `karpenter-prereqs-core` decides what to do. This crate reads the account for it, and carries out its plans.
 //!
 //! ```text
 //!            Envelope          Spec           Observed         Plan
@@ -10,17 +10,20 @@
 //!
 //! | Where | What |
 //! |---|---|
-//! | `lifecycle/` | one event: its stages, the panic guard, and whether CloudFormation still wants it; the same event as a preview |
-//! | `observe/` | reads the account, one file for each kind of object |
-//! | `apply/` | carries a plan out along its dependencies, one file for each service |
-//! | `respond` | the PUT to the presigned URL |
-//! | `clients/` | `aws/`, one file for each service; `kubernetes/`; the HTTP client that both use |
-//! | `retry/` | the deadlines of a run, and which errors are retried |
-//! | `telemetry/` | the log, its lines about calls, and the metrics |
-//! | `error/` | why a run failed, in the words of the stack event |
+//! | `lifecycle/` | One event: its stages, the deadline and panic guard, the query of the stack status. The same event as a preview |
+//! | `observe/` | Takes a snapshot of the account, with one file for each kind of object |
+//! | `apply/` | Carries out a plan along its dependencies, with one file for each service |
+//! | `respond` | The PUT to the presigned URL |
+//! | `clients/` | `aws/` with one file for each service, `kubernetes/`, and the HTTP client that both use |
+//! | `retry/` | The deadlines of a run, and which errors are retried |
+//! | `telemetry/` | The log, its lines for programs, and the metrics |
+//! | `error/` | Why a run fails, in the words of the stack event |
 //!
-//! These hold everywhere: every request gets a response; an error that no rule of `retry/` names is final; no credential, token or
-//! presigned query reaches a log line or a `Reason`.
+//! Three rules hold in the whole crate:
+//!
+//! - Every request gets a response.
+//! - An error that no rule of `retry/` names is final.
+//! - No credential, token or query of a presigned URL is written to a log line or a `Reason`.
 
 mod apply;
 mod clients;
@@ -33,5 +36,5 @@ mod telemetry;
 
 pub use clients::http;
 pub use error::chain::chain_after;
-pub use lifecycle::{Deployment, Function, Part, PlannedStage, Preview, Unanswered, handle, preview, survey};
+pub use lifecycle::{Deployment, Function, NoResponse, Part, PlannedStage, Preview, handle, preview, survey};
 pub use telemetry::{event, log};

@@ -1,4 +1,4 @@
-//! The Lambda function's program: installs what a process has one of, and calls the library.
+//! The program of the Lambda function: sets up what a process has only once, and calls the library for each event.
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
@@ -14,19 +14,19 @@ use karpenter_prereqs_function::{Deployment, Function, handle, log};
 use lambda_runtime::service_fn;
 use std::time::Duration;
 
-/// How long to wait for one attempt's answer. A connection that hangs is tried again long before Lambda's own end.
-const ATTEMPT: Duration = Duration::from_secs(20);
+/// The longest time for one attempt of an AWS call. It leaves time to retry a connection that hangs before Lambda's deadline.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    // The only reader of the environment: the library is told what it needs to know.
-    #[allow(clippy::disallowed_methods, reason = "main is the one that may")]
+    #[allow(clippy::disallowed_methods, reason = "only main reads the environment, and passes values to the library")]
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     rustls::crypto::ring::default_provider().install_default().map_err(|_| "a TLS provider is installed already")?;
     let http = Http::new();
     log::install(variable("AWS_LAMBDA_LOG_LEVEL").as_deref());
     let is_set = |name| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    // Lambda tells all by the environment: the SDK's own way asks files and services too, which Lambda has not.
+    // The SDK's own loader also reads files and calls services that do not exist in Lambda. Lambda sets everything in the
+    // environment.
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .http_client(SharedHttpClient::new(http.clone()))
@@ -34,18 +34,18 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SharedTimeSource::new(SystemTimeSource::new()))
-        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build())
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
         .use_fips(is_set("AWS_USE_FIPS_ENDPOINT"))
         .use_dual_stack(is_set("AWS_USE_DUALSTACK_ENDPOINT"));
     let config = match variable("AWS_ENDPOINT_URL") {
         Some(url) => config.endpoint_url(url::Url::parse(&url)?).build(),
         None => config.build(),
     };
-    // Every event needs it in the end, and the first may be on its way already: it is made while that is waited for.
-    let ahead = http.clone();
-    tokio::spawn(async move { ahead.make_ahead() });
-    // An empty value is no JSON object, and must not pass for none.
-    #[allow(clippy::disallowed_methods, reason = "main is the one that may")]
+    // Every event needs the client, so it is created while the process waits for the first event.
+    let prewarmed = http.clone();
+    tokio::spawn(async move { prewarmed.prewarm() });
+    // An empty BOUNDS is not valid JSON. It must not count as a missing one, which means no bounds.
+    #[allow(clippy::disallowed_methods, reason = "only main reads the environment, and passes values to the library")]
     let bounds = std::env::var("BOUNDS").ok();
     if bounds.is_none() {
         tracing::warn!("the environment has no BOUNDS: only IAM limits what a stack may ask for");
@@ -53,7 +53,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let bounds = Bounds::read(bounds.as_deref());
     let deployment = Deployment { execution_role_arn: variable("EXECUTION_ROLE_ARN"), bounds };
     let function = Function::new(config, http, deployment);
-    // Boxed: the whole function as one future is a type deeper than the compiler looks.
-    let served = |event| handle(event, &function).err_into::<lambda_runtime::Error>().boxed_local();
-    lambda_runtime::run(service_fn(served)).await
+    // Boxed, because the type of the whole function as one future exceeds the compiler's recursion limit.
+    let handler = |event| handle(event, &function).err_into::<lambda_runtime::Error>().boxed_local();
+    lambda_runtime::run(service_fn(handler)).await
 }

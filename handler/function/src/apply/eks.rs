@@ -10,13 +10,20 @@ use backon::Retryable as _;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::plan::{self, EC2_LINUX, EksStep, ExistingInEks, Resolution};
 
-/// Carries one step out. What exists and is ours, or is gone already, is done. `fresh`: it is about a role that this
-/// very run made.
-pub(super) async fn step(apply: &Apply<'_>, step: &EksStep, fresh: bool) -> Result<(), Error> {
-    let call = async |step: &EksStep| settled(apply, step, fresh).await;
-    match once::carry_out(apply, step, AwsError::already_exists, call, async |step| resolve(apply, step).await).await {
+/// Carries out one step. A creation succeeds if the object exists and is ours, and a removal succeeds if the object does not
+/// exist.
+///
+/// `is_on_new_object`: the step is about a role that this run created.
+///
+/// # Errors
+/// The error of the last call, or of a read.
+pub(super) async fn step(apply: &Apply<'_>, step: &EksStep, is_on_new_object: bool) -> Result<(), Error> {
+    let call = async |step: &EksStep| call_with_retries(apply, step, is_on_new_object).await;
+    match once::call_or_resolve(apply, step, AwsError::already_exists, call, async |step| resolve(apply, step).await)
+        .await
+    {
         Err(error)
-            if step.is_removal() && (error.is_not_found() || error.is_denied() && is_gone(apply, step).await) =>
+            if step.is_removal() && (error.is_not_found() || error.is_denied() && is_missing(apply, step).await) =>
         {
             Ok(())
         }
@@ -24,18 +31,18 @@ pub(super) async fn step(apply: &Apply<'_>, step: &EksStep, fresh: bool) -> Resu
     }
 }
 
-/// Makes the call of a step, with the waits for what settles by itself.
-async fn settled(apply: &Apply<'_>, step: &EksStep, fresh: bool) -> Result<(), AwsError> {
+/// Makes the call of a step, and retries the errors that go away with time.
+async fn call_with_retries(apply: &Apply<'_>, step: &EksStep, is_on_new_object: bool) -> Result<(), AwsError> {
     (|| call(apply, step))
         .retry(apply.deadlines.settling())
-        .when(|error: &AwsError| is_retried_in_eks(error, fresh))
+        .when(|error: &AwsError| is_retried_in_eks(error, is_on_new_object))
         .notify(|error, after| {
             log_step_retry("not consistent yet", Some(step), Some(error), after);
         })
         .await
 }
 
-/// Reads what exists under the name of what the step creates, and decides.
+/// Reads the object that exists under the name of the object that the step creates, and decides.
 async fn resolve(apply: &Apply<'_>, step: &EksStep) -> Result<Resolution<EksStep>, AwsError> {
     let (client, ours) = (&apply.clients.eks, apply.markers);
     Ok(match step {
@@ -52,9 +59,10 @@ async fn resolve(apply: &Apply<'_>, step: &EksStep) -> Result<Resolution<EksStep
     })
 }
 
+/// Makes the call of a step once.
 async fn call(apply: &Apply<'_>, step: &EksStep) -> Result<(), AwsError> {
     let client = &apply.clients.eks;
-    // The SDK's calls differ in type and not in shape.
+    // A macro, because each call of the SDK has its own type.
     macro_rules! send {
         ($call:expr) => {
             $call.send().await.map(drop).map_err(|error| AwsError::new(step, &error))
@@ -114,9 +122,11 @@ async fn call(apply: &Apply<'_>, step: &EksStep) -> Result<(), AwsError> {
     }
 }
 
-/// Whether the object of a removal is not there any more; a look that fails tells nothing. The execution role may remove
-/// what bears the owner tag, and what is gone bears none: EKS denies that it be removed before it looks for it.
-async fn is_gone(apply: &Apply<'_>, step: &EksStep) -> bool {
+/// Returns whether the object of a removal does not exist. `false` if it cannot be read.
+///
+/// EKS checks permissions before it looks for the object. The execution role may delete only objects with the owner tag, and an
+/// object that does not exist has no tag. So EKS returns "denied" for it.
+async fn is_missing(apply: &Apply<'_>, step: &EksStep) -> bool {
     let client = &apply.clients.eks;
     match step {
         EksStep::DeleteAccessEntry { cluster_name, principal_arn, .. } => {

@@ -11,40 +11,46 @@ use karpenter_prereqs_core::identity::ownership::{has_foreign_marker, marker_key
 use karpenter_prereqs_core::plan::{self, ExistingInIam, IamStep, Resolution};
 use std::time::Duration;
 
-/// Carries one step out. What exists and is ours, or is gone already, is done.
-pub(super) async fn step(apply: &Apply<'_>, step: &IamStep, fresh: bool) -> Result<(), Error> {
-    // A profile that holds a role says so as of a quota.
+/// Carries out one step. A creation succeeds if the object exists and is ours, and a removal succeeds if the object does not
+/// exist.
+///
+/// `is_on_new_object`: the step needs an object that this run created.
+///
+/// # Errors
+/// The error of the last call, or of a read.
+pub(super) async fn step(apply: &Apply<'_>, step: &IamStep, is_on_new_object: bool) -> Result<(), Error> {
+    // An instance profile has a quota of one role, so IAM reports a role that it already holds as an exceeded quota.
     let adds_role = matches!(step, IamStep::AddRoleToInstanceProfile { .. });
     let exists = |error: &AwsError| error.already_exists() || adds_role && error.is_role_quota();
-    let call = async |step: &IamStep| settled(apply, step, fresh).await;
-    once::carry_out(apply, step, exists, call, async |step| resolve(apply, step).await).await.map_err(Error::Aws)
+    let call = async |step: &IamStep| call_with_retries(apply, step, is_on_new_object).await;
+    once::call_or_resolve(apply, step, exists, call, async |step| resolve(apply, step).await).await.map_err(Error::Aws)
 }
 
-/// Makes the call of a step, with the waits for what settles by itself. A removal of what is gone is done.
-async fn settled(apply: &Apply<'_>, step: &IamStep, fresh: bool) -> Result<(), AwsError> {
-    let removes = step.is_removal();
+/// Makes the call of a step, and retries the errors that go away with time. A removal of an object that does not exist succeeds.
+async fn call_with_retries(apply: &Apply<'_>, step: &IamStep, is_on_new_object: bool) -> Result<(), AwsError> {
+    let is_removal = step.is_removal();
     let call = || async {
         match call(apply, step).await {
-            // The execution role may remove what bears the owner tag. What is gone bears none: IAM denies that it be removed
-            // before it looks for it.
-            Err(error) if removes && error.is_denied() && is_gone(apply, step).await => Ok(()),
+            // IAM checks permissions before it looks for the object. The execution role may delete only objects with the owner
+            // tag, and an object that does not exist has no tag. So IAM returns "denied" for it.
+            Err(error) if is_removal && error.is_denied() && is_missing(apply, step).await => Ok(()),
             result => result,
         }
     };
-    let facts = StepFacts { is_on_new_object: fresh, is_removal: removes, is_own_work: apply.progress.is_own_work() };
+    let facts = StepFacts { is_on_new_object, is_removal, is_own_work: apply.progress.is_own_work() };
     let notify = |error: &AwsError, after: Duration| {
         log_step_retry("not consistent yet", Some(step), Some(error), after);
     };
     match call.retry(apply.deadlines.settling()).when(|error| is_retried_in_iam(error, facts)).notify(notify).await {
-        Err(error) if removes && error.is_not_found() => Ok(()),
+        Err(error) if is_removal && error.is_not_found() => Ok(()),
         other => other,
     }
 }
 
-/// The step's one call.
+/// Makes the call of a step once.
 async fn call(apply: &Apply<'_>, step: &IamStep) -> Result<(), AwsError> {
     let client = &apply.clients.iam;
-    // The SDK's calls differ in type and not in shape.
+    // A macro, because each call of the SDK has its own type.
     macro_rules! send {
         ($call:expr) => {
             $call.send().await.map(drop).map_err(|error| AwsError::new(step, &error))
@@ -143,12 +149,13 @@ async fn call(apply: &Apply<'_>, step: &IamStep) -> Result<(), AwsError> {
             )
         }
         IamStep::DeleteOpenIdConnectProvider { arn } => {
-            // It goes last of all, perhaps minutes after it was looked at: another may have come to rely on it.
+            // This is the last step of a teardown, perhaps minutes after the snapshot. Another resource may use the provider by
+            // now.
             let found = iam::oidc_provider(client, arn).await?;
             match found.filter(|found| has_foreign_marker(&found.tags, apply.markers)) {
                 Some(found) => {
                     let keys = marker_keys(apply.markers, &found.tags);
-                    // IAM takes no empty list.
+                    // IAM rejects an empty list.
                     if keys.is_empty() {
                         return Ok(());
                     }
@@ -162,7 +169,7 @@ async fn call(apply: &Apply<'_>, step: &IamStep) -> Result<(), AwsError> {
     }
 }
 
-/// Reads what exists under the name of what the step creates, and decides.
+/// Reads the object that exists under the name of the object that the step creates, and decides.
 async fn resolve(apply: &Apply<'_>, step: &IamStep) -> Result<Resolution<IamStep>, AwsError> {
     let (client, ours) = (&apply.clients.iam, apply.markers);
     Ok(match step {
@@ -182,10 +189,10 @@ async fn resolve(apply: &Apply<'_>, step: &IamStep) -> Result<Resolution<IamStep
     })
 }
 
-/// Whether the object of a removal is not there any more; a look that fails tells nothing.
-async fn is_gone(apply: &Apply<'_>, step: &IamStep) -> bool {
+/// Returns whether the object of a removal does not exist. `false` if it cannot be read.
+async fn is_missing(apply: &Apply<'_>, step: &IamStep) -> bool {
     let client = &apply.clients.iam;
-    let there = match step {
+    let exists = match step {
         IamStep::DeleteRole { name } | IamStep::DetachRolePolicy { name, .. } => iam::has_role(client, name).await,
         IamStep::DeleteInstanceProfile { name } => {
             iam::instance_profile(client, name).await.map(|profile| profile.is_some())
@@ -195,5 +202,5 @@ async fn is_gone(apply: &Apply<'_>, step: &IamStep) -> bool {
         }
         _ => return false,
     };
-    matches!(there, Ok(false))
+    matches!(exists, Ok(false))
 }

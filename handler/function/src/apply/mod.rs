@@ -1,4 +1,4 @@
-//! Runs a plan along its needs, side by side where it may.
+//! Carries out a plan along its dependencies. Independent steps run at the same time.
 
 mod aws_auth;
 mod eks;
@@ -19,78 +19,81 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// How many steps run at once: IAM's throttles allow some twenty writes in a burst.
-const AT_ONCE: usize = 16;
+/// The most steps that run at the same time. IAM's throttles allow about 20 writes in a burst.
+const MAX_PARALLEL_STEPS: usize = 16;
 
-/// What a run of steps works with.
+/// The clients and the state that the steps of a plan use.
 pub(crate) struct Apply<'a> {
     pub(crate) clients: &'a Clients,
+    /// The Kubernetes API. If absent, no step changes aws-auth.
     pub(crate) kubernetes: Option<&'a Kubernetes>,
     pub(crate) deadlines: Deadlines,
-    /// The markers of the generation that the plan is for: an object that is there already and carries one is ours, made
-    /// by a call whose answer was lost, or by another run of the same event.
+    /// The markers of the generations that the plan is for. If a creation finds that its object exists with one of them, the
+    /// object is ours: a call whose response was lost created it, or another run of the same event.
     pub(crate) markers: &'a BTreeSet<Marker>,
     pub(crate) progress: &'a Progress,
 }
 
-/// What is going on, for the message when time runs out; and what a failure may take back.
+/// The progress of a run. Errors name the work in progress, and an undo depends on what this run has created.
 #[derive(Debug, Default)]
-pub(crate) struct Progress(Mutex<Going>);
+pub(crate) struct Progress(Mutex<ProgressState>);
 
 #[derive(Debug, Default)]
-struct Going {
-    on: Vec<String>,
-    begun: bool,
-    stood: bool,
+struct ProgressState {
+    /// The work in progress.
+    in_progress: Vec<String>,
+    has_begun: bool,
+    is_preexisting: bool,
 }
 
 impl Progress {
-    /// One thing is going on, instead of all before.
-    pub(crate) fn set(&self, what: &str) {
-        self.lock().on = vec![what.to_owned()];
+    /// Sets the work in progress. It replaces all earlier work.
+    pub(crate) fn set(&self, work: &str) {
+        self.lock().in_progress = vec![work.to_owned()];
     }
 
-    /// What is going on, in words.
-    pub(crate) fn shown(&self) -> String {
-        self.lock().on.join(", ")
+    /// Returns the work in progress, for error messages.
+    pub(crate) fn description(&self) -> String {
+        self.lock().in_progress.join(", ")
     }
 
-    /// The generation that the run is for stood before it: by an earlier event, or an earlier run of this one.
-    pub(crate) fn set_stood(&self, stood: bool) {
-        self.lock().stood = stood;
+    /// Records whether the generation existed before this run. An earlier event, or an earlier run of the same event, may have
+    /// created it. The first snapshot of a reconciliation decides.
+    pub(crate) fn set_preexisting(&self, is_preexisting: bool) {
+        self.lock().is_preexisting = is_preexisting;
     }
 
-    /// Whether what stands of the generation by now is this run's own work, and goes again when it fails. One that
-    /// stood before may be the very one that a rollback goes back to.
+    /// Returns whether this run created all objects that the generation has now, so that they are deleted if the run fails. A
+    /// generation that existed before is kept, because a rollback may return to it.
     pub(crate) fn is_own_work(&self) -> bool {
-        let going = self.lock();
-        going.begun && !going.stood
+        let state = self.lock();
+        state.has_begun && !state.is_preexisting
     }
 
-    /// Whether any step was begun.
+    /// Returns whether a step has begun.
     pub(crate) fn has_begun(&self) -> bool {
-        self.lock().begun
+        self.lock().has_begun
     }
 
     fn begin(&self, step: &Step) {
-        let mut going = self.lock();
-        going.begun = true;
-        going.on.push(step.to_string());
+        let mut state = self.lock();
+        state.has_begun = true;
+        state.in_progress.push(step.to_string());
     }
 
     fn end(&self, step: &Step) {
         let step = step.to_string();
-        self.lock().on.retain(|on| *on != step);
+        self.lock().in_progress.retain(|work| *work != step);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Going> {
+    fn lock(&self) -> MutexGuard<'_, ProgressState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Apply<'_> {
-    /// Carries the plan out. After a failure no step is begun; those under way are waited for, so that nothing
-    /// happens behind the answer's back.
+    /// Carries out the plan. After a failure no further step begins. Steps in progress are finished, so that nothing changes
+    /// after the response is sent.
     ///
     /// # Errors
     /// The first failure.
@@ -103,11 +106,11 @@ impl Apply<'_> {
         loop {
             if failure.is_none() {
                 waiting.retain(|(id, step, needs)| {
-                    let ready = running.len() < AT_ONCE && needs.iter().all(|need| done.contains(need));
+                    let ready = running.len() < MAX_PARALLEL_STEPS && needs.iter().all(|need| done.contains(need));
                     if ready {
-                        let fresh =
+                        let is_on_new_object =
                             needs.iter().any(|need| steps.iter().any(|(id, step, _)| id == need && is_creation(step)));
-                        running.push(self.timed(step, fresh).map(|result| (*id, result)).boxed_local());
+                        running.push(self.run_step(step, is_on_new_object).map(|result| (*id, result)).boxed_local());
                     }
                     !ready
                 });
@@ -124,12 +127,13 @@ impl Apply<'_> {
         }
     }
 
-    async fn timed(&self, step: &Step, fresh: bool) -> Result<(), Error> {
-        let begun = Instant::now();
+    /// Carries out one step and logs it.
+    async fn run_step(&self, step: &Step, is_on_new_object: bool) -> Result<(), Error> {
+        let started_at = Instant::now();
         self.progress.begin(step);
-        let result = self.step(step, fresh).await;
+        let result = self.dispatch(step, is_on_new_object).await;
         self.progress.end(step);
-        let (at_ms, ms) = (self.clients.calls.at_ms(begun), ms(begun.elapsed()));
+        let (at_ms, ms) = (self.clients.calls.at_ms(started_at), ms(started_at.elapsed()));
         let line = |error| StepLine { step: step.to_string(), at_ms, ms, error };
         match &result {
             Ok(()) => LogEvent::Done(line(None)),
@@ -139,12 +143,13 @@ impl Apply<'_> {
         result
     }
 
-    /// One step. `fresh`: it is about an object that this very run made, which may not be everywhere yet.
-    async fn step(&self, step: &Step, fresh: bool) -> Result<(), Error> {
+    /// Carries out one step. `is_on_new_object`: the step needs an object that this run created, and that not every copy of the
+    /// service has yet.
+    async fn dispatch(&self, step: &Step, is_on_new_object: bool) -> Result<(), Error> {
         match step {
-            Step::Iam(step) => iam::step(self, step, fresh).await,
+            Step::Iam(step) => iam::step(self, step, is_on_new_object).await,
             Step::Ec2(step) => tags::step(self, step).await,
-            Step::Eks(step) => eks::step(self, step, fresh).await,
+            Step::Eks(step) => eks::step(self, step, is_on_new_object).await,
             Step::AwsAuth(step) => aws_auth::edit(self, &step.change).await,
         }
     }

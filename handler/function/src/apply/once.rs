@@ -1,4 +1,4 @@
-//! A creation that may find its object there already.
+//! A creation that may find that its object exists.
 
 use super::Apply;
 use crate::error::AwsError;
@@ -7,18 +7,26 @@ use backon::Retryable as _;
 use karpenter_prereqs_core::plan::Resolution;
 use std::fmt::Display;
 
-/// Why a step is not carried out yet.
+/// Why an attempt failed.
 enum Failure {
-    /// The object that was in the way is gone again, or is not shown to a reader yet.
-    Gone(AwsError),
-    /// Any other refusal.
+    /// The creation failed because the object exists, and a read does not find the object: it was deleted in between, or not
+    /// every copy of the service has it yet.
+    Retryable(AwsError),
+    /// Any other error.
     Final(AwsError),
 }
 
-/// Calls create until the object exists. `already_exists` knows the error of an object that exists; `call` makes the call of a
-/// step; `resolve` reads the object that exists and decides.
-/// This repeats until the settle time ends, because other deliveries of the event may create and delete the object.
-pub(super) async fn carry_out<S: Display>(
+/// Makes the call of a step. If the call fails because the object exists, the function reads the object and decides what to do.
+///
+/// - `already_exists` returns whether an error means that the object exists.
+/// - `call` makes the call of a step.
+/// - `resolve` reads the object that exists, and decides.
+///
+/// This repeats until the settle time ends, because other deliveries of the event may create and delete the object meanwhile.
+///
+/// # Errors
+/// The error of the last call or read.
+pub(super) async fn call_or_resolve<S: Display>(
     apply: &Apply<'_>,
     step: &S,
     already_exists: impl Fn(&AwsError) -> bool,
@@ -33,21 +41,21 @@ pub(super) async fn carry_out<S: Display>(
         match resolve(step).await.map_err(Failure::Final)? {
             Resolution::Done => Ok(()),
             Resolution::Fail => Err(Failure::Final(exists)),
-            Resolution::Retry => Err(Failure::Gone(exists)),
+            Resolution::Retry => Err(Failure::Retryable(exists)),
             Resolution::Tag(tag) => call(&tag)
                 .await
-                .map_err(|error| if error.is_not_found() { Failure::Gone(error) } else { Failure::Final(error) }),
+                .map_err(|error| if error.is_not_found() { Failure::Retryable(error) } else { Failure::Final(error) }),
         }
     };
     let result = attempt
         .retry(apply.deadlines.settling())
-        .when(|failure| matches!(failure, Failure::Gone(_)))
+        .when(|failure| matches!(failure, Failure::Retryable(_)))
         .notify(|failure, after| {
-            let (Failure::Gone(error) | Failure::Final(error)) = failure;
+            let (Failure::Retryable(error) | Failure::Final(error)) = failure;
             log_step_retry("the object exists and is not found", Some(step), Some(error), after);
         })
         .await;
     result.map_err(|failure| match failure {
-        Failure::Gone(error) | Failure::Final(error) => error,
+        Failure::Retryable(error) | Failure::Final(error) => error,
     })
 }

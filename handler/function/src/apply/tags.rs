@@ -1,4 +1,4 @@
-//! The steps on the tags of subnets and security groups.
+//! The steps on the tags of subnets and security groups. docs/internals/ownership-protocol.md describes their protocol.
 
 use super::Apply;
 use crate::clients::aws::ec2::{self, Kind};
@@ -9,7 +9,10 @@ use karpenter_prereqs_core::identity::ownership::{Marker, Tags};
 use karpenter_prereqs_core::plan::{self, Claim, Ec2Step};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Carries one step out.
+/// Carries out one step.
+///
+/// # Errors
+/// [`Error::LostRace`] if another resource claims another value of the tag. Otherwise the error of a call.
 pub(super) async fn step(apply: &Apply<'_>, step: &Ec2Step) -> Result<(), Error> {
     match step {
         Ec2Step::CreateTags { ids, tags } => create(apply, ids, tags).await,
@@ -28,14 +31,20 @@ async fn delete(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Er
     ec2::delete_tags(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
 }
 
-/// Reads the tags again. Two that tag at once each see nothing before; whoever finds another value, or another's marker
-/// for one, steps back and fails. The other may have been confirmed before, so it is the one that stays.
+/// Reads the tags again after they were created, and withdraws the claim if a rival claims another value.
 ///
-/// Somebody who has just said that the tag may go, and has not seen our marker, takes it away: that is waited for, and the
-/// tag written again.
+/// Two resources that tag at the same moment do not see each other in their snapshots. A resource that now finds another value,
+/// or a rival's marker for another value, withdraws and fails. The rival keeps the tag, because its own verification may have
+/// succeeded before.
+///
+/// A resource that announced the removal of the tag before our marker existed deletes the tag. The function waits for that, and
+/// then creates the tag again.
+///
+/// # Errors
+/// [`Error::LostRace`] if the claim was withdrawn. Otherwise the error of a call.
 async fn verify(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), Error> {
     let tag = &claim.tag;
-    let mut found = once_settled(apply, ids, claim).await?;
+    let mut found = read_until_uncontested(apply, ids, claim).await?;
     let mut missing = BTreeMap::<Tags, Vec<String>>::new();
     for id in ids {
         let tags = found.get(id).cloned().unwrap_or_default();
@@ -47,12 +56,12 @@ async fn verify(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), 
         create(apply, ids, tags).await?;
     }
     if !missing.is_empty() {
-        found = once_settled(apply, ids, claim).await?;
+        found = read_until_uncontested(apply, ids, claim).await?;
     }
     let (mut lost, mut overwritten) = (Vec::new(), BTreeMap::<DiscoveryTag, Vec<String>>::new());
-    let mut first = BTreeSet::new();
+    let mut rivals_before = BTreeSet::new();
     for id in ids {
-        first.extend(found.get(id).map(|tags| claim.rivals_before(tags)).unwrap_or_default());
+        rivals_before.extend(found.get(id).map(|tags| claim.rivals_before(tags)).unwrap_or_default());
         match found.get(id).filter(|tags| tag.is_among(tags)).map(|tags| claim.rival(tags)) {
             Some(None) => continue,
             Some(Some(rival)) => overwritten.entry(rival).or_default().push(id.clone()),
@@ -63,20 +72,27 @@ async fn verify(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), 
     if lost.is_empty() {
         return Ok(());
     }
-    step_back(apply, &lost, &overwritten, claim).await?;
-    Err(Error::LostRace { ids: lost.join(", "), key: tag.key.clone(), turn: first.len() })
+    withdraw(apply, &lost, &overwritten, claim).await?;
+    Err(Error::LostRace { ids: lost.join(", "), key: tag.key.clone(), turn: rivals_before.len() })
 }
 
-/// The tags once each resource has one of the key, and nobody is about to take it away.
-async fn once_settled(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<BTreeMap<String, Tags>, Error> {
-    // One with another value is an answer.
+/// Reads the tags until each resource has a tag with the claim's key, and no other resource is about to delete the tag.
+async fn read_until_uncontested(
+    apply: &Apply<'_>,
+    ids: &[String],
+    claim: &Claim,
+) -> Result<BTreeMap<String, Tags>, Error> {
+    // Any value counts: another value already decides the race.
     let is_settled = |tags: &Tags| tags.contains_key(&claim.tag.key) && !claim.is_contested(tags);
-    read_settled(apply, ids, |found| ids.iter().all(|id| found.get(id).is_some_and(is_settled))).await
+    read_until_settled(apply, ids, |found| ids.iter().all(|id| found.get(id).is_some_and(is_settled))).await
 }
 
-/// Takes the marker off, and gives the tag that was written over its value again; nothing of it, if its owner has stepped
-/// back as well: whoever reads last after its own marker has gone sees that.
-async fn step_back(
+/// Withdraws the claim: writes the rival's tags that ours overwrote, deletes our marker, and deletes the tags that no marker
+/// names any more.
+///
+/// Both rivals may withdraw. Each reads the tags after its own marker is deleted. So the last to read finds no marker, and
+/// deletes the tag.
+async fn withdraw(
     apply: &Apply<'_>,
     lost: &[String],
     overwritten: &BTreeMap<DiscoveryTag, Vec<String>>,
@@ -87,47 +103,48 @@ async fn step_back(
         create(apply, ids, &rival.tags()).await?;
     }
     delete(apply, lost, &Tags::from([(marker.key().to_owned(), tag.marker_value())])).await?;
-    let found = read_settled(apply, lost, |found| found.values().all(|tags| !tags.contains_key(marker.key()))).await?;
+    let is_withdrawn = |found: &BTreeMap<String, Tags>| found.values().all(|tags| !tags.contains_key(marker.key()));
+    let found = read_until_settled(apply, lost, is_withdrawn).await?;
     for candidate in overwritten.keys().chain([tag]) {
-        let left: Vec<_> = lost
+        let unclaimed: Vec<_> = lost
             .iter()
             .filter(|id| found.get(*id).is_some_and(|tags| plan::is_unclaimed(tags, candidate)))
             .cloned()
             .collect();
-        if !left.is_empty() {
-            // The execution role may take a discovery tag off only together with one of our markers.
+        if !unclaimed.is_empty() {
+            // The execution role may delete a discovery tag only together with a marker.
             let mut tags = candidate.tags();
             tags.insert(marker.key().to_owned(), tag.marker_value());
-            delete(apply, &left, &tags).await?;
+            delete(apply, &unclaimed, &tags).await?;
         }
     }
     Ok(())
 }
 
-/// Says on each resource that is still there that these markers are about to go.
+/// Writes departing markers on the resources that still exist.
 async fn announce_removal(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Error> {
-    ec2::create_tags_if_there(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
+    ec2::create_tags_on_existing(&apply.clients.ec2, ids, tags).await.map_err(Error::Aws)
 }
 
-/// Reads the tags again, and deletes what these markers leave behind now that those who go too are known. What is gone is
-/// done.
+/// Reads the tags again, and deletes these markers and the tags that no other marker names. Only now are the markers of others
+/// known that depart at the same moment. A resource that does not exist is skipped.
 async fn remove_unclaimed(apply: &Apply<'_>, ids: &[String], markers: &BTreeSet<Marker>) -> Result<(), Error> {
-    // A departing marker was just written to each resource. Where none is shown, EC2 does not show it yet, or another delivery of
-    // the event deleted it already: only time tells these apart.
-    let said = |tags: &Tags| {
-        let notes: Vec<_> = markers.iter().filter_map(|marker| tags.get(marker.key())).collect();
-        !notes.is_empty() && notes.iter().all(|note| DiscoveryTag::without_departing(note) != **note)
+    // The step before wrote a departing marker to each resource. If a read shows none, EC2 does not show it yet, or another
+    // delivery of the event has deleted it already. Only time tells these apart.
+    let is_announced = |tags: &Tags| {
+        let values: Vec<_> = markers.iter().filter_map(|marker| tags.get(marker.key())).collect();
+        !values.is_empty() && values.iter().all(|value| DiscoveryTag::without_departing(value) != **value)
     };
-    let found = read_settled(apply, ids, |found| found.values().all(said)).await?;
+    let found = read_until_settled(apply, ids, |found| found.values().all(is_announced)).await?;
     for (tags, ids) in plan::tags_to_delete(&found, markers) {
         delete(apply, &ids, &tags).await?;
     }
     Ok(())
 }
 
-/// Reads the tags until they are as they should be after what was just written, which may not be read yet; gives what
-/// was read last.
-async fn read_settled(
+/// Reads the tags until `is_settled` holds, for at most a quarter of the settle time, because EC2 shows a write only after a
+/// while. Returns the tags of the last read.
+async fn read_until_settled(
     apply: &Apply<'_>,
     ids: &[String],
     is_settled: impl Fn(&BTreeMap<String, Tags>) -> bool,
@@ -142,23 +159,27 @@ async fn read_settled(
     }
 }
 
+/// Why a read is not the result.
 enum Unsettled {
+    /// The tags are not settled.
     NotYet(BTreeMap<String, Tags>),
+    /// The read failed.
     Failed(Error),
 }
 
+/// Reads the tags of these resources once. The result lacks resources that do not exist.
 async fn read(apply: &Apply<'_>, ids: &[String]) -> Result<BTreeMap<String, Tags>, Error> {
-    let of_kind = |subnets: bool| -> BTreeSet<String> {
-        ids.iter().filter(|id| matches!(Kind::of(id), Kind::Subnet) == subnets).cloned().collect()
+    let ids_of_kind = |is_subnet: bool| -> BTreeSet<String> {
+        ids.iter().filter(|id| matches!(Kind::of(id), Kind::Subnet) == is_subnet).cloned().collect()
     };
-    let (subnets, groups, none) = (of_kind(true), of_kind(false), BTreeSet::new());
+    let (subnets, groups, none) = (ids_of_kind(true), ids_of_kind(false), BTreeSet::new());
     let (mut found, groups) = futures::try_join!(
-        ec2::tagged(&apply.clients.ec2, Kind::Subnet, &subnets, &none),
-        ec2::tagged(&apply.clients.ec2, Kind::SecurityGroup, &groups, &none),
+        ec2::read_tags(&apply.clients.ec2, Kind::Subnet, &subnets, &none),
+        ec2::read_tags(&apply.clients.ec2, Kind::SecurityGroup, &groups, &none),
     )
     .map_err(Error::Aws)?;
     found.extend(groups);
-    // Whatever else is shown is nobody's business here.
+    // Only these resources count, whatever else a filter matches.
     found.retain(|id, _| ids.contains(id));
     Ok(found)
 }

@@ -1,5 +1,6 @@
-//! The one HTTP client: AWS's services, the answer and the Kubernetes API are asked through it, by HTTP/1.1 alone. Each
-//! library's own would be a second and third of them in the binary.
+//! The HTTP client for AWS, for the response and for the Kubernetes API. It speaks HTTP/1.1 only.
+//!
+//! The AWS SDK and `kube` each have a default client. Without this one, the binary would contain three HTTP implementations.
 
 use crate::error::chain::chain;
 use aws_smithy_runtime_api::client::http::{
@@ -14,64 +15,73 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long to wait for a connection: one that hangs is tried again long before Lambda's own end.
-const CONNECT: Duration = Duration::from_secs(5);
+/// The longest time for opening a connection. It leaves time to retry a connection that hangs before Lambda's deadline.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the audit logs of Kubernetes and S3 tell of who called; the SDK tells AWS's other services more.
+/// The user agent that the audit logs of Kubernetes and S3 show. For other services the SDK sets its own user agent.
 const USER_AGENT: &str = concat!("karpenter-prereqs/", env!("CARGO_PKG_VERSION"));
 
-/// What the function's clients have in common: they go by no proxy.
+/// Returns the settings of the function's clients. They use no proxy.
 pub(crate) fn builder() -> ClientBuilder {
-    proxied().no_proxy()
+    builder_with_proxies().no_proxy()
 }
 
-/// What all clients have in common. None follows a redirect, which would carry what is signed for one host elsewhere.
-fn proxied() -> ClientBuilder {
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that builds it")]
-    Client::builder().redirect(redirect::Policy::none()).http1_only().connect_timeout(CONNECT).user_agent(USER_AGENT)
+/// Returns the settings of all clients. No client follows a redirect, because it would send a request that is signed for one host
+/// to another host.
+fn builder_with_proxies() -> ClientBuilder {
+    #[allow(clippy::disallowed_methods, reason = "the only place that builds a client")]
+    Client::builder()
+        .redirect(redirect::Policy::none())
+        .http1_only()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .user_agent(USER_AGENT)
 }
 
-/// The client for AWS's services and the answer. A clone is another handle on the same, with the same connections.
+/// The client for AWS and for the response. Clones share one client and its connections.
 ///
-/// It is made when it is first asked for: the root certificates take longer than all else that comes before the first
-/// event. The AWS SDK takes this as its client, and sees itself to the time that an attempt may take.
+/// The client is created on first use, because loading the root certificates takes longer than everything else before the first
+/// event. The AWS SDK uses this as its HTTP client, and limits the time of each attempt itself.
 #[derive(Clone)]
 pub struct Http {
-    made: Arc<Mutex<Option<Client>>>,
+    client: Arc<Mutex<Option<Client>>>,
     builder: fn() -> ClientBuilder,
 }
 
-/// Why there is no client: the machine has no root certificates, or they cannot be read.
+/// The client cannot be created: the machine has no root certificates, or they cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("cannot create an HTTPS client from the root certificates (SSL_CERT_FILE, if set): {0}")]
-pub struct NoClient(String);
+pub struct ClientError(String);
 
 impl Http {
-    /// A client that is not made yet.
-    #[allow(clippy::new_without_default, reason = "it is more than an empty value")]
+    /// Returns a client that uses no proxy. It is created on first use.
+    #[allow(clippy::new_without_default, reason = "a default would hide that it uses no proxy")]
     pub fn new() -> Self {
-        Self { made: Arc::default(), builder }
+        Self { client: Arc::default(), builder }
     }
 
-    /// The same by the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`), for a person's machine.
-    pub fn by_proxies() -> Self {
-        Self { made: Arc::default(), builder: proxied }
+    /// Returns a client that uses the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`), for a user's machine. It is created
+    /// on first use.
+    pub fn with_proxies() -> Self {
+        Self { client: Arc::default(), builder: builder_with_proxies }
     }
 
-    /// Begins to make it on a thread of its own, beside what comes next.
-    pub fn make_ahead(&self) {
-        let ahead = self.clone();
-        std::thread::spawn(move || drop(ahead.client()));
+    /// Begins to create the client in another thread, and returns at once.
+    pub fn prewarm(&self) {
+        let http = self.clone();
+        std::thread::spawn(move || drop(http.client()));
     }
 
-    /// The client, made by now. A failure is not kept: the next call tries again.
-    pub(crate) fn client(&self) -> Result<Client, NoClient> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = &*made {
+    /// Returns the client, and creates it if it does not exist yet. After a failure the next call retries.
+    ///
+    /// # Errors
+    /// The root certificates could not be loaded.
+    pub(crate) fn client(&self) -> Result<Client, ClientError> {
+        let mut created = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &*created {
             return Ok(client.clone());
         }
-        let client = (self.builder)().build().map_err(|error| NoClient(chain(&error)))?;
-        *made = Some(client.clone());
+        let client = (self.builder)().build().map_err(|error| ClientError(chain(&error)))?;
+        *created = Some(client.clone());
         Ok(client)
     }
 }
@@ -92,37 +102,39 @@ impl HttpConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.client();
         HttpConnectorFuture::new(async move {
-            let client = client.map_err(|none| ConnectorError::user(none.into()))?;
+            let client = client.map_err(|error| ConnectorError::user(error.into()))?;
             let mut request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            if is_another_try(request.headers()) {
+            if is_retry(request.headers()) {
                 request.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
             }
             let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap))
                 .map_err(|error| ConnectorError::user(error.into()))?;
-            let response = client.execute(request).await.map_err(|error| failed(error.without_url()))?;
-            let (status, headers) = (response.status(), response.headers().clone());
-            // Whole, so that a connection that breaks within an answer is a connection that breaks.
-            let body = response.bytes().await.map_err(|error| failed(error.without_url()))?;
-            let mut answer = HttpResponse::new(status.into(), SdkBody::from(body));
+            let received = client.execute(request).await.map_err(|error| connector_error(error.without_url()))?;
+            let (status, headers) = (received.status(), received.headers().clone());
+            // The whole body is read here. A connection that breaks within a response is then a connection error, which the SDK
+            // retries.
+            let body = received.bytes().await.map_err(|error| connector_error(error.without_url()))?;
+            let mut response = HttpResponse::new(status.into(), SdkBody::from(body));
             for (name, value) in &headers {
                 if let Ok(value) = value.to_str() {
-                    answer.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+                    response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
                 }
             }
-            Ok(answer)
+            Ok(response)
         })
     }
 }
 
-/// Whether the SDK makes a call again. What failed may have been the far end of this very connection, so a further try gets
-/// another one.
-fn is_another_try(headers: &header::HeaderMap) -> bool {
+/// Returns whether the SDK retries a call. A retry uses another connection, because the server at the other end of the first
+/// connection may be the one that fails.
+fn is_retry(headers: &header::HeaderMap) -> bool {
     let attempt = headers.get("amz-sdk-request").and_then(|value| value.to_str().ok());
     attempt.is_some_and(|attempt| !attempt.starts_with("attempt=1;") && attempt != "attempt=1")
 }
 
-/// A failure as the SDK tells them apart: what is neither the request's fault nor slowness is the connection's, which heals.
-fn failed(error: reqwest::Error) -> ConnectorError {
+/// Returns the error with the kind that decides whether the SDK retries it. An error that is neither a time-out nor in the
+/// request is an error of the connection, which the SDK retries.
+fn connector_error(error: reqwest::Error) -> ConnectorError {
     if error.is_timeout() {
         ConnectorError::timeout(error.into())
     } else if error.is_builder() {

@@ -1,4 +1,4 @@
-//! The services that a run calls, over one HTTP client.
+//! The clients of the services that a run calls. All use one implementation of HTTP.
 
 pub(crate) mod aws;
 pub mod http;

@@ -1,4 +1,4 @@
-//! What keeps an answer coming: a deadline and a net for panics around the work.
+//! The guard of a run: a deadline, and the conversion of a panic into an error. CloudFormation gets a response in both cases.
 
 use crate::apply::Progress;
 use crate::error::Error;
@@ -6,26 +6,26 @@ use futures::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use tokio::time::{Instant, timeout_at};
 
-/// The work's result, if it comes before the moment and without a panic.
+/// Returns the result of the work, if it ends before `deadline` and does not panic.
 ///
 /// # Errors
-/// The work's own, [`Error::OutOfTime`] or [`Error::Panicked`]; the last two say what was going on.
-pub(crate) async fn guarded<T>(
+/// The error of the work, [`Error::OutOfTime`] or [`Error::Panicked`]. The last two contain what was in progress.
+pub(crate) async fn with_deadline<T>(
     progress: &Progress,
-    until: Instant,
+    deadline: Instant,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    // Boxed: the state of a whole run is large, and its type is deeper than the compiler likes to look.
+    // Boxed, because the future of a whole run is large, and its type exceeds the compiler's recursion limit.
     let work = AssertUnwindSafe(work.boxed_local()).catch_unwind();
-    match timeout_at(until, work).await {
+    match timeout_at(deadline, work).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => {
             let text = panic.downcast_ref::<String>().cloned();
             let message = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
             let message = message.unwrap_or_else(|| "no message".to_owned());
-            Err(Error::Panicked { during: progress.shown(), message })
+            Err(Error::Panicked { during: progress.description(), message })
         }
-        Err(_) => Err(Error::OutOfTime { during: progress.shown() }),
+        Err(_) => Err(Error::OutOfTime { during: progress.description() }),
     }
 }
 
@@ -34,31 +34,32 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn in_a_while() -> Instant {
+    fn in_one_minute() -> Instant {
         Instant::now() + Duration::from_mins(1)
     }
 
     #[tokio::test]
-    async fn a_panic_is_a_failure_that_says_what_was_going_on() {
+    async fn panic_becomes_an_error_that_names_the_work_in_progress() {
         let progress = Progress::default();
         progress.set("reading the cluster");
         let work = async { panic!("index {} out of bounds", 7) };
-        let error = guarded::<()>(&progress, in_a_while(), work).await.unwrap_err();
+        let error = with_deadline::<()>(&progress, in_one_minute(), work).await.unwrap_err();
         let reason = error.reason();
         assert!(reason.contains("reading the cluster") && reason.contains("index 7 out of bounds"), "{reason}");
     }
 
     #[tokio::test]
-    async fn work_that_does_not_end_is_a_failure_at_the_moment_and_says_what_was_going_on() {
+    async fn deadline_becomes_an_error_that_names_the_work_in_progress() {
         let progress = Progress::default();
         progress.set("create role `r`");
-        let error = guarded::<()>(&progress, Instant::now(), std::future::pending()).await.unwrap_err();
-        assert!(error.reason().contains("the deadline passed while create role `r`"), "{}", error.reason());
+        let error = with_deadline::<()>(&progress, Instant::now(), std::future::pending()).await.unwrap_err();
+        let reason = error.reason();
+        assert!(reason.contains("the deadline passed while create role `r`"), "{reason}");
     }
 
     #[tokio::test]
-    async fn a_result_in_time_is_the_result() {
+    async fn result_before_the_deadline_is_returned() {
         let progress = Progress::default();
-        assert_eq!(guarded(&progress, in_a_while(), async { Ok(7) }).await.unwrap(), 7);
+        assert_eq!(with_deadline(&progress, in_one_minute(), async { Ok(7) }).await.unwrap(), 7);
     }
 }

@@ -1,4 +1,4 @@
-//! The one orchestration: whatever comes in, an answer goes out.
+//! One event from the envelope to the response. Every event that names a response URL gets a response.
 
 mod guard;
 mod preview;
@@ -15,14 +15,14 @@ use crate::clients::http::Http;
 use crate::clients::kubernetes::Kubernetes;
 use crate::error::Error;
 use crate::error::chain::chain;
-use crate::respond::{self, Undelivered};
+use crate::respond::{self, DeliveryError};
 use crate::retry::Deadlines;
 use crate::telemetry::calls::Calls;
 use crate::telemetry::event::{LogEvent, OutcomeLine, RequestLine};
 use crate::telemetry::log::millis;
 use crate::telemetry::metrics;
 use aws_config::SdkConfig;
-use guard::guarded;
+use guard::with_deadline;
 use jiff::Timestamp;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::{Generation, Marker, Owner};
@@ -30,7 +30,7 @@ use karpenter_prereqs_core::plan::Plan;
 use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_core::request::event::{Envelope, EventError, Operation, Request, unwrap_sns};
 use karpenter_prereqs_core::request::response_url::UrlRefused;
-use karpenter_prereqs_core::response::{self as answers, Outcome, id_without_identity};
+use karpenter_prereqs_core::response::{self, Outcome, id_without_identity};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -38,91 +38,97 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::Instant;
 
-/// How many snapshots follow the writes to objects that others write too. One snapshot finds what they wrote meanwhile, and nearly
-/// always nothing.
-const LOOKS_AGAIN: usize = 3;
+/// How many further snapshots a stage takes after it has changed objects that other resources use too. Usually the first of them
+/// shows that no other resource changed anything, and ends the stage.
+const MAX_RECHECKS: usize = 3;
 
-/// What one process calls others with.
+/// The configuration and the HTTP client of one process, for all of its events.
 #[derive(Debug)]
 pub struct Function {
     config: SdkConfig,
     http: Http,
-    custom_endpoint: bool,
+    has_custom_endpoint: bool,
     deployment: Deployment,
 }
 
-/// What the function's template tells it of itself, by environment variables.
+/// The settings that the template passes to the function in environment variables.
 #[derive(Clone, Debug, Default)]
 pub struct Deployment {
-    /// The ARN of its execution role, with its path, which a session's ARN lacks: `EXECUTION_ROLE_ARN`. Without it no node role
-    /// is used that its stack did not create and whose profile holds it already.
+    /// The ARN of the execution role (`EXECUTION_ROLE_ARN`), with its path, which the ARN of a session does not have. If absent,
+    /// the function cannot simulate `iam:PassRole`. It then rejects each node role for which the plan needs the simulation: the
+    /// stack did not create it, the instance profile holds it, and the controller policy does not pass it yet.
     pub execution_role_arn: Option<String>,
-    /// What stacks may ask for: `BOUNDS`.
+    /// The limits on what stacks may ask for (`BOUNDS`).
     pub bounds: Bounds,
 }
 
 impl Function {
-    /// AWS's services by this configuration, and the answer by this client. Where the configuration names an endpoint,
-    /// AWS is stood in for, so the answer may go to any host; else only to S3.
+    /// Returns a function that calls AWS with `config`, and sends responses with `http`. If `config` has a custom endpoint, a
+    /// response may be sent to any host, because the endpoint replaces AWS. Otherwise it is sent to S3 alone.
     pub fn new(config: SdkConfig, http: Http, deployment: Deployment) -> Self {
-        let custom_endpoint = config.endpoint_url().is_some();
-        Self { config, http, custom_endpoint, deployment }
+        let has_custom_endpoint = config.endpoint_url().is_some();
+        Self { config, http, has_custom_endpoint, deployment }
     }
 }
 
-/// Why CloudFormation got no answer. Lambda then delivers the event again.
+/// Why CloudFormation got no response. Lambda then delivers the event again.
 #[derive(Debug, thiserror::Error)]
-pub enum Unanswered {
-    /// There is nowhere to answer to.
+pub enum NoResponse {
+    /// The event has no `ResponseURL`.
     #[error("{}", chain(.0))]
     NoEnvelope(EventError),
-    /// The URL is not one of CloudFormation's.
+    /// The URL is not a presigned URL of CloudFormation.
     #[error(transparent)]
     Url(UrlRefused),
-    /// S3 did not take it.
+    /// The PUT failed until the deadline.
     #[error("{}", chain(.0))]
-    Undelivered(Undelivered),
+    NotDelivered(DeliveryError),
 }
 
-/// Serves one event: reads the envelope, does the work under a deadline and a panic guard, and puts the answer.
+/// Handles one event: reads it, runs its stages under a deadline and a panic guard, sends the response, and writes the metrics.
 ///
 /// # Errors
-/// Only when no answer could be delivered: what the work came to is in the answer.
-pub async fn handle(event: LambdaEvent<Value>, function: &Function) -> Result<(), Unanswered> {
-    let (begun, calls) = (Instant::now(), Calls::new());
+/// Only if no response was delivered. A failure of the request itself is sent to CloudFormation as `FAILED`.
+pub async fn handle(event: LambdaEvent<Value>, function: &Function) -> Result<(), NoResponse> {
+    let (started_at, calls) = (Instant::now(), Calls::new());
     let LambdaEvent { payload, context } = event;
     let payload = unwrap_sns(payload);
     let operation = operation_name(&payload);
-    let answered = answer(payload, context.deadline(), function, &calls).await.inspect_err(logged);
-    let failed = answered.as_ref().is_ok_and(|succeeded| !succeeded);
-    let outcome = metrics::Outcome { operation, failed, unanswered: answered.is_err(), duration: begun.elapsed() };
-    metrics::tell(&context.env_config.function_name, outcome, &calls);
-    answered.map(drop)
+    let result = handle_payload(payload, context.deadline(), function, &calls).await.inspect_err(log_no_response);
+    let failed = result.as_ref().is_ok_and(|succeeded| !succeeded);
+    let outcome = metrics::Outcome { operation, failed, no_response: result.is_err(), duration: started_at.elapsed() };
+    metrics::write(&context.env_config.function_name, outcome, &calls);
+    result.map(drop)
 }
 
-/// Does what is asked and answers; gives whether the answer was of a success.
-async fn answer(payload: Value, deadline: SystemTime, function: &Function, calls: &Calls) -> Result<bool, Unanswered> {
-    let begun = Instant::now();
-    let (envelope, broken) = match Envelope::read(&payload) {
+/// Handles one event that was unwrapped. Returns whether CloudFormation got `SUCCESS`.
+async fn handle_payload(
+    payload: Value,
+    lambda_deadline: SystemTime,
+    function: &Function,
+    calls: &Calls,
+) -> Result<bool, NoResponse> {
+    let started_at = Instant::now();
+    let (envelope, event_error) = match Envelope::read(&payload) {
         Ok(envelope) => (envelope, None),
         Err(error) => match Envelope::read_partial(&payload) {
             Some(envelope) => (envelope, Some(error)),
-            None => return Err(Unanswered::NoEnvelope(error)),
+            None => return Err(NoResponse::NoEnvelope(error)),
         },
     };
-    if !function.custom_endpoint {
-        envelope.response_url.check(&envelope.scope.partition).map_err(Unanswered::Url)?;
+    if !function.has_custom_endpoint {
+        envelope.response_url.check(&envelope.scope.partition).map_err(NoResponse::Url)?;
     }
-    let deadlines = Deadlines::new(deadline, &envelope);
-    let (id, outcome) = match broken {
-        Some(error) => (fallback_id(&envelope), untouched(&Error::Event(error))),
-        None => serve(function, &envelope, payload, deadlines, calls).await,
+    let deadlines = Deadlines::new(lambda_deadline, &envelope);
+    let (id, outcome) = match event_error {
+        Some(error) => (fallback_id(&envelope), failed_before_changes(&Error::Event(error))),
+        None => handle_request(function, &envelope, payload, deadlines, calls).await,
     };
     let failed = match &outcome {
         Outcome::Success(_) => None,
         Outcome::Failed(reason) => Some(reason.as_str()),
     };
-    let body = answers::body(&envelope, &id, &outcome);
+    let body = response::body(&envelope, &id, &outcome);
     let status = if failed.is_some() { "FAILED" } else { "SUCCESS" };
     let delivered = respond::put(&function.http, &envelope.response_url, &body, deadlines.response, calls).await;
     LogEvent::Outcome(OutcomeLine {
@@ -130,14 +136,14 @@ async fn answer(payload: Value, deadline: SystemTime, function: &Function, calls
         reason: failed.map(str::to_owned),
         physical_resource_id: id,
         delivered: delivered.is_ok(),
-        ms: millis(begun.elapsed()),
+        ms: millis(started_at.elapsed()),
     })
     .write();
-    delivered.map(|()| failed.is_none()).map_err(Unanswered::Undelivered)
+    delivered.map(|()| failed.is_none()).map_err(NoResponse::NotDelivered)
 }
 
-/// What the request came to, and the id to answer with.
-async fn serve(
+/// Reads the request and runs its stages. Returns the `PhysicalResourceId` and the outcome for the response.
+async fn handle_request(
     function: &Function,
     envelope: &Envelope,
     payload: Value,
@@ -146,7 +152,7 @@ async fn serve(
 ) -> (String, Outcome) {
     let request = match Request::read(payload) {
         Ok(request) => request,
-        Err(error) => return (fallback_id(envelope), untouched(&Error::Event(error))),
+        Err(error) => return (fallback_id(envelope), failed_before_changes(&Error::Event(error))),
     };
     LogEvent::Request(RequestLine {
         operation: request.operation.name().to_owned(),
@@ -173,19 +179,20 @@ async fn serve(
         deadlines,
         progress: &progress,
     };
-    let failed_id = run.id_of_failure(&request);
-    // The inner guards leave time to take things back; this one is for what they cannot see.
-    match guarded(&progress, deadlines.undo, run.serve(&request)).await {
+    let failure_id = run.failure_id(&request);
+    // Each reconciliation has its own guard with an earlier deadline, which leaves time to undo it. This guard covers the rest,
+    // for example a teardown.
+    match with_deadline(&progress, deadlines.undo, run.run_stages(&request)).await {
         Ok((id, attributes)) => (id, Outcome::Success(attributes)),
-        Err(error) if progress.has_begun() => (failed_id, Outcome::Failed(error.reason())),
-        Err(error) => (failed_id, untouched(&error)),
+        Err(error) if progress.has_begun() => (failure_id, Outcome::Failed(error.reason())),
+        Err(error) => (failure_id, failed_before_changes(&error)),
     }
 }
 
-/// One request, and what its parts work with.
+/// One request, with what its stages use.
 #[derive(Clone, Copy)]
 pub(crate) struct Run<'a> {
-    /// For what must be over when the time for work is.
+    /// The clients for calls that end before the deadline for work.
     pub(crate) clients: &'a Clients,
     pub(crate) envelope: &'a Envelope,
     pub(crate) owner: &'a Owner,
@@ -196,14 +203,14 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The generation of what a spec wants.
+    /// Returns the generation of a spec for this resource.
     pub(crate) fn generation(&self, spec: &Spec) -> Generation {
         self.owner.generation(&spec.identity())
     }
 
-    /// The id that a failure is answered with: what the resource has, or what this Create would have made, so that
-    /// the Delete that follows finds it.
-    fn id_of_failure(&self, request: &Request) -> String {
+    /// Returns the `PhysicalResourceId` for a response with `FAILED`. An Update and a Delete return the id of the event. A Create
+    /// returns the id of its generation, so that the Delete that follows finds the generation's objects.
+    fn failure_id(&self, request: &Request) -> String {
         match self.operation {
             Operation::Update { physical_resource_id, .. } | Operation::Delete { physical_resource_id } => {
                 physical_resource_id.clone()
@@ -215,12 +222,16 @@ impl Run<'_> {
         }
     }
 
-    /// For a Delete, and for what takes back or goes back after the time for work.
-    fn clients_to_undo(&self) -> Clients {
+    /// Returns the clients for a teardown, and for the restoration of old properties. They may call until the deadline for undo,
+    /// which is after the deadline for work.
+    fn undo_clients(&self) -> Clients {
         self.clients.with(self.deadlines.retries(self.deadlines.undo))
     }
 
-    async fn carry_out(
+    /// Logs the plan, checks the RBAC permissions that it needs, and carries it out.
+    ///
+    /// `markers` are the markers of the generations that the plan is for. Without `kubernetes`, no step changes aws-auth.
+    async fn apply_plan(
         &self,
         clients: &Clients,
         plan: &Plan,
@@ -231,7 +242,7 @@ impl Run<'_> {
         LogEvent::Plan { steps }.write();
         if let Some(kubernetes) = kubernetes {
             self.progress.set("asking the Kubernetes API for permissions");
-            let reviews = plan.kubernetes_verbs().into_iter().map(|verb| kubernetes.may(verb));
+            let reviews = plan.kubernetes_verbs().into_iter().map(|verb| kubernetes.check_permission(verb));
             futures::future::try_join_all(reviews).await.map_err(Error::Kubernetes)?;
         }
         self.progress.set("carrying out the plan");
@@ -239,8 +250,9 @@ impl Run<'_> {
         apply.run(plan).await
     }
 
-    /// Whether CloudFormation has given up on the event, by the event's date.
-    pub(crate) fn stale(&self) -> Result<(), Error> {
+    /// Fails if CloudFormation does not wait for the response any more. The date in the response URL decides. Without a date, the
+    /// check passes.
+    pub(crate) fn check_not_stale(&self) -> Result<(), Error> {
         let (now, envelope) = (Timestamp::now(), self.envelope);
         match (envelope.deadline(), envelope.response_url.issued_at()) {
             (Some(deadline), Some(issued_at)) if deadline < now => Err(Error::Stale {
@@ -252,12 +264,12 @@ impl Run<'_> {
     }
 }
 
-/// What failed before the first write.
-fn untouched(error: &Error) -> Outcome {
+/// Returns the outcome of a failure before the first write.
+fn failed_before_changes(error: &Error) -> Outcome {
     Outcome::Failed(format!("nothing was changed: {}", error.reason()))
 }
 
-/// What an event asks for, for the figures: also of one that cannot be read.
+/// Returns the operation of an event for the metrics, also of an event that cannot be read.
 fn operation_name(payload: &Value) -> &'static str {
     match payload["RequestType"].as_str() {
         Some("Create") => "Create",
@@ -267,10 +279,11 @@ fn operation_name(payload: &Value) -> &'static str {
     }
 }
 
+/// Returns the id of the event, or an id that stands for no generation.
 fn fallback_id(envelope: &Envelope) -> String {
     envelope.physical_resource_id.clone().unwrap_or_else(|| id_without_identity(&envelope.logical_resource_id))
 }
 
-fn logged(error: &Unanswered) {
+fn log_no_response(error: &NoResponse) {
     tracing::error!(%error, "CloudFormation gets no response from this run");
 }

@@ -1,13 +1,17 @@
-//! What an event would do, and nothing of it done.
+//! The preview of an event: what it would do, without doing it.
 //!
-//! The world is read with the caller's own credentials, by the same reads as in a run, and the same plan is made. What a
-//! run asks besides is left out: whether CloudFormation still wants it, what Kubernetes allows the function, which node role
-//! IAM lets it pass, and what its own bounds are.
+//! A preview takes the same snapshot as a run, with the credentials of the caller, and makes the same plan. It does not check
+//! what only a run can check:
+//!
+//! - whether CloudFormation still wants the operation
+//! - what Kubernetes RBAC allows the function
+//! - which node role IAM lets the function pass
+//! - the bounds of the function
 
-use super::reconcile::snapshot;
+use super::reconcile::snapshot_for;
 use crate::clients::aws::{Caller, Clients};
 use crate::error::Error;
-use crate::observe::{Look, Purpose, observe};
+use crate::observe::{Purpose, SnapshotQuery, observe};
 use crate::retry::Retries;
 use crate::telemetry::calls::Calls;
 use aws_config::SdkConfig;
@@ -23,100 +27,104 @@ use karpenter_prereqs_core::request::event::{RawProperties, Request};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a call is made again: a person waits.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// The time for a whole preview. It is shorter than a run, because a user waits for it.
+const DEADLINE: Duration = Duration::from_mins(2);
 
-/// How long a service may break or say nothing.
-const FAILING: Duration = Duration::from_secs(15);
+/// How long a service may fail or not respond.
+const SETTLE_TIME: Duration = Duration::from_secs(15);
 
-/// The longest wait between two tries.
-const PAUSE: Duration = Duration::from_secs(5);
+/// The longest backoff of one call.
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// Whoever runs the program.
-const PERSON: Caller = Caller { who: "your AWS identity", instead: "use a profile that leads", writes: false };
+/// The user of the command-line program.
+const CLI_USER: Caller = Caller { label: "your AWS identity", hint: "use a profile that leads", applies_plan: false };
 
 /// What an event would do.
 #[derive(Clone, Debug, Default)]
 pub struct Preview {
-    /// The id that a success would be answered with.
+    /// The `PhysicalResourceId` of the response if the event succeeds.
     pub physical_resource_id: String,
-    /// What would be done, in this order.
+    /// The plans, in the order in which they would be carried out.
     pub stages: Vec<PlannedStage>,
-    /// Whether it was looked at what goes in the clean-up that follows an Update that replaces the resource.
+    /// Whether the preview includes the Delete that CloudFormation sends after an Update that replaces the resource.
     pub has_clean_up: bool,
-    /// What `Warnings` would say, and, on a Delete, what the log would.
+    /// The warnings: those of the attribute `Warnings`, and those that a teardown would log.
     pub warnings: Vec<Warning>,
 }
 
-/// One plan, and the world that it was made for.
+/// One plan, and the snapshot that it was made for.
 #[derive(Clone, Debug)]
 pub struct PlannedStage {
-    /// What it is part of.
+    /// The part of the operation that the plan belongs to.
     pub part: Part,
     /// The steps.
     pub plan: Plan,
-    /// The world.
+    /// The snapshot. For a later stage it includes the changes of the stages before.
     pub observed: Observed,
 }
 
-/// What a plan is part of.
+/// The part of an operation that a plan belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The event: a generation is reconciled. Where a second snapshot follows, its plan is another stage.
+    /// The event reconciles a generation. The plan of a second snapshot is another stage.
     Reconcile,
-    /// The event: a generation is torn down, the Delete's own, or, in a rollback, the one that failed.
+    /// The event tears a generation down: its own on a Delete, and the generation that failed on a rollback.
     TearDown,
-    /// The Delete that CloudFormation sends after an Update that replaces the resource, in the account as the Update leaves it.
+    /// CloudFormation sends a Delete after an Update that replaces the resource.
     CleanUp,
 }
 
-/// Reads the world and plans what the request would do there. `config` has the caller's credentials, and the scope's
-/// region.
+/// Takes a snapshot and plans what the request would do.
+///
+/// `config` has the caller's credentials and the Region of `scope`. `owner` is the stack and the resource of the request.
 ///
 /// # Errors
-/// What the answer's Reason would say: bad properties, what stands in the way, or what could not be read.
+/// The text that the `Reason` of the response would have: invalid properties, problems of the preflight checks, or a failed read.
 pub async fn preview(config: &SdkConfig, request: &Request, owner: &Owner, scope: &Scope) -> Result<Preview, String> {
-    let looking = Looking::new(config, owner, scope);
-    looking.at(request).boxed_local().await.map_err(|error| error.reason())
+    let previewer = Previewer::new(config, owner, scope);
+    previewer.preview(request).boxed_local().await.map_err(|error| error.reason())
 }
 
-/// Reads the world, and gives what is missing of what these properties want, what stands in the way, and the world.
-/// Objects of the wanted names are looked at whoever made them.
+/// Takes a snapshot and compares it with the properties. Returns the spec, the plan of what is missing, the problems, and the
+/// snapshot. Objects with the names of the spec are compared even if this resource does not own them.
+///
+/// `config` has the caller's credentials and the Region of `scope`. If there are problems, the plan is incomplete.
 ///
 /// # Errors
-/// Bad properties, or what could not be read.
+/// Invalid properties, or a failed read.
 pub async fn survey(
     config: &SdkConfig,
     properties: &RawProperties,
     owner: &Owner,
     scope: &Scope,
 ) -> Result<(Spec, plan::ReconcilePlan, Vec<Problem>, Observed), String> {
-    let looking = Looking::new(config, owner, scope);
+    let previewer = Previewer::new(config, owner, scope);
     let spec = Spec::new(properties, scope).map_err(|errors| Error::Properties(errors).reason())?;
-    let spec = Spec { adopts_existing_objects: true, ..own_way(spec) };
+    let spec = Spec { adopts_existing_objects: true, ..without_kubernetes_role(spec) };
     let generation = owner.generation(&spec.identity());
     let bounds = Bounds::default();
     let target = plan::Target { spec: &spec, old: None, owner, generation: &generation, bounds: &bounds };
-    let observed = snapshot(&looking.clients, target).await.map_err(|error| error.reason())?.observed;
-    let (converged, problems) = plan::reconcile_with_problems(target, &observed);
-    Ok((spec, converged, problems, observed))
+    let observed = snapshot_for(&previewer.clients, target).await.map_err(|error| error.reason())?.observed;
+    let (reconcile_plan, problems) = plan::reconcile_with_problems(target, &observed);
+    Ok((spec, reconcile_plan, problems, observed))
 }
 
-/// Who looks, and for whom.
-struct Looking<'a> {
+/// The clients of the caller, and the resource that is previewed.
+struct Previewer<'a> {
     clients: Clients,
     owner: &'a Owner,
     scope: &'a Scope,
 }
 
-impl<'a> Looking<'a> {
+impl<'a> Previewer<'a> {
     fn new(config: &SdkConfig, owner: &'a Owner, scope: &'a Scope) -> Self {
-        let retries = Retries { deadline: Instant::now() + PATIENCE, settle_time: FAILING, max_backoff: PAUSE };
-        let clients = Clients { caller: PERSON, ..Clients::new(config, retries, &Calls::new()) };
+        let retries =
+            Retries { deadline: Instant::now() + DEADLINE, settle_time: SETTLE_TIME, max_backoff: MAX_BACKOFF };
+        let clients = Clients { caller: CLI_USER, ..Clients::new(config, retries, &Calls::new()) };
         Self { clients, owner, scope }
     }
 
-    async fn at(&self, request: &Request) -> Result<Preview, Error> {
+    async fn preview(&self, request: &Request) -> Result<Preview, Error> {
         let lifecycle = Lifecycle::of(request, self.owner, self.scope).map_err(Error::Properties)?;
         let mut preview = Preview { physical_resource_id: lifecycle.physical_resource_id, ..Preview::default() };
         for stage in &lifecycle.stages {
@@ -125,7 +133,8 @@ impl<'a> Looking<'a> {
                 Stage::TearDown(stage) => self.tear_down(Part::TearDown, stage, &mut preview).await?,
                 Stage::CleanUp(stage) => {
                     preview.has_clean_up = true;
-                    // The Update succeeds all the same, and the old generation stays until it can be torn down.
+                    // A failure is a warning, because the Update succeeds all the same. The old generation exists until a Delete
+                    // succeeds.
                     if let Err(failure) = self.tear_down(Part::CleanUp, stage, &mut preview).await {
                         let reason = failure.reason();
                         preview.warnings.push(Warning::CleanUpFails { reason });
@@ -137,35 +146,37 @@ impl<'a> Looking<'a> {
     }
 
     async fn reconcile(&self, stage: &Reconciliation, preview: &mut Preview) -> Result<(), Error> {
-        let (spec, old) = (own_way(stage.spec.clone()), stage.old.clone().map(own_way));
+        let spec = without_kubernetes_role(stage.spec.clone());
+        let old = stage.old.clone().map(without_kubernetes_role);
         let generation = &stage.generation;
         let bounds = Bounds::default();
         let target = plan::Target { spec: &spec, old: old.as_ref(), owner: self.owner, generation, bounds: &bounds };
-        let observed = snapshot(&self.clients, target).await?.observed;
-        let converged = plan::reconcile(target, &observed).map_err(Error::Problems)?;
-        let again = converged.is_shared.then(|| plan::second_pass(target, &observed, &converged.plan));
-        preview.stages.push(PlannedStage { part: Part::Reconcile, plan: converged.plan, observed });
-        preview.stages.extend(again.map(|(plan, observed)| PlannedStage { part: Part::Reconcile, plan, observed }));
-        preview.warnings.extend(converged.warnings);
+        let observed = snapshot_for(&self.clients, target).await?.observed;
+        let reconcile_plan = plan::reconcile(target, &observed).map_err(Error::Problems)?;
+        let second = reconcile_plan.is_shared.then(|| plan::second_pass(target, &observed, &reconcile_plan.plan));
+        preview.stages.push(PlannedStage { part: Part::Reconcile, plan: reconcile_plan.plan, observed });
+        preview.stages.extend(second.map(|(plan, observed)| PlannedStage { part: Part::Reconcile, plan, observed }));
+        preview.warnings.extend(reconcile_plan.warnings);
         Ok(())
     }
 
-    /// Plans a teardown in the account as it is after the stages before: objects that the new generation uses too have its marker by
-    /// then.
+    /// Plans a teardown in the account as the stages before leave it. Objects that the new generation uses too then have the
+    /// marker of the new generation.
     async fn tear_down(&self, part: Part, stage: &Removal, preview: &mut Preview) -> Result<(), Error> {
-        let (spec, markers) = (own_way(stage.spec.clone()), &stage.markers);
-        let look = Look { spec: &spec, old: None, owner: self.owner, markers, purpose: Purpose::TearDown };
-        let observed = observe(&self.clients, look).await?.observed;
-        let observed = preview.stages.iter().fold(observed, |world, stage| plan::simulate(&stage.plan, &spec, &world));
+        let (spec, markers) = (without_kubernetes_role(stage.spec.clone()), &stage.markers);
+        let query = SnapshotQuery { spec: &spec, old: None, owner: self.owner, markers, purpose: Purpose::TearDown };
+        let observed = observe(&self.clients, query).await?.observed;
+        let observed =
+            preview.stages.iter().fold(observed, |observed, stage| plan::simulate(&stage.plan, &spec, &observed));
         let departing = plan::Departing { markers, owner: self.owner, is_recheck: false };
-        let released = plan::tear_down(&spec, departing, &observed).map_err(Error::Problems)?;
-        preview.stages.push(PlannedStage { part, plan: released.plan, observed });
-        preview.warnings.extend(released.warnings);
+        let teardown_plan = plan::tear_down(&spec, departing, &observed).map_err(Error::Problems)?;
+        preview.stages.push(PlannedStage { part, plan: teardown_plan.plan, observed });
+        preview.warnings.extend(teardown_plan.warnings);
         Ok(())
     }
 }
 
-/// The way to Kubernetes is the caller's own, not the function's.
-fn own_way(spec: Spec) -> Spec {
+/// Returns the spec without `KubernetesRoleArn`, because the caller uses the Kubernetes API with its own identity.
+fn without_kubernetes_role(spec: Spec) -> Spec {
     Spec { kubernetes_role_arn: None, ..spec }
 }

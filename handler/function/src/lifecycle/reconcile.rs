@@ -1,10 +1,10 @@
-//! A generation that is reconciled: the first snapshot, the plan, and the snapshots after it.
+//! The reconciliation of a generation: the first snapshot, its plan, and further snapshots while other resources share objects.
 
 use super::still_wanted::Cause;
-use super::{LOOKS_AGAIN, Run};
+use super::{MAX_RECHECKS, Run};
 use crate::clients::aws::Clients;
 use crate::error::Error;
-use crate::observe::{Look, Purpose, World, observe};
+use crate::observe::{Purpose, Snapshot, SnapshotQuery, observe};
 use crate::retry::{is_permission_pending, wait_after_lost_race};
 use crate::telemetry::event::log_retry;
 use backon::{BackoffBuilder as _, Retryable as _};
@@ -18,45 +18,50 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 impl Run<'_> {
-    /// Makes the account match the properties, unless CloudFormation no longer wants that.
+    /// Makes the account match the properties. The first snapshot and the query of the stack status run at the same time.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::Superseded`] or [`Error::Cancelled`] if CloudFormation does not want the operation any more.
+    /// These come before the errors of the snapshot and of the plan.
     pub(super) async fn reconcile(&self, stage: &Reconciliation) -> Result<Attributes, Error> {
-        self.stale()?;
+        self.check_not_stale()?;
         self.progress.set("reading the cluster, IAM and EC2");
         let markers = [stage.generation.marker()].into();
-        let look = Look {
+        let query = SnapshotQuery {
             spec: &stage.spec,
             old: stage.old.as_ref(),
             owner: self.owner,
             markers: &markers,
             purpose: Purpose::Reconcile,
         };
-        let (world, wanted) = futures::join!(self.observe(look), self.still_wanted(self.operation));
-        let is_rollback = wanted? == Cause::Rollback;
-        let world = world?;
-        self.progress.set_stood(world.stands);
+        let (snapshot, cause) = futures::join!(self.first_snapshot(query), self.check_still_wanted(self.operation));
+        let is_rollback = cause? == Cause::Rollback;
+        let snapshot = snapshot?;
+        self.progress.set_preexisting(snapshot.has_own_markers);
         let target = self.target(stage);
         if is_rollback {
-            self.put_back_in(self.clients, target, &world).await
+            self.put_back_from(self.clients, target, &snapshot).await
         } else {
-            self.make_so(self.clients, target, &world).await
+            self.reconcile_with_retries(self.clients, target, &snapshot).await
         }
     }
 
-    /// Makes the account match the old properties again, without asking CloudFormation.
+    /// Makes the account match the old properties again, after an Update was cancelled. It does not query the stack status.
     pub(super) async fn put_back(&self, stage: &Reconciliation) -> Result<Attributes, Error> {
-        let (clients, target) = (self.clients_to_undo(), self.target(stage));
-        let world = snapshot(&clients, target).await?;
-        self.put_back_in(&clients, target, &world).await
+        let (clients, target) = (self.undo_clients(), self.target(stage));
+        let snapshot = snapshot_for(&clients, target).await?;
+        self.put_back_from(&clients, target, &snapshot).await
     }
 
-    /// Makes the account match old properties, as [`plan::put_back`] reads them.
-    async fn put_back_in(
+    /// Makes the account match old properties, as [`plan::put_back`] reads them. No bounds apply, because [`plan::put_back`]
+    /// already leaves out what exceeds them and is not granted yet.
+    async fn put_back_from(
         &self,
         clients: &Clients,
         target: plan::Target<'_>,
-        world: &World,
+        snapshot: &Snapshot,
     ) -> Result<Attributes, Error> {
-        let spec = plan::put_back(target, &world.observed);
+        let spec = plan::put_back(target, &snapshot.observed);
         if spec.interruption_queue_arn != target.spec.interruption_queue_arn {
             tracing::warn!(
                 queue = target.spec.interruption_queue_arn,
@@ -64,53 +69,63 @@ impl Run<'_> {
             );
         }
         let unbounded = Bounds::default();
-        self.make_so(clients, plan::Target { spec: &spec, bounds: &unbounded, ..target }, world).await
+        let target = plan::Target { spec: &spec, bounds: &unbounded, ..target };
+        self.reconcile_with_retries(clients, target, snapshot).await
     }
 
-    /// Makes the account match the properties. Two resources that tag at the same moment both remove their tag, and both
-    /// fail with [`Error::LostRace`]. So each waits for its turn, and plans again from a new snapshot: the first writes its
-    /// tag, and the second finds it there.
-    async fn make_so(&self, clients: &Clients, target: plan::Target<'_>, world: &World) -> Result<Attributes, Error> {
-        let mut waits = self.deadlines.lost_race().build();
-        let mut begun = Instant::now();
-        let mut made = self.make_so_once(clients, target, world).await;
-        while let Err(Error::LostRace { turn, .. }) = made
-            && let Some(wait) = waits.next()
-        {
-            let wait = wait_after_lost_race(wait, begun.elapsed(), turn);
-            log_retry("another resource tagged at the same moment", None, wait);
-            tokio::time::sleep(wait).await;
-            begun = Instant::now();
-            let world = snapshot(clients, target).await?;
-            match self.make_so_once(clients, target, &world).await {
-                // The other's tag: the race was lost for good.
-                Err(Error::Problems(_)) => break,
-                again => made = again,
-            }
-        }
-        made
-    }
-
-    async fn make_so_once(
+    /// Makes the account match the properties, and retries after a lost race for a discovery tag.
+    ///
+    /// If two resources tag at the same moment, both remove their tag and fail with [`Error::LostRace`]. Each waits for its turn
+    /// and plans again from a new snapshot. The first writes its tag, and the second finds that tag.
+    async fn reconcile_with_retries(
         &self,
         clients: &Clients,
         target: plan::Target<'_>,
-        world: &World,
+        snapshot: &Snapshot,
+    ) -> Result<Attributes, Error> {
+        let mut waits = self.deadlines.lost_race().build();
+        let mut started_at = Instant::now();
+        let mut result = self.reconcile_once(clients, target, snapshot).await;
+        while let Err(Error::LostRace { turn, .. }) = result
+            && let Some(wait) = waits.next()
+        {
+            let wait = wait_after_lost_race(wait, started_at.elapsed(), turn);
+            log_retry("another resource tagged at the same moment", None, wait);
+            tokio::time::sleep(wait).await;
+            started_at = Instant::now();
+            let snapshot = snapshot_for(clients, target).await?;
+            match self.reconcile_once(clients, target, &snapshot).await {
+                // The other resource has the tag now. The error of the lost race explains this better than the conflict.
+                Err(Error::Problems(_)) => break,
+                next => result = next,
+            }
+        }
+        result
+    }
+
+    /// Plans from the snapshot and carries the plan out. If the plan depends on objects that other resources change at the same
+    /// time, it takes another snapshot and plans again. This ends when nothing is shared any more, or after [`MAX_RECHECKS`]
+    /// further snapshots.
+    async fn reconcile_once(
+        &self,
+        clients: &Clients,
+        target: plan::Target<'_>,
+        snapshot: &Snapshot,
     ) -> Result<Attributes, Error> {
         let markers = [target.generation.marker()].into();
-        let mut converged = plan::reconcile(target, &world.observed).map_err(Error::Problems)?;
-        for warning in &converged.warnings {
+        let mut reconcile_plan = plan::reconcile(target, &snapshot.observed).map_err(Error::Problems)?;
+        for warning in &reconcile_plan.warnings {
             tracing::warn!(code = warning.code(), warning = warning.message(), "warning");
         }
-        self.carry_out(clients, &converged.plan, &markers, world.kubernetes.as_ref()).await?;
-        let attributes = Attributes::new(target.spec, &world.observed, &converged);
-        for _ in 0..LOOKS_AGAIN {
-            if !converged.is_shared {
+        self.apply_plan(clients, &reconcile_plan.plan, &markers, snapshot.kubernetes.as_ref()).await?;
+        let attributes = Attributes::new(target.spec, &snapshot.observed, &reconcile_plan);
+        for _ in 0..MAX_RECHECKS {
+            if !reconcile_plan.is_shared {
                 break;
             }
-            let world = snapshot(clients, target).await?;
-            converged = plan::reconcile(target, &world.observed).map_err(Error::Problems)?;
-            self.carry_out(clients, &converged.plan, &markers, world.kubernetes.as_ref()).await?;
+            let snapshot = snapshot_for(clients, target).await?;
+            reconcile_plan = plan::reconcile(target, &snapshot.observed).map_err(Error::Problems)?;
+            self.apply_plan(clients, &reconcile_plan.plan, &markers, snapshot.kubernetes.as_ref()).await?;
         }
         Ok(attributes)
     }
@@ -120,16 +135,15 @@ impl Run<'_> {
         plan::Target { spec, old: old.as_ref(), owner: self.owner, generation, bounds: self.bounds }
     }
 
-    /// Reads the world. Fresh permissions take a while: on a Create, the first calls are tried again when they are
-    /// denied, and nothing else is.
-    async fn observe(&self, look: Look<'_>) -> Result<World, Error> {
+    /// Takes the first snapshot. On a Create, denied calls are retried for the settle time, because a template may create the
+    /// function's permissions seconds before the function runs.
+    async fn first_snapshot(&self, query: SnapshotQuery<'_>) -> Result<Snapshot, Error> {
         let settle_time =
             if *self.operation == Operation::Create { self.deadlines.settle_time } else { Duration::ZERO };
-        let begun = Instant::now();
-        let observe = || observe(self.clients, look);
-        observe
-            .retry(self.deadlines.permissions())
-            .when(|error: &Error| is_permission_pending(error) && begun.elapsed() < settle_time)
+        let started_at = Instant::now();
+        let take = || observe(self.clients, query);
+        take.retry(self.deadlines.permissions())
+            .when(|error: &Error| is_permission_pending(error) && started_at.elapsed() < settle_time)
             .notify(|error, after| {
                 log_retry("permissions may arrive later", Some(&error.reason()), after);
             })
@@ -137,15 +151,15 @@ impl Run<'_> {
     }
 }
 
-/// Takes a snapshot for a generation that is reconciled, without the first snapshot's wait for permissions.
-pub(super) async fn snapshot(clients: &Clients, target: plan::Target<'_>) -> Result<World, Error> {
+/// Takes a snapshot for the target of a reconciliation. It does not retry denied calls, as the first snapshot does.
+pub(super) async fn snapshot_for(clients: &Clients, target: plan::Target<'_>) -> Result<Snapshot, Error> {
     let markers = [target.generation.marker()].into();
-    let look = Look {
+    let query = SnapshotQuery {
         spec: target.spec,
         old: target.old,
         owner: target.owner,
         markers: &markers,
         purpose: Purpose::Reconcile,
     };
-    observe(clients, look).boxed_local().await
+    observe(clients, query).boxed_local().await
 }

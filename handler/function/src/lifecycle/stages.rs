@@ -1,17 +1,21 @@
-//! The stages of a request, one after the other, and what undoes them.
+//! The stages of a request, one after the other, and the stages that undo it.
 
 use super::Run;
-use super::guard::guarded;
+use super::guard::with_deadline;
 use crate::error::Error;
 use karpenter_prereqs_core::plan::lifecycle::{Lifecycle, Reconciliation, Stage, StageProgress, UndoStage};
 use karpenter_prereqs_core::request::event::Request;
 use karpenter_prereqs_core::response::Attributes;
 
-/// A request's result: the id, and the attributes after a Create or an Update.
-type Served = (String, Option<Attributes>);
+/// The result of a request: the `PhysicalResourceId`, and the attributes after a Create or an Update.
+type RunResult = (String, Option<Attributes>);
 
 impl Run<'_> {
-    pub(super) async fn serve(&self, request: &Request) -> Result<Served, Error> {
+    /// Runs the stages of the request.
+    ///
+    /// # Errors
+    /// The first failure, after the stage that failed was undone.
+    pub(super) async fn run_stages(&self, request: &Request) -> Result<RunResult, Error> {
         let lifecycle = Lifecycle::of(request, self.owner, &self.envelope.scope).map_err(Error::Properties)?;
         let mut attributes = None;
         for stage in &lifecycle.stages {
@@ -20,18 +24,18 @@ impl Run<'_> {
                 Stage::TearDown(stage) => {
                     self.tear_down(stage).await?;
                 }
-                // CloudFormation sends a Delete for it.
+                // CloudFormation sends a Delete for it after this Update.
                 Stage::CleanUp(_) => {}
             }
         }
         Ok((lifecycle.physical_resource_id, attributes))
     }
 
-    /// Reconciles, and undoes that if it fails or if CloudFormation cancels the operation meanwhile.
+    /// Reconciles. Undoes that if it fails, or if CloudFormation cancels the operation meanwhile.
     async fn reconcile_or_undo(&self, lifecycle: &Lifecycle, stage: &Reconciliation) -> Result<Attributes, Error> {
-        let result = guarded(self.progress, self.deadlines.work, self.reconcile(stage)).await;
-        // Under a guard of its own, so that the response says what there was no time to undo.
-        let undone = guarded(self.progress, self.deadlines.undo, self.undo(lifecycle, &result)).await;
+        let result = with_deadline(self.progress, self.deadlines.work, self.reconcile(stage)).await;
+        // A guard of its own, so that the response says if there was not enough time to undo.
+        let undone = with_deadline(self.progress, self.deadlines.undo, self.undo(lifecycle, &result)).await;
         match (undone, result) {
             (Ok(Some(cancelled)), _) => Err(cancelled),
             (Ok(None), result) => result,
@@ -42,7 +46,8 @@ impl Run<'_> {
         }
     }
 
-    /// Undoes what must not stay. Returns the error of a cancelled operation; `None` if it was not cancelled.
+    /// Undoes what must not stay after a failure or a cancellation. Returns the error of a cancelled operation; `None` if the
+    /// operation was not cancelled.
     async fn undo(&self, lifecycle: &Lifecycle, result: &Result<Attributes, Error>) -> Result<Option<Error>, Error> {
         let cancelled = match result {
             Err(Error::Cancelled { why }) => Some(why.clone()),
@@ -71,8 +76,8 @@ impl Run<'_> {
         }))
     }
 
-    /// Runs all of these stages, also after one that fails: CloudFormation sends no event for the others. Returns whether they
-    /// changed anything, or the last error.
+    /// Runs all of these stages, also the stages after one that fails, because CloudFormation sends no event for them. Returns
+    /// whether a stage changed anything, or the last error.
     async fn undo_all(&self, stages: &[UndoStage<'_>]) -> Result<bool, Error> {
         let mut result = Ok(false);
         for stage in stages {

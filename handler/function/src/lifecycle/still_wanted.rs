@@ -1,4 +1,4 @@
-//! Whether CloudFormation still wants what the event asks for.
+//! Whether CloudFormation still wants the operation of the event.
 
 use super::Run;
 use crate::clients::aws::cloudformation;
@@ -7,25 +7,29 @@ use futures::FutureExt as _;
 use karpenter_prereqs_core::request::event::Operation;
 use karpenter_prereqs_core::request::stack_status::{self, Verdict};
 
-/// Why CloudFormation wants an operation.
+/// Why CloudFormation sent the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// Somebody asks for it.
-    Asked,
-    /// An Update is rolled back.
+    /// A user or another program started it.
+    Requested,
+    /// CloudFormation rolls an Update back.
     Rollback,
 }
 
-/// What CloudFormation says of an operation.
-struct Opinion {
+/// The verdict on an operation, and why CloudFormation sent it.
+struct OperationStatus {
     verdict: Verdict,
     cause: Cause,
 }
 
 impl Run<'_> {
-    /// Before the first write: fails when CloudFormation no longer wants this, or has had its answer long ago.
-    pub(super) async fn still_wanted(&self, operation: &Operation) -> Result<Cause, Error> {
-        let Opinion { verdict, cause } = self.opinion(operation).await;
+    /// Returns why CloudFormation sent the operation. For use before the first write.
+    ///
+    /// # Errors
+    /// [`Error::Superseded`] if CloudFormation already got its response, and [`Error::Cancelled`] if CloudFormation cancelled the
+    /// operation.
+    pub(super) async fn check_still_wanted(&self, operation: &Operation) -> Result<Cause, Error> {
+        let OperationStatus { verdict, cause } = self.operation_status(operation).await;
         match verdict {
             Verdict::Wanted => Ok(cause),
             Verdict::Superseded(why) => Err(Error::Superseded { why }),
@@ -33,28 +37,30 @@ impl Run<'_> {
         }
     }
 
-    /// After a run that may have changed something: why CloudFormation no longer wants that. A run that failed may
-    /// have done so because another was at work already to take it back.
+    /// Returns why CloudFormation cancelled the operation; `None` if it did not, or if this run has not begun any step.
+    ///
+    /// The query is made after a failure too. Another run that undoes the operation may have caused the failure.
     pub(super) async fn cancelled_since(&self) -> Option<String> {
         if !self.progress.has_begun() {
             return None;
         }
-        match self.opinion(self.operation).await.verdict {
+        match self.operation_status(self.operation).await.verdict {
             Verdict::Cancelled(why) => Some(why),
             Verdict::Wanted | Verdict::Superseded(_) => None,
         }
     }
 
-    /// Whether CloudFormation still wants this, and why. When it cannot be asked, that is logged, and the event's date decides
-    /// alone.
-    async fn opinion(&self, operation: &Operation) -> Opinion {
+    /// Queries the stack status. If the query fails, this is logged, and the operation counts as wanted. The event's date alone
+    /// then decides whether it is too old.
+    async fn operation_status(&self, operation: &Operation) -> OperationStatus {
         let client = self.clients.cloudformation(self.deadlines.retries_of_status_query());
         let unknown = match cloudformation::stack_view(&client, self.envelope, operation).boxed_local().await {
             Ok(view) => {
                 let issued_at = self.envelope.response_url.issued_at();
                 let verdict = stack_status::verdict(operation, &view, issued_at);
                 let is_rollback = stack_status::is_rollback(operation, &view, issued_at);
-                return Opinion { verdict, cause: if is_rollback { Cause::Rollback } else { Cause::Asked } };
+                let cause = if is_rollback { Cause::Rollback } else { Cause::Requested };
+                return OperationStatus { verdict, cause };
             }
             Err(unknown) => unknown,
         };
@@ -62,6 +68,6 @@ impl Run<'_> {
             error = %unknown,
             "the stack status could not be read: the event's date decides whether the request is still wanted"
         );
-        Opinion { verdict: Verdict::Wanted, cause: Cause::Asked }
+        OperationStatus { verdict: Verdict::Wanted, cause: Cause::Requested }
     }
 }

@@ -1,59 +1,60 @@
-//! Generations that are torn down: the first snapshot, the plan, and the snapshots after it.
+//! The teardown of generations: the first snapshot, its plan, and further snapshots while other generations share objects.
 
-use super::{LOOKS_AGAIN, Run};
+use super::{MAX_RECHECKS, Run};
 use crate::error::Error;
-use crate::observe::{Look, Purpose, observe, observe_oidc_provider};
+use crate::observe::{Purpose, SnapshotQuery, observe, observe_oidc_provider};
 use futures::FutureExt as _;
 use karpenter_prereqs_core::plan::lifecycle::Removal;
 use karpenter_prereqs_core::plan::{self, Recheck};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a snapshot stays current while something else is waited for.
-const LOOK_FRESH: Duration = Duration::from_secs(5);
+/// The longest age of a snapshot for which a plan is made. An older snapshot is taken again.
+const SNAPSHOT_MAX_AGE: Duration = Duration::from_secs(5);
 
 impl Run<'_> {
-    /// Tears generations down, if CloudFormation still wants that. Returns whether anything was removed.
+    /// Tears generations down, if CloudFormation still wants that. Returns whether any step was planned.
     ///
-    /// CloudFormation is asked beside the first snapshot, and its word comes first.
+    /// The first snapshot and the query of the stack status run at the same time. If both fail, the error of the query is
+    /// returned.
     pub(super) async fn tear_down(&self, stage: &Removal) -> Result<bool, Error> {
         let Removal { spec, markers, asked } = stage;
-        let wanted = async {
+        let still_wanted = async {
             match asked {
-                Some(operation) => self.still_wanted(operation).await.map(drop),
+                Some(operation) => self.check_still_wanted(operation).await.map(drop),
                 None => Ok(()),
             }
         };
         self.progress.set("reading the objects to delete");
-        let clients = self.clients_to_undo();
-        let look = Look { spec, old: None, owner: self.owner, markers, purpose: Purpose::TearDown };
+        let clients = self.undo_clients();
+        let query = SnapshotQuery { spec, old: None, owner: self.owner, markers, purpose: Purpose::TearDown };
         let mut departing = plan::Departing { markers, owner: self.owner, is_recheck: false };
-        let looked = async { (observe(&clients, look).await, Instant::now()) };
-        let ((world, looked_at), wanted) = futures::join!(looked.boxed_local(), wanted.boxed_local());
-        wanted?;
-        // While CloudFormation's word was waited for, others may have come to rely on what was seen.
-        let is_fresh = looked_at.elapsed() <= LOOK_FRESH;
-        let mut world = if is_fresh { world? } else { observe(&clients, look).boxed_local().await? };
-        let mut gone = false;
-        for looks in 0..=LOOKS_AGAIN {
-            let released = plan::tear_down(spec, departing, &world.observed).map_err(Error::Problems)?;
-            for warning in &released.warnings {
+        let first = async { (observe(&clients, query).await, Instant::now()) };
+        let ((first, taken_at), still_wanted) = futures::join!(first.boxed_local(), still_wanted.boxed_local());
+        still_wanted?;
+        // While the query took longer, other resources may have begun to use the objects.
+        let is_fresh = taken_at.elapsed() <= SNAPSHOT_MAX_AGE;
+        let mut snapshot = if is_fresh { first? } else { observe(&clients, query).boxed_local().await? };
+        let mut has_changed = false;
+        for rechecks in 0..=MAX_RECHECKS {
+            let teardown_plan = plan::tear_down(spec, departing, &snapshot.observed).map_err(Error::Problems)?;
+            for warning in &teardown_plan.warnings {
                 tracing::warn!(code = warning.code(), warning = warning.message(), "warning");
             }
-            self.carry_out(&clients, &released.plan, markers, world.kubernetes.as_ref()).await?;
-            gone |= !released.plan.is_empty();
-            if looks == LOOKS_AGAIN {
+            self.apply_plan(&clients, &teardown_plan.plan, markers, snapshot.kubernetes.as_ref()).await?;
+            has_changed |= !teardown_plan.plan.is_empty();
+            if rechecks == MAX_RECHECKS {
                 break;
             }
-            world = match released.shared {
+            snapshot = match teardown_plan.shared {
                 Recheck::Nothing => break,
                 Recheck::OidcProvider => {
-                    observe_oidc_provider(&clients, look, world, &released.plan).boxed_local().await?
+                    observe_oidc_provider(&clients, query, snapshot, &teardown_plan.plan).boxed_local().await?
                 }
-                Recheck::Everything => observe(&clients, look).boxed_local().await?,
+                Recheck::Everything => observe(&clients, query).boxed_local().await?,
             };
             departing.is_recheck = true;
         }
-        Ok(gone)
+        Ok(has_changed)
     }
 }

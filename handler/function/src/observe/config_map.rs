@@ -1,6 +1,6 @@
-//! The ConfigMap, where an entry in it is asked for or may be left, and the credentials to read it with.
+//! The ConfigMap aws-auth, if an entry in it is wanted or may exist, and the credentials for reading it.
 
-use super::{Look, Purpose};
+use super::{Purpose, SnapshotQuery};
 use crate::clients::aws::Clients;
 use crate::clients::kubernetes::Kubernetes;
 use crate::error::KubernetesError;
@@ -12,65 +12,78 @@ use karpenter_prereqs_core::observed::{AuthenticationMode, AwsAuth, Cluster};
 use karpenter_prereqs_core::plan;
 use std::pin::pin;
 
-/// The ConfigMap, and the connection that its edit uses.
+/// The ConfigMap, and the connection for its edit.
 pub(super) struct ObservedConfigMap {
     pub(super) aws_auth: AwsAuth,
-    /// Absent when the ConfigMap was not read.
+    /// The connection; absent if the ConfigMap was not read.
     pub(super) kubernetes: Option<Kubernetes>,
 }
 
 impl ObservedConfigMap {
-    /// Nothing depends on the ConfigMap.
+    /// Returns the result if the plan does not depend on the ConfigMap.
     pub(super) const fn not_read() -> Self {
         Self { aws_auth: AwsAuth::NotRead, kubernetes: None }
     }
 }
 
-/// The credentials for the Kubernetes API: fetched once, by whoever awaits them first.
-pub(super) type Fetching<'a> = LocalBoxFuture<'a, Result<Credentials, KubernetesError>>;
+/// The credentials for the Kubernetes API. The future must not be polled after it has returned. [`read`] awaits it, and a
+/// snapshot calls [`read`] at most once.
+pub(super) type PendingCredentials<'a> = LocalBoxFuture<'a, Result<Credentials, KubernetesError>>;
 
-/// What EKS is asked. Where another role's credentials may be needed by then, STS is asked for them meanwhile; nobody waits
-/// for its answer here.
-pub(super) async fn beside<T>(asked: impl Future<Output = T>, spec: &Spec, credentials: &mut Fetching<'_>) -> T {
+/// Waits for `work`, and fetches the credentials at the same time if they may be needed afterwards and need a call to STS. It
+/// does not wait for them: if they arrive first, they are kept in `credentials`.
+pub(super) async fn fetch_credentials_during<T>(
+    work: impl Future<Output = T>,
+    spec: &Spec,
+    credentials: &mut PendingCredentials<'_>,
+) -> T {
+    // The cluster's authentication mode is not known yet. Every setting that can want an entry wants one in this mode.
     if spec.kubernetes_role_arn.is_none() || !spec.node_access.wants_aws_auth(AuthenticationMode::ConfigMap) {
-        return asked.await;
+        return work.await;
     }
-    match future::select(pin!(asked), &mut *credentials).await {
-        Either::Left((answers, _)) => answers,
-        Either::Right((fetched, asked)) => {
+    match future::select(pin!(work), &mut *credentials).await {
+        Either::Left((result, _)) => result,
+        Either::Right((fetched, work)) => {
             *credentials = future::ready(fetched).boxed_local();
-            asked.await
+            work.await
         }
     }
 }
 
-/// Reads the ConfigMap, if an entry in it is asked for.
-pub(super) async fn wanted(
+/// Reads the ConfigMap if `NodeAccess` and the cluster's authentication mode want an entry in it.
+///
+/// # Errors
+/// The Kubernetes API could not be used.
+pub(super) async fn read_if_wanted(
     clients: &Clients,
-    look: Look<'_>,
+    query: SnapshotQuery<'_>,
     serving: Option<&Cluster>,
-    credentials: &mut Fetching<'_>,
+    credentials: &mut PendingCredentials<'_>,
 ) -> Result<ObservedConfigMap, KubernetesError> {
-    let wants = |cluster: &&Cluster| look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
-    match serving.filter(wants) {
-        Some(cluster) => read(clients, look, cluster, credentials).await,
+    let wants_entry = |cluster: &&Cluster| query.spec.node_access.wants_aws_auth(cluster.authentication_mode);
+    match serving.filter(wants_entry) {
+        Some(cluster) => read(clients, query, cluster, credentials).await,
         None => Ok(ObservedConfigMap::not_read()),
     }
 }
 
-/// Reads it, and asks, beside the other reads, whether the write is allowed that will most likely be planned.
+/// Reads the ConfigMap. In a run it also asks the Kubernetes API whether the write that the plan most likely has is allowed. The
+/// question is asked here because the other reads still take longer.
+///
+/// # Errors
+/// The Kubernetes API could not be used. A write that is not allowed is no error yet.
 pub(super) async fn read(
     clients: &Clients,
-    look: Look<'_>,
+    query: SnapshotQuery<'_>,
     cluster: &Cluster,
-    credentials: &mut Fetching<'_>,
+    credentials: &mut PendingCredentials<'_>,
 ) -> Result<ObservedConfigMap, KubernetesError> {
-    let mut kubernetes = Kubernetes::connect(clients, look.spec, cluster, &credentials.await?)?;
+    let mut kubernetes = Kubernetes::connect(clients, query.spec, cluster, &credentials.await?)?;
     let read = kubernetes.get_with_retries().await?;
     let aws_auth = read.as_ref().map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
     let adds_entry =
-        look.purpose == Purpose::Reconcile && look.spec.node_access.wants_aws_auth(cluster.authentication_mode);
-    let foreseen = plan::likely_verb(look.spec, look.markers, adds_entry, &aws_auth).filter(|_| clients.caller.writes);
-    kubernetes.have_seen(read, foreseen).await;
+        query.purpose == Purpose::Reconcile && query.spec.node_access.wants_aws_auth(cluster.authentication_mode);
+    let likely_verb = plan::likely_verb(query.spec, query.markers, adds_entry, &aws_auth);
+    kubernetes.keep_snapshot(read, likely_verb.filter(|_| clients.caller.applies_plan)).await;
     Ok(ObservedConfigMap { aws_auth, kubernetes: Some(kubernetes) })
 }

@@ -1,6 +1,6 @@
-//! What there is of Pod Identity.
+//! Pod Identity: the associations, and the add-on that serves them.
 
-use super::{Look, Purpose};
+use super::{Purpose, SnapshotQuery};
 use crate::clients::aws::{Clients, eks};
 use crate::error::AwsError;
 use karpenter_prereqs_core::desired::spec::{ControllerIdentity, Spec};
@@ -10,32 +10,39 @@ use karpenter_prereqs_core::observed::{PodIdentityAssociation, Role};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The add-on that gives pods the credentials of their associations.
-const AGENT: &str = "eks-pod-identity-agent";
+const AGENT_ADDON: &str = "eks-pod-identity-agent";
 
+/// The objects of Pod Identity, as they were read.
 #[derive(Default)]
 pub(super) struct PodIdentity {
     associations: BTreeMap<ServiceAccount, PodIdentityAssociation>,
-    /// The service accounts that were asked for.
-    asked: BTreeSet<ServiceAccount>,
-    /// Whether the cluster has the add-on; `false` where nobody wants to know.
+    /// The service accounts whose associations were read.
+    queried: BTreeSet<ServiceAccount>,
+    /// Whether the cluster has the add-on; `false` if the properties do not need it.
     pub(super) has_agent: bool,
 }
 
-/// Reads the associations of the service accounts that the properties name, and whether there is an agent.
-pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<PodIdentity, AwsError> {
-    let (eks, spec) = (&clients.eks, look.spec);
-    let asked: BTreeSet<_> = look.old.into_iter().chain([spec]).map(Spec::controller_account).collect();
+/// Reads the associations of the service accounts of the new and the old properties, and whether the cluster has the add-on.
+///
+/// # Errors
+/// A call failed.
+pub(super) async fn read(clients: &Clients, query: SnapshotQuery<'_>) -> Result<PodIdentity, AwsError> {
+    let (eks, spec) = (&clients.eks, query.spec);
+    let accounts: BTreeSet<_> = query.old.into_iter().chain([spec]).map(Spec::controller_account).collect();
     let agent = async {
-        let wanted = look.purpose == Purpose::Reconcile && spec.has_identity(ControllerIdentity::PodIdentity);
-        Ok(wanted && eks::has_addon(eks, &spec.cluster_name, AGENT).await?)
+        let needs_agent = query.purpose == Purpose::Reconcile && spec.has_identity(ControllerIdentity::PodIdentity);
+        Ok(needs_agent && eks::has_addon(eks, &spec.cluster_name, AGENT_ADDON).await?)
     };
-    let (associations, has_agent) = futures::try_join!(associations(clients, spec, asked.clone()), agent)?;
-    Ok(PodIdentity { associations, asked, has_agent })
+    let (associations, has_agent) = futures::try_join!(associations(clients, spec, accounts.clone()), agent)?;
+    Ok(PodIdentity { associations, queried: accounts, has_agent })
 }
 
 impl PodIdentity {
-    /// The associations, with those of the service accounts that the controller role trusts: what an Update that was cut
-    /// off has left.
+    /// Reads the associations of the service accounts that the controller role trusts, and adds those read before. An Update that
+    /// was killed may have left an association whose service account only the role's trust policy still names.
+    ///
+    /// # Errors
+    /// A call failed.
     pub(super) async fn with_trusted(
         self,
         clients: &Clients,
@@ -45,8 +52,8 @@ impl PodIdentity {
         let cluster_arn = spec.scope.cluster_arn(&spec.cluster_name);
         let trusted =
             controller_role.map(|role| trust::trusted_service_accounts(&role.trust, &cluster_arn)).unwrap_or_default();
-        let further = trusted.difference(&self.asked).cloned().collect();
-        let mut all = associations(clients, spec, further).await?;
+        let not_queried = trusted.difference(&self.queried).cloned().collect();
+        let mut all = associations(clients, spec, not_queried).await?;
         all.extend(self.associations);
         Ok(all)
     }

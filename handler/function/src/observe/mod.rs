@@ -1,4 +1,4 @@
-//! Reads the world side by side: only what must follow another read waits for it.
+//! Takes a snapshot of the account and the cluster. A read waits for another one only if it needs the other's result.
 
 mod config_map;
 mod discovery;
@@ -12,7 +12,7 @@ use crate::clients::aws::{Clients, eks};
 use crate::clients::kubernetes::{self, Kubernetes};
 use crate::error::chain::chain;
 use crate::error::{Error, KubernetesError};
-use config_map::{Fetching, ObservedConfigMap};
+use config_map::{ObservedConfigMap, PendingCredentials};
 use futures::{FutureExt as _, future};
 use identity::PodIdentity;
 use karpenter_prereqs_core::desired::spec::Spec;
@@ -22,56 +22,60 @@ use karpenter_prereqs_core::plan::{self, Plan};
 use oidc_provider::ObservedProvider;
 use std::collections::BTreeSet;
 
-/// What is looked for.
+/// The parameters of a snapshot.
 #[derive(Clone, Copy)]
-pub(crate) struct Look<'a> {
-    /// Names the objects.
+pub(crate) struct SnapshotQuery<'a> {
+    /// The properties that name the objects.
     pub(crate) spec: &'a Spec,
-    /// What was wanted before, on an Update.
+    /// The old properties, on an Update.
     pub(crate) old: Option<&'a Spec>,
     /// The stack and the resource.
     pub(crate) owner: &'a Owner,
-    /// The generations whose traces are looked for.
+    /// The markers of the generations that are reconciled or torn down.
     pub(crate) markers: &'a BTreeSet<Marker>,
-    /// Whether it is to be there or to go.
+    /// Whether the generations are reconciled or torn down.
     pub(crate) purpose: Purpose,
 }
 
-/// Whether the resource is to be there or to go: to go needs less of the cluster, and more of the node role.
+/// The purpose of a plan. A teardown reads less of the cluster, and more of what uses the node role.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Reconcile,
     TearDown,
 }
 
-/// The world, and the way to its ConfigMap.
-pub(crate) struct World {
+/// A snapshot of the account and the cluster.
+pub(crate) struct Snapshot {
     pub(crate) observed: Observed,
-    /// Absent when nothing depends on the ConfigMap.
+    /// The connection for the edit of aws-auth; absent if the plan does not depend on aws-auth.
     pub(crate) kubernetes: Option<Kubernetes>,
-    /// Whether a role or the profile carries a marker of the generations that are looked for.
-    pub(crate) stands: bool,
+    /// Whether a role or the instance profile has a marker of the query.
+    pub(crate) has_own_markers: bool,
 }
 
-/// Reads everything that the plan depends on.
-pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, Error> {
-    let mut credentials = kubernetes::credentials(clients, look.spec).boxed_local();
+/// Takes a snapshot: reads everything that the plan depends on.
+///
+/// # Errors
+/// A call to AWS failed, or the Kubernetes API could not be used. A teardown does not fail because of the Kubernetes API if no
+/// object has a marker of the query.
+pub(crate) async fn observe(clients: &Clients, query: SnapshotQuery<'_>) -> Result<Snapshot, Error> {
+    let mut credentials = kubernetes::credentials(clients, query.spec).boxed_local();
     let cluster = async {
-        let cluster = eks::cluster(&clients.eks, &look.spec.cluster_name);
-        let asked = future::join(cluster, discovery::node_groups(clients, look));
-        let (cluster, node_groups) = config_map::beside(asked, look.spec, &mut credentials).await;
-        // Where both are denied, the cluster is named, whichever answer came first.
+        let cluster = eks::cluster(&clients.eks, &query.spec.cluster_name);
+        let reads = future::join(cluster, discovery::node_groups(clients, query));
+        let (cluster, node_groups) = config_map::fetch_credentials_during(reads, query.spec, &mut credentials).await;
+        // If both calls are denied, the error names the cluster, whichever call ended first.
         let (cluster, node_groups) = (cluster.map_err(Error::Aws)?, node_groups.map_err(Error::Aws)?);
-        of_cluster(clients, look, cluster, &node_groups, &mut credentials).boxed_local().await
+        read_cluster_dependents(clients, query, cluster, &node_groups, &mut credentials).boxed_local().await
     };
-    // Boxed: the calls side by side are a future of 50 KB.
-    let (cluster, roles) = (cluster.boxed_local(), roles::read(clients, look).boxed_local());
+    // Boxed, because the future of all parallel calls has 50 KB.
+    let (cluster, roles) = (cluster.boxed_local(), roles::read(clients, query).boxed_local());
     let (found, roles) = futures::try_join!(cluster, roles)?;
     let config_map = match &found.cluster {
-        // Not asked for, but there may be an entry from before.
-        Some(cluster) if roles.is_in_aws_auth(look.markers) && is_serving(cluster) => match found.config_map {
+        // The spec wants no entry, but an entry of these generations may exist.
+        Some(cluster) if roles.is_in_aws_auth(query.markers) && is_serving(cluster) => match found.config_map {
             Ok(ObservedConfigMap { aws_auth: AwsAuth::NotRead, .. }) => {
-                config_map::read(clients, look, cluster, &mut credentials).boxed_local().await
+                config_map::read(clients, query, cluster, &mut credentials).boxed_local().await
             }
             read => read,
         },
@@ -79,22 +83,22 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
     };
     let ObservedConfigMap { aws_auth, kubernetes } = match config_map {
         Ok(read) => read,
-        // A Create that failed before its first write left nothing; its Delete must not fail for the same reason. The
-        // entry is written after the roles are marked and goes before they do, so without a marker there is none.
-        Err(error) if look.purpose == Purpose::TearDown && !roles.is_marked(look.markers) => {
+        // A Create that failed before its first write left no object, and its Delete must not fail for the same reason. The entry
+        // is created after the roles have their markers, and removed before the markers. So without a marker no entry exists.
+        Err(error) if query.purpose == Purpose::TearDown && !roles.is_marked(query.markers) => {
             tracing::warn!(error = chain(&error), "aws-auth was not read: no object of this resource exists");
             ObservedConfigMap::not_read()
         }
         Err(error) => return Err(Error::Kubernetes(error)),
     };
-    let (stands, has_pod_identity_agent) = (roles.is_marked(look.markers), found.identity.has_agent);
-    let trusted = roles.controller_role.as_ref().filter(|_| found.cluster.as_ref().is_some_and(is_serving));
-    let trusted = found.identity.with_trusted(clients, look.spec, trusted).boxed_local().await;
-    let associations = trusted.map_err(Error::Aws)?;
+    let (has_own_markers, has_pod_identity_agent) = (roles.is_marked(query.markers), found.pod_identity.has_agent);
+    let controller_role = roles.controller_role.as_ref().filter(|_| found.cluster.as_ref().is_some_and(is_serving));
+    let associations = found.pod_identity.with_trusted(clients, query.spec, controller_role).boxed_local().await;
+    let associations = associations.map_err(Error::Aws)?;
     let has_issuer = found.cluster.as_ref().is_some_and(|cluster| cluster.issuer.is_some());
-    let issuer = if look.purpose == Purpose::TearDown && !has_issuer {
+    let issuer = if query.purpose == Purpose::TearDown && !has_issuer {
         let role = roles.controller_role.as_ref();
-        let read = oidc_provider::of_release(clients, look, None, role).boxed_local();
+        let read = oidc_provider::read_for_teardown(clients, query, None, role).boxed_local();
         read.await.map_err(Error::Aws)?
     } else {
         found.oidc_provider
@@ -118,92 +122,102 @@ pub(crate) async fn observe(clients: &Clients, look: Look<'_>) -> Result<World, 
         proven_node_roles: BTreeSet::new(),
         unknown_policies: roles.unknown_policies,
     };
-    if look.purpose == Purpose::Reconcile && plan::needs_simulation(look.spec, look.owner, &observed) {
-        let (scope, arn) = (&look.spec.scope, look.spec.node_role_arn());
+    if query.purpose == Purpose::Reconcile && plan::needs_simulation(query.spec, query.owner, &observed) {
+        let (scope, arn) = (&query.spec.scope, query.spec.node_role_arn());
         observed.pass_role = pass_role::decide(clients, scope, &arn).boxed_local().await.map_err(Error::Aws)?;
     }
-    // A teardown writes no policy where there is none.
-    let policy = look.spec.controller_policy_name();
-    let has_policy = |role: &&Role| look.purpose == Purpose::Reconcile || role.inline.contains_key(&policy);
+    // A teardown changes the controller policy only if it exists.
+    let policy = query.spec.controller_policy_name();
+    let has_policy = |role: &&Role| query.purpose == Purpose::Reconcile || role.inline.contains_key(&policy);
     let controller_role = observed.controller_role.as_ref().filter(has_policy);
-    let unproven = plan::unproven_node_roles(look.spec, look.markers, controller_role);
+    let unproven = plan::unproven_node_roles(query.spec, query.markers, controller_role);
     if !unproven.is_empty() {
-        let proven = pass_role::proven(clients, &look.spec.scope, unproven).boxed_local().await;
+        let proven = pass_role::proven(clients, &query.spec.scope, unproven).boxed_local().await;
         observed.proven_node_roles = proven.map_err(Error::Aws)?;
     }
-    Ok(World { observed, kubernetes, stands })
+    Ok(Snapshot { observed, kubernetes, has_own_markers })
 }
 
-/// Reads anew what a release saw of the OIDC provider, of who trusts it and of the cluster. `done`: what was carried out since.
+/// Takes the next snapshot of a teardown that reads only the OIDC provider, the roles that trust it, and the cluster.
+///
+/// `previous` is the snapshot before, and `done` is the plan that was carried out since.
+///
+/// # Errors
+/// A call failed.
 pub(crate) async fn observe_oidc_provider(
     clients: &Clients,
-    look: Look<'_>,
-    before: World,
+    query: SnapshotQuery<'_>,
+    previous: Snapshot,
     done: &Plan,
-) -> Result<World, Error> {
-    let mut observed = before.observed.oidc_provider_alone();
+) -> Result<Snapshot, Error> {
+    let mut observed = previous.observed.oidc_provider_alone();
     if let Some(found) = observed.oidc_provider {
-        let cluster = eks::cluster(&clients.eks, &look.spec.cluster_name);
-        let provider = oidc_provider::of_arn(clients, look, &found.arn);
+        let cluster = eks::cluster(&clients.eks, &query.spec.cluster_name);
+        let provider = oidc_provider::read_by_arn(clients, query, &found.arn);
         let (cluster, issuer) = futures::try_join!(cluster, provider).map_err(Error::Aws)?;
         observed.cluster = cluster;
         observed.oidc_provider = issuer.provider;
         observed.roles_that_trust_issuer = issuer.trusting_roles;
-        // IAM's list shows what has just been deleted for a while.
+        // IAM's list of roles still has roles that were deleted a short time ago.
         observed.roles_that_trust_issuer.retain(|role| !done.deletes_role(role));
     }
-    Ok(World { observed, kubernetes: None, stands: before.stands })
+    Ok(Snapshot { observed, kubernetes: None, has_own_markers: previous.has_own_markers })
 }
 
-/// What can be read once the cluster is known.
-struct OfCluster {
+/// The results of the reads that depend on the cluster.
+struct ClusterDependents {
     cluster: Option<Cluster>,
     oidc_provider: ObservedProvider,
     discovery: Discovery,
-    /// Kept as it came: whether a failure matters is seen when the roles are known.
+    /// A result, because whether an error matters depends on the markers of the roles.
     config_map: Result<ObservedConfigMap, KubernetesError>,
     access_entry: Option<AccessEntry>,
-    identity: PodIdentity,
+    pod_identity: PodIdentity,
 }
 
-async fn of_cluster(
+/// Makes the reads that depend on the cluster: the OIDC provider, the access entry, aws-auth, the subnets and security groups,
+/// and Pod Identity.
+async fn read_cluster_dependents(
     clients: &Clients,
-    look: Look<'_>,
+    query: SnapshotQuery<'_>,
     cluster: Option<Cluster>,
     node_groups: &[String],
-    credentials: &mut Fetching<'_>,
-) -> Result<OfCluster, Error> {
+    credentials: &mut PendingCredentials<'_>,
+) -> Result<ClusterDependents, Error> {
     let serving = cluster.as_ref().filter(|cluster| is_serving(cluster));
     let provider = async {
-        let read = match look.purpose {
-            Purpose::Reconcile => oidc_provider::of_cluster(clients, look, serving).boxed_local().await,
-            // Of a cluster that has gone, the controller role tells.
-            Purpose::TearDown => oidc_provider::of_release(clients, look, cluster.as_ref(), None).boxed_local().await,
+        let read = match query.purpose {
+            Purpose::Reconcile => oidc_provider::read_for_reconcile(clients, query, serving).boxed_local().await,
+            // Without a cluster, `observe` reads the provider that the controller role trusts.
+            Purpose::TearDown => {
+                oidc_provider::read_for_teardown(clients, query, cluster.as_ref(), None).boxed_local().await
+            }
         };
         read.map_err(Error::Aws)
     };
     let entry = async {
         match serving.filter(|cluster| cluster.authentication_mode.has_access_entries()) {
-            Some(_) => eks::access_entry(&clients.eks, &look.spec.cluster_name, &look.spec.node_role_arn())
+            Some(_) => eks::access_entry(&clients.eks, &query.spec.cluster_name, &query.spec.node_role_arn())
                 .await
                 .map_err(Error::Aws),
             None => Ok(None),
         }
     };
-    let config_map = async { Ok(config_map::wanted(clients, look, serving, credentials).await) };
-    let discovery = async { discovery::discover(clients, look, serving, node_groups).await.map_err(Error::Aws) };
-    let identity = async {
+    let config_map = async { Ok(config_map::read_if_wanted(clients, query, serving, credentials).await) };
+    let discovery = async { discovery::discover(clients, query, serving, node_groups).await.map_err(Error::Aws) };
+    let pod_identity = async {
         match serving {
-            Some(_) => identity::read(clients, look).await.map_err(Error::Aws),
+            Some(_) => identity::read(clients, query).await.map_err(Error::Aws),
             None => Ok(PodIdentity::default()),
         }
     };
-    let (oidc_provider, access_entry, config_map, discovery, identity) =
-        futures::try_join!(provider, entry, config_map, discovery, identity.boxed_local())?;
-    Ok(OfCluster { cluster, oidc_provider, discovery, config_map, access_entry, identity })
+    let (oidc_provider, access_entry, config_map, discovery, pod_identity) =
+        futures::try_join!(provider, entry, config_map, discovery, pod_identity.boxed_local())?;
+    Ok(ClusterDependents { cluster, oidc_provider, discovery, config_map, access_entry, pod_identity })
 }
 
-/// A cluster whose API server is there; one that goes takes its ConfigMap along.
+/// Returns whether the cluster's API server can be used. A cluster that is being deleted needs no teardown of aws-auth, because
+/// EKS deletes the ConfigMap with the cluster.
 fn is_serving(cluster: &Cluster) -> bool {
     !cluster.endpoint.is_empty() && cluster.status != "DELETING" && cluster.status != "CREATING"
 }

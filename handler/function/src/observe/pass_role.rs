@@ -1,4 +1,4 @@
-//! Whether IAM lets the function pass the node role, asked by a simulation of its role's policies.
+//! Whether IAM lets the function pass a node role, found by a simulation of the policies of the execution role.
 
 use crate::clients::aws::{Clients, iam};
 use crate::error::AwsError;
@@ -10,25 +10,29 @@ use karpenter_prereqs_core::observed::{PassRoleDecision, PassRoleDenial};
 use std::collections::BTreeSet;
 use tokio::time::Instant;
 
-/// Why there is no decision yet that is final.
+/// Why there is no final decision.
 enum Undecided {
-    /// IAM sees no statement that allows it, which may be on its way: a template changes the policies of the function's role
-    /// seconds before it runs.
+    /// No statement allows it yet. One may be on its way, because a template changes the policies of the execution role seconds
+    /// before the function runs.
     NotAllowedYet,
     /// The call failed.
     Failed(AwsError),
 }
 
-/// Returns those of these node roles, which other generations' markers name, that IAM lets the function pass. IAM is asked once
-/// for each: a permission that is late is for that generation's own run to wait for. Where IAM may not be asked, none is.
+/// Returns those of these node roles that IAM lets the function pass. The markers of other generations name these roles.
+///
+/// Each is simulated once: a permission that arrives later is for the run of that generation to wait for. If the simulation is
+/// denied, the node role is left out. A preview does not know the execution role, and returns all of them.
+///
+/// # Errors
+/// A call failed, other than a denied simulation.
 pub(super) async fn proven(
     clients: &Clients,
     scope: &Scope,
     arns: BTreeSet<String>,
 ) -> Result<BTreeSet<String>, AwsError> {
-    let Some(principal) = clients.execution_role_arn.as_deref().filter(|_| clients.caller.writes) else {
-        // A preview does not know the function's role.
-        return Ok(if clients.caller.writes { BTreeSet::new() } else { arns });
+    let Some(principal) = clients.execution_role_arn.as_deref().filter(|_| clients.caller.applies_plan) else {
+        return Ok(if clients.caller.applies_plan { BTreeSet::new() } else { arns });
     };
     let ec2 = scope.partition.ec2_principal();
     let checks =
@@ -43,10 +47,14 @@ pub(super) async fn proven(
     Ok(futures::future::try_join_all(checks).await?.into_iter().flatten().collect())
 }
 
-/// Simulates `iam:PassRole` on a node role, to EC2, for the function's role. An `implicitDeny` is asked again for a tenth of
-/// the run's time, at most half a minute; an `explicitDeny` is final at once.
+/// Simulates `iam:PassRole` on a node role, to EC2, for the execution role. `implicitDeny` is retried for half of the settle
+/// time, which is at most 30 seconds. `explicitDeny` is final at once. A preview does not know the execution role, and simulates
+/// nothing.
+///
+/// # Errors
+/// A call failed.
 pub(super) async fn decide(clients: &Clients, scope: &Scope, role_arn: &str) -> Result<PassRoleDecision, AwsError> {
-    if !clients.caller.writes {
+    if !clients.caller.applies_plan {
         return Ok(PassRoleDecision::Unknown);
     }
     let Some(principal) = &clients.execution_role_arn else {
@@ -59,10 +67,10 @@ pub(super) async fn decide(clients: &Clients, scope: &Scope, role_arn: &str) -> 
             decided => decided.map_err(Undecided::Failed),
         }
     };
-    let (retries, begun) = (clients.retries, Instant::now());
+    let (retries, started_at) = (clients.retries, Instant::now());
     let decided = simulate
         .retry(retries.simulation())
-        .when(|why| matches!(why, Undecided::NotAllowedYet) && begun.elapsed() < retries.simulation_time())
+        .when(|why| matches!(why, Undecided::NotAllowedYet) && started_at.elapsed() < retries.simulation_time())
         .notify(|_, after| log_retry("iam:PassRole is not allowed yet", None, after))
         .await;
     match decided {

@@ -1,7 +1,7 @@
-//! What IAM holds under the spec's names.
+//! The roles and the instance profile in IAM.
 
 use super::leftovers::{self, Leftovers};
-use super::{Look, Purpose};
+use super::{Purpose, SnapshotQuery};
 use crate::clients::aws::{Clients, iam};
 use crate::error::{AwsError, Error};
 use futures::FutureExt as _;
@@ -9,43 +9,49 @@ use karpenter_prereqs_core::identity::ownership::{self, Marker, Tags};
 use karpenter_prereqs_core::observed::{InstanceProfile, Role};
 use std::collections::BTreeSet;
 
-/// What IAM holds under the spec's names.
+/// The roles and the instance profile with the names of the spec, and what depends on them.
 pub(super) struct Roles {
     pub(super) node_role: Option<Role>,
     pub(super) leftovers: Leftovers,
     pub(super) controller_role: Option<Role>,
     pub(super) instance_profile: Option<InstanceProfile>,
+    /// The ARNs of policies that the spec names and that do not exist. Empty for a teardown.
     pub(super) unknown_policies: BTreeSet<String>,
 }
 
-pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Roles, Error> {
-    let (iam, spec) = (&clients.iam, look.spec);
+/// Reads the roles and the instance profile.
+///
+/// # Errors
+/// A call failed.
+pub(super) async fn read(clients: &Clients, query: SnapshotQuery<'_>) -> Result<Roles, Error> {
+    let (iam, spec) = (&clients.iam, query.spec);
     let policy = spec.controller_policy_name();
-    let asked = |arns| if look.purpose == Purpose::Reconcile { arns } else { Vec::new() };
-    let (of_nodes, of_controller) =
-        (asked(spec.further_node_policy_arns()), asked(spec.controller_policy_arns.clone()));
+    let if_reconciling = |arns| if query.purpose == Purpose::Reconcile { arns } else { Vec::new() };
+    let (node_policies, controller_policies) =
+        (if_reconciling(spec.further_node_policy_arns()), if_reconciling(spec.controller_policy_arns.clone()));
     let boundary = async {
-        let asked = spec.permissions_boundary.as_ref().filter(|_| look.purpose == Purpose::Reconcile);
-        match asked {
+        let wanted = spec.permissions_boundary.as_ref().filter(|_| query.purpose == Purpose::Reconcile);
+        match wanted {
             Some(arn) => Ok((!iam::has_policy(iam, arn).await?).then(|| arn.clone())),
             None => Ok(None),
         }
     };
-    // Of a role that goes, what its policies say does not matter; of one that others keep, it does. A preview may be of a world
-    // in which others will by then.
-    let is_kept = |tags: &Tags| ownership::has_foreign_marker(tags, look.markers);
-    let reads_document = |tags: &Tags| look.purpose == Purpose::Reconcile || !clients.caller.writes || is_kept(tags);
+    // A teardown needs the policy document only if the role is kept, because other generations use it. A preview of a teardown
+    // always reads it, because the stages before may add another generation's marker.
+    let is_kept = |tags: &Tags| ownership::has_foreign_marker(tags, query.markers);
+    let reads_document =
+        |tags: &Tags| query.purpose == Purpose::Reconcile || !clients.caller.applies_plan || is_kept(tags);
     let document_of = |tags: &Tags| reads_document(tags).then_some(policy.as_str());
     let (node, mut leftovers, controller, mut instance_profile, unknown_boundary) = futures::try_join!(
-        role(iam, spec.node_role_name(), |_| None, of_nodes).boxed_local(),
-        leftovers::read(clients, look).boxed_local(),
-        role(iam, &spec.controller_role_name, document_of, of_controller).boxed_local(),
+        role(iam, spec.node_role_name(), |_| None, node_policies).boxed_local(),
+        leftovers::read(clients, query).boxed_local(),
+        role(iam, &spec.controller_role_name, document_of, controller_policies).boxed_local(),
         iam::instance_profile(iam, &spec.instance_profile_name),
         boundary,
     )
     .map_err(Error::Aws)?;
-    if leftovers.holds_own {
-        // The list may have it already where it was not there a moment before.
+    if leftovers.includes_own_profile {
+        // The list of profiles may already have a profile that the read a moment before did not find.
         if instance_profile.is_none() {
             let found = iam::instance_profile(iam, &spec.instance_profile_name).await;
             instance_profile = found.map_err(Error::Aws)?;
@@ -56,38 +62,40 @@ pub(super) async fn read(clients: &Clients, look: Look<'_>) -> Result<Roles, Err
     Ok(Roles { node_role: node.role, leftovers, controller_role: controller.role, instance_profile, unknown_policies })
 }
 
-/// A role, and the ARNs of policies that it shall have and that do not exist.
+/// A role, and the ARNs of the wanted policies that do not exist.
 struct RoleAndUnknown {
     role: Option<Role>,
     unknown: Vec<String>,
 }
 
-/// Reads a role, and whether the policies exist that it does not have yet.
+/// Reads a role, and checks that the wanted policies exist that are not attached to it yet. `document_of` selects the inline
+/// policy whose document is read, as in [`iam::role`].
 async fn role<'a>(
     iam: &aws_sdk_iam::Client,
     name: &str,
     document_of: impl FnOnce(&Tags) -> Option<&'a str>,
-    asked: Vec<String>,
+    wanted: Vec<String>,
 ) -> Result<RoleAndUnknown, AwsError> {
     let role = iam::role(iam, name, document_of).await?;
-    let attached = |arn: &String| role.as_ref().is_some_and(|role| role.attached.contains(arn));
-    let unknown = asked.into_iter().filter(|arn| !attached(arn)).map(async |arn| {
-        let known = iam::has_policy(iam, &arn).await?;
-        Ok((!known).then_some(arn))
+    let is_attached = |arn: &String| role.as_ref().is_some_and(|role| role.attached.contains(arn));
+    let unknown = wanted.into_iter().filter(|arn| !is_attached(arn)).map(async |arn| {
+        let exists = iam::has_policy(iam, &arn).await?;
+        Ok((!exists).then_some(arn))
     });
     let unknown = futures::future::try_join_all(unknown).await?;
     Ok(RoleAndUnknown { role, unknown: unknown.into_iter().flatten().collect() })
 }
 
 impl Roles {
-    /// Whether the node role or the profile says that aws-auth may hold an entry of these generations.
+    /// Returns whether aws-auth may have an entry of these generations: their marker on the node role or the instance profile
+    /// says so.
     pub(super) fn is_in_aws_auth(&self, markers: &BTreeSet<Marker>) -> bool {
         let role = self.node_role.iter().map(|role| &role.tags);
         let mut tags = role.chain(self.instance_profile.iter().map(|profile| &profile.tags));
         tags.any(|tags| ownership::is_in_aws_auth(tags, markers))
     }
 
-    /// Whether any of these markers is on a role or the profile.
+    /// Returns whether a role or the instance profile has one of these markers.
     pub(super) fn is_marked(&self, markers: &BTreeSet<Marker>) -> bool {
         let roles = self.node_role.iter().chain(&self.controller_role).map(|role| &role.tags);
         let mut tags = roles.chain(self.instance_profile.iter().map(|profile| &profile.tags));

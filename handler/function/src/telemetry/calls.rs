@@ -1,90 +1,90 @@
-//! Every call of a run: told in the log when it is over, and counted.
+//! The record of every call of a run: a log line when the call ends, and counts for the metrics.
 //!
-//! A line says which service and operation, when the call began after the run did, how long it took with all its tries,
-//! and the service's code when it was refused. From these lines `karpenter-prereqs timeline` draws the run.
+//! The line has the service and the operation, when the call began after the start of the run, and how long it took with all of
+//! its attempts. It also has the error code of the service. `karpenter-prereqs timeline` draws the run from these lines.
 
 use super::event::{CallLine, LogEvent, is_write};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The answer's service and operation. It is what the run says, and changes nothing that the plan is about.
-pub(crate) const ANSWER: (&str, &str) = ("S3", "PUT answer");
+/// The service and the operation of the response. It does not count as a write, because it changes no object of a plan.
+pub(crate) const RESPONSE: (&str, &str) = ("S3", "PUT answer");
 
-/// The calls of one run. A clone is another handle on the same.
+/// The calls of one run. Clones share one record.
 #[derive(Clone, Debug)]
-pub(crate) struct Calls(Arc<Run>);
+pub(crate) struct Calls(Arc<Record>);
 
 #[derive(Debug)]
-struct Run {
-    begun: Instant,
+struct Record {
+    started_at: Instant,
     counts: Mutex<Counts>,
 }
 
-/// How many calls there were: those that are over.
+/// The numbers of calls that have ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// All calls, each counted once however often it was tried.
+    /// All calls. A call with several attempts counts once.
     pub(crate) calls: u32,
-    /// Those of them that can change something, but for the answer.
+    /// The calls that can change something, without the response.
     pub(crate) writes: u32,
-    /// The tries after each call's first.
+    /// The attempts after the first of each call.
     pub(crate) retries: u32,
 }
 
-/// A call under way. It is told when it is dropped: also one that was given up, at the deadline.
+/// A call in progress. It is recorded when it is dropped, so a call that the deadline ends is recorded too.
 #[derive(Debug)]
 pub(crate) struct Call {
     calls: Calls,
     service: Cow<'static, str>,
     operation: Cow<'static, str>,
-    begun: Instant,
-    tries: Vec<Try>,
-    /// What came of it; absent for a success.
+    started_at: Instant,
+    attempts: Vec<Attempt>,
+    /// The error code; absent after a success.
     error: Option<String>,
 }
 
 #[derive(Debug)]
-struct Try {
-    begun: Instant,
-    /// Absent while it is under way.
+struct Attempt {
+    started_at: Instant,
+    /// How long it took; absent while it is in progress.
     took: Option<Duration>,
 }
 
 impl Calls {
-    /// Of a run that begins now.
+    /// Returns the record of a run that starts now.
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Run { begun: Instant::now(), counts: Mutex::default() }))
+        Self(Arc::new(Record { started_at: Instant::now(), counts: Mutex::default() }))
     }
 
-    /// How many there have been.
+    /// Returns the numbers of calls that have ended by now.
     pub(crate) fn counts(&self) -> Counts {
         *self.lock()
     }
 
-    /// The milliseconds from the run's beginning to this moment.
+    /// Returns the milliseconds from the start of the run to this moment.
     pub(crate) fn at_ms(&self, moment: Instant) -> f64 {
-        ms(moment.saturating_duration_since(self.0.begun))
+        ms(moment.saturating_duration_since(self.0.started_at))
     }
 
-    /// Begins a call.
+    /// Begins a call. If no attempt of it ends, its error is `unfinished`.
     pub(crate) fn begin(&self, service: impl Into<Cow<'static, str>>, operation: impl Into<Cow<'static, str>>) -> Call {
         let (service, operation) = (service.into(), operation.into());
-        let error = Some("given up".to_owned());
-        Call { calls: self.clone(), service, operation, begun: Instant::now(), tries: Vec::new(), error }
+        let error = Some("unfinished".to_owned());
+        Call { calls: self.clone(), service, operation, started_at: Instant::now(), attempts: Vec::new(), error }
     }
 
-    /// Makes a call of one try. `code` says what came of a failure, in a word.
-    pub(crate) async fn watched<T, E>(
+    /// Makes a call of one attempt and records it. `code` returns the error code for the log line.
+    pub(crate) async fn recorded<T, E>(
         &self,
         (service, operation): (&'static str, &'static str),
         code: impl FnOnce(&E) -> String,
-        made: impl Future<Output = Result<T, E>>,
+        attempt: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let mut call = self.begin(service, operation);
-        call.try_begins();
-        let result = made.await;
-        call.try_ends(result.as_ref().err().map(code));
+        call.begin_attempt();
+        let result = attempt.await;
+        call.end_attempt(result.as_ref().err().map(code));
         result
     }
 
@@ -94,40 +94,43 @@ impl Calls {
 }
 
 impl Call {
-    /// Another try goes out.
-    pub(crate) fn try_begins(&mut self) {
-        self.tries.push(Try { begun: Instant::now(), took: None });
+    /// Records that an attempt begins.
+    pub(crate) fn begin_attempt(&mut self) {
+        self.attempts.push(Attempt { started_at: Instant::now(), took: None });
     }
 
-    /// The try is over: with this code, or well.
-    pub(crate) fn try_ends(&mut self, error: Option<String>) {
-        if let Some(last) = self.tries.last_mut() {
-            last.took = Some(last.begun.elapsed());
+    /// Records that the attempt has ended, with this error code; `None` for a success.
+    pub(crate) fn end_attempt(&mut self, error: Option<String>) {
+        if let Some(last) = self.attempts.last_mut() {
+            last.took = Some(last.started_at.elapsed());
         }
         self.error = error;
     }
 
     fn is_write(&self) -> bool {
-        (self.service.as_ref(), self.operation.as_ref()) != ANSWER && is_write(&self.operation)
+        (self.service.as_ref(), self.operation.as_ref()) != RESPONSE && is_write(&self.operation)
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let tries = u32::try_from(self.tries.len()).unwrap_or(u32::MAX);
+        let tries = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
         let mut counts = self.calls.lock();
         counts.calls += 1;
         counts.writes += u32::from(self.is_write());
         counts.retries += tries.saturating_sub(1);
         drop(counts);
-        let attempt = |it: &Try| (self.calls.at_ms(it.begun), ms(it.took.unwrap_or_else(|| it.begun.elapsed())));
-        // One attempt is the call itself.
-        let attempts = if 1 < tries { self.tries.iter().map(attempt).collect() } else { Vec::new() };
+        let times = |attempt: &Attempt| {
+            let took = attempt.took.unwrap_or_else(|| attempt.started_at.elapsed());
+            (self.calls.at_ms(attempt.started_at), ms(took))
+        };
+        // A single attempt has the times of the call itself.
+        let attempts = if 1 < tries { self.attempts.iter().map(times).collect() } else { Vec::new() };
         let line = CallLine {
             service: self.service.to_string(),
             operation: self.operation.to_string(),
-            at_ms: self.calls.at_ms(self.begun),
-            ms: ms(self.begun.elapsed()),
+            at_ms: self.calls.at_ms(self.started_at),
+            ms: ms(self.started_at.elapsed()),
             tries,
             attempts,
             error: self.error.take(),
@@ -136,7 +139,7 @@ impl Drop for Call {
     }
 }
 
-/// Milliseconds with one decimal: a call to a service beside takes less than one.
+/// Returns milliseconds with one decimal, because a call to a service on the same host takes less than one.
 pub(crate) fn ms(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 10_000.0).round() / 10.0
 }
@@ -144,35 +147,35 @@ pub(crate) fn ms(duration: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::event::REVIEW;
+    use crate::telemetry::event::ACCESS_REVIEW;
 
-    async fn made(calls: &Calls, name: (&'static str, &'static str), result: Result<(), &'static str>) {
-        let _ = calls.watched(name, |error: &&str| (*error).to_owned(), async { result }).await;
+    async fn record(calls: &Calls, name: (&'static str, &'static str), result: Result<(), &'static str>) {
+        let _ = calls.recorded(name, |error: &&str| (*error).to_owned(), async { result }).await;
     }
 
     #[tokio::test]
-    async fn writes_are_told_from_reads_and_from_the_answer() {
+    async fn reads_and_the_response_do_not_count_as_writes() {
         let calls = Calls::new();
-        made(&calls, ("Kubernetes", "get ConfigMap"), Ok(())).await;
-        made(&calls, ("Kubernetes", REVIEW), Ok(())).await;
-        made(&calls, ("STS", "AssumeRole"), Err("AccessDenied")).await;
-        made(&calls, ("IAM", "SimulatePrincipalPolicy"), Ok(())).await;
-        made(&calls, ANSWER, Ok(())).await;
+        record(&calls, ("Kubernetes", "get ConfigMap"), Ok(())).await;
+        record(&calls, ("Kubernetes", ACCESS_REVIEW), Ok(())).await;
+        record(&calls, ("STS", "AssumeRole"), Err("AccessDenied")).await;
+        record(&calls, ("IAM", "SimulatePrincipalPolicy"), Ok(())).await;
+        record(&calls, RESPONSE, Ok(())).await;
         assert_eq!(calls.counts(), Counts { calls: 5, writes: 0, retries: 0 });
-        made(&calls, ("Kubernetes", "update ConfigMap"), Err("409")).await;
-        made(&calls, ("IAM", "CreateRole"), Ok(())).await;
+        record(&calls, ("Kubernetes", "update ConfigMap"), Err("409")).await;
+        record(&calls, ("IAM", "CreateRole"), Ok(())).await;
         assert_eq!(calls.counts(), Counts { calls: 7, writes: 2, retries: 0 });
     }
 
     #[test]
-    fn a_call_counts_once_however_often_it_was_tried_and_also_when_it_is_given_up() {
+    fn call_counts_once_with_its_retries_even_if_unfinished() {
         let calls = Calls::new();
         let mut call = calls.begin("EC2", "CreateTags");
         for _ in 0..3 {
-            call.try_begins();
-            call.try_ends(Some("RequestLimitExceeded".to_owned()));
+            call.begin_attempt();
+            call.end_attempt(Some("RequestLimitExceeded".to_owned()));
         }
-        call.try_begins();
+        call.begin_attempt();
         assert_eq!(calls.counts(), Counts::default());
         drop(call);
         assert_eq!(calls.counts(), Counts { calls: 1, writes: 1, retries: 3 });

@@ -1,32 +1,32 @@
-//! The lines of a run that programs read: what the function writes and `karpenter-prereqs timeline` reads.
+//! The log lines of a run for programs. The function writes them, and `karpenter-prereqs timeline` reads them.
 //!
-//! Each is one JSON object. `message` says which event it is, and the event's fields follow:
+//! Each line is one JSON object. `message` is the kind of the event, and the fields of the event follow:
 //!
 //! ```json
 //! {"timestamp":"2026-11-26T02:10:00.126Z","level":"INFO","message":"call","service":"IAM","operation":"GetRole","at_ms":2.1,"ms":40.3,"tries":1}
 //! ```
 //!
-//! Other lines are for people: their fields may change.
+//! All other lines are for people, and their fields may change.
 
 use super::log::{millis, write_line};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use std::time::Duration;
 
-/// The operation of an access review, which asks Kubernetes what is allowed.
-pub(crate) const REVIEW: &str = "create SelfSubjectAccessReview";
+/// The operation of an access review: the function asks Kubernetes whether RBAC allows a verb.
+pub(crate) const ACCESS_REVIEW: &str = "create SelfSubjectAccessReview";
 
-/// A line that programs read. Times are in milliseconds; `at_ms` counts from the beginning of the run.
+/// A log line for programs. Times are in milliseconds. `at_ms` is the time since the start of the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "lowercase")]
 pub enum LogEvent {
     /// A run begins.
     Request(RequestLine),
-    /// A call of a service ended, with all of its attempts.
+    /// A call to a service ended, after all of its attempts.
     Call(CallLine),
     /// A plan was made.
     Plan {
-        /// Its steps, as the log and `plan` name them.
+        /// Its steps, in the words of the log and of the command `plan`.
         steps: Vec<String>,
     },
     /// A step succeeded.
@@ -44,13 +44,13 @@ pub enum LogEvent {
 pub struct RequestLine {
     /// `Create`, `Update` or `Delete`.
     pub operation: String,
-    /// CloudFormation's id of the event.
+    /// The `RequestId` of the event.
     #[serde(default)]
     pub request_id: String,
     /// The ARN of the stack.
     #[serde(default)]
     pub stack_id: String,
-    /// The resource's name in its template.
+    /// The name of the resource in its template.
     #[serde(default)]
     pub logical_resource_id: String,
     /// The id of the resource; absent on a Create.
@@ -64,9 +64,9 @@ pub struct RequestLine {
 /// The fields of [`LogEvent::Call`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallLine {
-    /// `IAM`, `EKS`, `Kubernetes` …
+    /// The service: `IAM`, `EKS`, `Kubernetes` …
     pub service: String,
-    /// `GetRole`, `get ConfigMap` …
+    /// The operation: `GetRole`, `get ConfigMap` …
     pub operation: String,
     /// When it began.
     pub at_ms: f64,
@@ -78,7 +78,7 @@ pub struct CallLine {
     /// When each attempt began and how long it took; empty if there was only one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<(f64, f64)>,
-    /// The service's code; absent after a success.
+    /// The error code of the service; absent after a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -86,7 +86,7 @@ pub struct CallLine {
 /// The fields of [`LogEvent::Done`] and [`LogEvent::Failed`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepLine {
-    /// The step, as the plan names it.
+    /// The step, in the words of the plan.
     pub step: String,
     /// When it began.
     pub at_ms: f64,
@@ -100,14 +100,14 @@ pub struct StepLine {
 /// The fields of [`LogEvent::Retry`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryLine {
-    /// What the function waits for.
+    /// Why the function waits.
     pub why: String,
-    /// How long it waits.
+    /// How long the function waits, in milliseconds.
     pub after_ms: u64,
-    /// The step that is retried, if it is one.
+    /// The step that is retried; absent if something else is retried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    /// The error that is retried, if there is one.
+    /// The error that is retried; absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -126,12 +126,12 @@ pub struct OutcomeLine {
     /// Whether the response reached CloudFormation.
     #[serde(default)]
     pub delivered: bool,
-    /// From the beginning of the run to the delivery.
+    /// The time from the start of the run to the delivery of the response.
     pub ms: u64,
 }
 
-/// Returns whether a call of this operation changes something, by its verb. An access review of Kubernetes is created and changes
-/// nothing.
+/// Returns whether a call of this operation changes something. Its verb decides. An access review has the verb `create`, but
+/// changes nothing.
 pub fn is_write(operation: &str) -> bool {
     const VERBS: [&str; 15] = [
         "Create", "Put", "Delete", "Attach", "Detach", "Add", "Remove", "Tag", "Untag", "Update", "PUT", "create",
@@ -141,16 +141,16 @@ pub fn is_write(operation: &str) -> bool {
         let rest = operation.strip_prefix(*verb);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_uppercase() || c == ' '))
     };
-    operation != REVIEW && VERBS.iter().any(has_verb)
+    operation != ACCESS_REVIEW && VERBS.iter().any(has_verb)
 }
 
 impl LogEvent {
-    /// Whether a line with this `message` is an event. Any other line is for people.
+    /// Returns whether a line with this `message` is for programs. Any other line is for people.
     pub fn is_message(message: &str) -> bool {
         matches!(message, "request" | "call" | "plan" | "done" | "failed" | "retry" | "outcome")
     }
 
-    /// Writes the event to standard output, if the log level is INFO or below; a failed step also at ERROR and WARN.
+    /// Writes the line to standard output, if the log level is INFO or lower. A failed step is written at every log level.
     pub(crate) fn write(&self) {
         let (level, is_enabled) = match self {
             Self::Failed(_) => ("ERROR", tracing::enabled!(tracing::Level::ERROR)),
@@ -171,12 +171,12 @@ struct Line<'a> {
     event: &'a LogEvent,
 }
 
-/// Logs that the function waits and then retries.
+/// Logs that the function waits for `after` and then retries.
 pub(crate) fn log_retry(why: &str, error: Option<&dyn Display>, after: Duration) {
     log_step_retry(why, None, error, after);
 }
 
-/// The same, of a step.
+/// Logs that the function waits for `after` and then retries a step.
 pub(crate) fn log_step_retry(why: &str, step: Option<&dyn Display>, error: Option<&dyn Display>, after: Duration) {
     let (step, error) = (step.map(ToString::to_string), error.map(ToString::to_string));
     LogEvent::Retry(RetryLine { why: why.to_owned(), after_ms: millis(after), step, error }).write();
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_is_one_object_that_reads_back() {
+    fn line_is_one_json_object_that_parses_to_the_same_event() {
         let call = CallLine {
             service: "IAM".to_owned(),
             operation: "GetRole".to_owned(),
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_those_that_serde_knows() {
+    fn is_message_knows_every_message_of_serde() {
         let unknown = serde_json::from_str::<LogEvent>(r#"{"message":"other"}"#).unwrap_err().to_string();
         let expected = unknown.split("expected one of ").nth(1).unwrap();
         let names: Vec<_> = expected.split('`').skip(1).step_by(2).collect();

@@ -1,30 +1,30 @@
-//! The last line of a run: its figures, in CloudWatch's embedded metric format
+//! The last line of a run: its metrics, in CloudWatch's embedded metric format
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
-//! CloudWatch makes metrics of it without a call of ours.
+//! CloudWatch creates the metrics from the line. The function makes no call for them.
 
 use super::calls::{Calls, ms};
 use super::log::write_line;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// What the metrics are filed under.
+/// The namespace of the metrics in CloudWatch.
 const NAMESPACE: &str = "KarpenterPrereqs";
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
-    /// `Create`, `Update` or `Delete`; `Unknown` where the event does not say.
+    /// `Create`, `Update` or `Delete`; `Unknown` if the event names none of them.
     pub(crate) operation: &'static str,
-    /// Whether CloudFormation was told of a failure.
+    /// Whether CloudFormation got a response with `FAILED`.
     pub(crate) failed: bool,
-    /// Whether CloudFormation was told nothing.
-    pub(crate) unanswered: bool,
-    /// From the event's arrival to the answer's delivery.
+    /// Whether CloudFormation got no response. It is the metric `Unanswered`.
+    pub(crate) no_response: bool,
+    /// The time from the arrival of the event to the delivery of the response.
     pub(crate) duration: Duration,
 }
 
-/// Writes the line to standard output, whatever the log level is.
-pub(crate) fn tell(function_name: &str, outcome: Outcome, calls: &Calls) {
+/// Writes the line to standard output, at every log level.
+pub(crate) fn write(function_name: &str, outcome: Outcome, calls: &Calls) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     write_line(line(function_name, outcome, calls, now));
 }
@@ -37,7 +37,7 @@ fn line(function_name: &str, outcome: Outcome, calls: &Calls, now: Duration) -> 
         ("Writes", "Count", json!(counts.writes)),
         ("Retries", "Count", json!(counts.retries)),
         ("Failed", "Count", json!(u8::from(outcome.failed))),
-        ("Unanswered", "Count", json!(u8::from(outcome.unanswered))),
+        ("Unanswered", "Count", json!(u8::from(outcome.no_response))),
     ];
     let definitions: Vec<_> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
     let mut line = json!({
@@ -62,11 +62,11 @@ fn line(function_name: &str, outcome: Outcome, calls: &Calls, now: Duration) -> 
 mod tests {
     use super::*;
 
-    /// Each metric that is defined has its value at the root, and each dimension too: CloudWatch drops the line otherwise.
+    /// CloudWatch drops a line whose root lacks the value of a metric or a dimension that the line defines.
     #[test]
-    fn what_the_line_defines_it_has() {
+    fn line_has_each_metric_and_dimension_that_it_defines() {
         let duration = Duration::from_millis(640);
-        let outcome = Outcome { operation: "Create", failed: true, unanswered: false, duration };
+        let outcome = Outcome { operation: "Create", failed: true, no_response: false, duration };
         let line = line("karpenter-prereqs", outcome, &Calls::new(), Duration::from_millis(1_700_000_000_123));
         assert_eq!(line["_aws"]["Timestamp"], 1_700_000_000_123_u64);
         let definition = &line["_aws"]["CloudWatchMetrics"][0];

@@ -1,4 +1,4 @@
-//! What a run reports about itself: each call, each step, and its figures.
+//! What a run reports about itself: log lines for each call and each step, and metrics.
 
 pub(crate) mod calls;
 pub mod event;

@@ -1,4 +1,4 @@
-//! The calls that the AWS SDK makes.
+//! The record of the calls that the AWS SDK makes.
 
 use super::calls::{Call, Calls};
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -11,25 +11,25 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Watches the calls of one service's client.
+/// Records the calls of the client of one service.
 #[derive(Debug)]
-pub(crate) struct Watch(pub(crate) Calls);
+pub(crate) struct CallRecorder(pub(crate) Calls);
 
-/// The call, in the bag that goes with it; the bag's end is the call's.
+/// A call in progress, in the SDK's configuration bag of the call. The call ends when the SDK drops the bag.
 #[derive(Clone, Debug)]
-struct Watched(Arc<Mutex<Call>>);
+struct RecordedCall(Arc<Mutex<Call>>);
 
-impl Storable for Watched {
+impl Storable for RecordedCall {
     type Storer = StoreReplace<Self>;
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Watch {
+impl Intercept for CallRecorder {
     fn name(&self) -> &'static str {
-        "watch"
+        "record-calls"
     }
 
-    // Not before the execution: the operation has not said its name by then.
+    // Not in `read_before_execution`, because the bag does not have the name of the operation yet.
     fn read_before_serialization(
         &self,
         _: &BeforeSerializationInterceptorContextRef<'_>,
@@ -38,7 +38,7 @@ impl Intercept for Watch {
     ) -> Result<(), BoxError> {
         if let Some(metadata) = bag.load::<Metadata>() {
             let call = self.0.begin(metadata.service().to_owned(), metadata.name().to_owned());
-            bag.interceptor_state().store_put(Watched(Arc::new(Mutex::new(call))));
+            bag.interceptor_state().store_put(RecordedCall(Arc::new(Mutex::new(call))));
         }
         Ok(())
     }
@@ -49,7 +49,7 @@ impl Intercept for Watch {
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        on(bag, Call::try_begins);
+        with_call(bag, Call::begin_attempt);
         Ok(())
     }
 
@@ -61,19 +61,19 @@ impl Intercept for Watch {
     ) -> Result<(), BoxError> {
         let failed = context.output_or_error().is_some_and(|result| result.is_err());
         let code = failed.then(|| context.response().map_or_else(|| "no response".to_owned(), code));
-        on(bag, |call| call.try_ends(code));
+        with_call(bag, |call| call.end_attempt(code));
         Ok(())
     }
 }
 
-fn on(bag: &ConfigBag, act: impl FnOnce(&mut Call)) {
-    if let Some(Watched(call)) = bag.load::<Watched>() {
-        act(&mut call.lock().unwrap_or_else(PoisonError::into_inner));
+fn with_call(bag: &ConfigBag, update: impl FnOnce(&mut Call)) {
+    if let Some(RecordedCall(call)) = bag.load::<RecordedCall>() {
+        update(&mut call.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-/// The service's code of a refusal: in a header where the service answers in JSON (EKS), in the element `Code` where it
-/// answers in XML; else the status.
+/// Returns the error code of the service. A service with JSON responses (EKS) has it in a header, and a service with XML
+/// responses has it in the element `Code`. Otherwise the code is the HTTP status.
 fn code(response: &HttpResponse) -> String {
     let header = response.headers().get("x-amzn-errortype").map(|code| code.split(':').next().unwrap_or(code));
     let body = response.body().bytes().and_then(|body| std::str::from_utf8(body).ok());
@@ -87,13 +87,13 @@ mod tests {
     use aws_smithy_types::body::SdkBody;
 
     #[test]
-    fn a_refusals_code_is_found_in_each_services_form() {
-        let answer = |body: &'static str| HttpResponse::new(404.try_into().unwrap(), SdkBody::from(body));
+    fn code_is_found_in_json_and_xml_responses() {
+        let response = |body: &'static str| HttpResponse::new(404.try_into().unwrap(), SdkBody::from(body));
         let xml = "<ErrorResponse><Error><Type>Sender</Type><Code>NoSuchEntity</Code></Error></ErrorResponse>";
-        assert_eq!(code(&answer(xml)), "NoSuchEntity");
-        let mut json = answer("{}");
+        assert_eq!(code(&response(xml)), "NoSuchEntity");
+        let mut json = response("{}");
         json.headers_mut().insert("x-amzn-errortype", "ResourceNotFoundException:http://internal/");
         assert_eq!(code(&json), "ResourceNotFoundException");
-        assert_eq!(code(&answer("<html>")), "404");
+        assert_eq!(code(&response("<html>")), "404");
     }
 }

@@ -1,4 +1,4 @@
-//! AWS CloudFormation: what it shows of our own resource and stack.
+//! AWS CloudFormation: the status of the resource and of its stack.
 
 use crate::error::AwsError;
 use aws_sdk_cloudformation::operation::describe_stack_resource::DescribeStackResourceOutput;
@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use karpenter_prereqs_core::request::event::{Envelope, Operation};
 use karpenter_prereqs_core::request::stack_status::{StackView, Status};
 
-/// What CloudFormation shows of the resource and its stack, as far as the verdict on the operation depends on it. A
-/// resource that it does not show, as one that the template no longer has, is absent: the stack has its say alone.
+/// Returns what CloudFormation shows of the resource and its stack, as far as the verdict on the operation depends on it.
+///
+/// If CloudFormation does not show the resource, for example because the template no longer has it, the resource's fields are
+/// absent. The status of the stack then decides alone.
 ///
 /// # Errors
-/// Any refusal to show the stack: the caller then goes by the event's date alone.
+/// The stack or its events could not be read. The caller then uses the date of the event alone.
 pub(crate) async fn stack_view(
     client: &Client,
     envelope: &Envelope,
@@ -51,14 +53,16 @@ pub(crate) async fn stack_view(
     Ok(view)
 }
 
-/// When the stack came to what it is shown as: the events of the stack itself say so, newest first.
+/// Adds to the view when the stack got its status. CloudFormation lists events from the newest to the oldest, and reading stops
+/// as soon as the view needs no more.
 async fn read_events(client: &Client, envelope: &Envelope, view: &mut StackView) -> Result<(), AwsError> {
     let mut pages = client.describe_stack_events().stack_name(&envelope.stack_id).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| AwsError::new("describe the stack's events", &error))?;
-        let of_stack =
+        // Only the events of the stack itself, not those of its resources.
+        let stack_events =
             page.stack_events().iter().filter(|event| event.physical_resource_id() == Some(&envelope.stack_id));
-        for event in of_stack {
+        for event in stack_events {
             let status = Status::new(event.resource_status().map(ResourceStatus::as_str).unwrap_or_default());
             let at = event.timestamp().and_then(|at| Timestamp::from_second(at.secs()).ok());
             if !view.apply_event(&status, at) {

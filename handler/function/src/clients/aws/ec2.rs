@@ -1,4 +1,4 @@
-//! Amazon EC2: subnets, security groups, launch templates, tags.
+//! Amazon EC2: subnets, security groups, launch templates, instances and tags.
 
 use crate::error::AwsError;
 use aws_sdk_ec2::{Client, types};
@@ -6,20 +6,23 @@ use karpenter_prereqs_core::identity::ownership::{Marker, Tags};
 use karpenter_prereqs_core::observed::Running;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The values that one filter takes
+/// The most values of one filter
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>).
 const FILTER_VALUES_MAX: usize = 200;
 
-/// Which of the two kinds of resource.
+/// The kind of a resource that gets the discovery tag.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Subnet,
     SecurityGroup,
 }
 
-/// The tags of the resources with these ids, and of all that carry one of these markers; an id that is not there is
-/// not in the answer.
-pub(crate) async fn tagged(
+/// Returns the tags of the resources with these ids, and of all resources with a marker or previous-tag marker of `markers`.
+/// Resources that do not exist are left out.
+///
+/// # Errors
+/// A call failed.
+pub(crate) async fn read_tags(
     client: &Client,
     kind: Kind,
     ids: &BTreeSet<String>,
@@ -32,12 +35,15 @@ pub(crate) async fn tagged(
     if !keys.is_empty() {
         filters.push(filter("tag-key", keys));
     }
-    let found =
-        futures::future::try_join_all(filters.into_iter().map(|filter| described(client, kind, filter))).await?;
+    let found = futures::future::try_join_all(filters.into_iter().map(|filter| describe(client, kind, filter))).await?;
     Ok(found.into_iter().flatten().collect())
 }
 
-/// The security groups that a version of a launch template names; none when it names none.
+/// Returns the ids of the security groups that a version of a launch template names, directly or in its network interfaces. Empty
+/// if it names none.
+///
+/// # Errors
+/// The call failed.
 pub(crate) async fn launch_template_groups(
     client: &Client,
     id: &str,
@@ -51,18 +57,21 @@ pub(crate) async fn launch_template_groups(
     let data = found.launch_template_versions().iter().filter_map(|version| version.launch_template_data());
     Ok(data
         .flat_map(|data| {
-            let of_interfaces = data
+            let interface_groups = data
                 .network_interfaces()
                 .iter()
                 .flat_map(types::LaunchTemplateInstanceNetworkInterfaceSpecification::groups);
-            data.security_group_ids().iter().chain(of_interfaces)
+            data.security_group_ids().iter().chain(interface_groups)
         })
         .cloned()
         .collect())
 }
 
-/// The instances that are pending or running with one of these instance profiles, given by their ARNs.
-pub(crate) async fn running(client: &Client, profile_arns: &[String]) -> Result<Vec<Running>, AwsError> {
+/// Returns the pending and running instances with one of these instance profiles, which are given by their ARNs.
+///
+/// # Errors
+/// A call failed.
+pub(crate) async fn running_instances(client: &Client, profile_arns: &[String]) -> Result<Vec<Running>, AwsError> {
     let mut running = Vec::new();
     for arns in profile_arns.chunks(FILTER_VALUES_MAX) {
         let states = ["pending", "running"].map(str::to_owned).to_vec();
@@ -85,8 +94,11 @@ pub(crate) async fn running(client: &Client, profile_arns: &[String]) -> Result<
     Ok(running)
 }
 
-/// The names of the launch templates that Karpenter made for a cluster.
-pub(crate) async fn launch_templates_of_karpenter(client: &Client, cluster: &str) -> Result<Vec<String>, AwsError> {
+/// Returns the names of the launch templates that Karpenter created for a cluster. Their tags show this.
+///
+/// # Errors
+/// A call failed.
+pub(crate) async fn karpenter_launch_templates(client: &Client, cluster: &str) -> Result<Vec<String>, AwsError> {
     let call = client
         .describe_launch_templates()
         .filters(filter(&format!("tag:kubernetes.io/cluster/{cluster}"), vec!["owned".to_owned()]))
@@ -100,28 +112,40 @@ pub(crate) async fn launch_templates_of_karpenter(client: &Client, cluster: &str
     Ok(names)
 }
 
-/// Puts these tags on these resources, over whatever values stand there.
+/// Creates these tags on these resources, and overwrites existing values.
+///
+/// # Errors
+/// The call failed, for example because one of the resources does not exist.
 pub(crate) async fn create_tags(client: &Client, ids: &[String], tags: &Tags) -> Result<(), AwsError> {
     let call = client.create_tags().set_resources(Some(ids.to_vec())).set_tags(Some(pairs(tags)));
     call.send().await.map(drop).map_err(|error| AwsError::new(format!("tag {}", ids.join(", ")), &error))
 }
 
-/// The same, where what is gone is done.
-pub(crate) async fn create_tags_if_there(client: &Client, ids: &[String], tags: &Tags) -> Result<(), AwsError> {
-    those_there(ids, async |ids| create_tags(client, &ids, tags).await).await
+/// Creates these tags on those of these resources that exist, and overwrites existing values.
+///
+/// # Errors
+/// A call failed.
+pub(crate) async fn create_tags_on_existing(client: &Client, ids: &[String], tags: &Tags) -> Result<(), AwsError> {
+    call_on_existing(ids, async |ids| create_tags(client, &ids, tags).await).await
 }
 
-/// Takes these tags off these resources where they have just these values; what is gone is done.
+/// Deletes these tags from those of these resources that exist. A tag with another value stays.
+///
+/// # Errors
+/// A call failed.
 pub(crate) async fn delete_tags(client: &Client, ids: &[String], tags: &Tags) -> Result<(), AwsError> {
     let delete = async |ids: Vec<String>| {
         let call = client.delete_tags().set_resources(Some(ids.clone())).set_tags(Some(pairs(tags)));
         call.send().await.map(drop).map_err(|error| AwsError::new(format!("untag {}", ids.join(", ")), &error))
     };
-    those_there(ids, delete).await
+    call_on_existing(ids, delete).await
 }
 
-/// Makes a call on all of these, or, since one that is gone fails it for all, on each of those that are there.
-async fn those_there(ids: &[String], call: impl AsyncFn(Vec<String>) -> Result<(), AwsError>) -> Result<(), AwsError> {
+/// Makes one call for all resources. If one of them does not exist, the call fails for all, so one call is made for each.
+async fn call_on_existing(
+    ids: &[String],
+    call: impl AsyncFn(Vec<String>) -> Result<(), AwsError>,
+) -> Result<(), AwsError> {
     match call(ids.to_vec()).await {
         Err(error) if error.is_not_found() => {
             for id in ids {
@@ -144,13 +168,13 @@ impl Kind {
         }
     }
 
-    /// The kind that an id names.
+    /// Returns the kind of the resource with this id.
     pub(crate) fn of(id: &str) -> Self {
         if id.starts_with("subnet-") { Self::Subnet } else { Self::SecurityGroup }
     }
 }
 
-async fn described(client: &Client, kind: Kind, filter: types::Filter) -> Result<Vec<(String, Tags)>, AwsError> {
+async fn describe(client: &Client, kind: Kind, filter: types::Filter) -> Result<Vec<(String, Tags)>, AwsError> {
     let mut found = Vec::new();
     match kind {
         Kind::Subnet => {
@@ -161,7 +185,7 @@ async fn described(client: &Client, kind: Kind, filter: types::Filter) -> Result
                     page.subnets
                         .unwrap_or_default()
                         .into_iter()
-                        .filter_map(|subnet| Some((subnet.subnet_id?, read(subnet.tags)))),
+                        .filter_map(|subnet| Some((subnet.subnet_id?, to_tags(subnet.tags)))),
                 );
             }
         }
@@ -173,7 +197,7 @@ async fn described(client: &Client, kind: Kind, filter: types::Filter) -> Result
                     page.security_groups
                         .unwrap_or_default()
                         .into_iter()
-                        .filter_map(|group| Some((group.group_id?, read(group.tags)))),
+                        .filter_map(|group| Some((group.group_id?, to_tags(group.tags)))),
                 );
             }
         }
@@ -189,6 +213,6 @@ fn pairs(tags: &Tags) -> Vec<types::Tag> {
     tags.iter().map(|(key, value)| types::Tag::builder().key(key).value(value).build()).collect()
 }
 
-fn read(tags: Option<Vec<types::Tag>>) -> Tags {
+fn to_tags(tags: Option<Vec<types::Tag>>) -> Tags {
     tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
 }

@@ -1,5 +1,4 @@
-//! Amazon EKS: the cluster, its node groups, an access entry, a Pod Identity
-//! association, an add-on.
+//! Amazon EKS: the cluster, its node groups, access entries, Pod Identity associations and add-ons.
 
 use crate::error::AwsError;
 use aws_sdk_eks::{Client, types};
@@ -8,16 +7,19 @@ use jiff::Timestamp;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::observed::{AccessEntry, AuthenticationMode, Cluster, PodIdentityAssociation};
 
-/// A node group, as far as discovery depends on it.
+/// A managed node group, as far as discovery depends on it.
 #[derive(Debug)]
 pub(crate) struct NodeGroup {
     pub(crate) name: String,
     pub(crate) subnets: Vec<String>,
-    /// The id and the version of the launch template, if the user gave one.
+    /// The id and the version of the launch template; absent if the user chose none.
     pub(crate) launch_template: Option<(String, String)>,
 }
 
-/// The cluster of that name; `None` when there is none.
+/// Returns the cluster with this name; `None` if it does not exist.
+///
+/// # Errors
+/// The call failed.
 pub(crate) async fn cluster(client: &Client, name: &str) -> Result<Option<Cluster>, AwsError> {
     let what = || format!("describe cluster `{name}`");
     match client.describe_cluster().name(name).send().await {
@@ -26,7 +28,10 @@ pub(crate) async fn cluster(client: &Client, name: &str) -> Result<Option<Cluste
     }
 }
 
-/// The names of the cluster's managed node groups; none when there is no such cluster.
+/// Returns the names of the cluster's managed node groups. Empty if the cluster does not exist.
+///
+/// # Errors
+/// A call failed.
 pub(crate) async fn node_group_names(client: &Client, cluster: &str) -> Result<Vec<String>, AwsError> {
     let mut names = Vec::new();
     let mut pages = client.list_nodegroups().cluster_name(cluster).into_paginator().send();
@@ -45,15 +50,18 @@ pub(crate) async fn node_group_names(client: &Client, cluster: &str) -> Result<V
     Ok(names)
 }
 
-/// The node group; `None` when it is gone, or going.
+/// Returns the node group; `None` if it does not exist or is being deleted.
+///
+/// # Errors
+/// The call failed.
 pub(crate) async fn node_group(client: &Client, cluster: &str, name: &str) -> Result<Option<NodeGroup>, AwsError> {
     let what = || format!("describe node group `{name}` of cluster `{cluster}`");
     let found = match client.describe_nodegroup().cluster_name(cluster).nodegroup_name(name).send().await {
         Ok(found) => found.nodegroup,
         Err(error) => return none_if_not_found(AwsError::new(what(), &error)),
     };
-    let staying = found.filter(|group| group.status != Some(types::NodegroupStatus::Deleting));
-    Ok(staying.map(|group| NodeGroup {
+    let kept = found.filter(|group| group.status != Some(types::NodegroupStatus::Deleting));
+    Ok(kept.map(|group| NodeGroup {
         name: name.to_owned(),
         subnets: group.subnets.unwrap_or_default(),
         launch_template: group
@@ -62,7 +70,10 @@ pub(crate) async fn node_group(client: &Client, cluster: &str, name: &str) -> Re
     }))
 }
 
-/// The cluster's access entry for a principal; `None` when there is none.
+/// Returns the cluster's access entry for a principal; `None` if it does not exist.
+///
+/// # Errors
+/// The call failed.
 pub(crate) async fn access_entry(
     client: &Client,
     cluster: &str,
@@ -80,7 +91,10 @@ pub(crate) async fn access_entry(
     }
 }
 
-/// The Pod Identity association of a service account; `None` when there is none.
+/// Returns the Pod Identity association of a service account; `None` if it does not exist.
+///
+/// # Errors
+/// A call failed.
 pub(crate) async fn pod_identity_association(
     client: &Client,
     cluster: &str,
@@ -107,7 +121,10 @@ pub(crate) async fn pod_identity_association(
     }
 }
 
-/// The Pod Identity association of that id; `None` when there is none.
+/// Returns the Pod Identity association with this id; `None` if it does not exist.
+///
+/// # Errors
+/// The call failed.
 pub(crate) async fn association(
     client: &Client,
     cluster: &str,
@@ -128,7 +145,10 @@ pub(crate) async fn association(
     }
 }
 
-/// Whether the cluster has the add-on.
+/// Returns whether the cluster has the add-on.
+///
+/// # Errors
+/// The call failed.
 pub(crate) async fn has_addon(client: &Client, cluster: &str, name: &str) -> Result<bool, AwsError> {
     match client.describe_addon().cluster_name(cluster).addon_name(name).send().await {
         Ok(_) => Ok(true),

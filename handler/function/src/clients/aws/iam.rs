@@ -1,4 +1,4 @@
-//! AWS IAM: roles, instance profiles, the OIDC provider.
+//! AWS IAM: roles, instance profiles, policies and OIDC providers.
 
 use crate::error::AwsError;
 use aws_sdk_iam::{Client, types};
@@ -9,31 +9,36 @@ use karpenter_prereqs_core::observed::{InstanceProfile, OidcProvider, Role};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The role of that name with all that hangs on it; `None` when there is none. Of its inline policies, the document of the
-/// one is read that `document_of` names for the role's tags.
+/// Returns the role with this name, its attached policies and the names of its inline policies; `None` if it does not exist.
+///
+/// `document_of` gets the role's tags and selects the inline policy whose document is read too.
+///
+/// # Errors
+/// A call failed.
 pub(crate) async fn role<'a>(
     client: &Client,
     name: &str,
     document_of: impl FnOnce(&Tags) -> Option<&'a str>,
 ) -> Result<Option<Role>, AwsError> {
-    // First whether there is one: where roles are to be made, by many at once, three reads of nothing would take their turns
-    // from others.
-    let Some(role) = bare_role(client, name).await? else { return Ok(None) };
-    let tags = read(role.tags());
+    // The other reads wait for this one. If many resources create roles at the same time, reads of roles that do not exist would
+    // use up IAM's throttle.
+    let Some(role) = get_role(client, name).await? else { return Ok(None) };
+    let tags = to_tags(role.tags());
     let document_of = document_of(&tags);
     let document = async {
         match document_of {
-            Some(policy) => inline_document(client, name, policy).await,
+            Some(policy) => inline_policy_document(client, name, policy).await,
             None => Ok(None),
         }
     };
-    let (attached, inline, document) = futures::try_join!(attached(client, name), inline(client, name), document)?;
+    let (attached, inline, document) =
+        futures::try_join!(attached_policies(client, name), inline_policy_names(client, name), document)?;
     let mut inline: BTreeMap<String, Option<Value>> = inline.into_iter().map(|name| (name, None)).collect();
     if let (Some(policy), Some(document)) = (document_of, document) {
         inline.insert(policy.to_owned(), Some(document));
     }
     Ok(Some(Role {
-        trust: role.assume_role_policy_document().map(decoded).unwrap_or_default(),
+        trust: role.assume_role_policy_document().map(decode_document).unwrap_or_default(),
         tags,
         created_at: Timestamp::from_second(role.create_date.secs()).unwrap_or_default(),
         permissions_boundary: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
@@ -44,55 +49,75 @@ pub(crate) async fn role<'a>(
     }))
 }
 
-/// Whether there is a role of that name.
+/// Returns whether a role with this name exists.
+///
+/// # Errors
+/// The call failed.
 pub(crate) async fn has_role(client: &Client, name: &str) -> Result<bool, AwsError> {
-    Ok(bare_role(client, name).await?.is_some())
+    Ok(get_role(client, name).await?.is_some())
 }
 
-/// The instance profile of that name; `None` when there is none.
+/// Returns the instance profile with this name; `None` if it does not exist.
+///
+/// # Errors
+/// The call failed.
 pub(crate) async fn instance_profile(client: &Client, name: &str) -> Result<Option<InstanceProfile>, AwsError> {
     let result = client.get_instance_profile().instance_profile_name(name).send().await;
-    let profile = found(result.map(|found| found.instance_profile), |error| {
+    let profile = optional(result.map(|found| found.instance_profile), |error| {
         AwsError::new(format!("get instance profile `{name}`"), &error)
     })?;
     Ok(profile.flatten().map(|profile| InstanceProfile {
         roles: profile.roles().iter().map(|role| role.role_name().to_owned()).collect(),
-        tags: read(profile.tags()),
+        tags: to_tags(profile.tags()),
         name: profile.instance_profile_name,
         path: profile.path,
     }))
 }
 
-/// The names and ARNs of the instance profiles that hold a role. The list tells no tags.
+/// Returns the names and ARNs of the instance profiles that hold a role. Empty if the role does not exist. IAM's list has no
+/// tags.
+///
+/// # Errors
+/// A call failed.
 pub(crate) async fn profiles_of_role(client: &Client, role: &str) -> Result<Vec<(String, String)>, AwsError> {
     let mut profiles = Vec::new();
     let mut pages = client.list_instance_profiles_for_role().role_name(role).into_paginator().send();
     while let Some(page) = pages.next().await {
-        let page = found(page, |error| AwsError::new(format!("list the instance profiles of role `{role}`"), &error))?;
+        let page =
+            optional(page, |error| AwsError::new(format!("list the instance profiles of role `{role}`"), &error))?;
         let found = page.into_iter().flat_map(|page| page.instance_profiles);
         profiles.extend(found.map(|profile| (profile.instance_profile_name, profile.arn)));
     }
     Ok(profiles)
 }
 
-/// Whether there is a managed policy of that ARN.
+/// Returns whether a managed policy with this ARN exists.
+///
+/// # Errors
+/// The call failed.
 pub(crate) async fn has_policy(client: &Client, arn: &str) -> Result<bool, AwsError> {
     let result = client.get_policy().policy_arn(arn).send().await;
-    Ok(found(result, |error| AwsError::new(format!("get policy {arn}"), &error))?.is_some())
+    Ok(optional(result, |error| AwsError::new(format!("get policy {arn}"), &error))?.is_some())
 }
 
-/// The OIDC provider of that ARN; `None` when there is none.
+/// Returns the OIDC provider with this ARN; `None` if it does not exist.
+///
+/// # Errors
+/// The call failed.
 pub(crate) async fn oidc_provider(client: &Client, arn: &str) -> Result<Option<OidcProvider>, AwsError> {
     let result = client.get_open_id_connect_provider().open_id_connect_provider_arn(arn).send().await;
-    let provider = found(result, |error| AwsError::new(format!("get OIDC provider {arn}"), &error))?;
+    let provider = optional(result, |error| AwsError::new(format!("get OIDC provider {arn}"), &error))?;
     Ok(provider.map(|provider| OidcProvider {
         arn: arn.to_owned(),
-        tags: read(provider.tags()),
+        tags: to_tags(provider.tags()),
         client_ids: provider.client_id_list.unwrap_or_default(),
     }))
 }
 
-/// The names of the roles whose trust names an OIDC provider.
+/// Returns the names of the roles whose trust policy names an OIDC provider. Reads all roles of the account.
+///
+/// # Errors
+/// A call failed.
 pub(crate) async fn roles_that_trust(client: &Client, provider_arn: &str) -> Result<BTreeSet<String>, AwsError> {
     let mut names = BTreeSet::new();
     let mut pages = client.list_roles().into_paginator().send();
@@ -100,15 +125,18 @@ pub(crate) async fn roles_that_trust(client: &Client, provider_arn: &str) -> Res
         let page = page.map_err(|error| AwsError::new("list the roles", &error))?;
         let trusts = |role: &types::Role| {
             role.assume_role_policy_document()
-                .is_some_and(|document| trust::trusts_provider(&decoded(document), provider_arn))
+                .is_some_and(|document| trust::trusts_provider(&decode_document(document), provider_arn))
         };
         names.extend(page.roles.into_iter().filter(trusts).map(|role| role.role_name));
     }
     Ok(names)
 }
 
-/// What IAM decides of `iam:PassRole` on a role, to a service, for the principal of that ARN: `allowed`, `implicitDeny` or
-/// `explicitDeny`.
+/// Returns IAM's decision on `iam:PassRole` for a principal: `allowed`, `implicitDeny` or `explicitDeny`. `passed_to` is the
+/// principal of the service that gets the role.
+///
+/// # Errors
+/// The call failed.
 pub(crate) async fn simulate_pass_role(
     client: &Client,
     principal_arn: &str,
@@ -128,12 +156,15 @@ pub(crate) async fn simulate_pass_role(
         .resource_arns(role_arn)
         .context_entries(context);
     let found = call.send().await.map_err(|error| AwsError::new(what(), &error))?;
-    // One action on one resource is one result.
+    // One action on one resource has one result.
     let decision = found.evaluation_results().first().map(|result| result.eval_decision().clone());
     Ok(decision.unwrap_or(types::PolicyEvaluationDecisionType::ImplicitDeny))
 }
 
-/// Tags as the service takes them.
+/// Returns tags in the form of the SDK.
+///
+/// # Errors
+/// The SDK rejects a tag.
 pub(crate) fn pairs(tags: &Tags) -> Result<Vec<types::Tag>, AwsError> {
     tags.iter()
         .map(|(key, value)| types::Tag::builder().key(key).value(value).build())
@@ -141,47 +172,50 @@ pub(crate) fn pairs(tags: &Tags) -> Result<Vec<types::Tag>, AwsError> {
         .map_err(|error| AwsError::local("build a tag", &error))
 }
 
-/// The role of that name, without what hangs on it.
-async fn bare_role(client: &Client, name: &str) -> Result<Option<types::Role>, AwsError> {
+/// Returns the role with this name, without its policies.
+async fn get_role(client: &Client, name: &str) -> Result<Option<types::Role>, AwsError> {
     let result = client.get_role().role_name(name).send().await;
-    Ok(found(result, |error| AwsError::new(format!("get role `{name}`"), &error))?.and_then(|found| found.role))
+    Ok(optional(result, |error| AwsError::new(format!("get role `{name}`"), &error))?.and_then(|found| found.role))
 }
 
-async fn attached(client: &Client, role: &str) -> Result<BTreeSet<String>, AwsError> {
+async fn attached_policies(client: &Client, role: &str) -> Result<BTreeSet<String>, AwsError> {
     let mut arns = BTreeSet::new();
     let mut pages = client.list_attached_role_policies().role_name(role).into_paginator().send();
     while let Some(page) = pages.next().await {
-        let page = found(page, |error| AwsError::new(format!("list the policies attached to role `{role}`"), &error))?;
+        let page =
+            optional(page, |error| AwsError::new(format!("list the policies attached to role `{role}`"), &error))?;
         let policies = page.and_then(|page| page.attached_policies).unwrap_or_default();
         arns.extend(policies.into_iter().filter_map(|policy| policy.policy_arn));
     }
     Ok(arns)
 }
 
-async fn inline(client: &Client, role: &str) -> Result<Vec<String>, AwsError> {
+async fn inline_policy_names(client: &Client, role: &str) -> Result<Vec<String>, AwsError> {
     let mut names = Vec::new();
     let mut pages = client.list_role_policies().role_name(role).into_paginator().send();
     while let Some(page) = pages.next().await {
-        let page = found(page, |error| AwsError::new(format!("list the inline policies of role `{role}`"), &error))?;
+        let page = optional(page, |error| AwsError::new(format!("list the inline policies of role `{role}`"), &error))?;
         names.extend(page.into_iter().flat_map(|page| page.policy_names));
     }
     Ok(names)
 }
 
-async fn inline_document(client: &Client, role: &str, policy: &str) -> Result<Option<Value>, AwsError> {
+async fn inline_policy_document(client: &Client, role: &str, policy: &str) -> Result<Option<Value>, AwsError> {
     let result = client.get_role_policy().role_name(role).policy_name(policy).send().await;
     let policy =
-        found(result, |error| AwsError::new(format!("get inline policy `{policy}` of role `{role}`"), &error))?;
-    Ok(policy.map(|policy| decoded(&policy.policy_document)))
+        optional(result, |error| AwsError::new(format!("get inline policy `{policy}` of role `{role}`"), &error))?;
+    Ok(policy.map(|policy| decode_document(&policy.policy_document)))
 }
 
-/// A document as IAM hands it out, URL-encoded; `Null` when it is no JSON, so that it is written anew.
-fn decoded(document: &str) -> Value {
+/// Returns the policy document of IAM's response, which is URL-encoded. `Null` if it is not valid JSON: it then differs from
+/// every wanted document, and is written again.
+fn decode_document(document: &str) -> Value {
     let text = percent_encoding::percent_decode_str(document).decode_utf8_lossy();
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-fn found<T, E>(result: Result<T, E>, error: impl FnOnce(E) -> AwsError) -> Result<Option<T>, AwsError> {
+/// Returns the result of a call; `None` if the object does not exist.
+fn optional<T, E>(result: Result<T, E>, error: impl FnOnce(E) -> AwsError) -> Result<Option<T>, AwsError> {
     match result.map_err(error) {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.is_not_found() => Ok(None),
@@ -189,6 +223,6 @@ fn found<T, E>(result: Result<T, E>, error: impl FnOnce(E) -> AwsError) -> Resul
     }
 }
 
-fn read(tags: &[types::Tag]) -> Tags {
+fn to_tags(tags: &[types::Tag]) -> Tags {
     tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }

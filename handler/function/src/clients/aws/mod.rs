@@ -1,7 +1,7 @@
-//! The calls to AWS: one file a service.
+//! The calls to AWS, with one file for each service.
 //!
-//! Each function is one operation (a list is all its pages), takes what the operation takes, and tells "it is not
-//! there" apart from trouble, so that no caller looks at error codes.
+//! Each function makes the calls of one operation: a list reads all of its pages. If the object does not exist, the function
+//! returns `None`, an empty list or `false` and not an error. So callers need no error codes of services.
 
 pub(crate) mod cloudformation;
 pub(crate) mod ec2;
@@ -10,44 +10,45 @@ pub(crate) mod iam;
 
 use crate::retry::{DeadlineClassifier, Retries};
 use crate::telemetry::calls::Calls;
-use crate::telemetry::sdk::Watch;
+use crate::telemetry::sdk::CallRecorder;
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::config::retry::{RetryPartition, TokenBucket};
 use std::sync::Arc;
 
-/// The clients of one part of a run, over one connection pool and one set of credentials.
+/// The clients of one part of a run. All parts share the connections and the credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct Clients {
     pub(crate) config: SdkConfig,
     pub(crate) retries: Retries,
-    /// The calls of the whole run, whichever part they are of.
+    /// The record of all calls of the run.
     pub(crate) calls: Calls,
-    /// Whose credentials these are.
+    /// The identity of the credentials.
     pub(crate) caller: Caller,
-    /// The ARN of the function's role, where the function calls and was told.
+    /// The ARN of the execution role; absent in a preview, and if the template does not pass it to the function.
     pub(crate) execution_role_arn: Option<Arc<str>>,
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) eks: aws_sdk_eks::Client,
     pub(crate) iam: aws_sdk_iam::Client,
 }
 
-/// Who looks, and what for.
+/// The identity that calls AWS and Kubernetes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
-    /// Who it is, for messages.
-    pub(crate) who: &'static str,
-    /// How another role takes its place at the Kubernetes API, up to that role, for messages.
-    pub(crate) instead: &'static str,
-    /// Whether what is planned is carried out in the world that was read: then it is asked early whether that is allowed, and
-    /// what goes is not read to the end. A preview also plans for the world that a first plan will leave.
-    pub(crate) writes: bool,
+    /// Its name in messages.
+    pub(crate) label: &'static str,
+    /// How to use another identity for the Kubernetes API, for messages. It is followed by "to a role that …".
+    pub(crate) hint: &'static str,
+    /// Whether the plan is carried out in the account that was read: `true` in a run, `false` in a preview. A run checks
+    /// permissions early, and does not read documents of objects that it deletes. A preview reads them, because it also plans for
+    /// the account as a first plan leaves it.
+    pub(crate) applies_plan: bool,
 }
 
 /// The Lambda function.
-const FUNCTION: Caller = Caller { who: "the function's role", instead: "set KubernetesRoleArn", writes: true };
+const FUNCTION: Caller = Caller { label: "the function's role", hint: "set KubernetesRoleArn", applies_plan: true };
 
-/// A service's client with these retries. The services' clients differ in type and not in shape.
+/// Returns the client of a service with these retries. A macro, because each client of the SDK has its own type.
 macro_rules! client {
     ($service:ident, $config:expr, $retries:expr, $calls:expr) => {
         $service::Client::from_conf(
@@ -55,13 +56,14 @@ macro_rules! client {
                 .retry_config($retries.config())
                 .retry_classifier(DeadlineClassifier::new($retries))
                 .retry_partition(unlimited())
-                .interceptor(Watch($calls.clone()))
+                .interceptor(CallRecorder($calls.clone()))
                 .build(),
         )
     };
 }
 
 impl Clients {
+    /// Returns the clients of a run. The caller is the function, without the ARN of its execution role.
     pub(crate) fn new(config: &SdkConfig, retries: Retries, calls: &Calls) -> Self {
         Self {
             config: config.to_builder().retry_config(retries.config_of_credentials()).build(),
@@ -75,14 +77,13 @@ impl Clients {
         }
     }
 
-    /// The same for a part of the run that has other time.
+    /// Returns the clients for a part of the run that has other retries.
     pub(crate) fn with(&self, retries: Retries) -> Self {
         let execution_role_arn = self.execution_role_arn.clone();
         Self { caller: self.caller, execution_role_arn, ..Self::new(&self.config, retries, &self.calls) }
     }
 
-    /// A client for CloudFormation, with retries of its own. One try that hangs takes no longer than the service may
-    /// say nothing.
+    /// Returns a client for CloudFormation with these retries. An attempt that hangs ends after their settle time.
     pub(crate) fn cloudformation(&self, retries: Retries) -> aws_sdk_cloudformation::Client {
         let timeouts = self.config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
         let timeouts = timeouts.operation_attempt_timeout(retries.settle_time).build();
@@ -90,8 +91,8 @@ impl Clients {
     }
 }
 
-/// Retries without a limit on their number. The SDK would count them over the whole life of a process, and refuse to retry after
-/// some hundred, however much time is left.
+/// Returns a retry partition without a limit. The default one counts the retries of a process, and stops retrying after a few
+/// hundred, even if there is time left.
 fn unlimited() -> RetryPartition {
     RetryPartition::custom("karpenter-prereqs").token_bucket(TokenBucket::unlimited()).build()
 }

@@ -1,22 +1,23 @@
-//! Kubernetes' client over the function's HTTP client. Kubernetes' own would bring a second one, and what it reads of
-//! kubeconfig files, which Lambda has not.
+//! A client of `kube` over the function's HTTP client. The default client of `kube` would add a second HTTP implementation, and
+//! code that reads kubeconfig files, which Lambda does not have.
 
 use crate::clients::http;
 use ::http::{Request, Response, header};
 use kube::client::{Body, ClientBuilder};
 use std::time::Duration;
 
-/// How long an API server that is out of reach may say nothing at all.
-const READ: Duration = Duration::from_secs(15);
+/// The longest time without any data from the API server. An API server that cannot be reached may not even refuse the
+/// connection.
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
-type Broken = Box<dyn std::error::Error + Send + Sync>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A client of the API server at this endpoint, which these certificates vouch for (PEM), with this token. It makes no
-/// call again: when to is for the caller, who knows the time that there is.
+/// Returns a client of the API server at `endpoint`. `certificates` is the cluster's certificate authority, in PEM. `token` is
+/// sent with every call. The client retries nothing, because the caller knows how much time is left.
 ///
 /// # Errors
-/// When the endpoint, the certificates or the token is none.
-pub(super) fn client(endpoint: &str, certificates: &str, token: &str) -> Result<kube::Client, Broken> {
+/// The endpoint, the certificates or the token are not valid.
+pub(super) fn client(endpoint: &str, certificates: &str, token: &str) -> Result<kube::Client, BoxError> {
     let certificates = reqwest::Certificate::from_pem_bundle(certificates.as_bytes())?;
     if certificates.is_empty() {
         return Err("the cluster's certificate authority holds no certificate".into());
@@ -26,20 +27,21 @@ pub(super) fn client(endpoint: &str, certificates: &str, token: &str) -> Result<
     let server = url::Url::parse(endpoint)?;
     let client = http::builder()
         .tls_certs_only(certificates)
-        .read_timeout(READ)
+        .read_timeout(READ_TIMEOUT)
         .default_headers([(header::AUTHORIZATION, bearer)].into_iter().collect())
         .build()?;
-    let service = tower::service_fn(move |request| answered(client.clone(), server.clone(), request));
+    let service = tower::service_fn(move |request| send(client.clone(), server.clone(), request));
     Ok(ClientBuilder::new(service, "default").build())
 }
 
-async fn answered(
+/// Sends a request of `kube` to the API server.
+async fn send(
     client: reqwest::Client,
     server: url::Url,
     request: Request<Body>,
-) -> Result<Response<reqwest::Body>, Broken> {
+) -> Result<Response<reqwest::Body>, BoxError> {
     let (parts, body) = request.into_parts();
-    // Never another host's, whatever the path looks like: the token goes with it.
+    // The host is always that of the API server, whatever the path looks like, because the request has the token.
     let mut url = server;
     url.set_path(parts.uri.path());
     url.set_query(parts.uri.query());

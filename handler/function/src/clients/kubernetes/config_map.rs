@@ -1,19 +1,19 @@
-//! The ConfigMap as an object of the API, and as the plan sees it.
+//! The ConfigMap as an object of the Kubernetes API, and as the data that a plan uses.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use karpenter_prereqs_core::observed;
 
-/// Its key that maps roles.
+/// The key of the ConfigMap that maps IAM roles.
 const MAP_ROLES: &str = "mapRoles";
 
-/// The ConfigMap as it was read, for a write that must not go over anybody else's.
+/// The ConfigMap as it was read. It has the version, so that a write does not overwrite a change of another writer.
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(super) object: ConfigMap,
 }
 
 impl Read {
-    /// What the edit depends on.
+    /// Returns the data that an edit depends on.
     pub(crate) fn observed(&self) -> observed::ConfigMap {
         let (metadata, data) = (&self.object.metadata, self.object.data.as_ref());
         observed::ConfigMap {
@@ -28,8 +28,8 @@ impl Read {
     }
 }
 
-/// Brings the object's text and annotations to what is wanted.
-pub(super) fn put(object: &mut ConfigMap, wanted: &observed::ConfigMap) {
+/// Sets mapRoles and the annotations of the object. Everything else in the object stays.
+pub(super) fn set_content(object: &mut ConfigMap, wanted: &observed::ConfigMap) {
     let mut data = object.data.take().unwrap_or_default();
     data.remove(MAP_ROLES);
     data.extend(wanted.map_roles.clone().map(|text| (MAP_ROLES.to_owned(), text)));

@@ -1,4 +1,4 @@
-//! The token that lets us in.
+//! The token for the Kubernetes API, and the credentials that sign it.
 
 use crate::clients::aws::Clients;
 use crate::error::KubernetesError;
@@ -11,14 +11,14 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use karpenter_prereqs_core::desired::spec::Spec;
 use std::time::{Duration, SystemTime};
 
-/// How long the presigned request in the token says that it lives. The cluster takes it for 15 minutes whatever it
-/// says, up to 900 (<https://github.com/kubernetes-sigs/aws-iam-authenticator>, `pkg/token`).
-const TOKEN_LIFE: Duration = Duration::from_mins(1);
+/// The lifetime in the presigned request of the token. The cluster accepts a token for 15 minutes, whatever its lifetime is, but
+/// rejects lifetimes above 900 seconds (<https://github.com/kubernetes-sigs/aws-iam-authenticator>, `pkg/token`).
+const TOKEN_LIFETIME: Duration = Duration::from_mins(1);
 
-/// The credentials that the token is signed with: those of `KubernetesRoleArn`, or the function's own.
+/// Returns the credentials that sign the token: those of `KubernetesRoleArn`, or the caller's own if the spec has no such role.
 ///
 /// # Errors
-/// [`KubernetesError::Credentials`] when they cannot be had.
+/// [`KubernetesError::Credentials`] if the role cannot be assumed, or if the caller has no credentials.
 pub(crate) async fn credentials(clients: &Clients, spec: &Spec) -> Result<Credentials, KubernetesError> {
     let role = spec.kubernetes_role_arn.clone();
     let provided = match &role {
@@ -28,8 +28,8 @@ pub(crate) async fn credentials(clients: &Clients, spec: &Spec) -> Result<Creden
                 .configure(&clients.config)
                 .build()
                 .await;
-            let made = provider.provide_credentials();
-            clients.calls.watched(("STS", "AssumeRole"), |_: &CredentialsError| "refused".to_owned(), made).await
+            let fetched = provider.provide_credentials();
+            clients.calls.recorded(("STS", "AssumeRole"), |_: &CredentialsError| "failed".to_owned(), fetched).await
         }
         None => match clients.config.credentials_provider() {
             Some(provider) => provider.provide_credentials().await,
@@ -39,14 +39,13 @@ pub(crate) async fn credentials(clients: &Clients, spec: &Spec) -> Result<Creden
     provided.map_err(|source| KubernetesError::Credentials { role, source })
 }
 
-/// The token: a presigned GetCallerIdentity that names the cluster in a signed header.
+/// Returns the token: a presigned request for GetCallerIdentity that names the cluster in a signed header.
 ///
-/// The cluster's webhook sends the request on and believes the answer. It refuses any host but a real STS host of
-/// the partition, so the token is never signed for a custom endpoint; it refuses a path other than `/`, and any query
-/// parameter beyond the signature's own.
+/// The cluster's webhook sends the request to STS and trusts the response. It accepts only an STS host of the partition, so the
+/// token is never signed for a custom endpoint. It accepts only the path `/`, and only the query parameters of the signature.
 ///
 /// # Errors
-/// When the credentials cannot sign.
+/// The credentials cannot sign the request.
 pub(super) fn token(
     credentials: &Credentials,
     spec: &Spec,
@@ -55,7 +54,7 @@ pub(super) fn token(
     let url = format!("https://sts.{region}.{suffix}/?Action=GetCallerIdentity&Version=2011-06-15");
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
-    settings.expires_in = Some(TOKEN_LIFE);
+    settings.expires_in = Some(TOKEN_LIFETIME);
     let identity = credentials.clone().into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
