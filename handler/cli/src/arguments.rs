@@ -1,15 +1,15 @@
-//! What can be said on the command line.
+//! The command line: commands, options and their help texts.
 
-#![allow(clippy::doc_markdown, reason = "these comments are the help that people read on a terminal")]
+#![allow(clippy::doc_markdown, reason = "clap prints these comments on the terminal, where backticks do not help")]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
-/// Show what Custom::KarpenterPrereqs would do, check what stands, and draw where a run's time went. Nothing is changed.
+/// Show what Custom::KarpenterPrereqs would do, check an installation, and draw where the time of a run went. Nothing is changed.
 ///
-/// AWS is called with your own credentials, as the AWS CLI finds them (environment, profile, SSO), and a cluster's
-/// Kubernetes API with the access that they have there.
+/// AWS calls use your own credentials, as the AWS CLI finds them: environment, profile or SSO. Calls to the Kubernetes API use
+/// the access that this identity has in the cluster.
 #[derive(Debug, Parser)]
 #[command(name = "karpenter-prereqs", version, max_term_width = 100)]
 pub struct Arguments {
@@ -21,118 +21,119 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print what a Create, Update or Delete would do, step by step, and do nothing
+    /// Print the steps of a Create, an Update or a Delete, without doing them
     ///
-    /// Exit code: 0 nothing to do, 2 changes, 1 error; what the function would refuse is an error, in its own words.
+    /// Preflight problems that the function would report are errors.
+    /// Exit code: 0 nothing to do, 2 changes, 1 a problem or another error.
     Plan(Plan),
     /// Check an installation: can Karpenter assume its role, can nodes join, what is missing
     ///
-    /// It is judged by what these properties ask for, whoever made it: by a stack, or by hand.
-    /// Exit code: 0 nothing missing, 2 findings, 1 error.
+    /// Compares the account with the given properties. It does not matter whether a stack or a person created the objects.
+    /// Exit code: 0 nothing is missing, 2 findings, 1 error.
     Check(Check),
-    /// Draw where a run's time went, from the function's log
+    /// Draw where the time of a run went, from the log of the function
     Timeline(Timeline),
-    /// Print a script that completes these commands in a shell
+    /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
 }
 
-/// `plan`.
+/// The options of `plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
-    /// What is wanted.
+    /// The resource.
     #[command(flatten)]
-    pub wanted: Wanted,
-    /// A file with the event that CloudFormation would send (`-`: standard input), in place of properties, stack and operation
+    pub resource: ResourceOptions,
+    /// A file with an event of CloudFormation (`-`: standard input), instead of properties, stack and operation
     #[arg(long, value_name = "FILE", conflicts_with_all = ["properties", "old_properties", "operation", "stack", "logical_id"])]
     pub event: Option<PathBuf>,
-    /// What to look at [default: Update where the stack has the resource, else Create]
+    /// The operation to plan [default: Update if the stack has the resource, otherwise Create]
     #[arg(long, value_enum, ignore_case = true)]
     pub operation: Option<OperationName>,
-    /// Print the differences of policies line by line too, and those of new documents
+    /// Also print changed policies and new documents line by line
     #[arg(long, conflicts_with = "json")]
     pub diff: bool,
-    /// A property as it is deployed now, where it differs: what only the old
-    /// properties asked for goes with an Update. NAME= for one that is not there
+    /// A deployed property whose value differs from --property. An Update
+    /// removes what only the old properties need. NAME= means that it is not set
     #[arg(long = "old-property", value_name = "NAME=VALUE")]
     pub old_properties: Vec<String>,
-    /// How it is told.
+    /// The output format.
     #[command(flatten)]
     pub output: Output,
 }
 
-/// `check`.
+/// The options of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// What is wanted.
+    /// The resource.
     #[command(flatten)]
-    pub wanted: Wanted,
-    /// How it is told.
+    pub resource: ResourceOptions,
+    /// The output format.
     #[command(flatten)]
     pub output: Output,
 }
 
-/// What is wanted, and where.
+/// The properties of the resource, its stack, and the AWS account.
 #[derive(Debug, Args)]
-pub struct Wanted {
-    /// A property of the resource, such as ClusterName=my-cluster; a list as a,b, a map or a list as JSON
+pub struct ResourceOptions {
+    /// A property of the resource, such as ClusterName=my-cluster. A list is a,b or JSON, a map is JSON
     #[arg(long = "property", short = 'p', value_name = "NAME=VALUE")]
     pub properties: Vec<String>,
-    /// The stack of the resource, by name or ARN [default: none, it is not deployed yet]
+    /// The stack of the resource, by name or ARN [default: none, the resource is not deployed yet]
     #[arg(long)]
     pub stack: Option<String>,
-    /// The resource's logical id [default: the stack's only one, or KarpenterPrereqs]
+    /// The logical id of the resource [default: the only one in the stack, or KarpenterPrereqs]
     #[arg(long)]
     pub logical_id: Option<String>,
     /// The profile of your AWS configuration
     #[arg(long)]
     pub profile: Option<String>,
-    /// The Region of the stack and the cluster [default: your AWS configuration's]
+    /// The Region of the stack and the cluster [default: the Region of your AWS configuration]
     #[arg(long)]
     pub region: Option<String>,
 }
 
-/// How it is told.
+/// The output format of `plan` and `check`.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Output {
-    /// Print JSON, with every document whole
+    /// Print JSON, with complete documents
     #[arg(long)]
     pub json: bool,
 }
 
-/// `timeline`.
+/// The options of `timeline`.
 #[derive(Debug, Args)]
 pub struct Timeline {
-    /// The log: lines as the function writes them, what `aws logs tail` prints, or the JSON of
-    /// `aws logs filter-log-events` (`-`: standard input). Runs of several log streams are told apart by the streams'
-    /// names, which `--format short` leaves out
+    /// The log (`-`: standard input): lines as the function writes them, the output of `aws logs tail`, or the JSON of
+    /// `aws logs filter-log-events`. Runs in several log streams are separated by the names of the streams, which
+    /// `--format short` omits
     pub log: PathBuf,
-    /// Which run of the log, from 1 [default: the last]
+    /// The run to draw, counted from 1 [default: the last]
     #[arg(long, value_name = "N")]
     pub run: Option<usize>,
-    /// Where the picture goes (`-`: standard output)
+    /// The SVG file to write (`-`: standard output)
     #[arg(long, short, value_name = "FILE", default_value = "timeline.svg")]
     pub output: PathBuf,
-    /// List the runs of the log, and draw none
+    /// List the runs in the log, and draw none
     #[arg(long, conflicts_with_all = ["run"])]
     pub list: bool,
 }
 
-/// What CloudFormation would ask for.
+/// An operation that CloudFormation requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OperationName {
-    /// Make it.
+    /// Create the resource.
     Create,
-    /// Make it so.
+    /// Change the resource.
     Update,
-    /// Take it away.
+    /// Delete the resource.
     Delete,
 }
 
 impl OperationName {
-    /// As the event spells it.
+    /// Returns the value of `RequestType` in an event.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Create => "Create",
@@ -148,7 +149,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_line_passes_claps_assertions() {
         Arguments::command().debug_assert();
     }
 }

@@ -1,25 +1,25 @@
-//! Why a command came to nothing, as it is told on the terminal.
+//! Why a command failed, as one message for the terminal.
 
 use karpenter_prereqs_function::chain_after;
 use std::error::Error;
 use std::fmt;
 
-/// Why a command came to nothing: one message, with its causes.
+/// Why a command failed: one message with its causes. [`Display`](fmt::Display) prints it without the name of the program.
 #[derive(Debug)]
 pub struct Failure(String);
 
 impl Failure {
-    /// The message as it is.
+    /// Takes the message as it is.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 
-    /// A file that could not be used so.
+    /// Returns `cannot <verb> <path>: <error>` for a file, or for a standard stream.
     pub(crate) fn file(verb: &str, path: impl fmt::Display, error: &std::io::Error) -> Self {
-        Self(format!("{verb} {path}: {error}"))
+        Self(format!("cannot {verb} {path}: {error}"))
     }
 
-    /// What failed, and all that caused it.
+    /// Returns `<what>: <error>: <cause> …`. `what` says what failed, for example `cannot read the event`.
     pub(crate) fn chain(what: impl fmt::Display, error: &dyn Error) -> Self {
         Self(chain_after(what, error))
     }

@@ -1,21 +1,21 @@
-//! `karpenter-prereqs`: what `Custom::KarpenterPrereqs` would do, whether what it made still serves, and where a run's
-//! time went. It changes nothing.
+//! The command-line program `karpenter-prereqs`. It shows what `Custom::KarpenterPrereqs` would do, checks an installation, and
+//! draws where the time of a run went. It changes nothing.
 //!
 //! ```text
-//! plan      arguments ─► wanted ─► preview (function) ─► plan/   text or JSON
-//! check     arguments ─► wanted ─► survey (function)  ─► check/  findings, each with its cure
-//! timeline  a log     ─► timeline/                    ─► SVG
+//! plan      arguments ─► request ─► preview (function) ─► plan/   text or JSON
+//! check     arguments ─► request ─► survey (function)  ─► check/  findings, each with its remedy
+//! timeline  a log     ─► timeline/                     ─► SVG
 //! ```
 //!
-//! | Where | What |
+//! | Module | Content |
 //! |---|---|
-//! | [`arguments`] | what can be said on the command line |
-//! | `account` | the user's AWS configuration, and what CloudFormation shows of a stack |
-//! | `input` | a file, or standard input |
-//! | `wanted/` | arguments or an event's file → the event that is looked at |
-//! | `plan/` | the plan, as a person or a program reads it |
-//! | `check/` | what is missing, and what to do |
-//! | [`timeline`] | the log → the picture |
+//! | [`arguments`] | the command line |
+//! | `account` | the AWS configuration of the user, and stacks of CloudFormation |
+//! | `input` | reads a file, or standard input |
+//! | `request/` | arguments or an event file → the event to plan or to check |
+//! | `plan/` | a plan as text and as JSON |
+//! | `check/` | findings and their remedies |
+//! | [`timeline`] | the log → runs → SVG |
 
 mod account;
 pub mod arguments;
@@ -24,8 +24,8 @@ mod failure;
 mod input;
 mod plan;
 mod progress;
+mod request;
 pub mod timeline;
-mod wanted;
 
 pub use failure::Failure;
 
@@ -34,22 +34,22 @@ use clap::CommandFactory as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Nothing to do, and nothing to find.
-const NOTHING: u8 = 0;
+/// The exit code if there is nothing to do and no finding.
+const EXIT_NO_CHANGES: u8 = 0;
 
-/// There are changes, or findings.
-const SOMETHING: u8 = 2;
+/// The exit code if there are changes or findings.
+const EXIT_CHANGES: u8 = 2;
 
-/// Does what is asked for. Gives the exit code: 0 where there is nothing to do, 2 where there are changes or findings.
+/// Runs a command. Returns exit code 2 if `plan` has changes or `check` has findings, otherwise 0.
 ///
 /// # Errors
-/// What keeps it from being done, as it should be told; the exit code is 1 then.
+/// Returns why the command failed. The caller prints it and exits with 1.
 pub async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let found = match arguments.command {
-        Command::Plan(plan) => plan::run(&plan).await?,
-        Command::Check(check) => check::run(&check).await?,
-        Command::Timeline(drawn) => {
-            timeline::command::run(&drawn)?;
+    let has_changes = match arguments.command {
+        Command::Plan(options) => plan::run(&options).await?,
+        Command::Check(options) => check::run(&options).await?,
+        Command::Timeline(options) => {
+            timeline::command::run(&options)?;
             false
         }
         Command::Completions { shell } => {
@@ -59,13 +59,14 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             false
         }
     };
-    Ok(ExitCode::from(if found { SOMETHING } else { NOTHING }))
+    Ok(ExitCode::from(if has_changes { EXIT_CHANGES } else { EXIT_NO_CHANGES }))
 }
 
-/// Writes to standard output, without colours where it is no terminal.
+/// Writes to standard output, without colours if it is not a terminal. A reader that closes the pipe, such as `head`, is no
+/// error.
 ///
 /// # Errors
-/// When it cannot be written, as to a full disk. A reader who has seen enough, as `head`, is no failure.
+/// Returns an error if standard output cannot be written, for example because the disk is full.
 fn print(text: &str) -> Result<(), Failure> {
     match anstream::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -1,4 +1,4 @@
-//! The program: arguments in, exit code out.
+//! The entry point: parses the arguments, runs the command and returns the exit code.
 
 use clap::Parser as _;
 use karpenter_prereqs_cli::arguments::Arguments;
@@ -9,10 +9,11 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        // Help and the version are no errors. clap's own code for those is 2, which here says that there are changes.
-        Err(asked) => {
-            let _ = asked.print();
-            return if asked.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        // `--help` and `--version` arrive here too, and exit with 0. A wrong argument exits with 1, because clap's own code for
+        // it is 2, which means changes here.
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
     Box::pin(karpenter_prereqs_cli::run(arguments)).await.unwrap_or_else(|failure| {

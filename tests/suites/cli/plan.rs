@@ -17,11 +17,11 @@ async fn what_is_not_deployed_yet_is_told_whole_and_comes_so() {
     let told = person.says(&BOUND).await;
     assert_eq!(told.code, Some(2), "{}", told.stderr);
     for line in [
-        "Create of KarpenterPrereqs without a stack yet, us-east-1 of account 111122223333",
+        "Create of KarpenterPrereqs (not deployed yet), us-east-1, account 111122223333",
         "    + create role `KarpenterNodeRole-demo`",
         "        + EKSClusterEndpointLookup: eks:DescribeCluster",
         "        +- rolearn: arn:aws:iam::111122223333:role/KarpenterNodeRole-demo",
-        "Warning: the baseline controller policy",
+        "Warning: KP0301: KarpenterVersion is not set",
         "11 to add, 0 to change, 0 to remove.",
     ] {
         assert!(told.stdout.contains(line), "{line}\n{}", told.stdout);
@@ -44,13 +44,16 @@ async fn what_would_be_refused_is_told_in_the_functions_words() {
             &["--property", "ClusterName=demo"][..],
             "role `KarpenterNodeRole-demo` already exists and belongs to the resource arn:aws:cloudformation:us-east-1:111122223333:stack/platform/",
         ),
-        (&["--property", "Clustername=demo"], "unknown property `Clustername`: is `ClusterName` meant?"),
-        (&["--property", "ClusterName=nope"], "EKS has no cluster `nope` in us-east-1 of account 111122223333"),
-        (&["--property", "ClusterName"], "`ClusterName` is no property: say NAME=VALUE"),
-        (&["--event", "/no/such/file"], "read /no/such/file: No such file"),
+        (&["--property", "Clustername=demo"], "KP0101: unknown property `Clustername`. Did you mean `ClusterName`?"),
+        (
+            &["--property", "ClusterName=nope"],
+            "KP0001: EKS has no cluster `nope` in region us-east-1 of account 111122223333",
+        ),
+        (&["--property", "ClusterName"], "invalid property `ClusterName`: expected NAME=VALUE"),
+        (&["--event", "/no/such/file"], "cannot read /no/such/file: No such file"),
         (
             &["--property", "ClusterName=demo", "--stack", "arn:aws:cloudformation:us-east-1:111122223333:stack/s/0"],
-            "there is no stack arn:",
+            "stack arn:aws:cloudformation:us-east-1:111122223333:stack/s/0 does not exist",
         ),
     ] {
         let told = person.says(&[&["plan"], arguments].concat()).await;
@@ -82,7 +85,7 @@ async fn a_slip_is_told_before_credentials_are_asked_for() {
     };
     let slip = json!({"Clustername": "demo", "RolePath": "x"});
     let words = "KP0101: unknown property `Clustername`. Did you mean `ClusterName`? KP0102: `ClusterName` is required";
-    let no_credentials = "there are no AWS credentials";
+    let no_credentials = "no AWS credentials found";
     let slips = ["--property", "Clustername=demo", "--property", "RolePath=x"];
     let by_hand = |command: &[&'static str]| [command, &slips[..]].concat();
     for (arguments, event, words) in [
@@ -94,13 +97,13 @@ async fn a_slip_is_told_before_credentials_are_asked_for() {
         (
             [&BOUND[..], &["--operation", "delete"]].concat(),
             String::new(),
-            "no --stack is named: Delete is of a resource",
+            "--stack is not set: Delete needs an existing resource",
         ),
-        ([&BOUND[..], &["--old-property", "RolePath=/x/"]].concat(), String::new(), "--old-property is for an Update"),
-        (vec!["plan", "--event", "-"], "{".to_owned(), "standard input is no JSON"),
+        ([&BOUND[..], &["--old-property", "RolePath=/x/"]].concat(), String::new(), "--old-property needs an Update"),
+        (vec!["plan", "--event", "-"], "{".to_owned(), "standard input is not valid JSON"),
         (vec!["plan", "--event", "-"], "{}".to_owned(), "the event has no StackId"),
         (vec!["plan", "--event", "-"], event("Destroy", json!({})), "unknown variant `Destroy`"),
-        (BOUND.to_vec(), String::new(), "no Region is configured: set AWS_REGION, or say --region"),
+        (BOUND.to_vec(), String::new(), "no Region is configured: set AWS_REGION, or pass --region"),
         (vec!["plan", "--event", "-"], event("Delete", slip), no_credentials),
         (
             by_hand(&["plan", "--operation", "delete", "--region", "us-east-1", "--stack", "s"]),
@@ -125,7 +128,8 @@ async fn a_replacement_tells_what_goes_afterwards() {
     let event = resource.update(&id, &new, &old).answered_at(&url).to_string();
     let told = person.cli.run(&["plan", "--event", "-"], &event).await.unwrap();
     assert_eq!(told.code, Some(2), "{}", told.stderr);
-    let (before, after) = told.stdout.split_once("Afterwards CloudFormation deletes what this replaces:").unwrap();
+    let (before, after) =
+        told.stdout.split_once("After this Update, CloudFormation deletes the replaced resource:").unwrap();
     assert!(before.contains("+ create role `nodes`") && !before.contains("delete role"), "{before}");
     assert!(after.contains("- delete role `KarpenterNodeRole-demo`"), "{after}");
 }
@@ -164,12 +168,12 @@ async fn what_is_not_found_is_told() {
     let person = Person::start().await;
     let [property, cluster] = ["--property", "ClusterName=demo"];
     for (arguments, words) in [
-        (&["--operation", "delete"][..], "no --stack is named: Delete is of a resource that stands"),
+        (&["--operation", "delete"][..], "--stack is not set: Delete needs an existing resource"),
         (
             &["--operation", "update", "--stack", "nope"],
-            "there is no stack `nope` yet: Update is of a resource that stands",
+            "stack `nope` does not exist yet: Update needs an existing resource",
         ),
-        (&["--old-property", "RolePath=/x/"], "--old-property is for an Update, and this is a Create"),
+        (&["--old-property", "RolePath=/x/"], "--old-property needs an Update, but the operation is Create"),
     ] {
         let told = person.says(&[&["plan", property, cluster], arguments].concat()).await;
         assert_eq!((told.code, told.stdout.as_str()), (Some(1), ""), "{arguments:?}");
@@ -177,14 +181,14 @@ async fn what_is_not_found_is_told() {
     }
     let told = person.says(&["plan", property, cluster, "--stack", "nope"]).await;
     assert_eq!(told.code, Some(2), "{}", told.stderr);
-    assert!(told.stdout.contains("there is no stack `nope` yet"), "{}", told.stdout);
+    assert!(told.stdout.contains("stack `nope` does not exist yet"), "{}", told.stdout);
 
     let event = json!({
         "RequestType": "Create", "LogicalResourceId": "Prereqs", "ResourceProperties": {"ClusterName": "demo"},
         "StackId": "arn:aws:cloudformation:us-east-1:444455556666:stack/s/0a",
     });
     let told = person.cli.run(&["plan", "--event", "-"], &event.to_string()).await.unwrap();
-    let words = "the event's stack is of account 444455556666, and the credentials of account 111122223333";
+    let words = "the stack of the event is in account 444455556666, but the credentials are for account 111122223333";
     assert!(told.code == Some(1) && told.stderr.contains(words), "{}", told.stderr);
 }
 
@@ -204,7 +208,10 @@ async fn the_profile_that_is_named_counts() {
     let nobody = cli.clone().with("AWS_ACCESS_KEY_ID", "").with("AWS_SECRET_ACCESS_KEY", "");
     let nobody = nobody.with("AWS_EC2_METADATA_DISABLED", "true").run(&BOUND, "").await.unwrap();
     assert_eq!(nobody.code, Some(1));
-    assert!(nobody.stderr.contains("there are no AWS credentials: log in, set them, or say --profile"), "{nobody:?}");
+    assert!(
+        nobody.stderr.contains("no AWS credentials found. Log in, set them in the environment, or pass --profile"),
+        "{nobody:?}"
+    );
     let of_none = cli.run(&[&BOUND[..], &["--profile", "nobody"]].concat(), "").await.unwrap();
     assert!(of_none.code == Some(1) && of_none.stderr.contains("nobody"), "{}", of_none.stderr);
 }
@@ -218,7 +225,7 @@ async fn who_is_not_let_into_the_cluster_is_told() {
     let told = stranger.run(&BOUND, "").await.unwrap();
     assert_eq!(told.code, Some(1), "{}", told.stdout);
     assert!(told.stderr.contains("does not know your AWS identity (401 Unauthorized)"), "{}", told.stderr);
-    assert!(told.stderr.contains("take a profile that leads to a role that is let in"), "{}", told.stderr);
+    assert!(told.stderr.contains("use a profile that leads to a role that has access"), "{}", told.stderr);
     // It took longer than two seconds to be sure.
     assert!(told.stderr.contains("reading EKS, IAM, EC2 and the Kubernetes API: "), "{}", told.stderr);
 }

@@ -33,7 +33,7 @@ async fn the_log_has_every_call_and_the_timeline_draws_them() {
         assert!(drawn.stdout.starts_with("<svg") && drawn.stdout.contains(operation), "{}", drawn.stdout);
     }
     let none = person.cli.run(&["timeline", "-", "--run", "4"], &log).await.unwrap();
-    assert!(none.stderr.contains("has 3 runs, and no run 4"), "{}", none.stderr);
+    assert!(none.stderr.contains("has 3 runs, but no run 4"), "{}", none.stderr);
     let empty = person.cli.run(&["timeline", "-"], "START RequestId: 1\n").await.unwrap();
     assert_eq!(empty.code, Some(1), "{}", empty.stdout);
 }

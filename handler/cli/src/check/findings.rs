@@ -1,10 +1,11 @@
 //! The steps and problems of a plan → findings.
 //!
-//! `check` plans a Create that adopts existing objects. Each problem is a finding, and each step that Karpenter depends on. Steps for
-//! ownership alone (markers, owner tags, annotations) are not findings, and neither are removals.
+//! `check` plans a Create that adopts existing objects. A problem that keeps Karpenter or its nodes from working is a finding,
+//! and so is a step that Karpenter depends on. Steps for ownership alone (markers, owner tags, annotations) and removals are not
+//! findings.
 
 use super::remedy;
-use crate::plan::{Grants, inline, statements};
+use crate::plan::{PermissionChange, inline_policy, permission_changes};
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::documents::aws_auth::{NodeEntry, Presence, presence};
 use karpenter_prereqs_core::documents::config_map::Change;
@@ -14,9 +15,9 @@ use karpenter_prereqs_core::plan::{
     Ec2Step, EditAwsAuth, EksStep, IamStep, Plan, Problem, ProblemText, RoleKind, Step,
 };
 
-/// What is asked of an installation.
+/// A part of an installation that is checked. `docs/cli.md` lists what belongs to each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Area {
+pub(super) enum CheckArea {
     Cluster,
     Assume,
     Permissions,
@@ -25,14 +26,14 @@ pub(super) enum Area {
     Tags,
 }
 
-impl Area {
+impl CheckArea {
     pub(super) const ALL: [Self; 6] =
         [Self::Cluster, Self::Assume, Self::Permissions, Self::Nodes, Self::Join, Self::Tags];
 
-    /// The question, as it is shown.
-    pub(super) fn question(self) -> &'static str {
+    /// Returns the statement about the area that holds if it has no findings.
+    pub(super) fn title(self) -> &'static str {
         match self {
-            Self::Cluster => "The cluster is there",
+            Self::Cluster => "The cluster exists and is ready",
             Self::Assume => "Karpenter can assume its role",
             Self::Permissions => "Karpenter has its permissions",
             Self::Nodes => "Nodes have their role, policies and instance profile",
@@ -42,44 +43,47 @@ impl Area {
     }
 }
 
-/// What Karpenter lacks, and what to do about it.
+/// What Karpenter or its nodes lack, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
-    pub(super) area: Area,
+    pub(super) area: CheckArea,
     /// `KP` and four digits. A code is never used for another finding. docs/troubleshooting.md lists all.
     pub(super) code: &'static str,
+    /// What is missing or differs, with the names of the objects. It can have several lines.
     pub(super) message: String,
+    /// A command, or advice.
     pub(super) remedy: String,
 }
 
-/// Returns the findings, problems first.
+/// Returns the findings of the problems, then those of the steps. `plan` and `problems` are of a Create with `spec` in the
+/// account `observed`.
 pub(super) fn findings(spec: &Spec, plan: &Plan, problems: &[Problem], observed: &Observed) -> Vec<Finding> {
     let problems = problems.iter().filter_map(|problem| {
         let ProblemText { code, message, remedy } = problem.text();
         Some(Finding { area: area_of_problem(problem)?, code, message, remedy })
     });
     let steps = plan.steps().filter_map(|(_, step, _)| {
-        let (area, code, message) = finding(spec, step, observed)?;
-        Some(Finding { area, code, message, remedy: remedy::of(spec, step, observed) })
+        let (area, code, message) = finding_of_step(spec, step, observed)?;
+        Some(Finding { area, code, message, remedy: remedy::of_step(spec, step, observed) })
     });
     problems.chain(steps).collect()
 }
 
-/// What a problem is about; `None` for what stands in the way of making the objects, and not of using them.
-fn area_of_problem(problem: &Problem) -> Option<Area> {
+/// Returns the area of a problem. `None` if the problem prevents only the creation or the deletion of the objects, not their use.
+fn area_of_problem(problem: &Problem) -> Option<CheckArea> {
     match problem {
-        Problem::NoCluster { .. } | Problem::ClusterNotReady { .. } => Some(Area::Cluster),
+        Problem::NoCluster { .. } | Problem::ClusterNotReady { .. } => Some(CheckArea::Cluster),
         Problem::NoIssuer { .. }
         | Problem::NoOidcProvider { .. }
         | Problem::NoAudience { .. }
-        | Problem::AssociationTaken { .. } => Some(Area::Assume),
+        | Problem::AssociationTaken { .. } => Some(CheckArea::Assume),
         Problem::NoAwsAuth { .. }
         | Problem::NoAccessEntries { .. }
         | Problem::OtherAccessEntry { .. }
         | Problem::DeadAccessEntry { .. }
-        | Problem::AwsAuth(_) => Some(Area::Join),
+        | Problem::AwsAuth(_) => Some(CheckArea::Join),
         Problem::NothingToDiscover { .. } | Problem::NoSuchResource { .. } | Problem::TagConflict { .. } => {
-            Some(Area::Tags)
+            Some(CheckArea::Tags)
         }
         Problem::NoNodeRole { .. }
         | Problem::ProfileHoldsOther { .. }
@@ -87,9 +91,9 @@ fn area_of_problem(problem: &Problem) -> Option<Area> {
         | Problem::OtherPath { .. }
         | Problem::OtherSpelling { .. }
         | Problem::OneRoleForBoth { .. }
-        | Problem::UnknownPolicy { .. } => Some(Area::Nodes),
-        Problem::ControllerServesOther { .. } => Some(Area::Permissions),
-        // The last five are the function's own: nobody else knows its role and its bounds.
+        | Problem::UnknownPolicy { .. } => Some(CheckArea::Nodes),
+        Problem::ControllerServesOther { .. } => Some(CheckArea::Permissions),
+        // `check` never gets the last five, because they depend on the role and on the bounds of the function.
         Problem::RoleTaken { .. }
         | Problem::InstanceProfileTaken { .. }
         | Problem::TooManyObjectTags { .. }
@@ -106,34 +110,35 @@ fn area_of_problem(problem: &Problem) -> Option<Area> {
 }
 
 /// Returns area, code and message of the finding for a step; `None` if Karpenter does not depend on it.
-fn finding(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Area, &'static str, String)> {
-    let of_role = |name: &String| if *name == spec.controller_role_name { Area::Permissions } else { Area::Nodes };
+fn finding_of_step(spec: &Spec, step: &Step, observed: &Observed) -> Option<(CheckArea, &'static str, String)> {
+    let of_role =
+        |name: &String| if *name == spec.controller_role_name { CheckArea::Permissions } else { CheckArea::Nodes };
     Some(match step {
         Step::Iam(IamStep::CreateRole { kind: RoleKind::Controller, name, .. }) => {
-            (Area::Assume, "KP0401", format!("role `{name}` does not exist"))
+            (CheckArea::Assume, "KP0401", format!("role `{name}` does not exist"))
         }
         Step::Iam(IamStep::CreateRole { kind: RoleKind::Node, name, .. }) => {
-            (Area::Nodes, "KP0402", format!("role `{name}` does not exist"))
+            (CheckArea::Nodes, "KP0402", format!("role `{name}` does not exist"))
         }
         Step::Iam(IamStep::UpdateAssumeRolePolicy { name, .. }) => {
-            let area = if *name == spec.controller_role_name { Area::Assume } else { Area::Nodes };
+            let area = if *name == spec.controller_role_name { CheckArea::Assume } else { CheckArea::Nodes };
             (area, "KP0403", format!("role `{name}` has another trust policy"))
         }
         Step::Iam(IamStep::AttachRolePolicy { name, policy_arn }) => {
             (of_role(name), "KP0404", format!("role `{name}` does not have the managed policy {policy_arn}"))
         }
         Step::Iam(IamStep::PutRolePolicy { name, policy_name, document }) => {
-            let lacks: Vec<_> = statements(inline(observed, name, policy_name), document)
+            let missing: Vec<_> = permission_changes(inline_policy(observed, name, policy_name), document)
                 .into_iter()
-                .filter_map(|(grants, line)| (grants != Grants::Less).then_some(line))
+                .filter_map(|(change, line)| (change != PermissionChange::Removed).then_some(line))
                 .collect();
-            if lacks.is_empty() {
+            if missing.is_empty() {
                 return None;
             }
             (
-                Area::Permissions,
+                CheckArea::Permissions,
                 "KP0405",
-                format!("the inline policy `{policy_name}` of role `{name}` does not allow\n{}", lacks.join("\n")),
+                format!("the inline policy `{policy_name}` of role `{name}` does not allow\n{}", missing.join("\n")),
             )
         }
         Step::Iam(IamStep::PutRolePermissionsBoundary { name, permissions_boundary }) => (
@@ -142,52 +147,53 @@ fn finding(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Area, &'sta
             format!("role `{name}` does not have the permissions boundary {permissions_boundary}"),
         ),
         Step::Iam(IamStep::CreateInstanceProfile { name, .. }) => {
-            (Area::Nodes, "KP0407", format!("instance profile `{name}` does not exist"))
+            (CheckArea::Nodes, "KP0407", format!("instance profile `{name}` does not exist"))
         }
         Step::Iam(IamStep::AddRoleToInstanceProfile { name, role }) => {
-            (Area::Nodes, "KP0408", format!("instance profile `{name}` does not contain role `{role}`"))
+            (CheckArea::Nodes, "KP0408", format!("instance profile `{name}` does not contain role `{role}`"))
         }
         Step::Ec2(Ec2Step::CreateTags { ids, tags }) => {
             let tag = &spec.discovery_tag;
-            // Karpenter does not depend on markers.
+            // A call with markers only is for ownership.
             if tags.keys().all(|key| key.starts_with(PREFIX)) {
                 return None;
             }
             (
-                Area::Tags,
+                CheckArea::Tags,
                 "KP0409",
                 format!("these resources do not have the tag `{}` = `{}`: {}", tag.key, tag.value, ids.join(", ")),
             )
         }
         Step::AwsAuth(EditAwsAuth { change: Change::AddEntry { entry, .. }, .. }) => {
             let text = observed.aws_auth.config_map().and_then(|map| map.map_roles.as_deref());
+            // Then the step only writes the annotation with the marker.
             if matches!(presence(text, entry), Ok(Presence::Equal)) {
                 return None;
             }
             (
-                Area::Join,
+                CheckArea::Join,
                 "KP0410",
                 format!("mapRoles of kube-system/aws-auth has no entry for {}", NodeEntry::rolearn(entry)),
             )
         }
         Step::Eks(EksStep::CreateAccessEntry { principal_arn, .. }) if observed.access_entry.is_some() => (
-            Area::Join,
+            CheckArea::Join,
             "KP0411",
             format!("the access entry for {principal_arn} is older than the role, so no node can join with it"),
         ),
         Step::Eks(EksStep::CreateAccessEntry { principal_arn, .. }) => {
-            (Area::Join, "KP0412", format!("{principal_arn} has no access entry of type EC2_LINUX"))
+            (CheckArea::Join, "KP0412", format!("{principal_arn} has no access entry of type EC2_LINUX"))
         }
         Step::Iam(IamStep::CreateOpenIdConnectProvider { url, .. }) => {
-            (Area::Assume, "KP0413", format!("IAM has no OIDC provider for the issuer {url}"))
+            (CheckArea::Assume, "KP0413", format!("IAM has no OIDC provider for the issuer {url}"))
         }
         Step::Eks(EksStep::CreatePodIdentityAssociation { namespace, service_account, .. }) => (
-            Area::Assume,
+            CheckArea::Assume,
             "KP0414",
             format!("service account `{namespace}/{service_account}` has no Pod Identity association"),
         ),
         Step::Eks(EksStep::UpdatePodIdentityAssociation { id, role_arn, .. }) => (
-            Area::Assume,
+            CheckArea::Assume,
             "KP0415",
             format!("the Pod Identity association `{id}` does not have role {role_arn} with session tags"),
         ),

@@ -1,4 +1,4 @@
-//! `check`: what Karpenter and its nodes lack, and what to do about each finding.
+//! `check`: what Karpenter and its nodes lack, and a remedy for each finding.
 
 mod findings;
 mod remedy;
@@ -6,56 +6,59 @@ mod remedy;
 use crate::arguments;
 use crate::failure::Failure;
 use crate::print;
-use crate::progress::told;
-use crate::wanted;
+use crate::progress::with_progress;
+use crate::request;
 use anstyle::{AnsiColor, Style};
-use findings::{Area, Finding, findings};
+use findings::{CheckArea, Finding, findings};
 use karpenter_prereqs_core::plan::Warning;
 use karpenter_prereqs_function::survey;
 use serde_json::json;
 use std::fmt::Write as _;
 
-/// Prints the findings. Gives whether there are any.
+/// Prints the findings. Returns whether there are any. Warnings are printed too, but do not count.
 ///
 /// # Errors
-/// What cannot be asked or read.
-pub(crate) async fn run(asked: &arguments::Check) -> Result<bool, Failure> {
-    let wanted = wanted::of_check(asked).await?;
-    let looked = survey(&wanted.config, &wanted.request.properties, &wanted.owner, &wanted.scope);
-    let (spec, converged, problems, observed) =
-        told("reading EKS, IAM, EC2 and the Kubernetes API", looked).await.map_err(Failure::new)?;
-    let found = findings(&spec, &converged.plan, &problems, &observed);
-    print(&if asked.output.json {
-        as_json(&found, &converged.warnings)
+/// Returns an error if the options are not valid, or if the account cannot be read.
+pub(crate) async fn run(options: &arguments::Check) -> Result<bool, Failure> {
+    let request = request::for_check(options).await?;
+    let reading = survey(&request.config, &request.event.properties, &request.owner, &request.scope);
+    let (spec, reconciliation, problems, observed) =
+        with_progress("reading EKS, IAM, EC2 and the Kubernetes API", reading).await.map_err(Failure::new)?;
+    let found = findings(&spec, &reconciliation.plan, &problems, &observed);
+    print(&if options.output.json {
+        as_json(&found, &reconciliation.warnings)
     } else {
-        as_text(&spec.cluster_name, &found, &converged.warnings)
+        as_text(&spec.cluster_name, &found, &reconciliation.warnings)
     })?;
     Ok(!found.is_empty())
 }
 
-fn as_json(found: &[Finding], warnings: &[Warning]) -> String {
-    let found: Vec<_> = found
+/// Returns one JSON object. `docs/cli.md` describes its fields.
+fn as_json(findings: &[Finding], warnings: &[Warning]) -> String {
+    let findings: Vec<_> = findings
         .iter()
         .map(|Finding { area, code, message, remedy }| {
-            json!({"area": area.question(), "code": code, "message": message, "remedy": remedy})
+            json!({"area": area.title(), "code": code, "message": message, "remedy": remedy})
         })
         .collect();
-    format!("{:#}\n", json!({ "findings": found, "warnings": warnings }))
+    format!("{:#}\n", json!({ "findings": findings, "warnings": warnings }))
 }
 
-fn as_text(cluster: &str, found: &[Finding], warnings: &[Warning]) -> String {
+/// Returns one line for each area with its findings below, then the warnings and the number of findings.
+fn as_text(cluster: &str, findings: &[Finding], warnings: &[Warning]) -> String {
     const BOLD: Style = Style::new().bold();
     const GOOD: Style = AnsiColor::Green.on_default();
     const BAD: Style = AnsiColor::Red.on_default();
     const WARNING: Style = AnsiColor::Yellow.on_default();
-    let mut text = format!("{BOLD}Karpenter's prerequisites of cluster {cluster}{BOLD:#}\n\n");
-    let unknown = found.iter().any(|finding| finding.area == Area::Cluster);
-    for area in Area::ALL {
-        let of_area: Vec<_> = found.iter().filter(|finding| finding.area == area).collect();
-        let _ = match (of_area.is_empty(), unknown) {
-            (true, true) => writeln!(text, "  {WARNING}?{WARNING:#} {}: not known", area.question()),
-            (true, false) => writeln!(text, "  {GOOD}✓{GOOD:#} {}", area.question()),
-            (false, _) => writeln!(text, "  {BAD}✗{BAD:#} {}", area.question()),
+    let mut text = format!("{BOLD}Prerequisites of Karpenter for cluster {cluster}{BOLD:#}\n\n");
+    // The other areas depend on the cluster. If it does not exist or is not ready, an area without findings is not confirmed.
+    let is_unknown = findings.iter().any(|finding| finding.area == CheckArea::Cluster);
+    for area in CheckArea::ALL {
+        let of_area: Vec<_> = findings.iter().filter(|finding| finding.area == area).collect();
+        let _ = match (of_area.is_empty(), is_unknown) {
+            (true, true) => writeln!(text, "  {WARNING}?{WARNING:#} {}: not known", area.title()),
+            (true, false) => writeln!(text, "  {GOOD}✓{GOOD:#} {}", area.title()),
+            (false, _) => writeln!(text, "  {BAD}✗{BAD:#} {}", area.title()),
         };
         for Finding { code, message, remedy, .. } in of_area {
             let _ = writeln!(text, "      {code}: {}", message.replace('\n', "\n          "));
@@ -65,7 +68,7 @@ fn as_text(cluster: &str, found: &[Finding], warnings: &[Warning]) -> String {
     for warning in warnings {
         let _ = write!(text, "\n{WARNING}Warning:{WARNING:#} {warning}\n");
     }
-    let _ = match found.len() {
+    let _ = match findings.len() {
         0 => write!(text, "\n{BOLD}Nothing is missing.{BOLD:#}\n"),
         1 => write!(text, "\n{BOLD}1 finding.{BOLD:#}\n"),
         count => write!(text, "\n{BOLD}{count} findings.{BOLD:#}\n"),

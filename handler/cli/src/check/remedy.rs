@@ -1,4 +1,4 @@
-//! What to do about a finding: one AWS CLI command where that is enough, otherwise a deployment of the resource.
+//! The remedy of a finding: an AWS CLI command if that is enough, otherwise the advice to deploy the resource.
 
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::documents::aws_auth::NodeEntry;
@@ -6,8 +6,8 @@ use karpenter_prereqs_core::documents::config_map::Change;
 use karpenter_prereqs_core::observed::{AuthenticationMode, Observed};
 use karpenter_prereqs_core::plan::{EC2_LINUX, Ec2Step, EditAwsAuth, EksStep, IamStep, Step};
 
-/// Returns a command that does the same as the step, or the advice to deploy the resource.
-pub(super) fn of(spec: &Spec, step: &Step, observed: &Observed) -> String {
+/// Returns a command with the effect of the step, without owner tags and markers, or the advice to deploy the resource.
+pub(super) fn of_step(spec: &Spec, step: &Step, observed: &Observed) -> String {
     let cluster = &spec.cluster_name;
     match step {
         Step::Iam(IamStep::AttachRolePolicy { name, policy_arn }) => {
@@ -29,11 +29,11 @@ pub(super) fn of(spec: &Spec, step: &Step, observed: &Observed) -> String {
             spec.discovery_tag.value
         ),
         Step::Eks(EksStep::CreateAccessEntry { principal_arn, .. }) => {
-            let of_it = format!("--cluster-name {cluster} --principal-arn {principal_arn}");
-            let create = format!("aws eks create-access-entry {of_it} --type {EC2_LINUX}");
+            let names = format!("--cluster-name {cluster} --principal-arn {principal_arn}");
+            let create = format!("aws eks create-access-entry {names} --type {EC2_LINUX}");
             let mode = observed.cluster.as_ref().map(|cluster| cluster.authentication_mode);
             if observed.access_entry.is_some() {
-                format!("aws eks delete-access-entry {of_it} && {create}")
+                format!("aws eks delete-access-entry {names} && {create}")
             } else if mode.is_some_and(AuthenticationMode::has_aws_auth) {
                 format!("{create}. If nodes join with aws-auth, check with -p NodeAccess=AwsAuth")
             } else {

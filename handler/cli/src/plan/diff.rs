@@ -1,4 +1,4 @@
-//! What a step changes in a document or in aws-auth, line by line, and what a policy grants by then and did not before.
+//! What a step changes: the lines of a document or of aws-auth, and the permissions of a policy.
 
 use karpenter_prereqs_core::documents::config_map::{self, Edit};
 use karpenter_prereqs_core::documents::policy::document::{PolicyDocument, Statement};
@@ -8,11 +8,11 @@ use serde_json::Value;
 use similar::TextDiff;
 use std::collections::BTreeSet;
 
-/// The lines around a change.
+/// The number of unchanged lines before and after a change.
 const CONTEXT: usize = 3;
 
-/// The change as a unified diff; `None` for a step that changes no text. What was not there is empty.
-pub(super) fn of(step: &Step, observed: &Observed) -> Option<String> {
+/// Returns the change as a unified diff. A document that does not exist counts as empty. `None` if the step changes no document.
+pub(super) fn of_step(step: &Step, observed: &Observed) -> Option<String> {
     let (name, before, after) = match step {
         Step::Iam(IamStep::CreateRole { name, trust, .. }) => {
             (format!("trust policy of {name}"), String::new(), pretty(trust))
@@ -22,7 +22,7 @@ pub(super) fn of(step: &Step, observed: &Observed) -> Option<String> {
             (format!("trust policy of {name}"), before, pretty(trust))
         }
         Step::Iam(IamStep::PutRolePolicy { name, policy_name, document }) => {
-            let before = inline(observed, name, policy_name).map(pretty).unwrap_or_default();
+            let before = inline_policy(observed, name, policy_name).map(pretty).unwrap_or_default();
             (format!("inline policy {policy_name} of {name}"), before, pretty(document))
         }
         Step::AwsAuth(EditAwsAuth { change, .. }) => {
@@ -42,48 +42,54 @@ pub(super) fn of(step: &Step, observed: &Observed) -> Option<String> {
     (!diff.is_empty()).then_some(diff)
 }
 
-/// What a change does to what a policy grants.
+/// How the permissions of a policy change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grants {
-    More,
-    Less,
-    /// Other resources or conditions: which of them is wider is not told.
-    Otherwise,
+pub(crate) enum PermissionChange {
+    /// A statement or an action is new.
+    Added,
+    /// A statement or an action is removed.
+    Removed,
+    /// Resources or conditions differ. Which of them allow more is not computed.
+    Modified,
 }
 
-/// Returns what a policy will grant and did not grant before, by the `Sid` of its statements: `+ Sid` for a new statement, `- Sid`
-/// for one that is removed, and for a changed one its new and its removed actions, or that its resources or conditions differ.
+/// Compares two versions of a policy, and returns one line for each change. Statements are compared by their `Sid`:
 ///
-/// JSON that is not a policy grants nothing. Lists in another order are no change.
-pub(crate) fn statements(before: Option<&Value>, after: &Value) -> Vec<(Grants, String)> {
+/// - `+ Sid: actions` for a new statement, `- Sid` for a removed statement,
+/// - `~ Sid: + actions` and `~ Sid: - actions` for new and removed actions,
+/// - `~ Sid: other resources or conditions` if only those differ.
+///
+/// JSON that is not a policy allows nothing. The order of a list does not matter.
+pub(crate) fn permission_changes(before: Option<&Value>, after: &Value) -> Vec<(PermissionChange, String)> {
     let (before, after) = (before.and_then(PolicyDocument::read), PolicyDocument::read(after));
-    let (before, after) = (listed(before.as_ref()), listed(after.as_ref()));
+    let (before, after) = (statements(before.as_ref()), statements(after.as_ref()));
     let mut changes = Vec::new();
     for statement in after {
         let sid = sid(statement);
-        let Some(former) = named(before, statement) else {
-            changes.push((Grants::More, format!("+ {sid}: {}", joined(&actions(statement)))));
+        let Some(previous) = with_same_sid(before, statement) else {
+            changes.push((PermissionChange::Added, format!("+ {sid}: {}", joined(&actions(statement)))));
             continue;
         };
-        let (now, then) = (actions(statement), actions(former));
+        let (now, then) = (actions(statement), actions(previous));
         let (added, removed): (BTreeSet<_>, BTreeSet<_>) = (&now - &then, &then - &now);
         if !added.is_empty() {
-            changes.push((Grants::More, format!("~ {sid}: + {}", joined(&added))));
+            changes.push((PermissionChange::Added, format!("~ {sid}: + {}", joined(&added))));
         }
         if !removed.is_empty() {
-            changes.push((Grants::Less, format!("~ {sid}: - {}", joined(&removed))));
+            changes.push((PermissionChange::Removed, format!("~ {sid}: - {}", joined(&removed))));
         }
-        if added.is_empty() && removed.is_empty() && former != statement {
-            changes.push((Grants::Otherwise, format!("~ {sid}: other resources or conditions")));
+        if added.is_empty() && removed.is_empty() && previous != statement {
+            changes.push((PermissionChange::Modified, format!("~ {sid}: other resources or conditions")));
         }
     }
-    let removed = before.iter().filter(|former| named(after, former).is_none());
-    changes.extend(removed.map(|former| (Grants::Less, format!("- {}", sid(former)))));
+    let removed = before.iter().filter(|previous| with_same_sid(after, previous).is_none());
+    changes.extend(removed.map(|previous| (PermissionChange::Removed, format!("- {}", sid(previous)))));
     changes
 }
 
-/// The document of an inline policy as it stands.
-pub(crate) fn inline<'a>(observed: &'a Observed, role_name: &str, policy_name: &str) -> Option<&'a Value> {
+/// Returns the document of an inline policy in the snapshot. `None` if the role or the policy does not exist, or if the document
+/// was not read.
+pub(crate) fn inline_policy<'a>(observed: &'a Observed, role_name: &str, policy_name: &str) -> Option<&'a Value> {
     role(observed, role_name)?.inline.get(policy_name)?.as_ref()
 }
 
@@ -92,7 +98,7 @@ fn role<'a>(observed: &'a Observed, name: &str) -> Option<&'a Role> {
     roles.into_iter().find(|role| role.name == name)
 }
 
-fn listed(document: Option<&PolicyDocument>) -> &[Statement] {
+fn statements(document: Option<&PolicyDocument>) -> &[Statement] {
     document.map(|document| document.statements.as_slice()).unwrap_or_default()
 }
 
@@ -100,8 +106,8 @@ fn sid(statement: &Statement) -> &str {
     statement.sid.as_deref().unwrap_or("a statement without Sid")
 }
 
-/// Returns the first statement with the `Sid` of another one, or without any like that one.
-fn named<'a>(statements: &'a [Statement], other: &Statement) -> Option<&'a Statement> {
+/// Returns the first statement whose `Sid` equals that of `other`. A statement without `Sid` equals one without.
+fn with_same_sid<'a>(statements: &'a [Statement], other: &Statement) -> Option<&'a Statement> {
     statements.iter().find(|statement| statement.sid == other.sid)
 }
 
@@ -131,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_are_compared_by_sid_and_action() {
+    fn permission_changes_compare_statements_by_sid_and_action() {
         let before = document(&json!([
             allow("A", &json!(["x:1", "x:2"]), &json!("*")),
             allow("B", &json!("x:3"), &json!("*")),
@@ -143,23 +149,26 @@ mod tests {
             allow("D", &json!(["x:6"]), &json!("*")),
         ]));
         let changes = |before, after: &Value| {
-            statements(before, after).into_iter().map(|(grants, line)| format!("{grants:?} {line}")).collect::<Vec<_>>()
+            permission_changes(before, after)
+                .into_iter()
+                .map(|(change, line)| format!("{change:?} {line}"))
+                .collect::<Vec<_>>()
         };
         assert_eq!(
             changes(Some(&before), &after),
             [
-                "More ~ A: + x:5",
-                "Less ~ A: - x:1",
-                "Otherwise ~ B: other resources or conditions",
-                "More + D: x:6",
-                "Less - C"
+                "Added ~ A: + x:5",
+                "Removed ~ A: - x:1",
+                "Modified ~ B: other resources or conditions",
+                "Added + D: x:6",
+                "Removed - C"
             ]
         );
         assert_eq!(changes(Some(&after), &after), Vec::<String>::new());
         let one = document(&allow("D", &json!("x:6"), &json!(["arn", "*"])));
         let reordered = document(&json!([allow("D", &json!(["x:6"]), &json!(["*", "arn"]))]));
         assert_eq!(changes(Some(&one), &reordered), Vec::<String>::new());
-        assert_eq!(changes(None, &one), ["More + D: x:6"]);
-        assert_eq!(changes(Some(&Value::Null), &one), ["More + D: x:6"]);
+        assert_eq!(changes(None, &one), ["Added + D: x:6"]);
+        assert_eq!(changes(Some(&Value::Null), &one), ["Added + D: x:6"]);
     }
 }

@@ -1,110 +1,113 @@
-//! What determined how long a run took.
+//! The critical path: the calls that determined how long a run took.
 //!
-//! The critical path is read from the run's end backwards: the last call that ended, then, each time, the call that
-//! ended last before the present one began. The function does little but wait for calls, and after several side by
-//! side it waits for the slowest; so what ended last before a call began is most likely what the call waited for, and
-//! making a link shorter makes the run shorter, until another call is the slowest.
+//! The path is computed from the end of the run backwards. It starts with the call that ended last. The call before it is the
+//! call that ended last before it began, and so on. The function mostly waits for calls, and after parallel calls it waits for
+//! the slowest. So the call that ended last is most likely the call that the next one waited for. If a call on the path gets
+//! shorter, the run gets shorter, until another call is the slowest.
 //!
-//! It may err, since the log tells when calls were made and not why. Two chains side by side that do not wait for
-//! each other look like one where a call of the one happens to end just before a call of the other begins. What held
-//! a call back need not be a call: computing, a back-off, a limit on how many run at once. Where a back-off is in the
-//! log it counts as waiting; everything else between two links is called the function's own time.
+//! The path can be wrong, because the log shows when calls ran, not what they waited for:
+//!
+//! - Two parallel chains that do not depend on each other look like one, if a call of the first ends just before a call of the
+//!   second begins.
+//! - A call can also wait for computation, for a backoff, or for the limit of parallel calls. A backoff that is in the log counts
+//!   as a wait. All other time between two calls counts as the function's own time.
 
-use super::{Call, ROUNDING, Run, Span, What};
+use super::{Call, Event, EventKind, ROUNDING, Run, Span};
 use std::time::Duration;
 
 /// The calls that a run waited for, and the time between them.
 #[derive(Debug, Default)]
 pub(super) struct CriticalPath {
-    /// In order; they do not overlap.
-    pub(super) links: Vec<Link>,
-    /// Every moment of the run, once, in order.
-    pub(super) stretches: Vec<Stretch>,
+    /// The calls on the path, in order. They do not overlap.
+    pub(super) links: Vec<PathLink>,
+    /// The run, divided by what the time went into: in order, without gaps and overlaps.
+    pub(super) segments: Vec<Segment>,
 }
 
 /// A call on the path.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Link {
-    /// Its place in [`Run::calls`].
+pub(super) struct PathLink {
+    /// The index in [`Run::calls`].
     pub(super) call: usize,
-    /// The call's span, less what of it overlaps the link before by rounding.
+    /// The time of the call. It starts no earlier than the previous link ends, although rounded times can overlap.
     pub(super) span: Span,
-    /// How long the function took, or waited by its own decision, before it.
+    /// The time between the previous link and this one.
     pub(super) before: Duration,
 }
 
-/// A piece of the run's time.
+/// A part of the run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Stretch {
-    /// From and to.
+pub(super) struct Segment {
+    /// Its time; never empty.
     pub(super) span: Span,
     /// What the time went into.
-    pub(super) kind: Kind,
+    pub(super) kind: SegmentKind,
 }
 
-/// What time goes into.
+/// What the time of a segment went into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A call, by the link's place in the path.
+pub(super) enum SegmentKind {
+    /// A call, by its index in [`CriticalPath::links`].
     Call(usize),
-    /// Waiting between two tries of a call, or before a step is tried again.
+    /// A wait between two attempts of a call, or a backoff of the function.
     Wait,
-    /// What is left: the function's own time.
+    /// The function's own time: everything else.
     Own,
 }
 
 impl CriticalPath {
-    /// Reads it out of `run`.
-    pub(super) fn of(run: &Run) -> Self {
-        let pauses = pauses(run);
+    /// Computes the path of a run.
+    pub(super) fn from_run(run: &Run) -> Self {
+        let backoffs = backoffs(run);
         let mut path = Self::default();
         let mut now = Duration::ZERO;
-        for call in chain(&run.calls) {
+        for call in path_calls(&run.calls) {
             let Span { begin, end } = run.calls[call].span;
             let span = Span { begin: begin.max(now), end: end.max(now) };
-            path.gap(Span { begin: now, end: span.begin }, &pauses);
-            path.call(&run.calls[call], span);
-            path.links.push(Link { call, span, before: span.begin.saturating_sub(now) });
+            path.add_gap(Span { begin: now, end: span.begin }, &backoffs);
+            path.add_call(&run.calls[call], span);
+            path.links.push(PathLink { call, span, before: span.begin.saturating_sub(now) });
             now = span.end;
         }
-        path.gap(Span { begin: now, end: run.duration().max(now) }, &pauses);
+        path.add_gap(Span { begin: now, end: run.duration().max(now) }, &backoffs);
         path
     }
 
-    /// How much of the run's time went into what `is` says.
-    pub(super) fn sum(&self, is: impl Fn(Kind) -> bool) -> Duration {
-        self.stretches.iter().filter(|stretch| is(stretch.kind)).map(|stretch| stretch.span.length()).sum()
+    /// Returns the total time of the segments whose kind satisfies `is`.
+    pub(super) fn sum(&self, is: impl Fn(SegmentKind) -> bool) -> Duration {
+        self.segments.iter().filter(|segment| is(segment.kind)).map(|segment| segment.span.length()).sum()
     }
 
-    /// The time of a link that went into calls, without the waits between its tries.
-    pub(super) fn called(&self, link: usize) -> Duration {
-        self.sum(|kind| kind == Kind::Call(link))
+    /// Returns the time of a link, without the waits between its attempts.
+    pub(super) fn call_time(&self, link: usize) -> Duration {
+        self.sum(|kind| kind == SegmentKind::Call(link))
     }
 
-    fn push(&mut self, begin: Duration, end: Duration, kind: Kind) {
+    fn push(&mut self, begin: Duration, end: Duration, kind: SegmentKind) {
         if begin < end {
-            self.stretches.push(Stretch { span: Span { begin, end }, kind });
+            self.segments.push(Segment { span: Span { begin, end }, kind });
         }
     }
 
-    /// Own time, but for the pauses in it.
-    fn gap(&mut self, gap: Span, pauses: &[Span]) {
+    /// Adds the time between two links: waits during backoffs, own time otherwise.
+    fn add_gap(&mut self, gap: Span, backoffs: &[Span]) {
         let mut now = gap.begin;
-        for pause in pauses {
-            let (begin, end) = (pause.begin.clamp(now, gap.end), pause.end.clamp(now, gap.end));
-            self.push(now, begin, Kind::Own);
-            self.push(begin, end, Kind::Wait);
+        for backoff in backoffs {
+            let (begin, end) = (backoff.begin.clamp(now, gap.end), backoff.end.clamp(now, gap.end));
+            self.push(now, begin, SegmentKind::Own);
+            self.push(begin, end, SegmentKind::Wait);
             now = end;
         }
-        self.push(now, gap.end, Kind::Own);
+        self.push(now, gap.end, SegmentKind::Own);
     }
 
-    fn call(&mut self, call: &Call, span: Span) {
-        let kind = Kind::Call(self.links.len());
+    /// Adds the attempts of a call, with the waits between them.
+    fn add_call(&mut self, call: &Call, span: Span) {
+        let kind = SegmentKind::Call(self.links.len());
         let mut now = span.begin;
         for (index, attempt) in call.attempts.iter().enumerate() {
             let (begin, end) = (attempt.begin.clamp(now, span.end), attempt.end.clamp(now, span.end));
-            self.push(now, begin, if index == 0 { kind } else { Kind::Wait });
+            self.push(now, begin, if index == 0 { kind } else { SegmentKind::Wait });
             self.push(begin, end, kind);
             now = end;
         }
@@ -112,26 +115,26 @@ impl CriticalPath {
     }
 }
 
-/// The path's calls, first to last.
-fn chain(calls: &[Call]) -> Vec<usize> {
+/// Returns the indexes of the calls on the path, in order.
+fn path_calls(calls: &[Call]) -> Vec<usize> {
     let mut by_end: Vec<_> = (0..calls.len()).collect();
     by_end.sort_by_key(|&call| (calls[call].span.end, calls[call].span.begin, call));
-    let mut chain: Vec<usize> = Vec::new();
+    let mut path: Vec<usize> = Vec::new();
     for &call in by_end.iter().rev() {
-        let follows = chain.last().is_none_or(|&next| calls[call].span.end <= calls[next].span.begin + ROUNDING);
-        if follows {
-            chain.push(call);
+        let is_before = path.last().is_none_or(|&next| calls[call].span.end <= calls[next].span.begin + ROUNDING);
+        if is_before {
+            path.push(call);
         }
     }
-    chain.reverse();
-    chain
+    path.reverse();
+    path
 }
 
-/// The function's own waits, in order.
-fn pauses(run: &Run) -> Vec<Span> {
-    let pause = |moment: &super::Moment| match moment.what {
-        What::Pause { length, .. } => Some(Span { begin: moment.at, end: moment.at + length }),
+/// Returns the backoffs of the function, in order.
+fn backoffs(run: &Run) -> Vec<Span> {
+    let backoff = |event: &Event| match event.kind {
+        EventKind::Backoff { length, .. } => Some(Span { begin: event.at, end: event.at + length }),
         _ => None,
     };
-    run.moments.iter().filter_map(pause).collect()
+    run.events.iter().filter_map(backoff).collect()
 }

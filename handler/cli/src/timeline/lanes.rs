@@ -1,15 +1,16 @@
-//! Which bars stand in one row.
+//! Assigns bars to rows, so that no two bars of a row overlap.
 
 use super::{ROUNDING, Span};
 use std::time::Duration;
 
-/// The lane of each span, which come in the order of their beginnings. There are just as many lanes as spans overlap
-/// at the busiest moment; of those that are free, a span takes the one that has been so for longest, which leaves the
-/// most room for names.
+/// Returns the lane of each span. `spans` must be sorted by their start.
+///
+/// There are as many lanes as spans overlap at the busiest moment. A span gets the free lane that has been free for the longest
+/// time, because this leaves the most room for labels.
 pub(super) fn lanes(spans: &[Span]) -> Vec<usize> {
-    let mut ends = vec![Duration::ZERO; busiest(spans)];
+    let mut ends = vec![Duration::ZERO; max_overlap(spans)];
     let lane = |span: &Span| {
-        // None is free only if `busiest` were wrong, and then two bars lie over each other.
+        // `max_overlap` guarantees a free lane. If it were wrong, two bars would overlap in the picture.
         let lane = (0..ends.len()).min_by_key(|&lane| ends[lane]).unwrap_or_default();
         ends[lane] = span.end;
         lane
@@ -17,13 +18,13 @@ pub(super) fn lanes(spans: &[Span]) -> Vec<usize> {
     spans.iter().map(lane).collect()
 }
 
-/// How many overlap at most.
-fn busiest(spans: &[Span]) -> usize {
-    let mut under_way: Vec<Duration> = Vec::new();
-    let count = |span: &Span| {
-        under_way.retain(|end| span.begin + ROUNDING < *end);
-        under_way.push(span.end);
-        under_way.len()
+/// Returns the largest number of spans that overlap at one moment.
+fn max_overlap(spans: &[Span]) -> usize {
+    let mut open_ends: Vec<Duration> = Vec::new();
+    let overlap = |span: &Span| {
+        open_ends.retain(|end| span.begin + ROUNDING < *end);
+        open_ends.push(span.end);
+        open_ends.len()
     };
-    spans.iter().map(count).max().unwrap_or_default()
+    spans.iter().map(overlap).max().unwrap_or_default()
 }

@@ -1,45 +1,46 @@
-//! Text → the function's lines, however the log was fetched.
+//! Text → log lines of the function, in any form in which the AWS CLI prints a log.
 
 use jiff::Timestamp;
 use serde_json::{Deserializer, Map, Value};
 
-/// A line that tracing wrote.
+/// A log line of the function: a JSON object with a timestamp, a level and a message.
 pub(super) struct Line {
-    /// The log stream, or nothing where the text does not tell: one stream holds one run at a time.
+    /// The log stream; empty if the text does not name it. A stream has one run at a time.
     pub(super) stream: String,
-    /// Where in the text, for messages; the beginning of the document where the line is an event in one.
+    /// The line number in the text, from 1, for error messages. If the line is inside a JSON document, the number of the
+    /// document's first line.
     pub(super) number: usize,
-    /// By the function's clock.
+    /// The time, by the clock of the function.
     pub(super) timestamp: Timestamp,
     /// `INFO`, `WARN` …
     pub(super) level: String,
-    /// What kind of line it is.
+    /// The kind of the line, for example `call`.
     pub(super) message: String,
-    /// All of it.
+    /// All fields of the object, including the ones above.
     pub(super) fields: Map<String, Value>,
 }
 
-/// The lines of the function in `text`. What is no JSON object (Lambda's START and REPORT), or has no timestamp,
-/// level and message, is another's.
+/// Returns the log lines of the function in `text`. Skips everything else: text that is not a JSON object, such as the lines
+/// START and REPORT of Lambda, and objects without timestamp, level or message.
 pub(super) fn lines(text: &str) -> Vec<Line> {
     let mut lines = Vec::new();
     for (number, prefix, object) in objects(text) {
         match object.get("events") {
             Some(Value::Array(events)) => {
                 for event in events {
-                    lines.extend(event.as_object().into_iter().flat_map(|event| of_event(event, number)));
+                    lines.extend(event.as_object().into_iter().flat_map(|event| lines_of_event(event, number)));
                 }
             }
-            // An event on its own: a list of them, as `--query events` prints it.
-            _ if is_event(&object) => lines.extend(of_event(&object, number)),
+            // `--query events` prints the events without the surrounding document.
+            _ if is_cloudwatch_event(&object) => lines.extend(lines_of_event(&object, number)),
             _ => lines.extend(line(stream(prefix), number, object)),
         }
     }
     lines
 }
 
-/// The JSON objects in `text`, each with its line's number and what stands before it there. An object may go over
-/// many lines, as a printed document does.
+/// Returns the JSON objects in `text`, each with the number of its first line and the text before it on that line. An object may
+/// span several lines, as in a pretty-printed document.
 fn objects(text: &str) -> Vec<(usize, &str, Map<String, Value>)> {
     let mut objects = Vec::new();
     let (mut rest, mut number) = (text, 1);
@@ -60,20 +61,21 @@ fn objects(text: &str) -> Vec<(usize, &str, Map<String, Value>)> {
     objects
 }
 
-fn is_event(object: &Map<String, Value>) -> bool {
+fn is_cloudwatch_event(object: &Map<String, Value>) -> bool {
     object.get("message").is_some_and(Value::is_string) && !object.contains_key("level")
 }
 
-/// What `filter-log-events` gives as an event: its message is the line.
-fn of_event(event: &Map<String, Value>, number: usize) -> Vec<Line> {
+/// Returns the log lines in the message of an event, as `aws logs filter-log-events` prints it.
+fn lines_of_event(event: &Map<String, Value>, number: usize) -> Vec<Line> {
     let message = event.get("message").and_then(Value::as_str).unwrap_or_default();
     let name = event.get("logStreamName").and_then(Value::as_str);
     let objects = objects(message).into_iter();
     objects.filter_map(|(_, prefix, object)| line(name.unwrap_or_else(|| stream(prefix)), number, object)).collect()
 }
 
-/// `2026-11-26T02:10:00.123000+00:00 2026/11/26/[$LATEST]0a1b ` → the name of Lambda's log stream, which begins with
-/// the date, in slashes.
+/// Returns the name of the log stream in the text before a line, for example
+/// `2026-11-26T02:10:00.123000+00:00 2026/11/26/[$LATEST]0a1b `. Stream names of Lambda begin with the date, in slashes. Empty if
+/// there is none.
 fn stream(prefix: &str) -> &str {
     prefix.split_whitespace().rfind(|word| word.contains('/')).unwrap_or_default()
 }

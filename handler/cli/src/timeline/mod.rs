@@ -1,7 +1,7 @@
-//! What a run did and when, out of the function's own log: [`read`] gives its runs, [`Run::svg`] draws one.
+//! The timeline of a run, from the log of the function. [`read`] returns the runs in a log, [`Run::svg`] draws one.
 //!
-//! Text → lines (`log`) → [`Run`]s (`runs`) → what determined how long one took (`critical`) → the picture (`svg`).
-//! Nothing is read but the text, and the same text gives the same bytes.
+//! Text → lines (`log`) → [`Run`]s (`runs`) → the critical path (`critical`) → the picture (`svg`). The picture depends on the
+//! text alone: the same text gives the same bytes.
 
 pub(crate) mod command;
 mod critical;
@@ -19,14 +19,14 @@ use karpenter_prereqs_function::event::is_write;
 use std::fmt;
 use std::time::Duration;
 
-/// The log gives tenths of a millisecond, and an end is the sum of two such numbers: what overlaps by no more than
-/// this may as well have come one after the other.
+/// An overlap up to this length counts as no overlap. The log rounds to 0.1 ms, and the end of a call is the sum of two rounded
+/// numbers.
 const ROUNDING: Duration = Duration::from_micros(150);
 
-/// One event of CloudFormation, from its beginning to its answer.
+/// One run of the function: one event of CloudFormation, from its arrival to the response.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Run {
-    /// Create, Update or Delete.
+    /// `Create`, `Update` or `Delete`.
     pub operation: String,
     /// CloudFormation's id of the event.
     pub request_id: String,
@@ -34,152 +34,155 @@ pub struct Run {
     pub stack_id: String,
     /// The resource's name in its template.
     pub logical_resource_id: String,
-    /// When it began, by the function's clock.
+    /// When the run began, by the clock of the function.
     pub began: Timestamp,
-    /// The finished calls, as they began. What was under way when a run was killed is in no log.
+    /// The calls that ended, sorted by their start. The log does not have calls that were in progress when the function was
+    /// killed.
     pub calls: Vec<Call>,
-    /// The steps of its plans that came to an end, as they began.
+    /// The steps that ended, sorted by their start.
     pub steps: Vec<Step>,
-    /// What else the log tells, as it happened.
-    pub moments: Vec<Moment>,
+    /// Plans, backoffs and warnings, sorted by time.
+    pub events: Vec<Event>,
     /// Absent when the log ends before the run does.
     pub outcome: Option<Outcome>,
 }
 
-/// What a run came to.
+/// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// SUCCESS or FAILED.
+    /// `SUCCESS` or `FAILED`.
     pub status: String,
-    /// Why it failed.
+    /// Why the run failed; absent after a success.
     pub reason: Option<String>,
-    /// Whether the answer reached CloudFormation.
+    /// Whether the response reached CloudFormation.
     pub delivered: bool,
-    /// From the run's beginning to the delivered answer.
+    /// The time from the start of the run to the delivery of the response.
     pub after: Duration,
 }
 
-/// From and to, since the run's beginning.
+/// A period of time, relative to the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
-    /// Where it begins.
+    /// The start.
     pub begin: Duration,
-    /// Where it ends; never before it begins.
+    /// The end; never earlier than the start.
     pub end: Duration,
 }
 
-/// A call of a service with all of its tries.
+/// A call of a service, with all attempts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     /// `IAM`, `EKS`, `Kubernetes` …
     pub service: String,
     /// `GetRole`, `get ConfigMap` …
     pub operation: String,
-    /// From the first try's beginning to the last one's end.
+    /// The time from the start of the first attempt to the end of the last.
     pub span: Span,
-    /// How often it was tried.
+    /// The number of attempts.
     pub tries: u32,
-    /// Every try, one after the other within `span`; empty when the log tells only how many there were.
+    /// The time of each attempt, in order and within `span`. Empty if the log has only their number.
     pub attempts: Vec<Span>,
-    /// The service's code, when the call ended refused.
+    /// The error code of the service; absent after a success.
     pub error: Option<String>,
 }
 
-/// A step of a plan that was carried out.
+/// A step of a plan that was carried out, successfully or not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// As the plan spells it.
+    /// The step, as the plan names it.
     pub name: String,
-    /// From and to.
+    /// Its time.
     pub span: Span,
-    /// Why it failed.
+    /// Why it failed; absent after a success.
     pub error: Option<String>,
 }
 
-/// What happened at one point in time.
+/// Something else in the log, at one moment.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Moment {
-    /// Since the run's beginning.
+pub struct Event {
+    /// The time since the start of the run.
     pub at: Duration,
-    /// What it was.
-    pub what: What,
+    /// What happened.
+    pub kind: EventKind,
 }
 
-/// What a [`Moment`] tells.
+/// What happened in an [`Event`].
 #[derive(Clone, Debug, PartialEq)]
-pub enum What {
-    /// A plan was made.
+pub enum EventKind {
+    /// The function computed a plan.
     Plan {
         /// The names of its steps.
         steps: Vec<String>,
     },
-    /// The function waits by its own decision, for permissions to settle, say.
-    Pause {
-        /// For how long.
+    /// The function waits, and then retries. For example, a new permission is not consistent yet.
+    Backoff {
+        /// How long it waits.
         length: Duration,
-        /// The log line.
-        why: String,
+        /// Why it waits, with the step and the error if there are any.
+        reason: String,
     },
-    /// A line of level WARN or ERROR.
+    /// A log line of level WARN or ERROR: its message and its explanatory fields.
     Warning(String),
 }
 
 impl Run {
-    /// The picture of the run: an SVG document that needs nothing else.
+    /// Returns the picture of the run: an SVG document without external references.
     pub fn svg(&self) -> String {
         svg::draw(self)
     }
 
-    /// The stack's name, out of its ARN; the whole text when it is none.
+    /// Returns the name of the stack in its ARN, or all of `stack_id` if it is not an ARN.
     pub fn stack_name(&self) -> &str {
         self.stack_id.split('/').nth(1).unwrap_or(&self.stack_id)
     }
 
-    /// From its beginning to the delivered answer; for a run without an outcome, as far as the log goes.
+    /// Returns the time from the start of the run to the delivery of the response, or to the end of the log if the run has no
+    /// outcome.
     pub fn duration(&self) -> Duration {
         let calls = self.calls.iter().map(|call| call.span.end);
         let steps = self.steps.iter().map(|step| step.span.end);
-        let moments = self.moments.iter().map(|moment| moment.at);
-        let known = calls.chain(steps).chain(moments).max().unwrap_or_default();
-        // The outcome has whole milliseconds, so that the last call may seem to end after it.
+        let events = self.events.iter().map(|event| event.at);
+        let known = calls.chain(steps).chain(events).max().unwrap_or_default();
+        // The outcome is rounded to whole milliseconds, so the last call can seem to end after it.
         self.outcome.as_ref().map_or(known, |outcome| outcome.after.max(self.last_call_end()))
     }
 
-    /// `SUCCESS`, `FAILED`, or `UNFINISHED` when the log has no outcome.
+    /// Returns `SUCCESS`, `FAILED`, or `UNFINISHED` if the log has no outcome.
     pub fn status(&self) -> &str {
         self.outcome.as_ref().map_or("UNFINISHED", |outcome| outcome.status.as_str())
     }
 
-    /// How many calls wrote to the account or the cluster. The answer is none of them: every run has one.
+    /// Returns the number of calls that change the account or the cluster. The response does not count, because every run sends
+    /// one.
     pub fn writes(&self) -> usize {
-        self.calls.iter().filter(|call| call.is_write() && !call.is_answer()).count()
+        self.calls.iter().filter(|call| call.is_write() && !call.is_response()).count()
     }
 
-    /// How many tries its calls took.
+    /// Returns the number of attempts of all calls.
     pub fn tries(&self) -> u64 {
         self.calls.iter().map(|call| u64::from(call.tries)).sum()
     }
 
-    /// How many tries were not a call's first.
+    /// Returns the number of attempts that are not the first of their call.
     pub fn retries(&self) -> u64 {
         self.calls.iter().map(|call| u64::from(call.tries.saturating_sub(1))).sum()
     }
 
-    /// How many calls ended refused.
-    pub fn refused(&self) -> usize {
+    /// Returns the number of calls that ended with an error, such as the read of a role that does not exist.
+    pub fn failed_calls(&self) -> usize {
         self.calls.iter().filter(|call| call.error.is_some()).count()
     }
 
-    /// The steps that `call` may belong to: those that were under way for all of it, and of these, if there are any,
-    /// those that name every word of the operation. More than one when several ran side by side, since a call's line
-    /// does not say whose it is.
+    /// Returns the steps that `call` can belong to: the steps that were in progress during all of the call. If some of them
+    /// contain every word of the operation, only those. There can be several, because steps run in parallel and the log line of a
+    /// call does not name its step.
     pub fn steps_of(&self, call: &Call) -> Vec<&Step> {
-        let around =
+        let is_during =
             |step: &&Step| step.span.begin <= call.span.begin + ROUNDING && call.span.end <= step.span.end + ROUNDING;
-        let around: Vec<_> = self.steps.iter().filter(around).collect();
+        let during: Vec<_> = self.steps.iter().filter(is_during).collect();
         let words = call.words();
-        let named: Vec<_> = around.iter().copied().filter(|step| step.names(&words)).collect();
-        if named.is_empty() { around } else { named }
+        let named: Vec<_> = during.iter().copied().filter(|step| step.contains_words(&words)).collect();
+        if named.is_empty() { during } else { named }
     }
 
     fn last_call_end(&self) -> Duration {
@@ -187,7 +190,7 @@ impl Run {
     }
 }
 
-/// One line for a list of runs.
+/// One line, for a list of runs.
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let began = self.began.strftime("%Y-%m-%d %H:%M:%S");
@@ -198,26 +201,26 @@ impl fmt::Display for Run {
 }
 
 impl Span {
-    /// How long it is.
+    /// Returns the time from start to end.
     pub fn length(self) -> Duration {
         self.end.saturating_sub(self.begin)
     }
 }
 
 impl Call {
-    /// Whether it changes something, by its operation's name. Asking Kubernetes what is allowed is spelled as a
-    /// creation and is none.
+    /// Returns whether the call changes something, by the name of its operation. A `SelfSubjectAccessReview` is created, but
+    /// changes nothing.
     pub fn is_write(&self) -> bool {
         is_write(&self.operation)
     }
 
-    /// The first word of the operation: `Get` of `GetRole`, `get` of `get ConfigMap`, `PUT` of `PUT answer`.
+    /// Returns the first word of the operation: `Get` for `GetRole`, `get` for `get ConfigMap`, `PUT` for `PUT answer`.
     fn verb(&self) -> &str {
         let word = self.operation.split(' ').next().unwrap_or_default();
         &word[..end_of_word(word)]
     }
 
-    /// `AttachRolePolicy` → attach, role, policy.
+    /// Returns the words of the operation in lower case: attach, role and policy for `AttachRolePolicy`.
     fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
         for mut word in self.operation.split_whitespace() {
@@ -230,21 +233,21 @@ impl Call {
         words
     }
 
-    /// Whether it is the PUT of the answer.
-    fn is_answer(&self) -> bool {
+    /// Returns whether the call is the PUT of the response.
+    fn is_response(&self) -> bool {
         self.service == "S3" && self.verb() == "PUT"
     }
 }
 
 impl Step {
-    /// Whether all of `words` stand in it, not counting the objects' names.
-    fn names(&self, words: &[String]) -> bool {
+    /// Returns whether the step contains all `words` outside of backticks, which enclose the names of objects.
+    fn contains_words(&self, words: &[String]) -> bool {
         let texts = || self.name.split('`').step_by(2).flat_map(str::split_whitespace);
         words.iter().all(|word| texts().any(|text| text == word))
     }
 }
 
-/// Where the first word of `CamelCase` ends; all capitals are one word.
+/// Returns the length of the first word of `CamelCase` text. Text without lower-case letters is one word.
 fn end_of_word(text: &str) -> usize {
     let is_camel = text.contains(|c: char| c.is_ascii_lowercase());
     let next = text.char_indices().skip(1).find(|(_, c)| is_camel && c.is_ascii_uppercase());

@@ -1,31 +1,31 @@
-//! Where a bar's name goes: into it, beside it, or nowhere.
+//! Places the labels of bars: inside the bar, beside it, or nowhere.
 
 use super::words::{self, SMALL};
 
-/// Between a text and what is next to it.
+/// The space between a label and the next bar or label, in pixels.
 const PAD: f64 = 4.0;
 
-/// A bar as far as its name is concerned.
+/// A bar and its possible labels.
 pub(super) struct Bar {
-    /// Its left edge.
+    /// The left edge.
     pub(super) from: f64,
-    /// Its right edge.
+    /// The right edge.
     pub(super) to: f64,
-    /// Whether text may stand in it.
-    pub(super) holds: bool,
-    /// What it would be called, at best first.
+    /// Whether the label may be inside. It may not if the bar consists of several attempts.
+    pub(super) can_contain_label: bool,
+    /// The possible labels, the most detailed first.
     pub(super) names: Vec<String>,
 }
 
-/// A name with a place for it.
+/// A label with its position.
 pub(super) struct Label {
-    /// Where the text begins, or ends if it is to the left of the bar.
+    /// The start of the text, or its end if the label is to the left of the bar.
     pub(super) x: f64,
     pub(super) text: String,
     pub(super) side: Side,
 }
 
-/// Where a label is, as seen from its bar.
+/// The position of a label, relative to its bar.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Inside,
@@ -33,7 +33,8 @@ pub(super) enum Side {
     Right,
 }
 
-/// The labels of the bars of one lane, left to right, between the edges of the picture; none where there is no room.
+/// Places the labels of the bars in one lane. `bars` are in order, `left` and `right` are the limits of the lane. A bar without
+/// room gets `None`.
 pub(super) fn place(bars: &[Bar], left: f64, right: f64) -> Vec<Option<Label>> {
     let mut taken = left;
     let mut labels = Vec::with_capacity(bars.len());
@@ -52,7 +53,7 @@ pub(super) fn place(bars: &[Bar], left: f64, right: f64) -> Vec<Option<Label>> {
 fn fit(bar: &Bar, name: &str, taken: f64, next: f64) -> Option<Label> {
     let width = words::width(name, SMALL);
     let label = |x, side| Some(Label { x, text: name.to_owned(), side });
-    if bar.holds && width + 2.0 * PAD <= bar.to - bar.from {
+    if bar.can_contain_label && width + 2.0 * PAD <= bar.to - bar.from {
         label(bar.from + PAD, Side::Inside)
     } else if bar.to + width + 2.5 * PAD <= next {
         label(bar.to + 1.5 * PAD, Side::Right)
@@ -63,10 +64,10 @@ fn fit(bar: &Bar, name: &str, taken: f64, next: f64) -> Option<Label> {
     }
 }
 
-/// The beginning of the name, where that says something.
+/// Returns a cut label, if at least `Describe…` fits: a shorter one would not help the reader.
 fn shortened(bar: &Bar, next: f64) -> Option<Label> {
     let name = bar.names.last()?;
-    let inside = if bar.holds { bar.to - bar.from - 2.0 * PAD } else { 0.0 };
+    let inside = if bar.can_contain_label { bar.to - bar.from - 2.0 * PAD } else { 0.0 };
     let beside = next - bar.to - 2.5 * PAD;
     let (room, x, side) = if beside < inside {
         (inside, bar.from + PAD, Side::Inside)

@@ -1,8 +1,7 @@
-//! A run → its picture, top to bottom: what it was, the time axis with the calls in lanes, the critical path as a
-//! table.
+//! Draws a run as SVG. From top to bottom: the header, the time axis with the calls in lanes, and the critical path as a table.
 //!
-//! Colour never stands alone: a write is taller and solid, a read is hollow, a refusal has a cross, a wait is
-//! hatched. Every bar tells all that is known of it in its `<title>`, which browsers show under the pointer.
+//! Colour is never the only difference: a write is taller and solid, a read is light with a border, a failed call has a cross, a
+//! wait is hatched. The `<title>` of a bar has everything that is known about its call. Browsers show it under the pointer.
 
 mod axis;
 mod bar;
@@ -21,18 +20,18 @@ use super::Run;
 use super::critical::CriticalPath;
 use xml::{Px, Xml};
 
-/// The picture's width. Its height is what it takes.
+/// The width of the picture, in pixels. The height depends on the content.
 const WIDTH: f64 = 1200.0;
-/// The space at all four sides.
+/// The margin on all four sides, in pixels.
 const MARGIN: f64 = 24.0;
-/// Where time begins, to the right of the services' names.
+/// The x coordinate of time 0. The names of the services are to the left of it.
 const LEFT: f64 = 180.0;
-/// Where it ends.
+/// The x coordinate of the right end of the axis.
 const RIGHT: f64 = WIDTH - MARGIN;
 
-/// Draws `run`.
+/// Returns the SVG document for a run.
 pub(super) fn draw(run: &Run) -> String {
-    let path = CriticalPath::of(run);
+    let path = CriticalPath::from_run(run);
     let mut body = Xml::default();
     let mut y = head::draw(&mut body, run);
     if run.calls.is_empty() {
@@ -76,12 +75,12 @@ pub(super) fn draw(run: &Run) -> String {
     picture.finish()
 }
 
-/// A line of text.
+/// Draws a line of text. `y` is its baseline.
 fn write(xml: &mut Xml, class: &str, x: f64, y: f64, text: &str) {
     xml.text("text", &[("class", &class), ("x", &Px(x)), ("y", &Px(y))], text);
 }
 
-/// Draws a rectangle, given its top left corner and its width and height.
+/// Draws a rectangle from its top left corner and its width and height.
 fn rect(xml: &mut Xml, class: &str, corner: (f64, f64), size: (f64, f64)) {
     let ((x, y), (width, height)) = (corner, size);
     xml.leaf(
@@ -90,7 +89,7 @@ fn rect(xml: &mut Xml, class: &str, corner: (f64, f64), size: (f64, f64)) {
     );
 }
 
-/// A line from point to point, as SVG's path data.
+/// Draws a line. `d` is path data of SVG.
 fn path(xml: &mut Xml, class: &str, d: &str) {
     xml.leaf("path", &[("class", &class), ("d", &d)]);
 }

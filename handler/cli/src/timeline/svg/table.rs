@@ -1,16 +1,17 @@
-//! The critical path in numbers, and what each service took.
+//! The tables: the critical path, and the time of each service.
 
-use super::super::critical::{CriticalPath, Kind, Link};
+use super::super::critical::{CriticalPath, PathLink, SegmentKind};
 use super::super::{Call, Run};
 use super::words::{self, SMALL, length, millis};
 use super::xml::{Px, Xml};
 use super::{MARGIN, RIGHT, bar, path, rect, write};
 use std::time::Duration;
 
+/// The height of a row, in pixels.
 const ROW: f64 = 19.0;
-/// A longer path shows its longest links.
+/// The maximum number of links in the table. Of a longer path, only the longest links are shown.
 const MOST_ROWS: usize = 30;
-/// The right edges of the columns of numbers, the left edges of those of text.
+// The x coordinates of the columns: the right edge of a column of numbers, the left edge of a column of text.
 const NUMBER: f64 = MARGIN + 24.0;
 const AT: f64 = NUMBER + 62.0;
 const SERVICE: f64 = AT + 18.0;
@@ -20,34 +21,35 @@ const BEFORE: f64 = STEP + 320.0;
 const MS: f64 = BEFORE + 66.0;
 const BAR: f64 = MS + 10.0;
 const BAR_WIDTH: f64 = 40.0;
-/// The other table's.
+// The x coordinates of the second table.
 const BY_SERVICE: f64 = 916.0;
 const CALLS: f64 = RIGHT - 126.0;
 const TRIES: f64 = RIGHT - 80.0;
 const ON_PATH: f64 = RIGHT;
 
-/// Draws the tables from `y` on, and gives where they end.
+/// Draws the tables from `y` downwards. Returns the y coordinate below them.
 pub(super) fn draw(xml: &mut Xml, run: &Run, critical: &CriticalPath, y: f64) -> f64 {
     let y = shares(xml, run, critical, y + 34.0);
     let links = links(xml, run, critical, y);
     let services = services(xml, run, critical, y);
-    let how = "The critical path is read from the run's end backwards: the call that ended last, then each time the \
-               call that ended last before it began. Between them is the function's own time with its back-offs. A log \
-               tells when calls were made and not why, so two chains side by side may look like one. Times in ms.";
+    let note = "The critical path is computed from the end of the run backwards: the call that ended last, then the \
+                call that ended last before it began, and so on. `before it` is the function's own time and its \
+                backoffs. The log shows when calls ran, not what they waited for, so parallel chains can look like \
+                one. Times are in ms.";
     let mut y = links.max(services) + 10.0;
-    for line in words::wrap(how, SMALL, RIGHT - MARGIN, 3) {
+    for line in words::wrap(note, SMALL, RIGHT - MARGIN, 3) {
         y += 16.0;
         write(xml, "muted", MARGIN, y, &line);
     }
     y
 }
 
-/// What the time went into, in one line.
+/// Draws one line with the shares of calls, waits and own time.
 fn shares(xml: &mut Xml, run: &Run, critical: &CriticalPath, y: f64) -> f64 {
     let whole = run.duration();
-    let calls = critical.sum(|kind| matches!(kind, Kind::Call(_)));
-    let waits = critical.sum(|kind| kind == Kind::Wait);
-    let own = critical.sum(|kind| kind == Kind::Own);
+    let calls = critical.sum(|kind| matches!(kind, SegmentKind::Call(_)));
+    let waits = critical.sum(|kind| kind == SegmentKind::Wait);
+    let own = critical.sum(|kind| kind == SegmentKind::Own);
     let text = format!(
         "Critical path: {} = calls {} + waits {} + own time {}",
         length(whole),
@@ -78,7 +80,7 @@ fn links(xml: &mut Xml, run: &Run, critical: &CriticalPath, top: f64) -> f64 {
     let mut y = top + ROW + 2.0;
     for (number, link) in critical.links.iter().enumerate().filter(|(number, _)| shown[*number]) {
         xml.open("g", &[("class", &"row")]);
-        xml.text("title", &[], &bar::told(run, &run.calls[link.call], Some(number + 1)));
+        xml.text("title", &[], &bar::title_text(run, &run.calls[link.call], Some(number + 1)));
         write(xml, "muted right", NUMBER, y, &(number + 1).to_string());
         row(xml, run, *link, longest, y);
         xml.close();
@@ -95,7 +97,7 @@ fn links(xml: &mut Xml, run: &Run, critical: &CriticalPath, top: f64) -> f64 {
     sum(xml, run, critical, y)
 }
 
-/// The last rows: what came after the last link, and that all of it is all of the run.
+/// Draws the last rows: the time after the last link, and the total, which is the duration of the run.
 fn sum(xml: &mut Xml, run: &Run, critical: &CriticalPath, mut y: f64) -> f64 {
     let called: Duration = critical.links.iter().map(|link| link.span.length()).sum();
     let before: Duration = critical.links.iter().map(|link| link.before).sum();
@@ -106,14 +108,14 @@ fn sum(xml: &mut Xml, run: &Run, critical: &CriticalPath, mut y: f64) -> f64 {
         y += ROW;
     }
     path(xml, "grid", &format!("M{} {}H{}", Px(MARGIN), Px(y - 13.0), Px(BAR + BAR_WIDTH)));
-    write(xml, "name", SERVICE, y + 2.0, &format!("{} in all", millis(run.duration())));
+    write(xml, "name", SERVICE, y + 2.0, &format!("{} total", millis(run.duration())));
     write(xml, "name right", BEFORE, y + 2.0, &millis(before + after));
     write(xml, "name right", MS, y + 2.0, &millis(called));
     y + 2.0
 }
 
-/// Draws the columns of a link but its number. `longest`: the time of the longest link, whose bar is the longest.
-fn row(xml: &mut Xml, run: &Run, link: Link, longest: Duration, y: f64) {
+/// Draws the columns of a link, except its number. `longest` is the time of the longest link, whose bar has the full width.
+fn row(xml: &mut Xml, run: &Run, link: PathLink, longest: Duration, y: f64) {
     let call = &run.calls[link.call];
     write(xml, "muted right", AT, y, &millis(link.span.begin));
     write(xml, "", SERVICE, y, &words::cut(&call.service, SMALL, OPERATION - SERVICE - 6.0));
@@ -121,7 +123,7 @@ fn row(xml: &mut Xml, run: &Run, link: Link, longest: Duration, y: f64) {
     let room = STEP - OPERATION - 8.0;
     let fits = names.iter().find(|name| words::width(name, SMALL) <= room);
     let name = words::cut(fits.unwrap_or(&names[names.len() - 1]), SMALL, room);
-    write(xml, if call.error.is_some() { "refused" } else { "" }, OPERATION, y, &name);
+    write(xml, if call.error.is_some() { "failed" } else { "" }, OPERATION, y, &name);
     write(xml, "muted", STEP, y, &words::cut(&step(run, call), SMALL, BEFORE - STEP - 52.0));
     write(xml, "right", BEFORE, y, &millis(link.before));
     write(xml, "right", MS, y, &millis(link.span.length()));
@@ -133,11 +135,11 @@ fn step(run: &Run, call: &Call) -> String {
     match run.steps_of(call).as_slice() {
         [] => String::new(),
         [step] => without_arns(&step.name),
-        several => format!("one of {} steps side by side", several.len()),
+        several => format!("one of {} parallel steps", several.len()),
     }
 }
 
-/// An ARN's last part is what tells it from others.
+/// Shortens ARNs to `…/` and their last part, which distinguishes them.
 fn without_arns(text: &str) -> String {
     let short =
         |word: &str| match word.trim_start_matches('`').strip_prefix("arn:").and_then(|arn| arn.rsplit_once('/')) {
@@ -147,8 +149,8 @@ fn without_arns(text: &str) -> String {
     text.split(' ').map(short).collect::<Vec<_>>().join(" ")
 }
 
-/// Which links are shown.
-fn longest(links: &[Link]) -> Vec<bool> {
+/// Returns which links are among the [`MOST_ROWS`] longest.
+fn longest(links: &[PathLink]) -> Vec<bool> {
     let mut order: Vec<_> = (0..links.len()).collect();
     order.sort_by_key(|&link| (std::cmp::Reverse(links[link].span.length()), link));
     let mut shown = vec![false; links.len()];
@@ -162,12 +164,12 @@ fn services(xml: &mut Xml, run: &Run, critical: &CriticalPath, top: f64) -> f64 
     let mut services: Vec<_> = run.calls.iter().map(|call| call.service.as_str()).collect();
     services.sort_unstable();
     services.dedup();
-    let path_of = |service: &str| -> Duration {
-        let ours = |link: &usize| run.calls[critical.links[*link].call].service == service;
-        (0..critical.links.len()).filter(ours).map(|link| critical.called(link)).sum()
+    let time_on_path = |service: &str| -> Duration {
+        let is_of_service = |link: &usize| run.calls[critical.links[*link].call].service == service;
+        (0..critical.links.len()).filter(is_of_service).map(|link| critical.call_time(link)).sum()
     };
-    let mut rows: Vec<_> = services.into_iter().map(|service| (path_of(service), service)).collect();
-    // The sort is stable: what is equal stays in the order of names.
+    let mut rows: Vec<_> = services.into_iter().map(|service| (time_on_path(service), service)).collect();
+    // The sort is stable: services with equal time stay in the order of their names.
     rows.sort_by_key(|(on_path, _)| std::cmp::Reverse(*on_path));
     write(xml, "muted", BY_SERVICE, top, "service");
     for (text, x) in [("calls", CALLS), ("tries", TRIES), ("on the path", ON_PATH)] {

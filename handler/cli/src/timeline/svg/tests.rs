@@ -1,4 +1,4 @@
-//! The picture, as an XML parser reads it.
+//! Tests of the picture, with an XML parser.
 
 use super::super::tests::{CREATE, HOSTILE, logged, run, text};
 use super::super::{Call, Outcome, Span, read};
@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use roxmltree::{Document, Node};
 use std::time::Duration;
 
-/// `cargo test -- --ignored redraw` writes it.
-const DRAWN: &str = concat!(env!("KARPENTER_PREREQS_CHECKOUT"), "handler/cli/src/timeline/testdata/create.svg");
+/// The expected picture of the sample. `cargo test -- --ignored redraw` writes it.
+const EXPECTED: &str = concat!(env!("KARPENTER_PREREQS_CHECKOUT"), "handler/cli/src/timeline/testdata/create.svg");
 
 fn sample() -> Run {
     read(CREATE).unwrap().remove(0)
@@ -19,7 +19,7 @@ fn number(node: Node<'_, '_>, name: &str) -> f64 {
     node.attribute(name).map_or(0.0, |number| number.parse().unwrap())
 }
 
-/// Parses `svg` and checks what must hold for every picture of `run`.
+/// Parses `svg` and checks what holds for every picture of `run`: it shows each call once, and everything is inside the picture.
 #[track_caller]
 fn check(run: &Run, svg: &str) {
     let document = Document::parse(svg).unwrap();
@@ -33,19 +33,19 @@ fn check(run: &Run, svg: &str) {
             title.text().unwrap().lines().take(2).collect::<Vec<_>>().join(" ")
         })
         .collect();
-    let mut told: Vec<_> = run
+    let mut expected: Vec<_> = run
         .calls
         .iter()
         .map(|call| {
-            // Control characters have no place in XML.
-            let call = Xml::escaped(&bar::told(run, call, None));
+            // Escaping replaces control characters, which XML does not allow.
+            let call = Xml::escaped(&bar::title_text(run, call, None));
             let call = call.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
             call.lines().take(2).collect::<Vec<_>>().join(" ")
         })
         .collect();
     titles.sort_unstable();
-    told.sort_unstable();
-    assert_eq!(titles, told);
+    expected.sort_unstable();
+    assert_eq!(titles, expected);
     for node in document.descendants().filter(Node::is_element) {
         assert!(!matches!(node.tag_name().name(), "script" | "foreignObject" | "a" | "image"), "{node:?}");
         if node.tag_name().name() == "rect" {
@@ -68,24 +68,24 @@ fn check(run: &Run, svg: &str) {
 }
 
 #[test]
-fn the_sample_is_drawn_as_before() {
+fn sample_gives_expected_picture() {
     let run = sample();
     let svg = run.svg();
     check(&run, &svg);
     assert!(
         svg == include_str!("../testdata/create.svg"),
-        "look at it: `cargo test -- --ignored redraw` writes {DRAWN}"
+        "the picture differs: write {EXPECTED} with `cargo test -- --ignored redraw`, and look at it"
     );
 }
 
 #[test]
-#[ignore = "it writes the picture that the others compare with"]
+#[ignore = "it writes the expected picture of the test above"]
 fn redraw() {
-    std::fs::write(DRAWN, sample().svg()).unwrap();
+    std::fs::write(EXPECTED, sample().svg()).unwrap();
 }
 
 #[test]
-fn a_long_reason_is_cut_and_kept_whole_in_the_title() {
+fn long_reason_is_cut_but_complete_in_title() {
     let mut run = sample();
     let short = run.svg();
     let reason = "subnet-0a11c29e4d7f8b631, ".repeat(160) + &"x".repeat(1000) + HOSTILE;
@@ -103,17 +103,17 @@ fn a_long_reason_is_cut_and_kept_whole_in_the_title() {
 }
 
 #[test]
-fn a_run_that_did_not_end_says_so() {
+fn run_without_outcome_is_unfinished() {
     let mut run = sample();
     run.outcome = None;
     run.calls.truncate(30);
     let svg = run.svg();
     check(&run, &svg);
-    assert!(svg.contains("UNFINISHED") && svg.contains("the log ends here") && svg.contains("it was killed"));
+    assert!(svg.contains("UNFINISHED") && svg.contains("the log ends here") && svg.contains("the function was killed"));
 }
 
 #[test]
-fn a_run_without_calls_says_why() {
+fn run_without_calls_has_a_message() {
     let mut run = sample();
     run.calls.clear();
     let svg = run.svg();
@@ -122,7 +122,7 @@ fn a_run_without_calls_says_why() {
 }
 
 #[test]
-fn a_thousand_calls_make_no_endless_table() {
+fn thousand_calls_give_table_of_30_rows() {
     let mut run = sample();
     run.calls = (0..1000)
         .map(|index| Call {
@@ -143,16 +143,16 @@ fn a_thousand_calls_make_no_endless_table() {
 }
 
 #[test]
-fn times_are_said_in_few_digits() {
-    let said = [0.0, 0.00314, 0.00996, 0.64, 0.9996, 1.234, 12.34, 99.96, 200.4, 899.6]
+fn durations_have_about_three_digits() {
+    let texts = [0.0, 0.00314, 0.00996, 0.64, 0.9996, 1.234, 12.34, 99.96, 200.4, 899.6]
         .map(|seconds| length(Duration::from_secs_f64(seconds)));
     let expected =
         ["0.0 ms", "3.1 ms", "10 ms", "640 ms", "1.00 s", "1.23 s", "12.3 s", "1 min 40 s", "3 min 20 s", "15 min 0 s"];
-    assert_eq!(said, expected);
+    assert_eq!(texts, expected);
 }
 
 #[test]
-fn ticks_are_round_and_not_too_many() {
+fn axis_has_4_to_11_short_ticks() {
     for ms in [0, 1, 3, 7, 45, 99, 640, 1999, 2001, 12_345, 899_999, 86_400_000] {
         let axis = axis::Axis::new(Duration::from_millis(ms));
         let ticks = axis.ticks();
@@ -163,21 +163,21 @@ fn ticks_are_round_and_not_too_many() {
 
 proptest! {
     #[test]
-    fn every_picture_is_sound(run in run()) {
+    fn every_picture_is_valid(run in run()) {
         let svg = run.svg();
         check(&run, &svg);
         prop_assert_eq!(&read(&text(logged(&run))).unwrap()[0].svg(), &svg);
     }
 
     #[test]
-    fn labels_hide_no_bar_and_no_label(
+    fn labels_cover_no_bar_and_no_label(
         bars in prop::collection::vec((1.0..200.0, 0.5..150.0, any::<bool>(), prop::collection::vec("[a-zA-Z ]{1,30}", 1..3)), 0..20)
     ) {
         let mut x = LEFT;
-        let bars: Vec<_> = bars.into_iter().map(|(gap, width, holds, names)| {
+        let bars: Vec<_> = bars.into_iter().map(|(gap, width, can_contain_label, names)| {
             let from = x + gap;
             x = from + width;
-            Bar { from, to: x, holds, names }
+            Bar { from, to: x, can_contain_label, names }
         }).collect();
         let labels = labels::place(&bars, LEFT, x + 100.0);
         let mut taken: Vec<(f64, f64)> = Vec::new();
@@ -187,7 +187,7 @@ proptest! {
             let from = if label.side == Side::Left { label.x - width } else { label.x };
             let to = from + width;
             if label.side == Side::Inside {
-                prop_assert!(bar.holds && bar.from < from && to < bar.to);
+                prop_assert!(bar.can_contain_label && bar.from < from && to < bar.to);
             } else {
                 prop_assert!(bars.iter().all(|bar| to < bar.from || bar.to < from));
             }
@@ -197,7 +197,7 @@ proptest! {
     }
 
     #[test]
-    fn wrapped_text_fits_and_loses_nothing_but_its_end(text in "\\PC{0,400}", most in 1_usize..6) {
+    fn wrapped_text_fits_and_loses_only_its_end(text in "\\PC{0,400}", most in 1_usize..6) {
         let lines = words::wrap(&text, 11.0, 200.0, most);
         prop_assert!(lines.len() <= most);
         for line in &lines {

@@ -1,19 +1,20 @@
-//! Text that must fit: how wide it is, how it is cut and wrapped, and how times are said.
+//! Text: estimated width, cut and wrapped lines, and times as text.
 
 use std::time::Duration;
 
-/// The font size of most text.
+/// The font size of most text, in pixels.
 pub(super) const SMALL: f64 = 11.0;
 
-/// How much wider the same text is in a semibold weight.
+/// The width of semibold text, relative to normal text.
 pub(super) const BOLD: f64 = 1.12;
 
-/// About how wide `text` is in a system's sans-serif at `size`: the font of who looks at it is not known, so that
-/// this goes by a wide one.
+/// Estimates the width of `text` in pixels, in a sans-serif font of the system. The estimate is for a wide font, because the font
+/// of the viewer is not known.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     text.chars().map(em).sum::<f64>() * size
 }
 
+/// Estimates the width of a character, relative to the font size.
 fn em(c: char) -> f64 {
     match c {
         'i' | 'j' | 'l' | '\'' | '|' | '.' | ',' | ':' | ';' | '!' | ' ' | '·' | 'I' => 0.34,
@@ -21,14 +22,14 @@ fn em(c: char) -> f64 {
         'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' => 0.97,
         '+' | '=' | '<' | '>' | '~' | '#' | '&' => 0.84,
         'A'..='Z' => 0.72,
-        // What XML cannot hold is replaced by a wide one.
+        // XML does not allow these. They are printed as a wide replacement character.
         '\0'..='\x1f' => 1.1,
         _ if c < '\u{1100}' || ('\u{2000}'..'\u{2100}').contains(&c) => 0.62,
         _ => 1.1,
     }
 }
 
-/// `text`, or as much of it as fits, with an ellipsis.
+/// Returns `text`, or as much of it as fits into `room` pixels with an ellipsis.
 pub(super) fn cut(text: &str, size: f64, room: f64) -> String {
     if width(text, size) <= room {
         return text.to_owned();
@@ -42,8 +43,8 @@ pub(super) fn cut(text: &str, size: f64, room: f64) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// `text` in lines no wider than `room`; where it would be more than `most`, the last one ends in an ellipsis. A word
-/// that is wider than a line is broken.
+/// Divides `text` into at most `most` lines of at most `room` pixels. If it does not fit, the last line ends with an ellipsis. A
+/// word that is wider than a line is broken.
 pub(super) fn wrap(text: &str, size: f64, room: f64, most: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -77,7 +78,7 @@ pub(super) fn wrap(text: &str, size: f64, room: f64, most: usize) -> Vec<String>
     lines
 }
 
-/// A length of time, in three digits or so: `3.1 ms`, `640 ms`, `12.3 s`, `3 min 20 s`.
+/// Returns a duration with about three digits: `3.1 ms`, `640 ms`, `12.3 s`, `3 min 20 s`.
 pub(in super::super) fn length(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 0.00995 {
@@ -94,12 +95,12 @@ pub(in super::super) fn length(time: Duration) -> String {
     }
 }
 
-/// Milliseconds to the tenth, for columns of numbers.
+/// Returns milliseconds with one decimal and without the unit, for columns of numbers.
 pub(super) fn millis(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1e3)
 }
 
-/// `3 calls`, `1 call`.
+/// Returns a number with the matching noun: `1 call`, `3 calls`.
 pub(super) fn count(number: impl Into<u64>, one: &str, many: &str) -> String {
     let number = number.into();
     format!("{number} {}", if number == 1 { one } else { many })

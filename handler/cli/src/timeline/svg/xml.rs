@@ -1,11 +1,11 @@
-//! Writes XML so that no text can break out of it.
+//! Writes XML. All text is escaped, because a log can contain anything.
 
 use std::fmt::{self, Display, Write as _};
 
-/// An element's attributes; values are escaped.
+/// The attributes of an element. Values are escaped.
 pub(super) type Attributes<'a> = &'a [(&'static str, &'a dyn Display)];
 
-/// A document, or a part of one, that is being written.
+/// A document, or a part of one.
 #[derive(Default)]
 pub(super) struct Xml {
     text: String,
@@ -13,36 +13,36 @@ pub(super) struct Xml {
 }
 
 impl Xml {
-    /// Begins an element with children.
+    /// Opens an element.
     pub(super) fn open(&mut self, name: &'static str, attributes: Attributes<'_>) {
         self.tag(name, attributes, ">\n");
         self.open.push(name);
     }
 
-    /// Ends the element that was begun last.
+    /// Closes the element that was opened last. Does nothing if none is open.
     pub(super) fn close(&mut self) {
         if let Some(name) = self.open.pop() {
             self.write(format_args!("</{name}>\n"));
         }
     }
 
-    /// An element without content.
+    /// Adds an element without content.
     pub(super) fn leaf(&mut self, name: &'static str, attributes: Attributes<'_>) {
         self.tag(name, attributes, "/>\n");
     }
 
-    /// An element with nothing but text in it.
+    /// Adds an element that contains only text.
     pub(super) fn text(&mut self, name: &'static str, attributes: Attributes<'_>, content: &str) {
         self.tag(name, attributes, ">");
         self.write(format_args!("{}</{name}>\n", Escaped(content)));
     }
 
-    /// A part that was written elsewhere.
+    /// Adds another part. Its open elements are closed.
     pub(super) fn append(&mut self, part: Self) {
         self.text.push_str(&part.finish());
     }
 
-    /// The text, with every element closed.
+    /// Closes all open elements, and returns the text.
     pub(super) fn finish(mut self) -> String {
         while !self.open.is_empty() {
             self.close();
@@ -50,7 +50,7 @@ impl Xml {
         self.text
     }
 
-    /// Text as it stands in a document.
+    /// Returns text as it is written in a document.
     #[cfg(test)]
     pub(super) fn escaped(text: &str) -> String {
         Escaped(text).to_string()
@@ -65,12 +65,12 @@ impl Xml {
     }
 
     fn write(&mut self, arguments: fmt::Arguments<'_>) {
-        // A String takes everything.
+        // Writing to a String cannot fail.
         let _ = self.text.write_fmt(arguments);
     }
 }
 
-/// Text as XML has it, in an element or between double quotes.
+/// Text, escaped for an element and for an attribute in double quotes.
 struct Escaped<'a>(&'a str);
 
 impl Display for Escaped<'_> {
@@ -82,7 +82,7 @@ impl Display for Escaped<'_> {
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
                 '\n' | '\t' => f.write_char(c)?,
-                // XML 1.0 cannot hold them, not even escaped.
+                // XML 1.0 does not allow these characters, not even escaped.
                 '\0'..='\x1f' | '\u{fffe}' | '\u{ffff}' => f.write_char(char::REPLACEMENT_CHARACTER)?,
                 _ => f.write_char(c)?,
             }
@@ -91,7 +91,7 @@ impl Display for Escaped<'_> {
     }
 }
 
-/// A coordinate: two decimals at most, so that the file stays small and the same everywhere.
+/// A coordinate in pixels. It is printed with at most two decimals, so that the file is small and equal on all machines.
 #[derive(Clone, Copy)]
 pub(super) struct Px(pub(super) f64);
 

@@ -1,4 +1,4 @@
-//! Runs as a generator makes them, and as the function logs them.
+//! Generators of runs, and the log lines of a run.
 
 mod paths;
 mod reading;
@@ -8,14 +8,14 @@ use karpenter_prereqs_function::event::{CallLine, LogEvent, OutcomeLine, Request
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A Create of some forty calls, one of them throttled.
+/// The log of a Create with 42 calls, one of which is throttled.
 pub(super) const CREATE: &str = include_str!("../testdata/create.jsonl");
 
-/// Text that breaks out of what does not hold it.
+/// Text that breaks an XML document if it is not escaped.
 pub(super) const HOSTILE: &str = "</text><script>alert(\"1\")</script> & 'x' ]]> \u{1}\u{0}\u{fffe} 名前 🦀";
 
 fn span() -> impl Strategy<Value = Span> {
-    // Tenths of a millisecond, as the log has them; short and few enough that calls touch and overlap.
+    // In units of 0.1 ms, as in the log. The range is small, so that calls touch and overlap.
     (0_u64..3000, 0_u64..400).prop_map(|(begin, length)| {
         let tenths = |tenths| Duration::from_micros(tenths * 100);
         Span { begin: tenths(begin), end: tenths(begin + length) }
@@ -27,7 +27,7 @@ fn call() -> impl Strategy<Value = Call> {
     let operation = prop::sample::select(vec!["GetRole", "CreateTags", "update ConfigMap", "PUT answer", HOSTILE]);
     let error = prop::option::weighted(0.2, prop::sample::select(vec!["NoSuchEntity", HOSTILE]));
     (service, operation, span(), 1_u32..4, any::<bool>(), error).prop_map(
-        |(service, operation, span, tries, is_told, error)| {
+        |(service, operation, span, tries, has_attempts, error)| {
             let part = span.length() / (2 * tries - 1);
             let attempt =
                 |index| Span { begin: span.begin + part * 2 * index, end: span.begin + part * (2 * index + 1) };
@@ -36,27 +36,27 @@ fn call() -> impl Strategy<Value = Call> {
                 operation: operation.to_owned(),
                 span,
                 tries,
-                attempts: if is_told { (0..tries).map(attempt).collect() } else { Vec::new() },
+                attempts: if has_attempts { (0..tries).map(attempt).collect() } else { Vec::new() },
                 error: error.map(str::to_owned),
             }
         },
     )
 }
 
-fn moment() -> impl Strategy<Value = Moment> {
+fn event() -> impl Strategy<Value = Event> {
     let plan =
         prop::collection::vec(prop::sample::select(vec!["create role `a`", "tag \"b\"\u{200b}\\", HOSTILE]), 0..4);
     let plan = plan.prop_map(|steps| {
         let steps: Vec<_> = steps.into_iter().map(str::to_owned).collect();
-        What::Plan { steps }
+        EventKind::Plan { steps }
     });
-    let pause = (1_u64..200).prop_map(|ms| What::Pause {
+    let backoff = (1_u64..200).prop_map(|ms| EventKind::Backoff {
         length: Duration::from_millis(ms),
-        why: "not consistent yet: create role `a`: AccessDenied".to_owned(),
+        reason: "not consistent yet: create role `a`: AccessDenied".to_owned(),
     });
-    let warning = Just(What::Warning(format!("warning: {HOSTILE}")));
-    (0_u64..350, prop_oneof![plan, pause, warning])
-        .prop_map(|(ms, what)| Moment { at: Duration::from_millis(ms), what })
+    let warning = Just(EventKind::Warning(format!("warning: {HOSTILE}")));
+    (0_u64..350, prop_oneof![plan, backoff, warning])
+        .prop_map(|(ms, kind)| Event { at: Duration::from_millis(ms), kind })
 }
 
 fn outcome() -> impl Strategy<Value = Option<Outcome>> {
@@ -70,22 +70,19 @@ fn outcome() -> impl Strategy<Value = Option<Outcome>> {
     prop::option::weighted(0.8, outcome)
 }
 
-/// Any run that has a call.
+/// Generates runs with at least one call.
 pub(super) fn run() -> impl Strategy<Value = Run> {
     let step = (span(), prop::option::of(Just(HOSTILE.to_owned()))).prop_map(|(span, error)| Step {
         name: "create role `a`".to_owned(),
         span,
         error,
     });
-    let lists = (
-        prop::collection::vec(call(), 1..40),
-        prop::collection::vec(step, 0..6),
-        prop::collection::vec(moment(), 0..6),
-    );
-    (lists, outcome()).prop_map(|((mut calls, mut steps, mut moments), outcome)| {
+    let lists =
+        (prop::collection::vec(call(), 1..40), prop::collection::vec(step, 0..6), prop::collection::vec(event(), 0..6));
+    (lists, outcome()).prop_map(|((mut calls, mut steps, mut events), outcome)| {
         calls.sort_by_key(|call| call.span);
         steps.sort_by_key(|step| step.span);
-        moments.sort_by_key(|moment| moment.at);
+        events.sort_by_key(|event| event.at);
         Run {
             operation: "Create".to_owned(),
             request_id: "r".to_owned(),
@@ -94,13 +91,13 @@ pub(super) fn run() -> impl Strategy<Value = Run> {
             began: "2026-11-26T02:10:00Z".parse().unwrap(),
             calls,
             steps,
-            moments,
+            events,
             outcome,
         }
     })
 }
 
-/// The lines that the function would log of a run.
+/// Returns the lines that the function would log for a run.
 pub(super) fn logged(run: &Run) -> Vec<Value> {
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let line = |at: Duration, level: &str, fields: Value| {
@@ -108,7 +105,7 @@ pub(super) fn logged(run: &Run) -> Vec<Value> {
         line.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         line
     };
-    let event = |at: Duration, event: LogEvent| line(at, "INFO", json!(event));
+    let info = |at: Duration, event: LogEvent| line(at, "INFO", json!(event));
     let request = RequestLine {
         operation: run.operation.clone(),
         request_id: run.request_id.clone(),
@@ -116,7 +113,7 @@ pub(super) fn logged(run: &Run) -> Vec<Value> {
         logical_resource_id: run.logical_resource_id.clone(),
         ..RequestLine::default()
     };
-    let mut lines = vec![event(Duration::from_millis(1), LogEvent::Request(request))];
+    let mut lines = vec![info(Duration::from_millis(1), LogEvent::Request(request))];
     for Call { service, operation, span, tries, attempts, error } in &run.calls {
         let call = CallLine {
             service: service.clone(),
@@ -127,26 +124,26 @@ pub(super) fn logged(run: &Run) -> Vec<Value> {
             attempts: attempts.iter().map(|attempt| (ms(attempt.begin), ms(attempt.length()))).collect(),
             error: error.clone(),
         };
-        lines.push(event(span.end, LogEvent::Call(call)));
+        lines.push(info(span.end, LogEvent::Call(call)));
     }
     for Step { name, span, error } in &run.steps {
         let step = StepLine { step: name.clone(), at_ms: ms(span.begin), ms: ms(span.length()), error: error.clone() };
         let logged = if error.is_some() { LogEvent::Failed(step) } else { LogEvent::Done(step) };
-        lines.push(event(span.end, logged));
+        lines.push(info(span.end, logged));
     }
-    for Moment { at, what } in &run.moments {
-        lines.push(match what {
-            What::Plan { steps } => event(*at, LogEvent::Plan { steps: steps.clone() }),
-            What::Pause { length, .. } => {
+    for Event { at, kind } in &run.events {
+        lines.push(match kind {
+            EventKind::Plan { steps } => info(*at, LogEvent::Plan { steps: steps.clone() }),
+            EventKind::Backoff { length, .. } => {
                 let retry = RetryLine {
                     why: "not consistent yet".to_owned(),
                     after_ms: u64::try_from(length.as_millis()).unwrap(),
                     step: Some("create role `a`".to_owned()),
                     error: Some("AccessDenied".to_owned()),
                 };
-                event(*at, LogEvent::Retry(retry))
+                info(*at, LogEvent::Retry(retry))
             }
-            What::Warning(_) => line(*at, "WARN", json!({"message": "warning", "warning": HOSTILE})),
+            EventKind::Warning(_) => line(*at, "WARN", json!({"message": "warning", "warning": HOSTILE})),
         });
     }
     if let Some(Outcome { status, reason, delivered, after }) = &run.outcome {
@@ -157,12 +154,12 @@ pub(super) fn logged(run: &Run) -> Vec<Value> {
             delivered: *delivered,
             ms: u64::try_from(after.as_millis()).unwrap(),
         };
-        lines.push(event(*after, LogEvent::Outcome(outcome)));
+        lines.push(info(*after, LogEvent::Outcome(outcome)));
     }
     lines
 }
 
-/// One line each.
+/// Joins lines to a text.
 pub(super) fn text<T: fmt::Display>(lines: impl IntoIterator<Item = T>) -> String {
     lines.into_iter().fold(String::new(), |text, line| text + &line.to_string() + "\n")
 }

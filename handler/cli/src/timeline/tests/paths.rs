@@ -1,13 +1,13 @@
-//! Lanes and the critical path.
+//! Tests of lanes and of the critical path.
 
-use super::super::critical::{CriticalPath, Kind};
+use super::super::critical::{CriticalPath, SegmentKind};
 use super::super::lanes::lanes;
 use super::*;
 
 #[test]
-fn the_samples_path_goes_through_the_throttled_call() {
+fn critical_path_of_sample_contains_throttled_call() {
     let run = &read(CREATE).unwrap()[0];
-    let path = CriticalPath::of(run);
+    let path = CriticalPath::from_run(run);
     let operations: Vec<_> = path.links.iter().map(|link| run.calls[link.call].operation.as_str()).collect();
     assert_eq!(
         operations,
@@ -26,13 +26,13 @@ fn the_samples_path_goes_through_the_throttled_call() {
             "PUT answer",
         ]
     );
-    // 41.3 and 96.5 ms between its three tries.
-    assert_eq!(path.sum(|kind| kind == Kind::Wait), Duration::from_micros(137_800));
+    // 41.3 ms and 96.5 ms between the three attempts.
+    assert_eq!(path.sum(|kind| kind == SegmentKind::Wait), Duration::from_micros(137_800));
 }
 
-/// A back-off that the log tells of is no time of the function's own, but only where no call was under way.
+/// A backoff counts as a wait only while no call of the path is in progress.
 #[test]
-fn a_pause_between_two_links_is_waiting() {
+fn backoff_between_two_links_is_a_wait() {
     let ms = Duration::from_millis;
     let call = |begin, end| Call {
         service: "IAM".to_owned(),
@@ -44,20 +44,21 @@ fn a_pause_between_two_links_is_waiting() {
     };
     let mut run = read(CREATE).unwrap().remove(0);
     run.calls = vec![call(0, 10), call(50, 60)];
-    let pause = |at, length| Moment { at: ms(at), what: What::Pause { length: ms(length), why: String::new() } };
-    run.moments = vec![pause(5, 15), pause(12, 33), pause(58, 100)];
+    let backoff =
+        |at, length| Event { at: ms(at), kind: EventKind::Backoff { length: ms(length), reason: String::new() } };
+    run.events = vec![backoff(5, 15), backoff(12, 33), backoff(58, 100)];
     run.steps.clear();
     run.outcome = Some(Outcome { status: "SUCCESS".to_owned(), reason: None, delivered: true, after: ms(60) });
-    let path = CriticalPath::of(&run);
-    let stretches: Vec<_> = path.stretches.iter().map(|stretch| (stretch.kind, stretch.span.length())).collect();
-    let (first, second) = (Kind::Call(0), Kind::Call(1));
-    let expected = [(first, 10), (Kind::Wait, 10), (Kind::Wait, 25), (Kind::Own, 5), (second, 10)];
-    assert_eq!(stretches, expected.map(|(kind, length)| (kind, ms(length))));
+    let path = CriticalPath::from_run(&run);
+    let segments: Vec<_> = path.segments.iter().map(|segment| (segment.kind, segment.span.length())).collect();
+    let (first, second) = (SegmentKind::Call(0), SegmentKind::Call(1));
+    let expected = [(first, 10), (SegmentKind::Wait, 10), (SegmentKind::Wait, 25), (SegmentKind::Own, 5), (second, 10)];
+    assert_eq!(segments, expected.map(|(kind, length)| (kind, ms(length))));
 }
 
 proptest! {
     #[test]
-    fn lanes_never_overlap_and_are_as_few_as_can_be(run in run()) {
+    fn lanes_never_overlap_and_are_as_few_as_possible(run in run()) {
         let spans: Vec<_> = run.calls.iter().map(|call| call.span).collect();
         let lanes = lanes(&spans);
         for (later, span) in spans.iter().enumerate() {
@@ -72,8 +73,8 @@ proptest! {
     }
 
     #[test]
-    fn a_links_predecessor_ended_last_before_it_began(run in run()) {
-        let path = CriticalPath::of(&run);
+    fn previous_link_ended_last_before_a_link_began(run in run()) {
+        let path = CriticalPath::from_run(&run);
         let ends = || run.calls.iter().map(|call| call.span.end);
         let last = path.links.last().unwrap();
         prop_assert_eq!(Some(run.calls[last.call].span.end), ends().max());
@@ -89,13 +90,13 @@ proptest! {
     }
 
     #[test]
-    fn all_of_a_runs_time_went_into_something(run in run()) {
-        let path = CriticalPath::of(&run);
+    fn segments_cover_the_run_without_gaps(run in run()) {
+        let path = CriticalPath::from_run(&run);
         let mut now = Duration::ZERO;
-        for stretch in &path.stretches {
-            prop_assert_eq!(stretch.span.begin, now);
-            prop_assert!(now < stretch.span.end);
-            now = stretch.span.end;
+        for segment in &path.segments {
+            prop_assert_eq!(segment.span.begin, now);
+            prop_assert!(now < segment.span.end);
+            now = segment.span.end;
         }
         prop_assert_eq!(now, run.duration());
     }

@@ -1,9 +1,9 @@
-//! The log, in each of the forms it comes in.
+//! Tests that read a log in each of its forms.
 
 use super::*;
 use std::error::Error as _;
 
-/// The sample's run, which every form of the sample must give.
+/// Returns the run of the sample. Every form of the same log must give it.
 fn sample() -> Vec<Run> {
     let runs = read(CREATE).unwrap();
     assert_eq!(runs.len(), 1);
@@ -11,33 +11,33 @@ fn sample() -> Vec<Run> {
 }
 
 #[test]
-fn the_sample_says_what_was_done() {
+fn sample_has_calls_steps_events_and_figures() {
     let run = &sample()[0];
     assert_eq!((run.operation.as_str(), run.stack_name(), run.status()), ("Create", "platform", "SUCCESS"));
-    assert_eq!((run.calls.len(), run.writes(), run.retries(), run.refused()), (42, 12, 2, 3));
+    assert_eq!((run.calls.len(), run.writes(), run.retries(), run.failed_calls()), (42, 12, 2, 3));
     assert_eq!(run.steps.len(), 14);
     assert_eq!(
         run.to_string(),
         "2026-11-26 02:10:00  Create  SUCCESS       650 ms   42 calls   44 tries  Prereqs in platform"
     );
-    let [Moment { what: What::Plan { steps }, .. }, Moment { what: What::Warning(warning), .. }] =
-        run.moments.as_slice()
+    let [Event { kind: EventKind::Plan { steps }, .. }, Event { kind: EventKind::Warning(warning), .. }] =
+        run.events.as_slice()
     else {
-        panic!("{:?}", run.moments)
+        panic!("{:?}", run.events)
     };
     assert_eq!((steps.len(), steps[0].as_str()), (14, "create role `KarpenterNodeRole-production`"));
     assert!(warning.starts_with("warning: KP0303: the guide of Karpenter"), "{warning}");
 }
 
 #[test]
-fn a_run_begins_before_its_request_is_logged() {
+fn run_begins_before_its_request_is_logged() {
     let began = sample()[0].began;
     let logged: Timestamp = "2026-11-26T02:10:00.124356Z".parse().unwrap();
     assert!(began < logged && logged - Duration::from_millis(1) < began, "{began}");
 }
 
 #[test]
-fn what_stands_before_a_line_and_lines_of_others_are_passed_over() {
+fn prefixes_and_other_lines_are_skipped() {
     let tailed: String =
         text(CREATE.lines().map(|line| format!("2026-11-26T02:10:00+00:00 2026/11/26/[$LATEST]0a1b {line}\r")));
     let log =
@@ -46,7 +46,7 @@ fn what_stands_before_a_line_and_lines_of_others_are_passed_over() {
 }
 
 #[test]
-fn lines_may_be_printed_over_many() {
+fn pretty_printed_lines_are_read() {
     let pretty: String = CREATE
         .lines()
         .map(|line| serde_json::to_string_pretty(&serde_json::from_str::<Value>(line).unwrap()).unwrap() + "\n")
@@ -55,7 +55,7 @@ fn lines_may_be_printed_over_many() {
 }
 
 #[test]
-fn the_documents_of_the_aws_cli_are_logs() {
+fn documents_of_aws_cli_are_read() {
     let event =
         |line: &str| json!({"logStreamName": "s", "timestamp": 1, "message": line, "ingestionTime": 2, "eventId": "3"});
     let events: Vec<_> = CREATE.lines().map(event).collect();
@@ -69,7 +69,7 @@ fn the_documents_of_the_aws_cli_are_logs() {
 }
 
 #[test]
-fn streams_that_are_mixed_are_told_apart() {
+fn mixed_streams_give_separate_runs() {
     let other = CREATE.replace("\"operation\":\"Create\"", "\"operation\":\"Delete\"");
     let side_by_side = CREATE.lines().zip(other.lines());
     let mixed = text(side_by_side.map(|(a, b)| format!("t 2026/11/26/[$LATEST]a {a}\nt 2026/11/26/[$LATEST]b {b}")));
@@ -79,7 +79,7 @@ fn streams_that_are_mixed_are_told_apart() {
 }
 
 #[test]
-fn a_run_that_was_killed_ends_where_the_next_one_begins_in_its_stream() {
+fn killed_run_ends_at_next_run_of_its_stream() {
     let killed = text(CREATE.lines().take(20));
     let runs = read(&(killed + CREATE)).unwrap();
     assert_eq!(runs.iter().map(Run::status).collect::<Vec<_>>(), ["UNFINISHED", "SUCCESS"]);
@@ -88,26 +88,26 @@ fn a_run_that_was_killed_ends_where_the_next_one_begins_in_its_stream() {
 }
 
 #[test]
-fn a_log_that_begins_amid_a_run_begins_with_the_next_one() {
+fn log_that_begins_inside_a_run_starts_with_the_next() {
     let tail = text(CREATE.lines().skip(30));
     assert_eq!(read(&(tail + CREATE)).unwrap(), sample());
 }
 
 #[test]
-fn a_log_without_calls_says_what_it_lacks() {
+fn log_without_calls_or_runs_is_an_error() {
     let old: String = text(CREATE.lines().filter(|line| !line.contains("\"call\"")));
     let error = read(&old).unwrap_err().to_string();
-    assert!(error.starts_with("1 run(s), but no calls: ") && error.contains("at level INFO"), "{error}");
+    assert!(error.starts_with("this log has 1 run(s), but no calls. ") && error.contains("at level INFO"), "{error}");
     for text in ["", "START RequestId: 1\n", "{}\n", "[1, {\"message\": \"request\"}]", &CREATE[500..]] {
-        assert!(read(text).unwrap_err().to_string().starts_with("no run begins in this log"), "{text}");
+        assert!(read(text).unwrap_err().to_string().starts_with("this log has no run."), "{text}");
     }
-    // Beside one that has calls, it is listed.
+    // A run without calls is no error if another run has calls.
     let runs = read(&(old + CREATE)).unwrap();
     assert_eq!(runs.iter().map(|run| run.calls.len()).collect::<Vec<_>>(), [0, 42]);
 }
 
 #[test]
-fn a_broken_line_is_named() {
+fn invalid_line_is_an_error_with_its_number() {
     for (from, to, why) in [
         ("\"service\":\"EKS\",", "", "missing field `service`"),
         ("\"at_ms\":2.1,", "\"at_ms\":-2.1,", "negative"),
@@ -116,14 +116,14 @@ fn a_broken_line_is_named() {
     ] {
         let error = read(&CREATE.replacen(from, to, 1)).unwrap_err();
         let number = 1 + CREATE.lines().position(|line| line.contains(from)).unwrap();
-        assert!(error.to_string().starts_with(&format!("line {number}: this is no `call` line")), "{error}");
+        assert!(error.to_string().starts_with(&format!("line {number}: not a valid `call` line")), "{error}");
         let source = error.source().unwrap().to_string();
         assert!(source.contains(why), "{source}");
     }
 }
 
 #[test]
-fn tries_that_reach_into_each_other_by_rounding_are_parted() {
+fn attempts_that_overlap_by_rounding_are_separated() {
     let log = CREATE.lines().next().unwrap().to_owned()
         + "\n"
         + r#"{"timestamp":"2026-11-26T02:10:01Z","level":"INFO","message":"call","service":"IAM","operation":"GetRole","at_ms":10.0,"ms":20.0,"tries":2,"attempts":[[9.9,5.2],[15.0,15.1]]}"#;
@@ -134,7 +134,7 @@ fn tries_that_reach_into_each_other_by_rounding_are_parted() {
 }
 
 #[test]
-fn writes_are_told_by_their_names() {
+fn writes_are_recognised_by_operation_name() {
     let call = |operation: &str| Call {
         service: "S".to_owned(),
         operation: operation.to_owned(),
@@ -176,7 +176,7 @@ fn writes_are_told_by_their_names() {
 }
 
 #[test]
-fn a_call_is_one_of_the_steps_that_were_under_way() {
+fn steps_of_call_were_in_progress_during_it() {
     let run = &sample()[0];
     let steps = |operation: &str, nth: usize| -> Vec<_> {
         let call = run.calls.iter().filter(|call| call.operation == operation).nth(nth).unwrap();
@@ -185,20 +185,20 @@ fn a_call_is_one_of_the_steps_that_were_under_way() {
     assert_eq!(steps("CreateRole", 0), ["KarpenterNodeRole-production"]);
     assert_eq!(steps("DescribeCluster", 0), [""; 0]);
     assert_eq!(steps("PutRolePolicy", 0), ["karpenter"]);
-    // Two began together, and the other one took longer.
+    // Both steps were in progress, because two began together and the first took longer.
     assert_eq!(steps("CreateRole", 1), ["KarpenterNodeRole-production", "KarpenterControllerRole-production"]);
 }
 
 proptest! {
     #[test]
-    fn what_is_logged_is_read(run in run()) {
+    fn logged_run_is_read_back(run in run()) {
         prop_assert_eq!(read(&text(logged(&run))).unwrap(), [run]);
     }
 
     #[test]
-    fn no_text_is_too_odd(odd in "[\\PC\n{}\"\\\\:,]*", line in 0_usize..40, at in 0_usize..200) {
+    fn arbitrary_text_never_panics(odd in "[\\PC\n{}\"\\\\:,]*", line in 0_usize..40, at in 0_usize..200) {
         let _ = read(&odd);
-        // A line of the sample with something amid it.
+        // One line of the sample with the text inserted.
         let broken = text(CREATE.lines().enumerate().map(|(number, log)| {
             let (head, tail) = log.split_at(if number == line { at.min(log.len()) } else { 0 });
             if number == line { format!("{head}{odd}{tail}") } else { tail.to_owned() }
