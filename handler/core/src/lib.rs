@@ -1,31 +1,32 @@
-//! What `Custom::KarpenterPrereqs` decides.
+//! The decisions of the resource `Custom::KarpenterPrereqs`, without any input or output.
 //!
-//! The function serves one CloudFormation resource, and this crate is all of it that thinks: no AWS SDK, no
-//! Kubernetes client and no async runtime is among its dependencies, and it never reads the clock. Each result is a function
-//! of the arguments. Reading order is the order of the data:
+//! The function serves one CloudFormation resource, and this crate computes what the function does. The crate depends on no AWS
+//! SDK, no Kubernetes client and no async runtime, and it never reads the clock. Each result depends on the arguments alone. Read
+//! the modules in the order of the data:
 //!
 //! ```text
 //! request ──► desired ──► observed ──► plan ──► (apply) ──► response
 //! ```
 //!
-//! | Stage | Module | Takes → gives |
+//! | Stage | Module | Input → output |
 //! |---|---|---|
-//! | the request | [`request::event`], [`request::response_url`] | JSON → envelope, then request |
-//! | is it still wanted | [`request::stack_status`] | what CloudFormation shows → yes or no |
-//! | what is wanted | [`desired::properties`], [`desired::spec`] | properties → [`desired::spec::Spec`] |
-//! | whose it is | [`identity::ownership`] | identity → generation, markers, owner |
-//! | the world | [`observed`] | data only; the function crate reads it |
-//! | the documents | [`documents::policy`], [`documents::aws_auth`], [`documents::config_map`] | policies; text → edited text |
-//! | may it be asked for | [`plan::bounds`] | spec → what is beyond the bounds of the function |
-//! | what is missing | [`plan`] | spec and world → steps with their needs |
-//! | the response | [`response`] | outcome → at most 4,096 bytes |
+//! | Read the event | [`request::event`], [`request::response_url`] | JSON → envelope, then request |
+//! | Check whether the event is still wanted | [`request::stack_status`] | what CloudFormation shows → verdict |
+//! | Read the properties | [`desired::properties`], [`desired::spec`] | properties → [`desired::spec::Spec`] |
+//! | Identify the owner | [`identity::ownership`] | identity → generation, markers, owner |
+//! | Represent the account | [`observed`] | data only. The function crate reads it |
+//! | Write documents | [`documents::policy`], [`documents::aws_auth`], [`documents::config_map`] | policies; text → edited text |
+//! | Check the bounds of the function | [`plan::bounds`] | spec → problems |
+//! | Plan | [`plan`] | spec and snapshot → steps with their dependencies |
+//! | Respond | [`response`] | outcome → at most 4,096 bytes |
 //!
-//! What holds everywhere:
+//! Rules for all modules:
 //!
-//! - A plan is made whole or refused whole, before the first write; a refusal says what to do.
-//! - Nothing is planned against an object that does not carry this stack's owner tag, or this generation's marker.
-//! - A step has everything that its call takes: carrying it out leaves nothing to decide.
-//! - Text of `mapRoles` changes by one insertion or removal, checked by a second parser.
+//! - All problems are found before the first write, and each has a remedy. A plan with a problem is not carried out.
+//! - An existing role or instance profile is used only if the stack created it, if it has this generation's marker, or if the
+//!   properties allow adopting it.
+//! - A step contains all parameters of its call. Three steps on tags read the tags first: see [`plan::Ec2Step`].
+//! - Each edit of the text of `mapRoles` is one insertion or one removal. A second parser checks it.
 
 pub mod desired;
 pub mod documents;

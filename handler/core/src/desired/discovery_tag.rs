@@ -1,4 +1,4 @@
-//! The tag by which Karpenter finds subnets and security groups, and what an ownership marker says of it.
+//! The tag by which Karpenter finds subnets and security groups, and its form as a marker value.
 
 use crate::identity::ownership::Tags;
 use serde::Serialize;
@@ -12,7 +12,7 @@ pub struct DiscoveryTag {
     pub value: String,
 }
 
-/// The first character of a departing marker's value. No key begins with it: the property refuses `=`.
+/// The first character of a departing marker's value. No tag key begins with it, because the property rejects `=` in a key.
 const DEPARTING: char = '=';
 
 impl DiscoveryTag {
@@ -21,12 +21,12 @@ impl DiscoveryTag {
         format!("{}={}", self.key, self.value)
     }
 
-    /// Returns the tag as tags.
+    /// Returns a map with this tag alone.
     pub fn tags(&self) -> Tags {
         Tags::from([(self.key.clone(), self.value.clone())])
     }
 
-    /// Returns whether the tags have it with its value.
+    /// Returns whether the tags contain the key with this value.
     pub fn is_among(&self, tags: &Tags) -> bool {
         tags.get(&self.key) == Some(&self.value)
     }
@@ -41,8 +41,8 @@ impl DiscoveryTag {
         value.strip_prefix(DEPARTING).unwrap_or(value)
     }
 
-    /// Returns the tag for a marker value, departing or not; `None` if the value has no `key=value`. No key has a `=`: the property
-    /// refuses it.
+    /// Returns the tag for a marker value, departing or not. Returns `None` if the value has no `key=value`. The first `=` ends
+    /// the key, because the property rejects `=` in a key.
     pub fn from_marker_value(value: &str) -> Option<Self> {
         let (key, value) = Self::without_departing(value).split_once('=')?;
         Some(Self { key: key.to_owned(), value: value.to_owned() })

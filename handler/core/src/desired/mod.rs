@@ -1,4 +1,4 @@
-//! What the properties ask for: their table and rules, and the [`spec::Spec`] that comes of them.
+//! The desired state: the table and rules of the properties, and the [`spec::Spec`] that they result in.
 
 pub mod discovery_tag;
 pub mod properties;

@@ -1,4 +1,4 @@
-//! Properties → [`Spec`]: what is wanted, with every default filled in.
+//! The [`Spec`]: the desired state, read from the properties, with every default filled in.
 
 use crate::desired::discovery_tag::DiscoveryTag;
 use crate::desired::properties::{Properties, PropertyError};
@@ -9,118 +9,119 @@ use crate::identity::ownership::{Identity, Tags};
 use crate::request::event::RawProperties;
 use std::collections::BTreeSet;
 
-/// The managed policies that every node role made here carries, beside those of its Karpenter karpenter_versions for pulling images
-/// (<https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html>; the last lets Session Manager in).
+/// The managed policies of every node role that this project creates. The policies for pulling images are not among them, because
+/// they depend on the Karpenter version (<https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html>). The last
+/// policy gives Session Manager access to the node.
 pub const NODE_POLICIES: [&str; 3] =
     ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonSSMManagedInstanceCore"];
 
-/// What the names of [`Spec::controller_policy_name`] begin with.
+/// The prefix of [`Spec::controller_policy_name`].
 pub const CONTROLLER_POLICY_PREFIX: &str = "KarpenterControllerPolicy-";
 
-/// What the resource wants to be so.
+/// The desired state of the resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
-    /// Partition, region and account.
+    /// The partition, Region and account.
     pub scope: Scope,
-    /// The EKS cluster.
+    /// The name of the EKS cluster.
     pub cluster_name: String,
-    /// The karpenter_versions of Karpenter that the permissions are for.
+    /// The Karpenter versions that get the permissions they need.
     pub karpenter_versions: KarpenterVersions,
     /// The namespace of Karpenter's service account.
     pub namespace: String,
     /// The name of Karpenter's service account.
     pub service_account: String,
-    /// How the controller comes by its role; never empty.
+    /// The ways by which the controller gets the credentials of its role. Never empty.
     pub identities: BTreeSet<ControllerIdentity>,
-    /// Whether the OIDC provider is made where there is none.
+    /// Whether the OIDC provider is created if IAM has none.
     pub creates_oidc_provider: bool,
-    /// How nodes join.
+    /// The way by which nodes join the cluster.
     pub node_access: NodeAccess,
     /// The node role.
     pub node_role: NodeRole,
-    /// The controller role's name.
+    /// The name of the controller role.
     pub controller_role_name: String,
-    /// Managed policies of the controller role, beyond its own.
+    /// The ARNs of additional managed policies of the controller role.
     pub controller_policy_arns: Vec<String>,
-    /// The instance profile's name.
+    /// The name of the instance profile.
     pub instance_profile_name: String,
-    /// The path of roles and profile: begins and ends with `/`.
+    /// The path of roles and instance profile. It begins and ends with `/`.
     pub path: String,
-    /// The managed policy that bounds both roles.
+    /// The ARN of the managed policy that is the permissions boundary of both roles, if there is one.
     pub permissions_boundary: Option<String>,
-    /// Tags for every IAM object made.
+    /// The user's tags for every IAM and EKS object that is created.
     pub tags: Tags,
     /// The discovery tag.
     pub discovery_tag: DiscoveryTag,
-    /// The subnets to tag; `None`: the node groups'.
+    /// The ids of the subnets to tag. `None`: the subnets of the node groups.
     pub subnet_ids: Option<Vec<String>>,
-    /// The security groups to tag; `None`: the node groups'.
+    /// The ids of the security groups to tag. `None`: the security groups of the node groups.
     pub security_group_ids: Option<Vec<String>>,
-    /// What to do with a tag of another cluster.
+    /// The reaction to a discovery tag with another value.
     pub tag_conflict: TagConflict,
-    /// Whether objects of the wanted names are used though they are not this stack's.
+    /// Whether existing objects with the desired names are adopted, although this stack did not create them.
     pub adopts_existing_objects: bool,
-    /// Whether a Delete goes on while nodes run.
+    /// Whether a Delete continues while nodes run.
     pub ignores_running_nodes: bool,
-    /// The queue with the notices of interruptions: one of the scope's account and region.
+    /// The ARN of the interruption queue, if there is one. It is in the account and Region of the scope.
     pub interruption_queue_arn: Option<String>,
-    /// The role to assume for the Kubernetes API.
+    /// The ARN of the role that the function assumes for the Kubernetes API, if it is not the function's own role.
     pub kubernetes_role_arn: Option<String>,
 }
 
-/// One word of the property `ControllerIdentity`.
+/// A value of the property `ControllerIdentity`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ControllerIdentity {
-    /// By the cluster's OIDC issuer.
+    /// The OIDC issuer of the cluster (IAM roles for service accounts).
     Irsa,
-    /// By a Pod Identity association.
+    /// An EKS Pod Identity association.
     PodIdentity,
 }
 
 /// The property `NodeAccess`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NodeAccess {
-    /// What the cluster's authenticationMode offers.
+    /// An access entry if the cluster's authenticationMode supports it, and an entry in aws-auth otherwise.
     Auto,
     /// An entry in aws-auth.
     AwsAuth,
     /// An EKS access entry.
     AccessEntry,
-    /// Nothing.
+    /// Neither.
     None,
 }
 
 /// The role of the nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeRole {
-    /// To be made.
+    /// A role that the resource creates or adopts.
     Managed {
-        /// Its name.
+        /// The name.
         name: String,
-        /// Its managed policies, all of them.
+        /// The ARNs of all its managed policies.
         policy_arns: Vec<String>,
     },
-    /// Given: never changed, never deleted.
+    /// The role of the property `NodeRoleArn`, which is never changed or deleted.
     Existing {
-        /// Its ARN, with its path.
+        /// The ARN, with the path.
         arn: String,
     },
 }
 
-/// The property `TagConflict`.
+/// The property `TagConflict`: the reaction to a discovery tag with another value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagConflict {
     /// Fail before any change.
     Fail,
-    /// Leave it as it is, with a warning.
+    /// Leave the subnet or security group out, with a warning.
     Skip,
 }
 
 impl Spec {
-    /// What these properties want.
+    /// Reads the properties.
     ///
     /// # Errors
-    /// All that is wrong with them, so that one round mends all.
+    /// Returns every error in the properties, so that the user can correct all of them at once.
     pub fn new(raw: &RawProperties, scope: &Scope) -> Result<Self, Vec<PropertyError>> {
         let (properties, mut errors) = Properties::parse(raw);
         let elsewhere = properties.text("InterruptionQueueArn").filter(|arn| !scope.has_queue(arn));
@@ -128,20 +129,21 @@ impl Spec {
             elsewhere
                 .map(|found| PropertyError::QueueElsewhere { wanted: scope.queue_arn(""), found: found.to_owned() }),
         );
-        match Self::from_good(&properties, scope) {
+        match Self::from_valid(&properties, scope) {
             Some(spec) if errors.is_empty() => Ok(spec),
             _ => Err(errors),
         }
     }
 
-    /// What these properties want as far as they are good, with defaults for the rest: for a Delete, whose
-    /// properties may be the very ones that made the Create fail. `None` without a good `ClusterName`:
-    /// nothing was ever made then.
+    /// Reads the valid properties, and uses the default for each invalid property. A Delete needs this, because its properties
+    /// may be those with which the Create failed.
+    ///
+    /// Returns `None` without a valid `ClusterName`, because no object was created then.
     pub fn parse_lossy(raw: &RawProperties, scope: &Scope) -> Option<Self> {
-        Self::from_good(&Properties::parse(raw).0, scope)
+        Self::from_valid(&Properties::parse(raw).0, scope)
     }
 
-    /// What cannot change in place.
+    /// Returns the properties that cannot change in place.
     pub fn identity(&self) -> Identity {
         Identity {
             cluster_name: self.cluster_name.clone(),
@@ -152,7 +154,7 @@ impl Spec {
         }
     }
 
-    /// The node role's ARN, with its path.
+    /// Returns the ARN of the node role, with its path.
     pub fn node_role_arn(&self) -> String {
         match &self.node_role {
             NodeRole::Managed { name, .. } => self.scope.role_arn(&self.path, name),
@@ -160,7 +162,7 @@ impl Spec {
         }
     }
 
-    /// The node role's bare name.
+    /// Returns the name of the node role, without its path.
     pub fn node_role_name(&self) -> &str {
         match &self.node_role {
             NodeRole::Managed { name, .. } => name,
@@ -168,17 +170,17 @@ impl Spec {
         }
     }
 
-    /// The service account that the controller runs as.
+    /// Returns the service account of the controller.
     pub fn controller_account(&self) -> ServiceAccount {
         ServiceAccount { namespace: self.namespace.clone(), name: self.service_account.clone() }
     }
 
-    /// Whether the controller comes by its role in this way, among others.
+    /// Returns whether the controller gets the credentials of its role in this way. It may get them in both ways.
     pub fn has_identity(&self, identity: ControllerIdentity) -> bool {
         self.identities.contains(&identity)
     }
 
-    /// The managed policies that the properties ask the node role to carry, beyond those of every node role.
+    /// Returns the ARNs of the managed policies that only the property `NodePolicyArns` adds to the node role.
     pub fn further_node_policy_arns(&self) -> Vec<String> {
         let own = own_node_policies(&self.scope, &self.karpenter_versions);
         match &self.node_role {
@@ -189,27 +191,28 @@ impl Spec {
         }
     }
 
-    /// The controller role's ARN.
+    /// Returns the ARN of the controller role.
     pub fn controller_role_arn(&self) -> String {
         self.scope.role_arn(&self.path, &self.controller_role_name)
     }
 
-    /// The instance profile's ARN.
+    /// Returns the ARN of the instance profile.
     pub fn instance_profile_arn(&self) -> String {
         self.scope.instance_profile_arn(&self.path, &self.instance_profile_name)
     }
 
-    /// The controller role's own inline policy: named by cluster, so that a second cluster on the role is seen.
+    /// Returns the name of the controller role's inline policy. It contains the cluster name, so that a role which already serves
+    /// another cluster can be recognised.
     pub fn controller_policy_name(&self) -> String {
         format!("{CONTROLLER_POLICY_PREFIX}{}", self.cluster_name)
     }
 
-    fn from_good(given: &Properties, scope: &Scope) -> Option<Self> {
-        let text = |name| given.text(name).map(str::to_owned);
-        let list = |name| given.list(name).map(<[String]>::to_vec);
+    fn from_valid(properties: &Properties, scope: &Scope) -> Option<Self> {
+        let text = |name| properties.text(name).map(str::to_owned);
+        let list = |name| properties.list(name).map(<[String]>::to_vec);
         let cluster_name = text("ClusterName")?;
         let named = |property, prefix, max| text(property).unwrap_or_else(|| default_name(prefix, &cluster_name, max));
-        let karpenter_versions = KarpenterVersions::new(given.list("KarpenterVersion").unwrap_or_default());
+        let karpenter_versions = KarpenterVersions::new(properties.list("KarpenterVersion").unwrap_or_default());
         let node_role = match text("NodeRoleArn") {
             Some(arn) => NodeRole::Existing { arn },
             None => NodeRole::Managed {
@@ -217,7 +220,7 @@ impl Spec {
                 policy_arns: node_policies(
                     scope,
                     &karpenter_versions,
-                    given.list("NodePolicyArns").unwrap_or_default(),
+                    properties.list("NodePolicyArns").unwrap_or_default(),
                 ),
             },
         };
@@ -228,9 +231,9 @@ impl Spec {
             scope: scope.clone(),
             namespace: text("Namespace").unwrap_or_else(|| "karpenter".to_owned()),
             service_account: text("ServiceAccount").unwrap_or_else(|| "karpenter".to_owned()),
-            identities: identities(given.list("ControllerIdentity").unwrap_or_default()),
-            creates_oidc_provider: given.text("OidcProvider") == Some("Create"),
-            node_access: match given.text("NodeAccess") {
+            identities: identities(properties.list("ControllerIdentity").unwrap_or_default()),
+            creates_oidc_provider: properties.text("OidcProvider") == Some("Create"),
+            node_access: match properties.text("NodeAccess") {
                 Some("AwsAuth") => NodeAccess::AwsAuth,
                 Some("AccessEntry") => NodeAccess::AccessEntry,
                 Some("None") => NodeAccess::None,
@@ -242,16 +245,19 @@ impl Spec {
             instance_profile_name,
             path: text("RolePath").unwrap_or_else(|| "/".to_owned()),
             permissions_boundary: text("PermissionsBoundary"),
-            tags: given.tags("Tags"),
+            tags: properties.tags("Tags"),
             discovery_tag: DiscoveryTag {
                 key: text("DiscoveryTagKey").unwrap_or_else(|| "karpenter.sh/discovery".to_owned()),
                 value: text("DiscoveryTagValue").unwrap_or_else(|| cluster_name.clone()),
             },
             subnet_ids: list("SubnetIds"),
             security_group_ids: list("SecurityGroupIds"),
-            tag_conflict: if given.text("TagConflict") == Some("Skip") { TagConflict::Skip } else { TagConflict::Fail },
-            adopts_existing_objects: given.text("ExistingObjects") == Some("Adopt"),
-            ignores_running_nodes: given.text("RunningNodes") == Some("Ignore"),
+            tag_conflict: match properties.text("TagConflict") {
+                Some("Skip") => TagConflict::Skip,
+                _ => TagConflict::Fail,
+            },
+            adopts_existing_objects: properties.text("ExistingObjects") == Some("Adopt"),
+            ignores_running_nodes: properties.text("RunningNodes") == Some("Ignore"),
             interruption_queue_arn: text("InterruptionQueueArn").filter(|arn| scope.has_queue(arn)),
             kubernetes_role_arn: text("KubernetesRoleArn"),
             karpenter_versions,
@@ -269,7 +275,7 @@ fn identities(words: &[String]) -> BTreeSet<ControllerIdentity> {
     if all.is_empty() { [ControllerIdentity::Irsa].into() } else { all }
 }
 
-/// What every node role carries.
+/// Returns the ARNs of the managed policies of every node role for these Karpenter versions.
 fn own_node_policies(scope: &Scope, karpenter_versions: &KarpenterVersions) -> Vec<String> {
     let names = NODE_POLICIES.into_iter().chain(karpenter_versions.node_image_policies());
     names.map(|name| scope.partition.managed_policy_arn(name)).collect()

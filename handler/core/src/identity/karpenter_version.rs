@@ -15,7 +15,7 @@ pub const FIRST_SCOPED: Minor = Minor(0, 32);
 /// The last version before 1.0.
 const LAST_BEFORE_ONE: Minor = Minor(0, 37);
 
-/// The newest version whose permissions are known here.
+/// The newest version whose permissions this function knows.
 pub const NEWEST: Minor = Minor(1, 15);
 
 /// The first version whose guide installs Karpenter into `kube-system`.
@@ -36,10 +36,10 @@ pub enum KarpenterVersion {
     Scoped(Minor),
 }
 
-/// The value of `KarpenterVersion`.
+/// The value of the property `KarpenterVersion`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KarpenterVersions {
-    /// As in the template, in order. Empty without the property.
+    /// The texts of the template that name a version, in order. Empty without the property.
     asked: Vec<String>,
 }
 
@@ -49,8 +49,8 @@ impl fmt::Display for Minor {
     }
 }
 
-/// Returns whether `text` names a version: `1.14.1`, `v1.0`, `0.37`, or [`BASELINE`]. `1.1` and `1.2` are refused, because YAML
-/// reads an unquoted `1.10` or `1.20` so.
+/// Returns whether `text` names a version: `1.14.1`, `v1.0`, `0.37`, or [`BASELINE`]. `1.1` and `1.2` name none, because YAML
+/// reads an unquoted `1.10` or `1.20` as `1.1` or `1.2`.
 pub fn is_karpenter_version(text: &str) -> bool {
     parse(text).is_some()
 }
@@ -63,7 +63,7 @@ struct Named {
     is_newer: bool,
 }
 
-/// Reads the version that `text` names.
+/// Reads the version that `text` names. Returns `None` if it names none.
 fn parse(text: &str) -> Option<Named> {
     let known = |version| Some(Named { version, is_newer: false });
     if text == BASELINE {
@@ -113,7 +113,8 @@ impl KarpenterVersions {
         self.asked.iter().map(String::as_str).filter(|text| parse(text).is_some_and(|named| named.is_newer))
     }
 
-    /// Returns the names of the AWS managed policies with which nodes pull images from ECR, as the guides of these versions say.
+    /// Returns the names of the AWS managed policies with which nodes pull images from ECR. They are those of each version's
+    /// guide.
     pub fn node_image_policies(&self) -> BTreeSet<&'static str> {
         let policy = |version: &KarpenterVersion| match version {
             KarpenterVersion::Scoped(minor) if FIRST_PULL_ONLY <= *minor => "AmazonEC2ContainerRegistryPullOnly",
@@ -127,12 +128,12 @@ impl KarpenterVersions {
 mod tests {
     use super::*;
 
-    fn karpenter_versions(asked: &[&str]) -> KarpenterVersions {
+    fn versions(asked: &[&str]) -> KarpenterVersions {
         KarpenterVersions::new(&asked.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
     }
 
     #[test]
-    fn text_names_a_version_or_is_refused() {
+    fn text_in_known_form_names_a_version() {
         let known = |version| Some(Named { version, is_newer: false });
         let scoped = |major, minor| known(KarpenterVersion::Scoped(Minor(major, minor)));
         for (text, expected) in [
@@ -178,12 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn empty_list_is_baseline_and_a_list_is_all_its_versions() {
-        assert_eq!(karpenter_versions(&[]).all(), [KarpenterVersion::Baseline].into());
-        let both = karpenter_versions(&["1.14.1", "0.31", "1.14.0"]);
+    fn version_list_defaults_to_baseline_and_has_each_once() {
+        assert_eq!(versions(&[]).all(), [KarpenterVersion::Baseline].into());
+        let both = versions(&["1.14.1", "0.31", "1.14.0"]);
         assert_eq!(both.all(), [KarpenterVersion::Baseline, KarpenterVersion::Scoped(Minor(1, 14))].into());
         assert_eq!(both.node_image_policies().len(), 2);
-        assert_eq!(karpenter_versions(&["1.3"]).node_image_policies(), ["AmazonEC2ContainerRegistryReadOnly"].into());
-        assert_eq!(karpenter_versions(&["1.4"]).node_image_policies(), ["AmazonEC2ContainerRegistryPullOnly"].into());
+        assert_eq!(versions(&["1.3"]).node_image_policies(), ["AmazonEC2ContainerRegistryReadOnly"].into());
+        assert_eq!(versions(&["1.4"]).node_image_policies(), ["AmazonEC2ContainerRegistryPullOnly"].into());
     }
 }

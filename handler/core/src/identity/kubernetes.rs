@@ -1,6 +1,6 @@
-//! What Kubernetes names.
+//! Names of Kubernetes objects.
 
-/// A service account of the cluster's.
+/// A service account in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ServiceAccount {
     /// Its namespace.

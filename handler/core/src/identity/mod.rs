@@ -1,4 +1,4 @@
-//! Names: whose an object is, what AWS and Kubernetes call it, and the versions of Karpenter.
+//! Names and identifiers: owners and markers, names of AWS and Kubernetes, and Karpenter versions.
 
 pub mod aws_names;
 pub mod karpenter_version;

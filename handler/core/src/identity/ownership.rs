@@ -1,57 +1,59 @@
-//! Identity, generations and markers: what is ours, and which of us it serves.
+//! Identities, generations and markers: which stack created an object, and which generations use it.
 //!
-//! A resource's *identity* is what cannot change in place. Its *generation* is the resource under one identity;
-//! a property that changes the identity makes a new generation with a new `PhysicalResourceId`, and
-//! CloudFormation then deletes the old one with the old properties. Each generation leaves its *marker* on what it
-//! makes or uses together with others; the thing itself goes only with the last marker. So a replacement and its
-//! rollback, in whichever order their events come, never take away what the surviving generation needs.
+//! The *identity* of a resource is the part of its properties that cannot change in place. A *generation* is the objects of one
+//! identity, under one `PhysicalResourceId`. If a property changes the identity, the Update creates a new generation with a new
+//! `PhysicalResourceId`. CloudFormation then deletes the old generation with the old properties.
+//!
+//! Each generation writes its *marker* on the objects that it creates, and on the objects that it shares. An object is deleted
+//! with its last marker. So a replacement and its rollback never delete what the surviving generation needs, in any order of
+//! their events.
 
 use crate::identity::aws_names::sha256_hex;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// What every tag and annotation key of ours begins with.
+/// The prefix of every tag key and annotation key that this project writes.
 pub const PREFIX: &str = "karpenter-prereqs/";
 
-/// The tag that names the stack and the resource which made an object.
+/// The key of the owner tag. Its value names the stack and the resource that created the object.
 pub const OWNER_KEY: &str = "karpenter-prereqs/owner";
 
-/// The longest tag value, in characters, of IAM and EC2.
+/// The limit of a tag value of IAM and EC2, in characters.
 const TAG_VALUE_MAX: usize = 256;
 
-/// The hexadecimal digits of a marker.
-const MARK_DIGITS: usize = 16;
+/// The number of hexadecimal digits in a marker key.
+const MARKER_DIGITS: usize = 16;
 
-/// What follows the id in the value of a marker on the node role and the profile, while aws-auth may hold an entry of the
-/// generation.
-const IN_AWS_AUTH: &str = " aws-auth";
+/// The suffix of the marker value on the node role and the instance profile while aws-auth may have an entry of the generation.
+const IN_AWS_AUTH_SUFFIX: &str = " aws-auth";
 
-/// What follows a marker in its [`Marker::previous_tag_key`].
-const PREVIOUS_TAG: &str = ".was";
+/// The suffix that turns a marker key into its [`Marker::previous_tag_key`].
+const PREVIOUS_TAG_SUFFIX: &str = ".was";
 
-/// The rule by which [`Generation::of`] makes an id; every id carries it, so that a later rule can tell.
-const RULE: &str = "v1";
+/// The version of the rule by which [`Generation::of`] computes an id. Every id contains it, so that a later rule can recognise
+/// it.
+const ID_VERSION: &str = "v1";
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
 
-/// What cannot change in place.
+/// The properties that cannot change in place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The EKS cluster.
     pub cluster_name: String,
-    /// The node role, made or given, with its path.
+    /// The ARN of the node role, created or existing, with its path.
     pub node_role_arn: String,
-    /// The controller role.
+    /// The name of the controller role.
     pub controller_role_name: String,
-    /// The instance profile.
+    /// The name of the instance profile.
     pub instance_profile_name: String,
-    /// The path of roles and profile.
+    /// The path of roles and instance profile.
     pub path: String,
 }
 
-/// The resource under one identity, named by its `PhysicalResourceId`.
+/// The objects of one identity, named by their `PhysicalResourceId`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation {
     physical_resource_id: String,
@@ -62,10 +64,10 @@ pub struct Generation {
 pub struct Marker(String);
 
 impl Generation {
-    /// The generation of a stack's resource under an identity: a pure function of the three.
+    /// Computes the generation of a stack's resource with this identity. Equal arguments always give an equal generation.
     pub fn of(stack_id: &str, logical_resource_id: &str, identity: &Identity) -> Self {
         let Identity { cluster_name, node_role_arn, controller_role_name, instance_profile_name, path } = identity;
-        // No part holds a newline, so no two different lists of parts are one text.
+        // No part contains a newline, so two different lists of parts never give the same text.
         let parts = [
             stack_id,
             logical_resource_id,
@@ -76,56 +78,56 @@ impl Generation {
             path,
         ];
         let digest = &sha256_hex(&parts.join("\n"))[..32];
-        Self { physical_resource_id: format!("{PREFIX}{RULE}/{cluster_name}/{digest}") }
+        Self { physical_resource_id: format!("{PREFIX}{ID_VERSION}/{cluster_name}/{digest}") }
     }
 
-    /// The generation that an id of ours names. `None` for an id that we never issued: CloudFormation
-    /// makes one up when a Create was cancelled or its answer had none.
+    /// Returns the generation of a `PhysicalResourceId`. Returns `None` for an id that this function never issues. CloudFormation
+    /// invents such an id for a Create that was cancelled, or whose response has no id.
     pub fn from_id(physical_resource_id: &str) -> Option<Self> {
         let (cluster, digest) =
-            physical_resource_id.strip_prefix(PREFIX)?.strip_prefix(RULE)?.strip_prefix('/')?.rsplit_once('/')?;
-        let ours = !cluster.is_empty() && digest.len() == 32 && digest.bytes().all(is_lower_hex);
-        ours.then(|| Self { physical_resource_id: physical_resource_id.to_owned() })
+            physical_resource_id.strip_prefix(PREFIX)?.strip_prefix(ID_VERSION)?.strip_prefix('/')?.rsplit_once('/')?;
+        let is_issued = !cluster.is_empty() && digest.len() == 32 && digest.bytes().all(is_lower_hex);
+        is_issued.then(|| Self { physical_resource_id: physical_resource_id.to_owned() })
     }
 
-    /// The `PhysicalResourceId`: under 200 characters, of the 1,024 that CloudFormation takes.
+    /// Returns the `PhysicalResourceId`. It has fewer than 200 characters, and CloudFormation accepts 1,024.
     pub fn physical_resource_id(&self) -> &str {
         &self.physical_resource_id
     }
 
-    /// What the marker says on the node role and the profile: the id, and whether aws-auth may hold an entry of the
-    /// generation. So whoever takes it away need not reach the Kubernetes API to know that there is none.
+    /// Returns the marker value on the node role and the instance profile: the `PhysicalResourceId`, and whether aws-auth may
+    /// have an entry of the generation. Without an entry, a teardown does not need the Kubernetes API.
     pub fn marker_value(&self, in_aws_auth: bool) -> String {
-        format!("{}{}", self.physical_resource_id, if in_aws_auth { IN_AWS_AUTH } else { "" })
+        format!("{}{}", self.physical_resource_id, if in_aws_auth { IN_AWS_AUTH_SUFFIX } else { "" })
     }
 
-    /// The generation's marker.
+    /// Returns the marker of the generation.
     pub fn marker(&self) -> Marker {
-        Marker(format!("{PREFIX}{}", &sha256_hex(&self.physical_resource_id)[..MARK_DIGITS]))
+        Marker(format!("{PREFIX}{}", &sha256_hex(&self.physical_resource_id)[..MARKER_DIGITS]))
     }
 }
 
 impl Marker {
-    /// The tag or annotation key.
+    /// Returns the tag or annotation key.
     pub fn key(&self) -> &str {
         &self.0
     }
 
-    /// The key under which the discovery tag of before stays marker_value while another takes its place, so that a run
-    /// that is cut off between the two leaves nothing that nobody owns.
+    /// Returns the key of the previous-tag marker. Its value is the old discovery tag while a tag with another key replaces it.
+    /// So a run that is killed in between leaves no tag without an owner.
     pub fn previous_tag_key(&self) -> String {
-        format!("{}{PREVIOUS_TAG}", self.0)
+        format!("{}{PREVIOUS_TAG_SUFFIX}", self.0)
     }
 
-    /// Whether a key is some marker's [`Marker::previous_tag_key`].
+    /// Returns whether a key is the [`Marker::previous_tag_key`] of any marker.
     pub fn is_previous_tag_key(key: &str) -> bool {
-        key.strip_suffix(PREVIOUS_TAG).is_some_and(|key| Self::from_key(key).is_some())
+        key.strip_suffix(PREVIOUS_TAG_SUFFIX).is_some_and(|key| Self::from_key(key).is_some())
     }
 
-    /// The marker that a key is, if it is one: of whichever generation, stack or account.
+    /// Returns the marker with this key, of any generation, stack or account. Returns `None` for any other key.
     pub fn from_key(key: &str) -> Option<Self> {
         let digits = key.strip_prefix(PREFIX)?;
-        (digits.len() == MARK_DIGITS && digits.bytes().all(is_lower_hex)).then(|| Self(key.to_owned()))
+        (digits.len() == MARKER_DIGITS && digits.bytes().all(is_lower_hex)).then(|| Self(key.to_owned()))
     }
 }
 
@@ -135,66 +137,70 @@ impl fmt::Display for Marker {
     }
 }
 
-/// The markers among an object's tags or annotations, with their values.
+/// Returns the markers among the tags or annotations of an object, with their values.
 pub fn markers(tags: &Tags) -> impl Iterator<Item = (Marker, &str)> {
     tags.iter().filter_map(|(key, value)| Some((Marker::from_key(key)?, value.as_str())))
 }
 
-/// The keys of these markers, as far as they are among the tags.
+/// Returns the keys of the markers in `ours` that are among the tags.
 pub fn marker_keys(ours: &BTreeSet<Marker>, tags: &Tags) -> BTreeSet<String> {
     markers(tags).filter(|(marker, _)| ours.contains(marker)).map(|(marker, _)| marker.key().to_owned()).collect()
 }
 
-/// Whether one of these markers is among the tags.
+/// Returns whether a marker in `ours` is among the tags.
 pub fn is_marked(tags: &Tags, ours: &BTreeSet<Marker>) -> bool {
     markers(tags).any(|(marker, _)| ours.contains(&marker))
 }
 
-/// Whether a marker other than these is among the tags.
+/// Returns whether a marker that is not in `ours` is among the tags.
 pub fn has_foreign_marker(tags: &Tags, ours: &BTreeSet<Marker>) -> bool {
     markers(tags).any(|(marker, _)| !ours.contains(&marker))
 }
 
-/// What a marker on the controller role says: the ARN of its generation's node role, or a hash of one that exceeds a tag
-/// value's 256 characters.
+/// Returns the marker value for the ARN of a role: the ARN, or its hash if the ARN has more than the 256 characters of a tag
+/// value.
+///
+/// The marker on the controller role has the ARN of the node role. The marker on a Pod Identity association has the ARN of the
+/// controller role.
 pub fn arn_marker_value(arn: &str) -> String {
     if arn.chars().count() <= TAG_VALUE_MAX { arn.to_owned() } else { hashed(arn) }
 }
 
-/// The ARNs that markers note, of which a hash is one of `known`. One that is not known any more is nobody's.
+/// Returns the ARNs that these marker values stand for. A hash stands for the ARN in `known` that has it. A hash without such an
+/// ARN is left out.
 pub fn arns_of_marker_values<'a>(
-    notes: impl IntoIterator<Item = &'a str>,
+    values: impl IntoIterator<Item = &'a str>,
     known: &BTreeSet<String>,
 ) -> BTreeSet<String> {
-    let arn = |note: &str| {
-        let is_arn = note.starts_with("arn:");
-        if is_arn { Some(note.to_owned()) } else { known.iter().find(|arn| hashed(arn) == note).cloned() }
+    let arn = |value: &str| {
+        let is_arn = value.starts_with("arn:");
+        if is_arn { Some(value.to_owned()) } else { known.iter().find(|arn| hashed(arn) == value).cloned() }
     };
-    notes.into_iter().filter_map(arn).collect()
+    values.into_iter().filter_map(arn).collect()
 }
 
-/// Whether one of these markers says that aws-auth may hold its generation's entry.
+/// Returns whether the value of a marker in `ours` says that aws-auth may have an entry of its generation.
 pub fn is_in_aws_auth(tags: &Tags, ours: &BTreeSet<Marker>) -> bool {
-    markers(tags).any(|(marker, value)| ours.contains(&marker) && value.ends_with(IN_AWS_AUTH))
+    markers(tags).any(|(marker, value)| ours.contains(&marker) && value.ends_with(IN_AWS_AUTH_SUFFIX))
 }
 
-/// The stack and the resource that make an object.
+/// The stack and the resource that create an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// The stack's ARN.
+    /// The ARN of the stack.
     pub stack_id: String,
-    /// The resource's name in the template.
+    /// The name of the resource in the template.
     pub logical_resource_id: String,
 }
 
 impl Owner {
-    /// The generation of this owner with that identity.
+    /// Returns the generation of this owner with an identity.
     pub fn generation(&self, identity: &Identity) -> Generation {
         Generation::of(&self.stack_id, &self.logical_resource_id, identity)
     }
 
-    /// The value of [`OWNER_KEY`]: `<StackId>/<LogicalResourceId>`, or, where that exceeds a tag value's 256
-    /// characters, `sha256:<hash of the one>/<hash of the other>`.
+    /// Returns the value of the owner tag: `<StackId>/<LogicalResourceId>`. If that has more than the 256 characters of a tag
+    /// value, returns `sha256:<hash of StackId>/<hash of LogicalResourceId>`.
     pub fn tag_value(&self) -> String {
         let plain = format!("{}/{}", self.stack_id, self.logical_resource_id);
         if plain.chars().count() <= TAG_VALUE_MAX {
@@ -204,12 +210,12 @@ impl Owner {
         }
     }
 
-    /// Whether an object with these tags was made by this very resource.
+    /// Returns whether this resource created an object with these tags.
     pub fn is_creator(&self, tags: &Tags) -> bool {
         tags.get(OWNER_KEY) == Some(&self.tag_value())
     }
 
-    /// Whether an object with these tags was made by this owner's stack, by whichever of its resources.
+    /// Returns whether any resource of this owner's stack created an object with these tags.
     pub fn is_same_stack(&self, tags: &Tags) -> bool {
         let stack = tags.get(OWNER_KEY).and_then(|value| value.rsplit_once('/')).map(|(stack, _)| stack);
         stack.is_some_and(|stack| stack == self.stack_id || stack == hashed(&self.stack_id))
@@ -240,16 +246,16 @@ mod tests {
         }
     }
 
-    /// Pinned: a changed id would replace every resource that is deployed.
+    /// The expected values must never change: another id replaces every deployed resource.
     #[test]
-    fn the_id_of_rule_v1_stays_what_it_is() {
+    fn generation_id_of_version_1_does_not_change() {
         let generation = Generation::of(STACK, "Prereqs", &identity());
         assert_eq!(generation.physical_resource_id(), "karpenter-prereqs/v1/demo/0c95e1b67fc6ffb5ddec3ed672c57e88");
         assert_eq!(generation.marker().key(), "karpenter-prereqs/b56863d819ebaa64");
     }
 
     #[test]
-    fn every_part_of_the_identity_makes_another_generation() {
+    fn generation_depends_on_each_part_of_the_identity() {
         let one = Generation::of(STACK, "Prereqs", &identity());
         let changed = [
             Identity { cluster_name: "x".into(), ..identity() },
@@ -266,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_ours_is_known_again_and_others_are_not() {
+    fn generation_and_marker_are_read_from_own_ids_only() {
         let generation = Generation::of(STACK, "Prereqs", &identity());
         assert_eq!(Generation::from_id(generation.physical_resource_id()), Some(generation.clone()));
         assert_eq!(Marker::from_key(generation.marker().key()), Some(generation.marker()));
@@ -284,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_owner_is_hashed_and_still_known_as_the_same_stacks() {
+    fn long_owner_is_hashed_and_keeps_its_stack() {
         for logical in ["Prereqs".to_owned(), "P".repeat(255)] {
             let owner = Owner { stack_id: STACK.into(), logical_resource_id: logical };
             let tags = Tags::from([(OWNER_KEY.to_owned(), owner.tag_value())]);

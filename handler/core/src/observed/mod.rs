@@ -1,4 +1,4 @@
-//! What was read, as data: the world as far as a plan depends on it.
+//! The snapshot: what was read of the account and the cluster, as far as a plan depends on it. The function crate reads it.
 
 use crate::identity::kubernetes::ServiceAccount;
 use crate::identity::ownership::Tags;
@@ -6,49 +6,50 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The world.
+/// A snapshot. An object is found by its name in the properties, so that another stack may have created it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observed {
-    /// The cluster; `None` when EKS knows none of that name.
+    /// The cluster. `None` if EKS has no cluster of that name.
     pub cluster: Option<Cluster>,
-    /// IAM's OIDC provider for the cluster's issuer; for a release of a cluster that has gone, the one that the controller
-    /// role trusts.
+    /// The IAM OIDC provider of the cluster's issuer. For a teardown after the cluster was deleted, the OIDC provider that the
+    /// controller role trusts.
     pub oidc_provider: Option<OidcProvider>,
-    /// The names of the roles whose trust names that provider; read where it may go.
+    /// The names of the roles whose trust policy names that provider. Read only if the provider may be deleted.
     pub roles_that_trust_issuer: BTreeSet<String>,
-    /// The role of the node role's name.
+    /// The role with the name of the node role.
     pub node_role: Option<Role>,
-    /// The instance profiles that hold the node role; read for a release alone.
+    /// The instance profiles that contain the node role. Read only for a teardown.
     pub profiles_of_node_role: Vec<InstanceProfile>,
-    /// The instances that run with one of them, or with the profile of the wanted name; read for a release alone.
+    /// The instances that run with one of these profiles, or with `instance_profile`. Read only for a teardown.
     pub running: Vec<Running>,
-    /// The names of the launch templates that Karpenter made for the cluster; read for a release alone.
+    /// The names of the launch templates that Karpenter created for the cluster. Read only for a teardown.
     pub launch_templates: Vec<String>,
-    /// The role of the controller role's name.
+    /// The role with the name of the controller role.
     pub controller_role: Option<Role>,
-    /// The instance profile of the wanted name.
+    /// The instance profile with the name in the properties.
     pub instance_profile: Option<InstanceProfile>,
-    /// Subnets and security groups.
+    /// The subnets and security groups.
     pub discovery: Discovery,
-    /// The ConfigMap.
+    /// The ConfigMap `kube-system/aws-auth`.
     pub aws_auth: AwsAuth,
-    /// The access entry for the node role, if the cluster has access entries and one for it.
+    /// The access entry of the node role, if the cluster has one.
     pub access_entry: Option<AccessEntry>,
-    /// The Pod Identity associations of the service accounts that are wanted, were before, or are trusted by the controller
-    /// role, which trusts whatever an Update that was cut off may have left an association of.
+    /// The Pod Identity associations, by service account: of the new and the old properties, and of the service accounts that the
+    /// controller role trusts. An Update that was interrupted may have left an association of a trusted service account.
     pub associations: BTreeMap<ServiceAccount, PodIdentityAssociation>,
     /// Whether the cluster has the add-on that Pod Identity needs.
     pub has_pod_identity_agent: bool,
-    /// Whether IAM lets the function pass the node role to EC2.
+    /// Whether IAM allows the function to pass the node role to EC2.
     pub pass_role: PassRoleDecision,
-    /// Of [`unproven_node_roles`](crate::plan::unproven_node_roles), those that IAM lets the function pass.
+    /// The ARNs in [`unproven_node_roles`](crate::plan::unproven_node_roles) that IAM allows the function to pass.
     pub proven_node_roles: BTreeSet<String>,
-    /// The managed policies that the properties name, no role carries yet, and IAM does not know.
+    /// The ARNs of managed policies in the properties that do not exist. Only policies that the role does not have yet are looked
+    /// up.
     pub unknown_policies: BTreeSet<String>,
 }
 
 impl Observed {
-    /// Of all this the OIDC provider, who trusts it, and the cluster.
+    /// Returns a snapshot with only the cluster, the OIDC provider, and the roles that trust it.
     #[must_use]
     pub fn oidc_provider_alone(self) -> Self {
         let Self { cluster, oidc_provider, roles_that_trust_issuer, .. } = self;
@@ -56,28 +57,28 @@ impl Observed {
     }
 }
 
-/// What IAM decides of iam:PassRole on the node role, for the function's own role.
+/// IAM's decision on iam:PassRole for the node role, by the function's own role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PassRoleDecision {
-    /// IAM was not asked: [`needs_simulation`](crate::plan::needs_simulation) is false.
+    /// There is no decision, because [`needs_simulation`](crate::plan::needs_simulation) is false.
     #[default]
     NotAsked,
-    /// Who reads the world does not know the function's role: a preview of a plan.
+    /// The program that reads the snapshot is not the function and does not know its role. This is so in a preview.
     Unknown,
     /// IAM's policy simulation allows it.
     Allowed,
-    /// The function may not pass it, as far as anybody knows.
+    /// The function may not pass the role, or cannot find out whether it may.
     Denied(PassRoleDenial),
 }
 
-/// Why IAM does not let the function pass the node role.
+/// The reason why the function may not pass the node role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PassRoleDenial {
     /// No statement of the function's role, or of its permissions boundary, allows it: `implicitDeny`.
     Implicit,
     /// A statement denies it: `explicitDeny`.
     Explicit,
-    /// The function does not know its own role, so that IAM could not be asked.
+    /// The function does not know its own role, so it could not start the simulation.
     UnknownRole,
 }
 
@@ -86,37 +87,38 @@ pub enum PassRoleDenial {
 pub struct Cluster {
     /// `ACTIVE`, `UPDATING`, `DELETING`, …
     pub status: String,
-    /// The URL of its API server; empty while it has none.
+    /// The URL of the API server. Empty if the cluster has none yet.
     pub endpoint: String,
-    /// The certificate authority of its API server, PEM; empty while it has none.
+    /// The certificate authority of the API server, in PEM. Empty if the cluster has none yet.
     pub certificate_authority: String,
-    /// The OIDC issuer, with its scheme; `None` while it has none.
+    /// The OIDC issuer, with its scheme. `None` if the cluster has none yet.
     pub issuer: Option<String>,
-    /// How it authenticates IAM principals.
+    /// The way in which the cluster authenticates IAM principals.
     pub authentication_mode: AuthenticationMode,
-    /// The cluster security group.
+    /// The id of the cluster security group.
     pub security_group_id: Option<String>,
 }
 
-/// A cluster's `accessConfig.authenticationMode`. Clusters whose answer has none are of before access entries.
+/// The `accessConfig.authenticationMode` of a cluster. If EKS returns none, the cluster is older than access entries, and the
+/// mode is the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AuthenticationMode {
-    /// aws-auth alone.
+    /// aws-auth only.
     #[default]
     ConfigMap,
-    /// Both; an access entry overrides the map.
+    /// Both. An access entry overrides aws-auth.
     ApiAndConfigMap,
-    /// Access entries alone.
+    /// Access entries only.
     Api,
 }
 
 impl AuthenticationMode {
-    /// Whether aws-auth counts.
+    /// Returns whether aws-auth has an effect.
     pub fn has_aws_auth(self) -> bool {
         self != Self::Api
     }
 
-    /// Whether access entries count.
+    /// Returns whether the cluster can have access entries.
     pub fn has_access_entries(self) -> bool {
         self != Self::ConfigMap
     }
@@ -125,26 +127,26 @@ impl AuthenticationMode {
 /// An EKS access entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessEntry {
-    /// Its ARN, by which it is tagged.
+    /// The ARN, which the calls on its tags take.
     pub arn: String,
-    /// `EC2_LINUX`, `STANDARD`, …
+    /// The type: `EC2_LINUX`, `STANDARD`, …
     pub kind: String,
     /// The tags.
     pub tags: Tags,
-    /// When it was created, in whole seconds.
+    /// The time of its creation, in whole seconds.
     pub created_at: Timestamp,
 }
 
-/// An EKS Pod Identity association: there is one for a service account, or none.
+/// An EKS Pod Identity association. A service account has at most one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodIdentityAssociation {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Its ARN, by which it is tagged.
+    /// The ARN, which the calls on its tags take.
     pub arn: String,
-    /// The role that the service account's pods come by.
+    /// The ARN of the role whose credentials the pods of the service account get.
     pub role_arn: String,
-    /// Whether EKS sends the pod's session tags, which the controller role's trust asks for.
+    /// Whether EKS adds session tags to these credentials. The trust policy of the controller role requires them.
     pub has_session_tags: bool,
     /// The tags.
     pub tags: Tags,
@@ -153,7 +155,7 @@ pub struct PodIdentityAssociation {
 /// An instance that is pending or running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Running {
-    /// Its id.
+    /// The id.
     pub id: String,
     /// The name of its instance profile.
     pub instance_profile: String,
@@ -162,9 +164,9 @@ pub struct Running {
 /// An IAM OIDC provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OidcProvider {
-    /// Its ARN.
+    /// The ARN.
     pub arn: String,
-    /// Its audiences.
+    /// The audiences.
     pub client_ids: Vec<String>,
     /// The tags.
     pub tags: Tags,
@@ -173,26 +175,26 @@ pub struct OidcProvider {
 /// An IAM role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Role {
-    /// The name as IAM spells it (names are equal in any letter case).
+    /// The name in IAM's spelling. IAM compares names without regard to letter case.
     pub name: String,
     /// The path.
     pub path: String,
-    /// The trust document; `Null` when it is no JSON.
+    /// The trust policy. `Null` if it is not JSON.
     pub trust: Value,
     /// The tags.
     pub tags: Tags,
     /// The ARNs of the attached managed policies.
     pub attached: BTreeSet<String>,
-    /// The inline policies by name, with the document where it was read.
+    /// The inline policies by name. The document is `None` if it was not read.
     pub inline: BTreeMap<String, Option<Value>>,
-    /// When it was created, in whole seconds.
+    /// The time of its creation, in whole seconds.
     pub created_at: Timestamp,
-    /// The ARN of the managed policy that bounds it.
+    /// The ARN of the managed policy that is its permissions boundary.
     pub permissions_boundary: Option<String>,
 }
 
 impl Role {
-    /// The document of the inline policy of that name, where there is one and it was read.
+    /// Returns the document of an inline policy. Returns `None` if the role has no policy of that name, or if it was not read.
     pub fn inline_document(&self, policy_name: &str) -> Option<&Value> {
         self.inline.get(policy_name)?.as_ref()
     }
@@ -201,45 +203,45 @@ impl Role {
 /// An IAM instance profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceProfile {
-    /// The name as IAM spells it.
+    /// The name in IAM's spelling.
     pub name: String,
     /// The path.
     pub path: String,
-    /// The names of its roles: one, or none.
+    /// The names of its roles. IAM allows at most one.
     pub roles: Vec<String>,
     /// The tags.
     pub tags: Tags,
 }
 
-/// Subnets and security groups.
+/// The subnets and security groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {
-    /// The cluster's node groups, by name.
+    /// The names of the cluster's node groups.
     pub node_groups: Vec<String>,
-    /// The union of the node groups' subnets.
+    /// The ids of the subnets of all these node groups.
     pub subnet_ids: BTreeSet<String>,
-    /// The union of the node groups' security groups.
+    /// The ids of the security groups of all these node groups.
     pub security_group_ids: BTreeSet<String>,
-    /// The tags of every subnet that is wanted or carries one of our markers.
+    /// The tags of each subnet to tag, and of each subnet that has a marker of a generation in question.
     pub subnets: BTreeMap<String, Tags>,
-    /// The tags of every security group that is wanted or carries one of our markers.
+    /// The tags of each security group to tag, and of each security group that has a marker of a generation in question.
     pub security_groups: BTreeMap<String, Tags>,
 }
 
-/// What was seen of `kube-system/aws-auth`.
+/// The ConfigMap `kube-system/aws-auth`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AwsAuth {
-    /// It was not read: nothing depends on it.
+    /// It was not read, because nothing depends on it.
     #[default]
     NotRead,
-    /// There is none.
+    /// It does not exist.
     Missing,
-    /// There is one.
+    /// It exists.
     Present(ConfigMap),
 }
 
 impl AwsAuth {
-    /// The ConfigMap, if there is one.
+    /// Returns the ConfigMap. Returns `None` if it does not exist or was not read.
     pub fn config_map(&self) -> Option<&ConfigMap> {
         match self {
             Self::Present(map) => Some(map),
@@ -248,13 +250,13 @@ impl AwsAuth {
     }
 }
 
-/// A ConfigMap, as far as the edit depends on it.
+/// The parts of a ConfigMap on which an edit depends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigMap {
     /// `data.mapRoles`.
     pub map_roles: Option<String>,
     /// The annotations.
     pub annotations: Tags,
-    /// Whether it holds anything else: other data, labels, finalizers, owners.
+    /// Whether it has anything else, such as other data, labels, finalizers or owners. Then it is never deleted.
     pub has_more: bool,
 }

@@ -1,4 +1,4 @@
-//! What CloudFormation asks for: the event, where the response goes, and whether the event is still wanted.
+//! The event of CloudFormation, the URL for its response, and whether CloudFormation still wants the operation.
 
 pub mod event;
 pub mod response_url;

@@ -1,4 +1,4 @@
-//! What `Fn::GetAtt` gives.
+//! The attributes of the resource, for `Fn::GetAtt`.
 
 use super::BODY_MAX;
 use crate::desired::spec::{ControllerIdentity, Spec};
@@ -8,13 +8,13 @@ use crate::plan::{ReconcilePlan, Warning};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What does not fit is left out in this order.
-pub(super) const FIRST_TO_GO: [&str; 3] = ["SecurityGroupIds", "SubnetIds", "HelmValues"];
+/// The attributes that become empty if the response is too long, in this order.
+pub(super) const OMISSION_ORDER: [&str; 3] = ["SecurityGroupIds", "SubnetIds", "HelmValues"];
 
-/// The attribute that is shortened last.
+/// The attribute that is cut if the response is still too long.
 pub(super) const WARNINGS: &str = "Warnings";
 
-/// What `Fn::GetAtt` gives, with the words of the documentation.
+/// The name of each attribute, and its description in the documentation.
 pub const ATTRIBUTES: &[(&str, &str)] = &[
     ("ClusterName", "The EKS cluster."),
     ("ClusterEndpoint", "The URL of the cluster's Kubernetes API."),
@@ -34,14 +34,14 @@ pub const ATTRIBUTES: &[(&str, &str)] = &[
     ("Warnings", "Warnings, separated by semicolons. Empty if there are none."),
 ];
 
-/// The attributes of a resource: always all of them, always text.
+/// The attributes of a resource. Every attribute exists, because `Fn::GetAtt` fails for a missing attribute. Each is a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Attributes(pub(super) BTreeMap<&'static str, String>);
 
 impl Attributes {
-    /// The attributes once the plan has been carried out.
-    pub fn new(spec: &Spec, observed: &Observed, converged: &ReconcilePlan) -> Self {
+    /// Returns the attributes after the plan has been carried out.
+    pub fn new(spec: &Spec, observed: &Observed, reconciled: &ReconcilePlan) -> Self {
         let cluster = observed.cluster.as_ref();
         let endpoint = cluster.map(|cluster| cluster.endpoint.clone()).unwrap_or_default();
         let issuer = cluster.and_then(|cluster| cluster.issuer.as_deref()).map(issuer_without_scheme);
@@ -60,22 +60,22 @@ impl Attributes {
             ("OidcProviderArn", issuer.map(|issuer| spec.scope.oidc_provider_arn(issuer)).unwrap_or_default()),
             ("Namespace", spec.namespace.clone()),
             ("ServiceAccount", spec.service_account.clone()),
-            ("NodeAccess", converged.node_access.name().to_owned()),
-            ("SubnetIds", joined(&converged.subnet_ids)),
-            ("SecurityGroupIds", joined(&converged.security_group_ids)),
-            (WARNINGS, converged.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+            ("NodeAccess", reconciled.node_access.name().to_owned()),
+            ("SubnetIds", joined(&reconciled.subnet_ids)),
+            ("SecurityGroupIds", joined(&reconciled.security_group_ids)),
+            (WARNINGS, reconciled.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
         ]))
     }
 
-    /// Control characters go; `HelmValues` has its line ends, which JSON escapes.
-    pub(super) fn clean(&mut self) {
+    /// Removes control characters. Line ends stay, because `HelmValues` needs them and JSON escapes them.
+    pub(super) fn remove_control_characters(&mut self) {
         for value in self.0.values_mut() {
             value.retain(|c| c == '\n' || !c.is_control());
         }
     }
 
-    /// Empties one attribute, and says so.
-    pub(super) fn leave_out(&mut self, name: &'static str) {
+    /// Makes an attribute empty, and adds a warning about it.
+    pub(super) fn omit(&mut self, name: &'static str) {
         self.0.insert(name, String::new());
         let warnings = self.0.entry(WARNINGS).or_default();
         if !warnings.is_empty() {
@@ -84,11 +84,12 @@ impl Attributes {
         warnings.push_str(&Warning::AttributeEmpty { name, limit: BODY_MAX }.to_string());
     }
 
+    /// Returns the attribute `Warnings`.
     pub(super) fn warnings(&self) -> &str {
         self.0.get(WARNINGS).map(String::as_str).unwrap_or_default()
     }
 
-    /// The same with another value of one attribute.
+    /// Returns a copy with another value of one attribute.
     pub(super) fn with(&self, name: &'static str, value: &str) -> Self {
         let mut all = self.0.clone();
         all.insert(name, value.to_owned());
@@ -96,9 +97,10 @@ impl Attributes {
     }
 }
 
-/// Values for the chart, whose keys are the same since release 0.32; JSON's quoting is YAML's too. A service account with Pod
-/// Identity alone needs no annotation.
+/// Returns the values file for the Helm chart, whose keys are the same since Karpenter 0.32. A service account with Pod Identity
+/// alone has no annotation, because it needs none.
 fn helm_values(spec: &Spec, endpoint: &str) -> String {
+    // A JSON string is also a YAML string.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let queue = spec.interruption_queue_arn.as_deref().and_then(|arn| arn.rsplit(':').next());
     let queue = queue.map(|name| format!("  interruptionQueue: {}\n", quoted(name))).unwrap_or_default();

@@ -1,8 +1,7 @@
-//! The answer's body: complete, flat, and within CloudFormation's limit.
+//! The body of the response, within CloudFormation's limits.
 //!
-//! CloudFormation takes 4,096 bytes, inclusive; a longer success counts as a failure ("Response object is too
-//! long"), a null `Reason` has been seen to hang a stack, and a control character in it breaks the console's list
-//! of events.
+//! CloudFormation accepts at most 4,096 bytes. It treats a longer success as a failure ("Response object is too long"). A
+//! `Reason` of `null` can make a stack hang, and a control character in it breaks the list of stack events in the console.
 
 mod attributes;
 mod ids;
@@ -14,27 +13,28 @@ pub use attributes::{ATTRIBUTES, Attributes};
 
 use crate::identity::ownership::PREFIX;
 use crate::request::event::Envelope;
-use attributes::{FIRST_TO_GO, WARNINGS};
-use ids::bounded;
+use attributes::{OMISSION_ORDER, WARNINGS};
+use ids::truncate_id;
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// The most bytes that an answer may have
+/// The limit of a response, in bytes
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref-responses.html>).
 pub const BODY_MAX: usize = 4096;
 
-/// The most bytes of a `PhysicalResourceId` (same page as [`BODY_MAX`]).
+/// The limit of a `PhysicalResourceId`, in bytes (same page as [`BODY_MAX`]).
 const PHYSICAL_ID_MAX: usize = 1024;
 
-/// The most bytes of each other id. CloudFormation's are shorter, and these leave an answer room for the rest.
+/// The limit of each other id, in bytes. CloudFormation's ids are shorter, and the limit leaves room for the rest of the
+/// response.
 const ID_MAX: usize = 400;
 
-/// How a request ended.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done; a Delete has no attributes.
+    /// The request succeeded. The response to a Delete has no attributes.
     Success(Option<Attributes>),
-    /// Not done, and why.
+    /// The request failed, for this reason.
     Failed(String),
 }
 
@@ -50,10 +50,10 @@ struct Body<'a> {
     data: Option<&'a Attributes>,
 }
 
-/// What every answer repeats.
+/// The ids that every response repeats.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-#[allow(clippy::struct_field_names, reason = "named as the answer names them")]
+#[allow(clippy::struct_field_names, reason = "the names are those of the response")]
 struct Ids<'a> {
     physical_resource_id: Cow<'a, str>,
     stack_id: Cow<'a, str>,
@@ -61,59 +61,63 @@ struct Ids<'a> {
     logical_resource_id: Cow<'a, str>,
 }
 
-/// The body to PUT: at most [`BODY_MAX`] bytes. The ids are the envelope's and `physical_resource_id`, word for word
-/// unless they exceed what CloudFormation ever sends; an empty one, which CloudFormation would refuse, is
-/// [`id_without_identity`].
+/// Returns the body to PUT, of at most [`BODY_MAX`] bytes.
+///
+/// Its ids are `physical_resource_id` and the ids of the envelope, verbatim. An id that is longer than any id of CloudFormation
+/// is truncated. CloudFormation rejects an empty `physical_resource_id`, so [`id_without_identity`] replaces it.
 pub fn body(envelope: &Envelope, physical_resource_id: &str, outcome: &Outcome) -> String {
     let without_identity = id_without_identity(&envelope.logical_resource_id);
     let id = if physical_resource_id.is_empty() { &without_identity } else { physical_resource_id };
     let ids = Ids {
-        physical_resource_id: bounded(id, PHYSICAL_ID_MAX),
-        stack_id: bounded(&envelope.stack_id, ID_MAX),
-        request_id: bounded(&envelope.request_id, ID_MAX),
-        logical_resource_id: bounded(&envelope.logical_resource_id, ID_MAX),
+        physical_resource_id: truncate_id(id, PHYSICAL_ID_MAX),
+        stack_id: truncate_id(&envelope.stack_id, ID_MAX),
+        request_id: truncate_id(&envelope.request_id, ID_MAX),
+        logical_resource_id: truncate_id(&envelope.logical_resource_id, ID_MAX),
     };
     match outcome {
         Outcome::Success(None) => ids.render("SUCCESS", None, None),
         Outcome::Success(Some(attributes)) => success(&ids, attributes.clone()),
-        Outcome::Failed(reason) => fitting(&cleaned(reason), |reason| ids.render("FAILED", Some(reason), None)),
+        Outcome::Failed(reason) => {
+            render_within_limit(&sanitized(reason), |reason| ids.render("FAILED", Some(reason), None))
+        }
     }
 }
 
-/// The id of a resource whose properties are so wrong that they have no identity: nothing was made under it.
+/// Returns the id of a resource whose properties have no identity, because they are invalid. No object is created under this id.
 pub fn id_without_identity(logical_resource_id: &str) -> String {
     format!("{PREFIX}invalid-properties/{logical_resource_id}")
 }
 
 fn success(ids: &Ids<'_>, mut attributes: Attributes) -> String {
     let render = |attributes: &Attributes| ids.render("SUCCESS", None, Some(attributes));
-    attributes.clean();
-    for name in FIRST_TO_GO {
+    attributes.remove_control_characters();
+    for name in OMISSION_ORDER {
         let body = render(&attributes);
         if body.len() <= BODY_MAX {
             return body;
         }
-        attributes.leave_out(name);
+        attributes.omit(name);
     }
     let warnings = attributes.warnings().to_owned();
-    fitting(&warnings, |warnings| render(&attributes.with(WARNINGS, warnings)))
+    render_within_limit(&warnings, |warnings| render(&attributes.with(WARNINGS, warnings)))
 }
 
 impl Ids<'_> {
     fn render(&self, status: &'static str, reason: Option<&str>, data: Option<&Attributes>) -> String {
-        // Strings under string keys: there is nothing that serde_json could refuse.
+        // serde_json cannot fail on text values under text keys.
         serde_json::to_string(&Body { status, reason, ids: self, data }).unwrap_or_default()
     }
 }
 
-/// The rendering with as much of the text's head as fits; the cause comes first in every text of ours.
-fn fitting(text: &str, render: impl Fn(&str) -> String) -> String {
+/// Renders the text, cut at the end to at most [`BODY_MAX`] bytes. The cut is at the end because each message begins with the
+/// cause.
+fn render_within_limit(text: &str, render: impl Fn(&str) -> String) -> String {
     let whole = render(text);
     if whole.len() <= BODY_MAX {
         return whole;
     }
     let cut = |chars: usize| format!("{}…", text.chars().take(chars).collect::<String>());
-    // Escapes make a character cost up to six bytes, so the longest head that fits is searched for.
+    // A character takes one to six bytes, because JSON escapes some. So a binary search finds the longest head that fits.
     let (mut fits, mut exceeds) = (0, text.chars().count());
     while fits + 1 < exceeds {
         let middle = usize::midpoint(fits, exceeds);
@@ -122,7 +126,8 @@ fn fitting(text: &str, render: impl Fn(&str) -> String) -> String {
     render(&cut(fits))
 }
 
-fn cleaned(reason: &str) -> String {
-    let cleaned: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if cleaned.trim().is_empty() { "no reason was given: see the function's log".to_owned() } else { cleaned }
+/// Returns the reason without control characters. An empty reason is replaced, because CloudFormation requires a reason.
+fn sanitized(reason: &str) -> String {
+    let printable: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if printable.trim().is_empty() { "no reason was given: see the function's log".to_owned() } else { printable }
 }

@@ -1,4 +1,4 @@
-//! The answer by the byte.
+//! Tests of the body: its limits and its ids.
 
 use super::*;
 use serde_json::{Value, json};
@@ -31,23 +31,24 @@ fn data(attributes: Attributes) -> Value {
 }
 
 #[test]
-fn what_does_not_fit_becomes_empty_whole_in_its_order_and_is_said() {
+fn long_response_omits_attributes_in_order_with_warning() {
     let fits = data(attributes(10, 10, 10));
     assert_eq!(fits[WARNINGS], "w".repeat(10));
-    let groups_go = data(attributes(20, 200, 10));
-    assert_eq!((&groups_go["SecurityGroupIds"], &groups_go["HelmValues"]), (&json!(""), &json!("HelmValues value")));
-    assert_ne!(groups_go["SubnetIds"], "");
-    assert!(groups_go[WARNINGS].as_str().unwrap().contains("SecurityGroupIds is empty"));
-    let both_go = data(attributes(200, 200, 10));
-    assert_eq!((&both_go["SecurityGroupIds"], &both_go["SubnetIds"]), (&json!(""), &json!("")));
-    assert_eq!(both_go["HelmValues"], "HelmValues value");
+    let one_omitted = data(attributes(20, 200, 10));
+    assert_eq!(one_omitted["SecurityGroupIds"], "");
+    assert_eq!(one_omitted["HelmValues"], "HelmValues value");
+    assert_ne!(one_omitted["SubnetIds"], "");
+    assert!(one_omitted[WARNINGS].as_str().unwrap().contains("SecurityGroupIds is empty"));
+    let two_omitted = data(attributes(200, 200, 10));
+    assert_eq!((&two_omitted["SecurityGroupIds"], &two_omitted["SubnetIds"]), (&json!(""), &json!("")));
+    assert_eq!(two_omitted["HelmValues"], "HelmValues value");
     let warnings_cut = data(attributes(0, 0, 9000));
     assert!(warnings_cut[WARNINGS].as_str().unwrap().ends_with('…'));
     assert_eq!(warnings_cut["ClusterName"], "ClusterName value");
 }
 
 #[test]
-fn the_limit_is_inclusive() {
+fn response_of_exactly_the_limit_is_not_cut() {
     let empty = body(&envelope(), "id", &Outcome::Failed("r".into())).len() - 1;
     let exact = "r".repeat(BODY_MAX - empty);
     assert_eq!(body(&envelope(), "id", &Outcome::Failed(exact.clone())).len(), BODY_MAX);
@@ -56,7 +57,7 @@ fn the_limit_is_inclusive() {
 }
 
 #[test]
-fn a_reason_has_no_control_characters_and_is_never_empty() {
+fn reason_has_no_control_characters_and_is_never_empty() {
     for (reason, expected) in [("a\u{1b}[31mb\nc", "a [31mb c"), ("", "no reason was given: see the function's log")] {
         let body: Value = serde_json::from_str(&body(&envelope(), "id", &Outcome::Failed(reason.into()))).unwrap();
         assert_eq!(body["Reason"], expected);
@@ -64,15 +65,15 @@ fn a_reason_has_no_control_characters_and_is_never_empty() {
 }
 
 #[test]
-fn a_success_has_no_reason_at_all() {
+fn success_has_no_reason() {
     let body: Value = serde_json::from_str(&body(&envelope(), "id", &Outcome::Success(None))).unwrap();
     assert_eq!(body.get("Reason"), None);
     assert_eq!(body.get("Data"), None);
 }
 
-/// Nobody but a hand-made event sends such ids; the answer to it is lawful all the same.
+/// Only an event that a person writes has such ids. Its response is still within the limits.
 #[test]
-fn ids_beyond_all_limits_are_cut_and_stay_apart() {
+fn oversized_ids_are_truncated_and_differ() {
     let wide = |fill: &str| Envelope {
         stack_id: fill.repeat(2000),
         request_id: fill.repeat(2001),
@@ -99,7 +100,7 @@ fn ids_beyond_all_limits_are_cut_and_stay_apart() {
 }
 
 #[test]
-fn every_lawful_id_is_echoed_and_an_empty_one_is_not() {
+fn id_within_limit_is_echoed_and_empty_id_is_replaced() {
     let id_of = |id: &str| {
         let body = body(&envelope(), id, &Outcome::Failed("r".repeat(9000)));
         assert!(body.len() <= BODY_MAX, "{}", body.len());

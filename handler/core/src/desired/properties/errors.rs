@@ -1,48 +1,48 @@
-//! What is wrong with the properties.
+//! The errors of invalid properties.
 
 use super::{Exclusion, PROPERTIES, Property};
 use serde_json::Value;
 
-/// The least similarity (Jaro-Winkler, 0 to 1) of an unknown name to a known one that counts as a typing error.
-const ALIKE: f64 = 0.8;
+/// The similarity of two names (Jaro-Winkler, 0 to 1) from which an unknown name counts as a typing error of a known name.
+const MIN_SIMILARITY: f64 = 0.8;
 
-/// What is wrong with the properties.
+/// An error in the properties.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PropertyError {
-    /// No row has that name.
+    /// No property has that name.
     #[error("unknown property `{name}`. {}", nearest.map_or_else(|| "Remove it".to_owned(), |known| format!("Did you mean `{known}`?")))]
     Unknown {
         /// The name in the template.
         name: String,
-        /// The most alike of the known names, if any is.
+        /// The most similar known name, if one is similar enough.
         nearest: Option<&'static str>,
     },
     /// A required property is absent.
     #[error("`{name}` is required. Set it to {must_be}")]
     Required {
-        /// The row's name.
+        /// The name of the property.
         name: &'static str,
-        /// The row's words.
+        /// [`Property::must_be`].
         must_be: &'static str,
     },
-    /// The row's rule rejects the value.
+    /// The value is invalid.
     #[error("`{name}` must be {must_be}, but it is {found}")]
     Bad {
-        /// The row's name.
+        /// The name of the property.
         name: &'static str,
-        /// The row's words.
+        /// [`Property::must_be`].
         must_be: &'static str,
-        /// The value, in JSON, cut when long.
+        /// The value as JSON, cut after 120 characters.
         found: String,
     },
-    /// A queue that Karpenter would not find.
+    /// The queue is in another account or Region, so Karpenter would not find it.
     #[error(
         "`InterruptionQueueArn` must be a queue in the cluster's account and Region, where Karpenter looks it up by its name: `{wanted}<name>`, but it is {found}"
     )]
     QueueElsewhere {
-        /// What the ARN must begin with.
+        /// The required beginning of the ARN.
         wanted: String,
-        /// The queue's ARN.
+        /// The ARN of the queue.
         found: String,
     },
     /// Two properties exclude each other.
@@ -62,13 +62,13 @@ impl PropertyError {
         }
     }
 
-    /// Returns `<code>: <message>` of each, with `. ` between them, for the stack event and the terminal.
+    /// Returns `<code>: <message>` of each error, with `. ` between them, for the stack event and the terminal.
     pub fn all(errors: &[Self]) -> String {
         let texts = errors.iter().map(|error| format!("{}: {error}", error.code()));
         texts.collect::<Vec<_>>().join(". ").replace("?. ", "? ")
     }
 
-    /// Returns the error for a value that the row's rule rejects.
+    /// Returns the error for an invalid value.
     pub(super) fn bad(property: &Property, value: &Value) -> Self {
         let mut found: String = value.to_string().chars().take(120).collect();
         if found.len() < value.to_string().len() {
@@ -80,11 +80,11 @@ impl PropertyError {
 
 /// Returns the known name that `name` is most similar to, if it is similar enough.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
+    let similarity = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
     PROPERTIES
         .iter()
-        .map(|property| (likeness(property.name), property.name))
-        .filter(|(likeness, _)| ALIKE <= *likeness)
+        .map(|property| (similarity(property.name), property.name))
+        .filter(|(similarity, _)| MIN_SIMILARITY <= *similarity)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, name)| name)
 }

@@ -1,7 +1,7 @@
-//! The property table: the one source of parsing, messages and documentation.
+//! The property table, from which parsing, error messages and documentation are derived.
 //!
-//! CloudFormation hands every scalar over as a string, lists and maps keep their structure. An empty string
-//! counts as absent, since `!Ref` of a parameter with an empty default is how templates leave a property out.
+//! CloudFormation passes every scalar as a string. Lists and maps keep their structure. An empty string counts as absent, because
+//! a template leaves a property out with `!Ref` of a parameter that has an empty default.
 
 mod errors;
 mod rules;
@@ -14,36 +14,38 @@ mod tests;
 pub use errors::PropertyError;
 pub use rules::{IAM_TAG_KEY, IAM_TAG_VALUE, Rule, TAGS_MAX};
 pub use table::{EXCLUSIONS, Exclusion, Kind, PROPERTIES, Property};
-pub use values::Given;
+pub use values::PropertyValue;
 
 use crate::request::event::RawProperties;
 use errors::nearest;
 use std::collections::BTreeMap;
 use values::is_absent;
 
-/// Properties that are CloudFormation's own and not in the table.
-const CLOUDFORMATIONS_OWN: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
+/// The properties of CloudFormation itself, which are not in the table.
+const RESERVED_PROPERTIES: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
 
-/// The properties that were given and are good; what is absent is absent.
+/// The properties that are set and valid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Properties(BTreeMap<&'static str, Given>);
+pub struct Properties(BTreeMap<&'static str, PropertyValue>);
 
 impl Properties {
-    /// Sorts raw properties into good values and errors, each error once, in the table's order after the
-    /// unknown names; last, what does not go together. A good value is there whatever is wrong with others: a Delete works with what there is.
+    /// Validates the raw properties, and returns the valid values and all errors. The order of the errors: unknown names, then
+    /// invalid values in the order of the table, then exclusions.
+    ///
+    /// A value is returned if it is valid, even if other values are not, because a Delete uses what it has.
     pub fn parse(raw: &RawProperties) -> (Self, Vec<PropertyError>) {
         let mut errors: Vec<_> = raw
             .keys()
-            .filter(|name| !CLOUDFORMATIONS_OWN.contains(&name.as_str()))
+            .filter(|name| !RESERVED_PROPERTIES.contains(&name.as_str()))
             .filter(|name| PROPERTIES.iter().all(|property| property.name != name.as_str()))
             .map(|name| PropertyError::Unknown { name: name.clone(), nearest: nearest(name) })
             .collect();
-        let mut given = BTreeMap::new();
+        let mut values = BTreeMap::new();
         for property in PROPERTIES {
             let value = raw.get(property.name).filter(|value| !is_absent(value));
             match value.map(|value| (value, property.kind.parse(value))) {
-                Some((_, Some(good))) => {
-                    given.insert(property.name, good);
+                Some((_, Some(parsed))) => {
+                    values.insert(property.name, parsed);
                 }
                 Some((value, None)) => errors.push(PropertyError::bad(property, value)),
                 None if property.default.is_empty() => {
@@ -52,31 +54,32 @@ impl Properties {
                 None => {}
             }
         }
-        let clash = |exclusion: &&Exclusion| given.contains_key(exclusion.one) && given.contains_key(exclusion.other);
-        errors.extend(EXCLUSIONS.iter().filter(clash).copied().map(PropertyError::Exclusive));
-        (Self(given), errors)
+        let applies =
+            |exclusion: &&Exclusion| values.contains_key(exclusion.one) && values.contains_key(exclusion.other);
+        errors.extend(EXCLUSIONS.iter().filter(applies).copied().map(PropertyError::Exclusive));
+        (Self(values), errors)
     }
 
-    /// The text of that property, if it was given.
+    /// Returns the text of that property. Returns `None` if it is absent, invalid or not a text.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {
-            Some(Given::Text(text)) => Some(text),
+            Some(PropertyValue::Text(text)) => Some(text),
             _ => None,
         }
     }
 
-    /// The list of that property, if it was given; never empty.
+    /// Returns the list of that property, in order and without repeats. Returns `None` if it is absent, invalid or not a list.
     pub fn list(&self, name: &str) -> Option<&[String]> {
         match self.0.get(name) {
-            Some(Given::List(list)) => Some(list),
+            Some(PropertyValue::List(list)) => Some(list),
             _ => None,
         }
     }
 
-    /// The tags of that property; empty when it was not given.
+    /// Returns the tags of that property. Returns an empty map if it is absent, invalid or not a map of tags.
     pub fn tags(&self, name: &str) -> BTreeMap<String, String> {
         match self.0.get(name) {
-            Some(Given::Tags(tags)) => tags.clone(),
+            Some(PropertyValue::Tags(tags)) => tags.clone(),
             _ => BTreeMap::new(),
         }
     }

@@ -1,4 +1,4 @@
-//! What good values are, by AWS's and Kubernetes' own limits.
+//! The rules for valid values, from the limits of AWS and Kubernetes.
 
 use crate::identity::aws_names::{
     INSTANCE_PROFILE_NAME_MAX, PATH_MAX, POLICY_NAME_MAX, ROLE_NAME_MAX, role_name_of_arn,
@@ -6,18 +6,18 @@ use crate::identity::aws_names::{
 use crate::identity::karpenter_version::is_karpenter_version;
 use crate::identity::ownership::PREFIX;
 
-/// What a good text is, in two ways that are proved equal (`tests/schema.rs`): as code, which the function runs, and as a
-/// pattern, for those who look at a template before it is deployed.
+/// The rule for a valid text, in two forms. The function runs the code. The JSON schema has the pattern, with which other
+/// programs validate a template before it is deployed. `tests/schema.rs` proves that both forms accept the same texts.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// Whether the text is good.
+    /// Returns whether the text is valid.
     pub is: fn(&str) -> bool,
-    /// A regular expression that good texts match, from end to end, in what ECMA-262 (with its `u` flag) and the crate
-    /// `regex` have in common.
+    /// A regular expression that matches a valid text from the beginning to the end. It has only the syntax that ECMA-262 (with
+    /// its flag `u`) and the crate `regex` have in common.
     pub pattern: &'static str,
-    /// One that they do not match.
+    /// A regular expression that does not match a valid text, if there is one.
     pub not: Option<&'static str>,
-    /// The most characters, where the pattern does not bound them.
+    /// The maximum number of characters, if the pattern does not limit it.
     pub max_length: Option<usize>,
 }
 
@@ -34,8 +34,8 @@ impl Rule {
 /// The name of an EKS cluster.
 pub(super) const CLUSTER_NAME: Rule = Rule::new(is_cluster_name, "^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$");
 
-/// A release of Karpenter, or `baseline`.
-pub(super) const RELEASE: Rule = Rule::new(
+/// A Karpenter version, or `baseline`.
+pub(super) const KARPENTER_VERSION: Rule = Rule::new(
     is_karpenter_version,
     r"^(?:baseline|v?(?:0\.(?:[0-9]|[12][0-9]|3[0-7])(?:\.(?:0|[1-9][0-9]{0,8}))?|1\.[12]\.(?:0|[1-9][0-9]{0,8})|1\.(?:0|[3-9]|[1-9][0-9]{1,8})(?:\.(?:0|[1-9][0-9]{0,8}))?|(?:[2-9]|[1-9][0-9]{1,8})(?:\.(?:0|[1-9][0-9]{0,8})){1,2}))$",
 );
@@ -80,7 +80,8 @@ pub(super) const SUBNET_ID: Rule = Rule::new(is_subnet_id, "^subnet-[0-9a-f]{8,1
 pub(super) const SECURITY_GROUP_ID: Rule = Rule::new(is_security_group_id, "^sg-[0-9a-f]{8,17}$");
 
 /// The key of the discovery tag.
-pub(super) const TAG_KEY: Rule = Rule { not: Some(NOT_FREE), ..Rule::new(is_tag_key, r"^[^=\p{Cc}]+$").within(126) };
+pub(super) const TAG_KEY: Rule =
+    Rule { not: Some(RESERVED_KEY), ..Rule::new(is_tag_key, r"^[^=\p{Cc}]+$").within(126) };
 
 /// The value of the discovery tag.
 pub(super) const TAG_VALUE: Rule = Rule::new(is_tag_value, r"^[^\p{Cc}]+$").within(128);
@@ -88,21 +89,21 @@ pub(super) const TAG_VALUE: Rule = Rule::new(is_tag_value, r"^[^\p{Cc}]+$").with
 /// Any text.
 pub(super) const TEXT: Rule = Rule::new(|_| true, "");
 
-/// The key of a tag of IAM, of the user's own.
+/// The key of a user's tag on an IAM object.
 pub const IAM_TAG_KEY: Rule =
-    Rule { not: Some(NOT_FREE), ..Rule::new(is_iam_tag_key, r"^[\p{Alphabetic}\p{N} _.:/=+@-]+$").within(128) };
+    Rule { not: Some(RESERVED_KEY), ..Rule::new(is_iam_tag_key, r"^[\p{Alphabetic}\p{N} _.:/=+@-]+$").within(128) };
 
-/// The value of a tag of IAM.
+/// The value of a tag on an IAM object.
 pub const IAM_TAG_VALUE: Rule = Rule::new(is_iam_tag_value, r"^[\p{Alphabetic}\p{N} _.:/=+@-]*$").within(256);
 
-/// The most tags of the property `Tags`: two of IAM's 50 are the owner's and the marker's.
+/// The limit of tags in the property `Tags`. IAM allows 50 tags on an object, and the owner tag and the marker are two of them.
 pub const TAGS_MAX: usize = 48;
 
-/// Keys that are AWS's, or this project's own.
-const NOT_FREE: &str = "^(?:[Aa][Ww][Ss]:|karpenter-prereqs/)";
+/// The keys that are reserved for AWS and for this project.
+const RESERVED_KEY: &str = "^(?:[Aa][Ww][Ss]:|karpenter-prereqs/)";
 
-fn chars_within(text: &str, least: usize, most: usize) -> bool {
-    (least..=most).contains(&text.chars().count())
+fn chars_within(text: &str, min: usize, max: usize) -> bool {
+    (min..=max).contains(&text.chars().count())
 }
 
 fn is_cluster_name(text: &str) -> bool {
@@ -132,17 +133,17 @@ fn is_instance_profile_name(text: &str) -> bool {
     chars_within(text, 1, INSTANCE_PROFILE_NAME_MAX) && text.chars().all(is_iam_name_char)
 }
 
-/// `arn:<partition>:iam::<account>:<rest>`, giving account and rest.
+/// Returns the account and the rest of `arn:<partition>:iam::<account>:<rest>`. Returns `None` for a text of another form.
 fn iam_arn(text: &str) -> Option<(&str, &str)> {
     let mut parts = text.splitn(6, ':');
-    let sound =
+    let is_iam_arn =
         parts.next()? == "arn" && is_partition(parts.next()?) && parts.next()? == "iam" && parts.next()?.is_empty();
     let (account, rest) = (parts.next()?, parts.next()?);
-    let plain = rest.chars().all(|c| is_iam_name_char(c) || c == '/');
-    (sound && plain).then_some((account, rest))
+    let is_path_and_name = rest.chars().all(|c| is_iam_name_char(c) || c == '/');
+    (is_iam_arn && is_path_and_name).then_some((account, rest))
 }
 
-/// `aws`, `aws-cn`, `aws-us-gov` and the like, also such as are yet to come.
+/// Returns whether the text has the form of a partition, such as `aws`, `aws-cn`, `aws-us-gov`, or of a future partition.
 fn is_partition(text: &str) -> bool {
     text.len() <= 16 && text.starts_with("aws") && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
 }
@@ -151,11 +152,11 @@ fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// A name of up to `most` characters behind a path, of which an ARN lacks the first slash.
-fn is_path_and_name(text: &str, most: usize) -> bool {
+/// Returns whether the text is a path, and a name of up to `max` characters. An ARN has the path without its first slash.
+fn is_path_and_name(text: &str, max: usize) -> bool {
     let name = role_name_of_arn(text);
-    let path = 1 + text.len() - name.len();
-    (1..=most).contains(&name.len()) && path <= PATH_MAX
+    let path_length = 1 + text.len() - name.len();
+    (1..=max).contains(&name.len()) && path_length <= PATH_MAX
 }
 
 fn is_role_arn(text: &str) -> bool {
@@ -171,7 +172,7 @@ fn is_policy_arn(text: &str) -> bool {
     })
 }
 
-/// `arn:<partition>:sqs:<region>:<account>:<name>`.
+/// Returns whether the text has the form `arn:<partition>:sqs:<region>:<account>:<name>`.
 fn is_queue_arn(text: &str) -> bool {
     let parts: Vec<_> = text.split(':').collect();
     let [arn, partition, service, region, account, name] = parts.as_slice() else { return false };
@@ -188,8 +189,9 @@ fn is_queue_arn(text: &str) -> bool {
         && is_name(name)
 }
 
-/// `/`, or names between slashes, of which IAM takes any printable ASCII character
-/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>); those of a name are what every ARN takes.
+/// Returns whether the text is `/`, or names between slashes. IAM accepts any printable ASCII character in a path
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>). This accepts only the characters of a name,
+/// which are valid in every ARN.
 fn is_path(text: &str) -> bool {
     let inner = |part: &str| !part.is_empty() && part.chars().all(is_iam_name_char);
     let between = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
@@ -210,13 +212,14 @@ fn is_security_group_id(text: &str) -> bool {
     is_ec2_id(text, "sg-")
 }
 
-fn is_free_key(text: &str) -> bool {
-    !text.to_ascii_lowercase().starts_with("aws:") && !text.starts_with(PREFIX)
+fn is_reserved_key(text: &str) -> bool {
+    text.to_ascii_lowercase().starts_with("aws:") || text.starts_with(PREFIX)
 }
 
-/// With a value, `=` between them and another before them, it is a tag value of at most 256 characters.
+/// Returns whether the text is a valid key of the discovery tag. Its limit is 126 characters, because a departing marker has the
+/// value `=key=value`. With a value of at most 128 characters, that fits into the 256 characters of a tag value.
 fn is_tag_key(text: &str) -> bool {
-    chars_within(text, 1, 126) && is_free_key(text) && !text.contains(|c: char| c == '=' || c.is_control())
+    chars_within(text, 1, 126) && !is_reserved_key(text) && !text.contains(|c: char| c == '=' || c.is_control())
 }
 
 fn is_tag_value(text: &str) -> bool {
@@ -224,7 +227,7 @@ fn is_tag_value(text: &str) -> bool {
 }
 
 fn is_iam_tag_key(text: &str) -> bool {
-    chars_within(text, 1, 128) && is_free_key(text) && text.chars().all(is_iam_tag_char)
+    chars_within(text, 1, 128) && !is_reserved_key(text) && text.chars().all(is_iam_tag_char)
 }
 
 fn is_iam_tag_value(text: &str) -> bool {

@@ -1,8 +1,8 @@
 //! The table: one row for each property.
 
 use super::rules::{
-    CLUSTER_NAME, DNS_LABEL, DNS_SUBDOMAIN, INSTANCE_PROFILE_NAME, PATH, POLICY_ARN, QUEUE_ARN, RELEASE, ROLE_ARN,
-    ROLE_NAME, Rule, SECURITY_GROUP_ID, SUBNET_ID, TAG_KEY, TAG_VALUE, TEXT,
+    CLUSTER_NAME, DNS_LABEL, DNS_SUBDOMAIN, INSTANCE_PROFILE_NAME, KARPENTER_VERSION, PATH, POLICY_ARN, QUEUE_ARN,
+    ROLE_ARN, ROLE_NAME, Rule, SECURITY_GROUP_ID, SUBNET_ID, TAG_KEY, TAG_VALUE, TEXT,
 };
 
 /// What a property may hold.
@@ -63,7 +63,7 @@ pub const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "KarpenterVersion",
-        kind: Kind::List(RELEASE),
+        kind: Kind::List(KARPENTER_VERSION),
         default: "none",
         text: "The Karpenter version that runs, such as `1.15.0`, or a list of versions during an upgrade. Without it, the controller role gets the baseline policy.",
         must_be: "a Karpenter version such as `1.15.0`, `1.0` or `0.37`, or `baseline`, or a list of these (1.1 and 1.2 need a patch number, as in `1.1.0`; 1.10 needs quotes, because YAML reads unquoted 1.10 as 1.1)",

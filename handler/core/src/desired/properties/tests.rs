@@ -1,4 +1,4 @@
-//! What is taken, and what is refused in which words.
+//! Tests of valid and invalid properties.
 
 use super::*;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn parse(raw: Value) -> (Properties, Vec<String>) {
 }
 
 #[test]
-fn an_unknown_property_is_named_with_the_nearest_known_one() {
+fn unknown_property_suggests_the_nearest_name() {
     let (_, errors) = parse(json!({"ClusterName": "demo", "Clustername": "demo", "Zebra": "1", "NodePolicyArn": "x"}));
     assert_eq!(
         errors,
@@ -23,14 +23,14 @@ fn an_unknown_property_is_named_with_the_nearest_known_one() {
 }
 
 #[test]
-fn the_required_one_is_asked_for_and_cloudformations_own_are_let_be() {
+fn missing_cluster_name_is_the_only_error() {
     let (_, errors) = parse(json!({"ServiceToken": "arn", "ServiceTimeout": "60", "ClusterName": ""}));
     assert_eq!(errors.len(), 1);
     assert!(errors[0].starts_with("`ClusterName` is required"), "{errors:?}");
 }
 
 #[test]
-fn lists_come_as_lists_or_with_commas_and_repeats_go() {
+fn list_is_read_from_array_or_text_without_repeats() {
     let ids = json!(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]);
     let text = json!("subnet-0123456789abcdef0, subnet-0123456789abcdef1,subnet-0123456789abcdef0");
     for value in [ids, text] {
@@ -41,7 +41,7 @@ fn lists_come_as_lists_or_with_commas_and_repeats_go() {
 }
 
 #[test]
-fn tags_come_as_a_map_or_as_a_list_of_key_and_value() {
+fn tags_are_read_from_map_or_list() {
     for value in [json!({"a": "1", "b": 2}), json!([{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])] {
         let (properties, errors) = parse(json!({"ClusterName": "demo", "Tags": value}));
         assert_eq!(errors, [] as [&str; 0]);
@@ -50,8 +50,8 @@ fn tags_come_as_a_map_or_as_a_list_of_key_and_value() {
 }
 
 #[test]
-fn a_bad_value_is_refused_in_the_rows_words_and_the_good_ones_stay() {
-    let bad = [
+fn invalid_value_is_one_error_and_valid_values_are_kept() {
+    let invalid = [
         ("ClusterName", json!("-demo")),
         ("ClusterName", json!("c".repeat(101))),
         ("ClusterName", json!(["demo"])),
@@ -83,7 +83,7 @@ fn a_bad_value_is_refused_in_the_rows_words_and_the_good_ones_stay() {
         ("SecurityGroupIds", json!({"a": "b"})),
         ("TagConflict", json!("Overwrite")),
     ];
-    for (name, value) in bad {
+    for (name, value) in invalid {
         let mut raw = json!({"ClusterName": "demo", "Revision": "7"});
         raw[name] = value.clone();
         let (properties, errors) = parse(raw);
@@ -94,7 +94,7 @@ fn a_bad_value_is_refused_in_the_rows_words_and_the_good_ones_stay() {
 }
 
 #[test]
-fn every_row_is_told_apart_and_told_whole() {
+fn property_rows_are_unique_and_complete() {
     for (index, property) in PROPERTIES.iter().enumerate() {
         assert!(PROPERTIES[..index].iter().all(|earlier| earlier.name != property.name), "{}", property.name);
         assert!(property.text.ends_with('.') && !property.must_be.is_empty(), "{}", property.name);

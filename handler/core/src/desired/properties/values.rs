@@ -1,42 +1,43 @@
-//! From JSON to the values of properties.
+//! Reads the values of properties from JSON.
 
 use super::Kind;
 use super::rules::{IAM_TAG_KEY, IAM_TAG_VALUE, TAGS_MAX};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// A value that passed its row's rule.
+/// A valid value of a property.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Given {
-    /// Of [`Kind::Text`] and [`Kind::OneOf`].
+pub enum PropertyValue {
+    /// The value of [`Kind::Text`] or [`Kind::OneOf`].
     Text(String),
-    /// Of [`Kind::List`]: in order, without repeats.
+    /// The value of [`Kind::List`] or [`Kind::SomeOf`]: in order, without repeats.
     List(Vec<String>),
-    /// Of [`Kind::Tags`].
+    /// The value of [`Kind::Tags`].
     Tags(BTreeMap<String, String>),
 }
 
 impl Kind {
-    /// The value, if the rule accepts it.
-    pub(super) fn parse(self, value: &Value) -> Option<Given> {
+    /// Reads a value. Returns `None` if it is invalid.
+    pub(super) fn parse(self, value: &Value) -> Option<PropertyValue> {
         match self {
-            Self::Text(rule) => scalar(value).filter(|text| (rule.is)(text)).map(Given::Text),
-            Self::OneOf(words) => scalar(value).filter(|text| words.contains(&text.as_str())).map(Given::Text),
-            Self::SomeOf(words) => list(value, |item| words.contains(&item)).map(Given::List),
-            Self::List(rule) => list(value, rule.is).map(Given::List),
-            Self::Tags => tags(value).map(Given::Tags),
+            Self::Text(rule) => scalar(value).filter(|text| (rule.is)(text)).map(PropertyValue::Text),
+            Self::OneOf(words) => scalar(value).filter(|text| words.contains(&text.as_str())).map(PropertyValue::Text),
+            Self::SomeOf(words) => list(value, |item| words.contains(&item)).map(PropertyValue::List),
+            Self::List(rule) => list(value, rule.is).map(PropertyValue::List),
+            Self::Tags => tags(value).map(PropertyValue::Tags),
         }
     }
 }
 
-fn list(value: &Value, is_good: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+/// Reads a list, or a text with commas between the items. Empty items do not count. Returns `None` if an item is invalid.
+fn list(value: &Value, is_valid: impl Fn(&str) -> bool) -> Option<Vec<String>> {
     let items = match value {
         Value::Array(items) => items.iter().map(scalar).collect::<Option<Vec<_>>>()?,
         _ => scalar(value)?.split(',').map(|item| item.trim().to_owned()).collect(),
     };
     let mut list: Vec<String> = Vec::new();
     for item in items.into_iter().filter(|item| !item.is_empty()) {
-        if !is_good(&item) {
+        if !is_valid(&item) {
             return None;
         }
         if !list.contains(&item) {
@@ -46,7 +47,7 @@ fn list(value: &Value, is_good: impl Fn(&str) -> bool) -> Option<Vec<String>> {
     Some(list)
 }
 
-/// Whether it counts as not given.
+/// Returns whether a value counts as absent.
 pub(super) fn is_absent(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -56,7 +57,7 @@ pub(super) fn is_absent(value: &Value) -> bool {
     }
 }
 
-/// Text as it is, a number or boolean as CloudFormation would have written it.
+/// Reads a text, or a number or Boolean as the text that CloudFormation makes of it.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -65,6 +66,8 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
+/// Reads a map of tags, or a list of maps with `Key` and `Value`. Returns `None` if a tag is invalid, if a key occurs twice, or
+/// if there are more than [`TAGS_MAX`] tags.
 fn tags(value: &Value) -> Option<BTreeMap<String, String>> {
     let pairs = match value {
         Value::Object(map) => {
@@ -78,8 +81,8 @@ fn tags(value: &Value) -> Option<BTreeMap<String, String>> {
     };
     let count = pairs.len();
     let tags: BTreeMap<_, _> = pairs.into_iter().collect();
-    let good = tags.len() == count
+    let is_valid = tags.len() == count
         && count <= TAGS_MAX
         && tags.iter().all(|(key, value)| (IAM_TAG_KEY.is)(key) && (IAM_TAG_VALUE.is)(value));
-    good.then_some(tags)
+    is_valid.then_some(tags)
 }

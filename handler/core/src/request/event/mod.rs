@@ -1,9 +1,9 @@
-//! JSON → [`Request`]: the envelope first, the properties second.
+//! Reads an event: first the [`Envelope`], then the [`Request`].
 //!
-//! CloudFormation waits for an answer whatever it sent, so an event is read in two strokes: the
-//! [`Envelope`] has all that an answer needs. What is wrong beyond it (an unknown `RequestType`, properties that are
-//! no map) has an answer to go into; and where the envelope itself is broken, what is left of it carries the answer
-//! that says so. Only an event without a `ResponseURL` has none.
+//! CloudFormation waits for a response to every event, valid or not. So an event is read in two steps. The envelope has
+//! everything that a response needs. If the request is invalid (an unknown `RequestType`, or properties that are not a map), the
+//! response reports that. If the envelope itself is invalid, [`Envelope::read_partial`] reads what it has for the response. Only
+//! an event without a `ResponseURL` gets no response.
 //!
 //! The fields are those of
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref-requests.html>.
@@ -17,61 +17,61 @@ use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-/// The properties as the event has them.
+/// The properties as they are in the event.
 pub type RawProperties = Map<String, Value>;
 
-/// The seconds that CloudFormation waits where the event names no `ServiceTimeout`.
+/// The time that CloudFormation waits for a response if the event has no `ServiceTimeout`, in seconds. It is also the longest.
 const DEFAULT_SERVICE_TIMEOUT: u32 = 3600;
 
-/// What an answer needs of its event.
+/// The fields of an event that its response needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    /// Where the answer goes.
+    /// The URL that receives the response.
     pub response_url: ResponseUrl,
-    /// The stack's ARN.
+    /// The ARN of the stack.
     pub stack_id: String,
-    /// What `stack_id` says of partition, region and account.
+    /// The partition, Region and account in `stack_id`.
     pub scope: Scope,
-    /// CloudFormation's id of this request; it is used again when a deployment is retried.
+    /// CloudFormation's id of this request. A deployment that is retried may use it again.
     pub request_id: String,
-    /// The resource's name in the template.
+    /// The name of the resource in the template.
     pub logical_resource_id: String,
-    /// The id of an earlier answer, or one that CloudFormation made up; absent on Create.
+    /// The id of an earlier response, or an id that CloudFormation invented. Absent on Create.
     pub physical_resource_id: Option<String>,
-    /// How long CloudFormation waits, in seconds: 1 to 3600.
+    /// The time that CloudFormation waits for the response, in seconds: 1 to 3600.
     pub service_timeout: u32,
 }
 
-/// One request of CloudFormation, its properties not yet looked at.
+/// A request of CloudFormation. Its properties are not validated yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What is asked.
+    /// The operation that CloudFormation requests.
     pub operation: Operation,
-    /// `ResourceProperties`; empty when the event has none.
+    /// `ResourceProperties`. Empty if the event has none.
     pub properties: RawProperties,
 }
 
-/// The `RequestType`, with what only that type has.
+/// The `RequestType`, with the fields that only this type has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// Make it.
+    /// Creates the resource.
     Create,
-    /// Make it so.
+    /// Updates the resource to the new properties.
     Update {
-        /// The id that the resource has.
+        /// The current id of the resource.
         physical_resource_id: String,
-        /// `OldResourceProperties`; empty when the event has none.
+        /// `OldResourceProperties`. Empty if the event has none.
         old_properties: RawProperties,
     },
-    /// Take it away.
+    /// Deletes the resource.
     Delete {
-        /// The id of what is to go: ours, or one that CloudFormation made up.
+        /// The id to delete: an id of this function, or an id that CloudFormation invented.
         physical_resource_id: String,
     },
 }
 
 impl Operation {
-    /// `Create`, `Update` or `Delete`.
+    /// Returns `Create`, `Update` or `Delete`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Create => "Create",
@@ -81,29 +81,29 @@ impl Operation {
     }
 }
 
-/// Why an event cannot be served.
+/// The reason why an event cannot be processed.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
-    /// No answer is possible: a field that the answer needs is missing or no text.
+    /// A field that the response needs is missing, empty or not a text.
     #[error("the event is not a CloudFormation custom resource request: `{field}` is missing or empty")]
     NoEnvelope {
-        /// The field's name.
+        /// The name of the field.
         field: &'static str,
     },
-    /// `StackId` is no stack's ARN.
+    /// `StackId` is not the ARN of a stack.
     #[error("the event's StackId `{stack_id}` is not the ARN of a stack")]
     BadStackId {
-        /// What the event has.
+        /// The value in the event.
         stack_id: String,
     },
-    /// The envelope is sound, the request is not.
+    /// The envelope is valid, but the request is not.
     #[error("the event is not a Create, Update or Delete of a custom resource")]
     BadRequest {
-        /// What is wrong with it.
+        /// The error of the JSON parser.
         #[source]
         source: serde_json::Error,
     },
-    /// The properties are no map.
+    /// The properties are not a map.
     #[error("`{field}` in the event is not a map of properties")]
     BadProperties {
         /// `ResourceProperties` or `OldResourceProperties`.
@@ -111,8 +111,8 @@ pub enum EventError {
     },
 }
 
-/// The custom resource request in `event`: itself, or the one that Amazon SNS wrapped
-/// (a topic as `ServiceToken`: the request is text in `Records[0].Sns.Message`).
+/// Returns the custom resource request in `event`. If `ServiceToken` is an Amazon SNS topic, the request is the text in
+/// `Records[0].Sns.Message`. Otherwise, it is the event itself.
 pub fn unwrap_sns(event: Value) -> Value {
     event
         .pointer("/Records/0/Sns/Message")
@@ -122,10 +122,10 @@ pub fn unwrap_sns(event: Value) -> Value {
 }
 
 impl Envelope {
-    /// Reads the envelope of an unwrapped event.
+    /// Reads the envelope of an unwrapped event (see [`unwrap_sns`]).
     ///
     /// # Errors
-    /// When a field that an answer needs is missing: then nobody can be answered.
+    /// Returns an error if a field that the response needs is missing, or if `StackId` is not the ARN of a stack.
     pub fn read(event: &Value) -> Result<Self, EventError> {
         let text = |field: &'static str| {
             let found = event.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -145,12 +145,15 @@ impl Envelope {
         })
     }
 
-    /// As much of an envelope as there is where [`Envelope::read`] fails, for an answer that says so; what is missing
-    /// is `unknown`. `None` without a `ResponseURL`: then there is nowhere to answer to.
+    /// Reads the fields that an invalid envelope has, so that the response can report the error of [`Envelope::read`]. A missing
+    /// field is `unknown`. If `StackId` is invalid, the scope has the partition of the response URL, and an empty Region and
+    /// account.
+    ///
+    /// Returns `None` without a `ResponseURL`, because no response can be sent.
     pub fn read_partial(event: &Value) -> Option<Self> {
-        let given = |field: &str| event.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let text = |field: &str| given(field).unwrap_or("unknown").to_owned();
-        let response_url = ResponseUrl::new(given("ResponseURL")?);
+        let found = |field: &str| event.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let text = |field: &str| found(field).unwrap_or("unknown").to_owned();
+        let response_url = ResponseUrl::new(found("ResponseURL")?);
         let stack_id = text("StackId");
         let scope = Scope::of_stack(&stack_id).unwrap_or_else(|| Scope {
             partition: Partition::of_host(&response_url.host()),
@@ -163,13 +166,13 @@ impl Envelope {
             scope,
             request_id: text("RequestId"),
             logical_resource_id: text("LogicalResourceId"),
-            physical_resource_id: given("PhysicalResourceId").map(str::to_owned),
+            physical_resource_id: found("PhysicalResourceId").map(str::to_owned),
             service_timeout: service_timeout(event),
         })
     }
 
-    /// Returns when CloudFormation stops waiting for a response: the event's own date and its `ServiceTimeout`. `None`
-    /// when the event has no date.
+    /// Returns the time at which CloudFormation stops waiting for a response: the event's date plus its `ServiceTimeout`. Returns
+    /// `None` if the event has no date, see [`ResponseUrl::issued_at`].
     pub fn deadline(&self) -> Option<Timestamp> {
         let timeout = SignedDuration::from_secs(i64::from(self.service_timeout));
         self.response_url.issued_at()?.checked_add(timeout).ok()
@@ -177,13 +180,14 @@ impl Envelope {
 }
 
 impl Request {
-    /// Reads the request of an unwrapped event whose envelope is sound.
+    /// Reads the request of an unwrapped event with a valid envelope.
     ///
     /// # Errors
-    /// When `RequestType` is none of the three, an id is missing, or properties are no map.
+    /// Returns an error if `RequestType` is not `Create`, `Update` or `Delete`, if an id is missing, or if properties are not a
+    /// map.
     pub fn read(mut event: Value) -> Result<Self, EventError> {
-        // CloudFormation always sends properties; by hand they are easily left out, and then the answer that
-        // names the first required one helps more than one about the event's shape.
+        // CloudFormation always sends properties, but an event that a person writes may have none. Then an error that names the
+        // first required property helps more than an error about the form of the event.
         if let Some(fields) = event.as_object_mut() {
             for field in ["ResourceProperties", "OldResourceProperties"] {
                 fields.entry(field).or_insert_with(|| json!({}));
@@ -222,8 +226,8 @@ fn map(value: Value, field: &'static str) -> Result<RawProperties, EventError> {
 }
 
 fn service_timeout(event: &Value) -> u32 {
-    let given = event.pointer("/ResourceProperties/ServiceTimeout");
-    given
+    let property = event.pointer("/ResourceProperties/ServiceTimeout");
+    property
         .and_then(|value| value.as_str().map_or_else(|| value.as_u64(), |text| text.trim().parse().ok()))
         .and_then(|seconds| u32::try_from(seconds).ok())
         .filter(|seconds| (1..=DEFAULT_SERVICE_TIMEOUT).contains(seconds))

@@ -17,7 +17,7 @@ fn event(extra: &Value) -> Value {
 }
 
 #[test]
-fn create_has_its_date_and_timeout() {
+fn create_event_has_date_and_timeout() {
     let event = event(&json!({}));
     let envelope = Envelope::read(&event).unwrap();
     assert_eq!(envelope.service_timeout, 120);
@@ -29,14 +29,14 @@ fn create_has_its_date_and_timeout() {
 
 #[test]
 fn event_without_a_date_has_no_deadline() {
-    // The latest second that jiff can represent has no deadline after it.
+    // The second URL has the latest second that jiff can represent, so its deadline cannot be represented.
     for url in ["https://b.s3.amazonaws.com/k", "https://b.s3.amazonaws.com/k?X-Amz-Date=99991230T220000Z"] {
         assert_eq!(Envelope::read(&event(&json!({"ResponseURL": url}))).unwrap().deadline(), None, "{url}");
     }
 }
 
 #[test]
-fn the_message_in_an_sns_record_is_the_event() {
+fn sns_record_is_unwrapped_to_its_message() {
     let inner = event(&json!({}));
     let wrapped = json!({"Records": [{"Sns": {"Message": inner.to_string()}}]});
     assert_eq!(unwrap_sns(wrapped), inner);
@@ -44,17 +44,17 @@ fn the_message_in_an_sns_record_is_the_event() {
 }
 
 #[test]
-fn an_envelope_without_what_an_answer_needs_is_refused_by_the_fields_name() {
+fn envelope_without_required_field_names_the_field() {
     for field in ["ResponseURL", "StackId", "RequestId", "LogicalResourceId"] {
-        for odd in [Value::Null, json!(""), json!(7)] {
-            let error = Envelope::read(&event(&json!({field: odd}))).unwrap_err();
+        for invalid in [Value::Null, json!(""), json!(7)] {
+            let error = Envelope::read(&event(&json!({field: invalid}))).unwrap_err();
             assert!(error.to_string().contains(field), "{error}");
         }
     }
 }
 
 #[test]
-fn a_broken_envelope_with_a_url_still_carries_an_answer() {
+fn invalid_envelope_with_url_is_read_partially() {
     for field in ["StackId", "RequestId", "LogicalResourceId"] {
         let envelope = Envelope::read_partial(&event(&json!({field: null}))).unwrap();
         let all = [&envelope.stack_id, &envelope.request_id, &envelope.logical_resource_id];
@@ -66,26 +66,26 @@ fn a_broken_envelope_with_a_url_still_carries_an_answer() {
 }
 
 #[test]
-fn what_is_wrong_beyond_the_envelope_still_has_an_envelope_to_answer_in() {
-    let odd = [
+fn invalid_request_keeps_valid_envelope() {
+    let invalid = [
         json!({"RequestType": "Upsert"}),
         json!({"RequestType": null}),
         json!({"ResourceProperties": "text"}),
         json!({"RequestType": "Update"}),
     ];
-    for odd in odd {
-        let event = event(&odd);
-        assert!(Envelope::read(&event).is_ok(), "{odd}");
-        assert!(Request::read(event).is_err(), "{odd}");
+    for invalid in invalid {
+        let event = event(&invalid);
+        assert!(Envelope::read(&event).is_ok(), "{invalid}");
+        assert!(Request::read(event).is_err(), "{invalid}");
     }
     let none = event(&json!({"ResourceProperties": null}));
     assert_eq!(Request::read(none).unwrap().properties, Map::new());
 }
 
 #[test]
-fn a_service_timeout_out_of_range_counts_as_the_default() {
-    for odd in [json!("0"), json!("3601"), json!("soon"), json!(null), json!(["1"])] {
-        let event = event(&json!({"ResourceProperties": {"ServiceTimeout": odd}}));
+fn service_timeout_out_of_range_is_the_default() {
+    for invalid in [json!("0"), json!("3601"), json!("soon"), json!(null), json!(["1"])] {
+        let event = event(&json!({"ResourceProperties": {"ServiceTimeout": invalid}}));
         assert_eq!(Envelope::read(&event).unwrap().service_timeout, 3600);
     }
 }

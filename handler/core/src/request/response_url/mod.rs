@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::Offset};
 use std::fmt;
 use url::Url;
 
-/// How long CloudFormation's presigned URLs are valid. The older form has only the end, so this gives its start
-/// (seen: logged at 17:11:08, `Expires` = 19:11:08).
+/// The time for which CloudFormation's presigned URLs are valid. The older form of URL has only the end of that time, from which
+/// this computes the start (observed: logged at 17:11:08, `Expires` = 19:11:08).
 const LIFETIME: SignedDuration = SignedDuration::from_hours(2);
 
 /// The form of `X-Amz-Date`, as in `20260102T150405Z`
@@ -23,7 +23,7 @@ const DATE_FORM: &str = "%Y%m%dT%H%M%SZ";
 #[derive(Clone, PartialEq, Eq)]
 pub struct ResponseUrl(String);
 
-/// Why no response may be sent to a URL.
+/// The reason why no response may be sent to a URL.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlRefused {
     /// The scheme is not `https`.
@@ -47,18 +47,18 @@ pub enum UrlRefused {
 }
 
 impl ResponseUrl {
-    /// Takes any text as the event has it. [`ResponseUrl::check`] judges it.
+    /// Creates a URL from the text in the event. Accepts any text, and [`ResponseUrl::check`] validates it.
     pub fn new(url: impl Into<String>) -> Self {
         Self(url.into())
     }
 
-    /// Returns the whole URL, for the PUT and for nothing else.
+    /// Returns the whole URL with its credential. Only the PUT of the response uses it.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Returns the host without user, port and path, as the PUT resolves it; an https URL's is in lower case.
-    /// It is empty when the text is not a URL, or a URL without a host.
+    /// Returns the host without user, port and path, as the PUT resolves it. The host of an https URL is in lower case. Returns
+    /// an empty text if the URL is invalid or has no host.
     ///
     /// The HTTP client uses the same parser, so the host that is checked is the host that receives the response.
     pub fn host(&self) -> String {
@@ -75,8 +75,8 @@ impl ResponseUrl {
     pub fn check(&self, partition: &Partition) -> Result<(), UrlRefused> {
         let head = self.0.split('?').next().unwrap_or_default().to_ascii_lowercase();
         let authority_and_path = head.strip_prefix("https://").ok_or(UrlRefused::NotTls)?;
-        // The parser decides where the host ends: behind a user, before a backslash or a fragment. A URL that names
-        // another host there is refused for that host. A text that is not a URL has no host.
+        // The parser decides where the host begins and ends: after a user, before a backslash or a fragment. If that host is not
+        // an S3 host, the URL is rejected. A text that is not a URL has no host.
         let (host, suffix) = (self.host(), partition.dns_suffix());
         let is_s3 = host
             .strip_suffix(suffix)
@@ -85,8 +85,8 @@ impl ResponseUrl {
         if !is_s3 {
             return Err(UrlRefused::NotS3 { host, suffix });
         }
-        // The parser accepts and repairs what S3's own URLs do not have: a user, a backslash, a tab, a missing or
-        // additional slash, an escaped or full-width host. Another reader may see another host there.
+        // The parser accepts and repairs some characters that S3 URLs do not have: a user, a backslash, a tab, a missing or an
+        // additional slash, an escaped or full-width host. Another parser may read another host there.
         let has_plain_host = authority_and_path
             .strip_prefix(host.as_str())
             .is_some_and(|rest| (rest.is_empty() || rest.starts_with(['/', ':', '#'])) && !rest.contains(['@', '\\']));
@@ -94,13 +94,13 @@ impl ResponseUrl {
         if has_plain_host && has_default_port { Ok(()) } else { Err(UrlRefused::NotPlain) }
     }
 
-    /// Returns when CloudFormation issued the URL, and so the event, in whole seconds: `X-Amz-Date`, or `Expires` less
-    /// the URL's two hours. `None` when the URL has neither, as a local endpoint's, or not in S3's form.
+    /// Returns the time at which CloudFormation issued the URL, in whole seconds. It is the event's date: `X-Amz-Date`, or
+    /// `Expires` minus the two hours for which the URL is valid. Returns `None` if the URL has neither, such as the URL of a
+    /// local endpoint, or has it in another form than S3.
     pub fn issued_at(&self) -> Option<Timestamp> {
         let url = self.parsed()?;
         let query = url.query()?;
-        // Names and values count as they are written. `query_pairs` would decode them, and CloudFormation escapes
-        // neither of these two.
+        // `query_pairs` would decode names and values, but CloudFormation escapes neither of these two.
         let value = |name: &str| {
             query
                 .split('&')
@@ -113,7 +113,7 @@ impl ResponseUrl {
         }
     }
 
-    /// Returns what the HTTP client's parser reads in the text; `None` when that is not a URL.
+    /// Parses the text with the parser of the HTTP client. Returns `None` if it is not a URL.
     fn parsed(&self) -> Option<Url> {
         Url::parse(&self.0).ok()
     }
@@ -135,7 +135,7 @@ fn is_s3_label(label: &str) -> bool {
     label == "s3" || label.strip_prefix("s3-").is_some_and(|region| !region.is_empty())
 }
 
-/// Parses a date in exactly [`DATE_FORM`]; `None` for any other text.
+/// Parses a date in exactly the form [`DATE_FORM`]. Returns `None` for any other text.
 fn parse_date(text: &str) -> Option<Timestamp> {
     // jiff also accepts signs, blanks and numbers with fewer digits. No such text has 16 letters and digits.
     if text.len() != 16 || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn only_s3_hosts_of_the_partition_over_tls_pass() {
+fn url_passes_only_with_https_and_an_s3_host() {
     let good = [
         ("aws", "https://cloudformation-custom-resource-response-useast1.s3.us-east-1.amazonaws.com/k?X=1"),
         ("aws", "https://cloudformation-custom-resource-response-useast1.s3.amazonaws.com/k"),
@@ -34,18 +34,18 @@ fn only_s3_hosts_of_the_partition_over_tls_pass() {
         ("aws", "https://169.254.169.254/s3.amazonaws.com"),
         ("aws", "file:///etc/passwd"),
         ("aws", ""),
-        // The parser refuses these: they are not URLs.
+        // The parser rejects these: they are not URLs.
         ("aws", "https://"),
         ("aws", "https://b.s3.amazonaws.com:99999/k"),
         ("aws", "https://b .s3.amazonaws.com/k"),
         ("aws", "b.s3.amazonaws.com/k"),
-        // The parser sees another host in these.
+        // The parser reads another host in these.
         ("aws", "https://b.s3.us-east-1.amazonaws.com:443@evil.example/k"),
         ("aws", "https://evil.example/@b.s3.us-east-1.amazonaws.com/k"),
         ("aws", "https://evil.example?b.s3.us-east-1.amazonaws.com"),
         ("aws", "https://b.s3.amazonaws.com./k"),
         ("aws", "https://[::1]/s3.amazonaws.com"),
-        // The parser sees an S3 host in these, and S3's own URLs are not written so.
+        // The parser reads an S3 host in these, but they do not have the form of S3 URLs.
         ("aws", "https://user@b.s3.us-east-1.amazonaws.com/k"),
         ("aws", "https://@b.s3.us-east-1.amazonaws.com/k"),
         ("aws", "https://b.s3.us-east-1.amazonaws.com\\@evil.example/k"),
@@ -68,7 +68,7 @@ fn only_s3_hosts_of_the_partition_over_tls_pass() {
 }
 
 #[test]
-fn refusal_names_the_broken_rule() {
+fn url_error_names_the_broken_rule() {
     let check = |url: &str| ResponseUrl::new(url).check(&Partition::new("aws"));
     assert_eq!(check("http://b.s3.amazonaws.com/k"), Err(UrlRefused::NotTls));
     for (url, host) in [("https://b.s3.amazonaws.com@Evil.example/k", "evil.example"), ("https://", "")] {
@@ -78,13 +78,13 @@ fn refusal_names_the_broken_rule() {
     assert_eq!(check("https://user@b.s3.amazonaws.com/k"), Err(UrlRefused::NotPlain));
 }
 
-/// Returns what a URL with this query has as its date, in seconds since 1970.
+/// Returns the date of a URL with this query, in seconds since 1970.
 fn issued(query: &str) -> Option<i64> {
     ResponseUrl::new(format!("https://h/k?{query}")).issued_at().map(Timestamp::as_second)
 }
 
 #[test]
-fn url_has_the_date_of_the_event() {
+fn url_query_has_the_date_of_the_event() {
     assert_eq!(issued("X-Amz-Date=19700102T000001Z&X-Amz-Expires=7200"), Some(86_401));
     assert_eq!(issued("a=b&X-Amz-Date=20260228T235959Z"), Some(1_772_323_199));
     assert_eq!(issued("a&x-amz-date=20240229T000000Z"), Some(1_709_164_800));
@@ -94,7 +94,7 @@ fn url_has_the_date_of_the_event() {
     assert_eq!(issued("X-Amz-Signature=s#?X-Amz-Date=19700102T000001Z"), None);
 }
 
-/// A leap second has no instant of its own: jiff reads it as the second before.
+/// jiff reads a leap second as the second before.
 #[test]
 fn leap_second_counts_as_the_second_before() {
     assert_eq!(issued("X-Amz-Date=20161231T235960Z"), issued("X-Amz-Date=20161231T235959Z"));
@@ -145,24 +145,24 @@ fn date_in_any_other_form_is_none() {
 }
 
 proptest! {
-    /// Every whole second of the years 0 to 9999 that jiff can represent has the form's text, and is read from it again.
+    /// Covers every whole second of the years 0 to 9999 that jiff can represent.
     #[test]
     fn date_is_read_as_it_is_formatted(second in -62_167_219_200_i64..253_402_207_200) {
         let date = Timestamp::from_second(second).unwrap();
         prop_assert_eq!(parse_date(&date.strftime(DATE_FORM).to_string()), Some(date));
     }
 
-    /// A text that is read is in the form itself: jiff's formatter writes it again.
+    /// If a text is read, jiff's formatter writes the same text from the date.
     #[test]
-    fn only_the_form_is_read(text in "[0-2][0-9+ -]{2}[0-9][0-9+ -][0-9][0-9+ -][0-9][Tt ][0-9 ][0-9][0-9:][0-9][0-9+ ][0-9][Zz]") {
+    fn date_is_read_from_the_exact_form_only(text in "[0-2][0-9+ -]{2}[0-9][0-9+ -][0-9][0-9+ -][0-9][Tt ][0-9 ][0-9][0-9:][0-9][0-9+ ][0-9][Zz]") {
         if let Some(date) = parse_date(&text) {
             prop_assert_eq!(date.strftime(DATE_FORM).to_string(), text.replace("60Z", "59Z"));
         }
     }
 
-    /// Whatever the text is, it is accepted, and neither form of it shows the query.
+    /// Any text is accepted, and neither `Debug` nor `Display` shows its query.
     #[test]
-    fn any_text_is_accepted(start in "(https?:/?/?)?[a-z.@:\\\\]{0,12}", rest in any::<String>()) {
+    fn any_text_is_accepted_and_hides_its_query(start in "(https?:/?/?)?[a-z.@:\\\\]{0,12}", rest in any::<String>()) {
         let url = ResponseUrl::new(format!("{start}{rest}?X-Amz-Signature=secret"));
         let _ = (url.issued_at(), url.check(&Partition::new("aws")));
         let shown = format!("{url} {url:?}");

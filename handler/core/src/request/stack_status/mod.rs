@@ -1,8 +1,8 @@
-//! Whether CloudFormation still wants what an event asks.
+//! Decides whether CloudFormation still wants the operation of an event.
 //!
-//! CloudFormation cancels, rolls back and delivers again, and two runs may overlap. Only an explicit status counts as
-//! a no, because a false one would undo a good stack. A resource's own timestamps never count: CloudFormation updates
-//! them while an operation runs.
+//! CloudFormation cancels operations, rolls them back and delivers events twice, and two runs may overlap. Only an explicit
+//! status counts against an event, because a wrong verdict would undo a stack that is in use. The timestamps of the resource
+//! never count, because CloudFormation updates them while an operation runs.
 
 mod status;
 
@@ -14,61 +14,62 @@ pub use status::Status;
 use crate::request::event::Operation;
 use jiff::{SignedDuration, Timestamp};
 
-/// How much later than the event's own date the stack's status must begin to count against the event.
+/// A status counts against an event if it begins more than this time after the event's date.
 ///
-/// An event's date has whole seconds, and CloudFormation sends a rollback's own Update right after the rollback begins.
+/// The dates have whole seconds, and CloudFormation sends the Update of a rollback right after the rollback begins.
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
-/// What CloudFormation shows of the resource and its stack. The default shows nothing.
+/// The resource and its stack, as CloudFormation shows them. The default shows nothing.
 ///
-/// All times are in whole seconds, rounded down, as the event's own date is.
+/// All times are in whole seconds, rounded down, like the event's date.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StackView {
-    /// The resource's status; `None` when CloudFormation does not show the resource.
+    /// The status of the resource. `None` if CloudFormation does not show the resource.
     pub resource_status: Option<Status>,
-    /// The resource's current physical id; `None` when CloudFormation shows none.
+    /// The current physical id of the resource. `None` if CloudFormation shows none.
     pub physical_resource_id: Option<String>,
-    /// The stack's status; `None` when CloudFormation does not show it.
+    /// The status of the stack. `None` if CloudFormation does not show it.
     pub stack_status: Option<Status>,
-    /// When the stack reached that status, by its stack events; `None` when they were not read or do not have it.
+    /// The time at which the stack reached that status, from its stack events. `None` if they were not read or do not have it.
     pub stack_status_since: Option<Timestamp>,
-    /// When the rollback of the stack's update began, or the stack's deletion; `None` when the stack's status is of
-    /// neither, or the stack events were not read.
+    /// The time at which the rollback of the stack's update began, or the stack's deletion. `None` if the stack's status belongs
+    /// to neither, or if the stack events were not read.
     ///
-    /// A rollback's own Update is younger. It stays wanted when another delivery of it has completed the rollback.
+    /// The Update of the rollback itself is sent after that time. So it stays wanted after another delivery of it has completed
+    /// the rollback.
     pub cancelled_since: Option<Timestamp>,
-    /// Whether the stack has an event that is newer than its status. Then the status is outdated.
+    /// Whether the stack has a stack event that is newer than its status. Then the status is outdated.
     pub is_outdated: bool,
 }
 
 /// Whether an operation is still wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is, or nothing explicit is against it.
+    /// The operation is wanted, or no explicit status counts against it.
     Wanted,
-    /// The event is a late duplicate, and another delivery of it has been answered. The operation is not begun, because
-    /// CloudFormation relies on what that delivery did. The text has the reason.
+    /// The event is a late duplicate, and CloudFormation has the response of another delivery. The operation is not started,
+    /// because CloudFormation relies on what that delivery did. The text has the reason.
     Superseded(String),
-    /// CloudFormation rolled the operation back, or deleted the resource or the stack, meanwhile. The operation is not
-    /// begun, and what it did is undone. The text has the reason.
+    /// CloudFormation meanwhile rolled the operation back, or deleted the resource or the stack. The operation is not carried
+    /// out, and what it did is undone. The text has the reason.
     Cancelled(String),
 }
 
 impl StackView {
-    /// Reads one of the stack's own events, which come newest first: the status that the stack reached, and when, in
-    /// whole seconds. `None` for an event without a time.
+    /// Adds a stack event of the stack itself: the status that it reached, and the time in whole seconds, if the event has one.
+    /// The caller passes the events from the newest to the oldest.
     ///
-    /// Returns whether older events may still change the view.
+    /// Returns whether an older event may still change the view.
     pub fn apply_event(&mut self, status: &Status, at: Option<Timestamp>) -> bool {
         if self.stack_status_since.is_none() {
-            // CloudFormation recorded this event after it showed the status.
+            // CloudFormation recorded this stack event after it showed the status.
             if self.stack_status.as_ref() != Some(status) {
                 self.is_outdated = true;
                 return true;
             }
             self.stack_status_since = at;
         }
-        // A deletion that follows a rollback has its own begin.
+        // A deletion after a rollback is another operation, and began later.
         let is_same_operation = status.is_delete() == self.stack_status.as_ref().is_some_and(Status::is_delete);
         if !status.cancels_update() || !is_same_operation {
             return false;
@@ -77,7 +78,7 @@ impl StackView {
         true
     }
 
-    /// Whether the verdict on this operation depends on the stack's events, which cost a call.
+    /// Returns whether the verdict on this operation depends on the stack events. They cost a further call.
     pub fn needs_events(&self, operation: &Operation) -> bool {
         let Some(stack) = &self.stack_status else { return false };
         match operation {
@@ -87,7 +88,7 @@ impl StackView {
         }
     }
 
-    /// Returns `Superseded` if the stack settled after an event of this date was sent, and `Wanted` otherwise.
+    /// Returns `Superseded` if the stack settled after an event with this date was sent, and `Wanted` otherwise.
     fn superseded(&self, issued_at: Option<Timestamp>) -> Verdict {
         match (&self.stack_status, is_later(self.stack_status_since, issued_at)) {
             (Some(stack), Some(later)) if stack.is_settled() => Verdict::Superseded(format!(
@@ -99,9 +100,9 @@ impl StackView {
     }
 }
 
-/// Judges whether CloudFormation still wants an operation.
+/// Decides whether CloudFormation still wants an operation.
 ///
-/// `issued_at` is the event's own date. Without it, no time counts against the event.
+/// `issued_at` is the event's date. Without it, no time counts against the event.
 pub fn verdict(operation: &Operation, view: &StackView, issued_at: Option<Timestamp>) -> Verdict {
     match operation {
         Operation::Create => verdict_on_create(view, issued_at),
@@ -116,13 +117,13 @@ pub fn verdict(operation: &Operation, view: &StackView, issued_at: Option<Timest
     }
 }
 
-/// Whether an operation is a rollback's own Update, whose properties nobody asks for anew.
+/// Returns whether an operation is the Update of a rollback, which restores properties that were in force before.
 ///
-/// Only a rollback that is running, and that began in an earlier second than the event's, makes it one. CloudFormation
-/// may show the end of a rollback for a moment into the next update. An Update that is cancelled in its own second has
-/// the same dates as the rollback's.
+/// It is, if a rollback is running that began in an earlier second than the event's date, and the view is not outdated. A
+/// rollback that is complete does not count, because CloudFormation may show it for a moment after the next update began. A
+/// rollback of the same second does not count, because it may have cancelled this Update.
 ///
-/// `issued_at` is the event's own date. Without it, the answer is no.
+/// `issued_at` is the event's date. Without it, returns `false`.
 pub fn is_rollback(operation: &Operation, view: &StackView, issued_at: Option<Timestamp>) -> bool {
     let is_running = view.stack_status.as_ref().is_some_and(Status::is_update_rollback_in_progress);
     let began_before = view.cancelled_since.zip(issued_at).is_some_and(|(began, issued_at)| began < issued_at);
@@ -158,9 +159,9 @@ fn verdict_on_delete(view: &StackView, physical_resource_id: &str) -> Verdict {
     }
 }
 
-/// Returns how much later a status began than the event was sent, if that is beyond the [`MARGIN`].
+/// Returns the time from the event's date to the begin of a status, if it is longer than [`MARGIN`].
 ///
-/// A status from before the event does not count: CloudFormation may show it for a moment longer.
+/// A status that began before the event does not count, because CloudFormation may show it for a moment longer.
 fn is_later(since: Option<Timestamp>, issued_at: Option<Timestamp>) -> Option<SignedDuration> {
     let later = since?.duration_since(issued_at?);
     (MARGIN < later).then_some(later)

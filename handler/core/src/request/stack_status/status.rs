@@ -1,70 +1,71 @@
-//! The statuses of stacks and resources, by the words that CloudFormation builds them from.
+//! The status of a stack or a resource, and the rules that follow from its words.
 
 use std::fmt;
 
 /// A status of a stack or of a resource, such as `UPDATE_ROLLBACK_IN_PROGRESS`.
 ///
-/// CloudFormation spells both kinds alike, and a stack's own events have the stack's statuses as resource statuses
-/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html>). A status that does not
-/// exist yet is accepted, and its first and last words decide what holds for it.
+/// Both kinds have the same words, and a stack event of the stack itself has the stack's status as its resource status
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html>). A status that CloudFormation adds
+/// later is accepted, and its first and last words decide which rules apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status(String);
 
 impl Status {
-    /// Takes the status as CloudFormation spells it; any text is accepted.
+    /// Creates the status from CloudFormation's spelling. Accepts any text.
     pub fn new(status: impl Into<String>) -> Self {
         Self(status.into())
     }
 
-    /// Whether it is of a deletion, in any state: `DELETE_…`.
+    /// Returns whether it belongs to a deletion, in any state: `DELETE_…`.
     pub fn is_delete(&self) -> bool {
         self.0.starts_with("DELETE_")
     }
 
-    /// Whether it is of the rollback of a stack's creation, in any state: `ROLLBACK_…`.
+    /// Returns whether it belongs to the rollback of a stack's creation, in any state: `ROLLBACK_…`.
     pub fn is_create_rollback(&self) -> bool {
         self.0.starts_with("ROLLBACK_")
     }
 
-    /// Whether it is of the rollback of a stack's update, in any state: `UPDATE_ROLLBACK_…`.
+    /// Returns whether it belongs to the rollback of a stack's update, in any state: `UPDATE_ROLLBACK_…`.
     pub fn is_update_rollback(&self) -> bool {
         self.0.starts_with("UPDATE_ROLLBACK_")
     }
 
-    /// Whether the rollback of a stack's update is running; its cleanup, which follows, is not it.
+    /// Returns whether the rollback of a stack's update is running. The cleanup after it does not count.
     pub fn is_update_rollback_in_progress(&self) -> bool {
         self.0 == "UPDATE_ROLLBACK_IN_PROGRESS"
     }
 
-    /// Whether the creation of a resource or a stack failed, or was cancelled, which CloudFormation shows as the same.
+    /// Returns whether the creation of a resource or a stack failed or was cancelled. CloudFormation has one status for both.
     pub fn is_create_failed(&self) -> bool {
         self.0 == "CREATE_FAILED"
     }
 
-    /// Whether an operation failed: `…_FAILED`.
+    /// Returns whether an operation failed: `…_FAILED`.
     pub fn is_failed(&self) -> bool {
         self.0.ends_with("_FAILED")
     }
 
-    /// Whether an operation completed and left the stack or the resource in place: `…_COMPLETE`, but neither of a
-    /// deletion nor of a creation's rollback.
+    /// Returns whether an operation completed and the stack or the resource exists: `…_COMPLETE`, except for a deletion and for
+    /// the rollback of a creation.
     pub fn is_complete(&self) -> bool {
         self.0.ends_with("_COMPLETE") && !self.is_delete() && !self.is_create_rollback()
     }
 
-    /// Whether no operation is running, and the stack or the resource is in place or could not be deleted.
+    /// Returns whether no operation is running, and the stack or the resource exists or could not be deleted.
     pub fn is_settled(&self) -> bool {
         self.is_complete() || self.is_failed()
     }
 
-    /// Whether an update's Deletes are over: it is complete, or an update or its rollback failed.
+    /// Returns whether CloudFormation sends no more Deletes for an update: it is complete, or the update or its rollback failed.
     ///
-    /// A stack whose own deletion fails shows `DELETE_FAILED`, and its Delete is wanted.
+    /// A stack whose deletion failed has `DELETE_FAILED`, and its next Delete is wanted.
     pub fn is_settled_after_update(&self) -> bool {
         self.is_complete() || self.0.starts_with("UPDATE_") && self.is_failed()
     }
 
-    /// Whether it is the status of a stack that cancels an Update: its rollback, or the stack's deletion.
+    /// Returns whether a stack with this status cancels an Update: the status belongs to a rollback of the update, or to the
+    /// stack's deletion.
     pub fn cancels_update(&self) -> bool {
         self.is_update_rollback() || self.is_delete()
     }

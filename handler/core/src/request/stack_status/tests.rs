@@ -1,6 +1,6 @@
 use super::*;
 
-/// A time, in seconds since 1970.
+/// Returns a time by its seconds since 1970.
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
@@ -14,8 +14,8 @@ fn view(resource: &str, stack: &str) -> StackView {
     }
 }
 
-/// Reads one stack event with a time; whether older ones may still change the view.
-fn reads(view: &mut StackView, status: &str, second: i64) -> bool {
+/// Adds a stack event with a time to the view, and returns whether an older event may still change it.
+fn apply(view: &mut StackView, status: &str, second: i64) -> bool {
     view.apply_event(&Status::new(status), Some(at(second)))
 }
 
@@ -28,7 +28,7 @@ fn delete(id: &str) -> Operation {
 }
 
 #[test]
-fn create_is_cancelled_by_its_deletion_and_by_the_end_of_its_stack() {
+fn create_is_cancelled_by_failure_deletion_or_rollback() {
     let cancelled = [
         ("CREATE_FAILED", "CREATE_IN_PROGRESS"),
         ("DELETE_IN_PROGRESS", "CREATE_IN_PROGRESS"),
@@ -55,7 +55,7 @@ fn create_is_cancelled_by_its_deletion_and_by_the_end_of_its_stack() {
 }
 
 #[test]
-fn operation_is_wanted_when_nothing_is_shown() {
+fn operation_without_any_status_is_wanted() {
     for operation in [Operation::Create, update(), delete("current")] {
         let nothing = StackView::default();
         assert!(!nothing.needs_events(&operation));
@@ -65,14 +65,14 @@ fn operation_is_wanted_when_nothing_is_shown() {
 }
 
 #[test]
-fn update_is_cancelled_by_a_rollback_that_began_after_it_and_not_by_its_own() {
+fn update_is_cancelled_by_a_rollback_that_began_later() {
     for stack in
         ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "DELETE_IN_PROGRESS"]
     {
         let since = |second| {
             let mut view = view("UPDATE_IN_PROGRESS", stack);
-            assert!(reads(&mut view, stack, second));
-            assert!(!reads(&mut view, "UPDATE_IN_PROGRESS", 0));
+            assert!(apply(&mut view, stack, second));
+            assert!(!apply(&mut view, "UPDATE_IN_PROGRESS", 0));
             view
         };
         let issued_at = Some(at(1000));
@@ -80,7 +80,7 @@ fn update_is_cancelled_by_a_rollback_that_began_after_it_and_not_by_its_own() {
         assert!(matches!(verdict(&update(), &since(1006), issued_at), Verdict::Cancelled(_)));
         assert_eq!(verdict(&update(), &since(1005), issued_at), Verdict::Wanted);
         assert_eq!(verdict(&update(), &since(900), issued_at), Verdict::Wanted);
-        // Without either date nothing explicit is against it.
+        // Without one of the dates, nothing explicit counts against the event.
         assert_eq!(verdict(&update(), &since(2000), None), Verdict::Wanted);
         assert_eq!(verdict(&update(), &view("UPDATE_IN_PROGRESS", stack), issued_at), Verdict::Wanted);
     }
@@ -92,18 +92,18 @@ fn update_is_cancelled_by_a_rollback_that_began_after_it_and_not_by_its_own() {
 }
 
 #[test]
-fn verdict_has_the_status_and_the_seconds_between() {
+fn verdict_names_the_status_and_the_seconds_between() {
     let mut view = view("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS");
-    assert!(reads(&mut view, "UPDATE_ROLLBACK_IN_PROGRESS", 1066));
+    assert!(apply(&mut view, "UPDATE_ROLLBACK_IN_PROGRESS", 1066));
     let Verdict::Cancelled(why) = verdict(&update(), &view, Some(at(1000))) else { panic!("not cancelled") };
     assert!(why.contains("UPDATE_ROLLBACK_IN_PROGRESS") && why.contains(" 66 s "), "{why}");
 }
 
 #[test]
-fn rollbacks_own_update_is_not_cancelled_by_the_end_of_the_rollback() {
+fn rollback_update_is_not_cancelled_by_its_rollback() {
     let mut view = view("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE");
     let events = [
-        // Newer than the status that the stack was shown with.
+        // Newer than the stack's status in the view.
         ("DELETE_IN_PROGRESS", 1900),
         ("UPDATE_ROLLBACK_COMPLETE", 1100),
         ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", 1090),
@@ -111,11 +111,11 @@ fn rollbacks_own_update_is_not_cancelled_by_the_end_of_the_rollback() {
         ("UPDATE_ROLLBACK_IN_PROGRESS", 1000),
     ];
     for (status, second) in events {
-        assert!(reads(&mut view, status, second), "{status}");
+        assert!(apply(&mut view, status, second), "{status}");
     }
-    assert!(!reads(&mut view, "UPDATE_IN_PROGRESS", 900));
+    assert!(!apply(&mut view, "UPDATE_IN_PROGRESS", 900));
     assert_eq!((view.stack_status_since, view.cancelled_since), (Some(at(1100)), Some(at(1000))));
-    // The Update that was rolled back, the rollback's own two, and one that was sent just before the end.
+    // The Update that was rolled back, two Updates of the rollback, and an Update that was sent just before the end.
     assert!(matches!(verdict(&update(), &view, Some(at(910))), Verdict::Cancelled(_)));
     assert!(matches!(verdict(&update(), &view, Some(at(1001))), Verdict::Superseded(_)));
     assert!(matches!(verdict(&update(), &view, Some(at(1060))), Verdict::Superseded(_)));
@@ -123,21 +123,21 @@ fn rollbacks_own_update_is_not_cancelled_by_the_end_of_the_rollback() {
 }
 
 #[test]
-fn update_is_a_rollbacks_when_sent_after_it_began() {
+fn update_after_the_begin_of_a_rollback_belongs_to_it() {
     let since = |stack: &str, second: Option<i64>| StackView {
         cancelled_since: second.map(at),
         ..view("UPDATE_IN_PROGRESS", stack)
     };
     let (stack, issued_at) = ("UPDATE_ROLLBACK_IN_PROGRESS", Some(at(1000)));
     assert!(is_rollback(&update(), &since(stack, Some(999)), issued_at));
-    // Cancelled at once, or in the same second: the dates do not count against it, and it is not a rollback's.
+    // Updates that are cancelled in the same or the next second. The dates do not show which came first.
     for second in [1000, 1001] {
         assert!(!is_rollback(&update(), &since(stack, Some(second)), issued_at), "{second}");
     }
     assert!(!is_rollback(&update(), &since(stack, None), issued_at));
     assert!(!is_rollback(&update(), &since(stack, Some(900)), None));
     assert!(!is_rollback(&Operation::Create, &since(stack, Some(900)), issued_at));
-    // The end of a rollback, which CloudFormation shows for a moment into the next update.
+    // Statuses that CloudFormation may show for a moment after the next update began, and other statuses.
     for stack in [
         "UPDATE_ROLLBACK_COMPLETE",
         "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
@@ -151,29 +151,29 @@ fn update_is_a_rollbacks_when_sent_after_it_began() {
 }
 
 #[test]
-fn status_that_newer_stack_events_contradict_is_no_rollback() {
+fn outdated_rollback_status_is_no_rollback() {
     let mut view = view("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS");
     for (status, second) in [("UPDATE_IN_PROGRESS", 1000), ("UPDATE_ROLLBACK_COMPLETE", 950)] {
-        assert!(reads(&mut view, status, second));
+        assert!(apply(&mut view, status, second));
     }
-    assert!(reads(&mut view, "UPDATE_ROLLBACK_IN_PROGRESS", 900));
+    assert!(apply(&mut view, "UPDATE_ROLLBACK_IN_PROGRESS", 900));
     assert_eq!(view.cancelled_since, Some(at(900)));
     assert!(!is_rollback(&update(), &view, Some(at(1000))));
 }
 
 #[test]
-fn rollbacks_own_update_is_cancelled_by_the_deletion_that_followed() {
+fn rollback_update_is_cancelled_by_a_later_deletion() {
     let mut view = view("DELETE_COMPLETE", "DELETE_COMPLETE");
     for (status, second) in [("DELETE_COMPLETE", 1300), ("DELETE_FAILED", 1250), ("DELETE_IN_PROGRESS", 1200)] {
-        assert!(reads(&mut view, status, second), "{status}");
+        assert!(apply(&mut view, status, second), "{status}");
     }
-    assert!(!reads(&mut view, "UPDATE_ROLLBACK_COMPLETE", 1100));
+    assert!(!apply(&mut view, "UPDATE_ROLLBACK_COMPLETE", 1100));
     assert_eq!(view.cancelled_since, Some(at(1200)));
     assert!(matches!(verdict(&update(), &view, Some(at(1001))), Verdict::Cancelled(_)));
 }
 
 #[test]
-fn event_without_a_time_gives_no_date() {
+fn stack_event_without_a_time_sets_no_date() {
     let mut view = view("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS");
     assert!(view.apply_event(&Status::new("UPDATE_ROLLBACK_IN_PROGRESS"), None));
     assert_eq!((view.stack_status_since, view.cancelled_since, view.is_outdated), (None, None, false));
@@ -181,7 +181,7 @@ fn event_without_a_time_gives_no_date() {
 }
 
 #[test]
-fn operation_is_superseded_when_the_stack_settled_after_it() {
+fn operation_is_superseded_if_the_stack_settled_later() {
     for operation in [Operation::Create, update()] {
         for stack in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_FAILED"] {
             let since = |second: Option<i64>| StackView {
@@ -191,7 +191,7 @@ fn operation_is_superseded_when_the_stack_settled_after_it() {
             let issued_at = Some(at(1000));
             assert!(since(None).needs_events(&operation));
             assert!(matches!(verdict(&operation, &since(Some(1006)), issued_at), Verdict::Superseded(_)));
-            // The status from before the operation, which CloudFormation shows for a moment longer.
+            // The status before the operation, which CloudFormation may show for a moment longer.
             for second in [None, Some(900), Some(1005)] {
                 assert_eq!(verdict(&operation, &since(second), issued_at), Verdict::Wanted, "{stack} {second:?}");
             }
@@ -201,7 +201,7 @@ fn operation_is_superseded_when_the_stack_settled_after_it() {
 }
 
 #[test]
-fn delete_is_superseded_only_when_all_is_settled_under_its_own_id() {
+fn delete_of_current_id_in_settled_stack_is_superseded() {
     for (resource, stack) in [
         ("CREATE_COMPLETE", "UPDATE_COMPLETE"),
         ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"),
@@ -219,7 +219,7 @@ fn delete_is_superseded_only_when_all_is_settled_under_its_own_id() {
         ("current", "CREATE_FAILED", "CREATE_FAILED"),
         ("current", "DELETE_FAILED", "DELETE_FAILED"),
         ("current", "UPDATE_FAILED", "UPDATE_ROLLBACK_IN_PROGRESS"),
-        ("former", "UPDATE_COMPLETE", "UPDATE_COMPLETE"),
+        ("previous", "UPDATE_COMPLETE", "UPDATE_COMPLETE"),
         ("current", "", ""),
     ];
     for (id, resource, stack) in wanted {
@@ -227,7 +227,7 @@ fn delete_is_superseded_only_when_all_is_settled_under_its_own_id() {
     }
 }
 
-/// Which of the predicates hold for a status.
+/// Returns the names of the predicates that are true for a status.
 fn predicates(status: &str) -> Vec<&'static str> {
     let status = Status::new(status);
     let all = [
@@ -244,9 +244,9 @@ fn predicates(status: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn status_has_the_predicates_of_its_words() {
+fn status_predicates_follow_from_its_words() {
     let complete = vec!["complete", "settled", "settled after update"];
-    let of_rollback = ["update rollback", "complete", "settled", "settled after update", "cancels update"];
+    let rolled_back = ["update rollback", "complete", "settled", "settled after update", "cancels update"];
     let statuses = [
         ("CREATE_IN_PROGRESS", vec![]),
         ("CREATE_FAILED", vec!["failed", "settled"]),
@@ -257,7 +257,7 @@ fn status_has_the_predicates_of_its_words() {
         ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", vec![]),
         ("UPDATE_FAILED", vec!["failed", "settled", "settled after update"]),
         ("UPDATE_ROLLBACK_IN_PROGRESS", vec!["update rollback", "cancels update"]),
-        ("UPDATE_ROLLBACK_COMPLETE", of_rollback.into()),
+        ("UPDATE_ROLLBACK_COMPLETE", rolled_back.into()),
         ("DELETE_IN_PROGRESS", vec!["delete", "cancels update"]),
         ("DELETE_COMPLETE", vec!["delete", "cancels update"]),
         ("DELETE_FAILED", vec!["delete", "failed", "settled", "cancels update"]),
