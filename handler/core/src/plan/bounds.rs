@@ -1,7 +1,7 @@
-//! The bounds that the deployer of the function sets on what stacks may ask for. IAM cannot set them: it does not see the content
-//! of an inline policy.
+//! The limits that the deployer of the function sets for the properties of stacks. IAM cannot set them, because no IAM condition
+//! covers the content of an inline policy.
 //!
-//! A template hands the bounds to the function as one JSON object in the environment variable `BOUNDS`. Literal example, of
+//! A template passes the bounds to the function as a JSON object in the environment variable `BOUNDS`. Literal example, from
 //! `infra/function.yaml` with its default parameters:
 //!
 //! ```json
@@ -17,16 +17,17 @@ use wildmatch::WildMatch;
 
 /// The bounds of a function, read once from its environment.
 ///
-/// The default bounds nothing: the function of `infra/template.yaml` serves one stack, whose own parameters bound it.
+/// The default has no bounds, for the function of `infra/template.yaml`. It serves one stack, and the parameters of that stack
+/// limit it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds(Result<Limits, String>);
 
-/// The JSON object. A key that this version does not know is an error: it is a bound that would not hold.
+/// The JSON object. A key that this version does not know is an error, because the function would not enforce that bound.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Limits {
-    /// The queues that a controller role may be allowed to read, as ARNs in which `*` stands for any text and `?` for any
-    /// character, as in IAM. `None`: any queue of the account and Region.
+    /// The queues to which a controller role may get access. In these ARNs, `*` stands for any text and `?` for any character, as
+    /// in IAM. `None`: any queue of the account and Region.
     interruption_queue_arns: Option<Vec<String>>,
 }
 
@@ -37,7 +38,7 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// Reads the value of `BOUNDS`. `None` bounds nothing. A value that is no such object lets nothing be created or updated:
+    /// Reads the value of `BOUNDS`. `None` means no bounds. With an invalid value, nothing can be created or updated, and
     /// [`Bounds::problems`] returns the reason.
     pub fn read(json: Option<&str>) -> Self {
         match json {
@@ -46,9 +47,9 @@ impl Bounds {
         }
     }
 
-    /// Returns the properties without a queue that is out of bounds and that the controller's policy, `granted`, does not let it
-    /// read now. For properties that nobody asks for anew: those that a rollback puts back, and the old ones of an Update that is
-    /// cancelled. So neither fails, and neither grants anything.
+    /// Returns the properties without a queue that is out of bounds, unless the controller's current policy, `granted`, allows
+    /// access to it. This is for properties that a rollback or a cancelled Update restores. So restoring them neither fails nor
+    /// grants anything.
     #[must_use]
     pub fn without_excess(&self, spec: &Spec, granted: Option<&Value>) -> Spec {
         let mut spec = spec.clone();
@@ -59,7 +60,8 @@ impl Bounds {
         spec
     }
 
-    /// What these properties ask for beyond the bounds.
+    /// Returns a problem for each property that is out of bounds. If the bounds themselves are invalid, returns that problem
+    /// alone.
     pub fn problems(&self, spec: &Spec) -> Vec<Problem> {
         let limits = match &self.0 {
             Ok(limits) => limits,
@@ -109,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn queue_outside_bounds_names_them() {
+    fn queue_outside_bounds_is_a_problem_with_the_bounds() {
         let queue = spec(Some(&arn("payments")));
         for bounds in [bounds(&[]), bounds(&[&arn("Karpenter*"), &arn("demo")])] {
             let problems = bounds.problems(&queue);
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_that_cannot_be_read_are_a_problem_for_everything() {
+    fn invalid_bounds_are_a_problem_for_every_spec() {
         for json in ["", "null", "[]", "{", r#"{"InterruptionQueueArns":"a"}"#, r#"{"NodeRoleArns":[]}"#] {
             let problems = Bounds::read(Some(json)).problems(&spec(None));
             assert!(matches!(problems.as_slice(), [Problem::BoundsUnreadable { .. }]), "{json}: {problems:?}");
@@ -139,17 +141,17 @@ mod tests {
     }
 
     proptest! {
-        /// A bound without wildcards adds_entry itself alone, and one that ends in `*` all that begins so.
+        /// A bound without wildcards allows this queue alone, and a bound that ends in `*` allows every queue with the prefix.
         #[test]
-        fn bound_admits_what_it_spells(name in "[A-Za-z0-9_-]{1,40}", other in "[A-Za-z0-9_-]{1,40}", cut in 0_usize..40) {
+        fn bound_allows_its_name_or_prefix(name in "[A-Za-z0-9_-]{1,40}", other in "[A-Za-z0-9_-]{1,40}", cut in 0_usize..40) {
             let queue = spec(Some(&arn(&name)));
             prop_assert_eq!(bounds(&[&arn(&name)]).problems(&queue).len(), 0);
             prop_assert_eq!(bounds(&[&arn(&other)]).problems(&queue).len(), usize::from(name != other));
             let prefix: String = name.chars().take(cut).collect();
             prop_assert_eq!(bounds(&[&arn(&format!("{prefix}*"))]).problems(&queue).len(), 0);
             let other_prefix = format!("{other}*");
-            let adds_entry = name.starts_with(&other);
-            prop_assert_eq!(bounds(&[&arn(&other_prefix)]).problems(&queue).is_empty(), adds_entry);
+            let is_allowed = name.starts_with(&other);
+            prop_assert_eq!(bounds(&[&arn(&other_prefix)]).problems(&queue).is_empty(), is_allowed);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What all planners take: what is reconciled or torn down in which world, and the draft to which they add steps.
+//! The arguments of all planners: the generations that are reconciled or torn down, the snapshot, and the draft of the plan.
 
 use super::problem::Problem;
 use super::step::{Plan, Step, StepId};
@@ -10,19 +10,22 @@ use crate::identity::ownership::{
 use crate::observed::{Cluster, Observed};
 use std::collections::BTreeSet;
 
-/// A generation that is reconciled, and the world as it was read.
+/// A generation that is reconciled, and the snapshot.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
+    /// The desired state.
     pub(super) spec: &'a Spec,
+    /// The old properties, on an Update.
     pub(super) old: Option<&'a Spec>,
     pub(super) owner: &'a Owner,
+    /// The generation of `spec`.
     pub(super) generation: &'a Generation,
-    /// The generation's marker alone.
+    /// The marker of `generation`, as a set.
     pub(super) markers: &'a BTreeSet<Marker>,
     pub(super) observed: &'a Observed,
 }
 
-/// Generations that are torn down, and the world as it was read.
+/// Generations that are torn down, and the snapshot.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Teardown<'a> {
     /// The properties that name the objects.
@@ -34,68 +37,70 @@ pub(super) struct Teardown<'a> {
 /// The generations that are torn down.
 #[derive(Clone, Copy, Debug)]
 pub struct Departing<'a> {
-    /// Their markers.
+    /// The markers of these generations.
     pub markers: &'a BTreeSet<Marker>,
-    /// The resource whose they are.
+    /// The stack and the resource that they belong to.
     pub owner: &'a Owner,
-    /// Whether this is a snapshot after the teardown: other generations may have been created or torn down in the meantime.
+    /// Whether the snapshot was read after the teardown. Other generations may have been created or torn down in the meantime.
     pub is_recheck: bool,
 }
 
-/// What is kept because other generations use it. They may be torn down at the same moment, and each may still see the other's
-/// marker. So the function reads it again, and the last to read finds no marker but its own.
+/// The objects that must be read again after a teardown, because it keeps them for other generations. Those may be torn down at
+/// the same moment, and each teardown may still read the marker of the other. The last snapshot has no foreign marker, so its
+/// plan deletes the object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Recheck {
-    /// Nothing: no other snapshot is needed.
+    /// No object. No other snapshot is needed.
     #[default]
     Nothing,
-    /// The OIDC provider alone: generations with names of their own share nothing else. The next snapshot is of the provider and the
-    /// cluster.
+    /// The OIDC provider alone, because generations with different object names share nothing else. The next snapshot needs only
+    /// the provider, the roles that trust it and the cluster.
     OidcProvider,
-    /// A role, the profile, an access entry or an association: the next snapshot is of everything.
+    /// A role, the instance profile, an access entry or an association. The next snapshot needs everything.
     Everything,
 }
 
-/// A plan that is being made: its steps, what speaks against it, and what the user should know.
+/// A plan that is not complete yet, with the problems and warnings that were found.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     pub(super) plan: Plan,
     pub(super) problems: Vec<Problem>,
-    /// For the attribute `Warnings`; of a teardown, for the log.
+    /// The warnings for the attribute `Warnings`. The warnings of a teardown are for the log.
     pub(super) warnings: Vec<Warning>,
 }
 
-/// The steps that make objects this generation's, each if it is planned: others may depend on them.
+/// The steps that create IAM objects or tag them with this generation's marker, each if it is planned. Other steps depend on
+/// them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct IamSteps {
-    /// Of a node role that this stack did not create, the step in which IAM lets it be passed.
+    /// The step of the node role. If this stack did not create the role, the step in which IAM checks iam:PassRole on it.
     pub(super) node_role: Option<StepId>,
     pub(super) instance_profile: Option<StepId>,
     pub(super) controller_role: Option<StepId>,
-    /// The step that has the controller role trust whom it should.
+    /// The step that writes the trust policy of the controller role.
     pub(super) trust: Option<StepId>,
 }
 
-/// The step that removes an object, or this generation's part in it.
+/// The step that deletes an object, or that removes the markers of these generations from it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Removal {
+pub(super) struct RemovalStep {
     pub(super) step: Option<StepId>,
-    /// Whether the object stays with others.
+    /// Whether the object is kept for other generations.
     pub(super) is_shared: bool,
 }
 
 impl<'a> Context<'a> {
-    /// The generation that is reconciled, as one that leaves an object which it does not want any more.
+    /// Returns the generation that is reconciled as a departing generation, for an object that it no longer needs.
     pub(super) fn departing(self) -> Departing<'a> {
         Departing { markers: self.markers, owner: self.owner, is_recheck: false }
     }
 
-    /// The same, as a teardown.
+    /// Returns the teardown of [`Context::departing`] with the same snapshot.
     pub(super) fn teardown(self) -> Teardown<'a> {
         Teardown { spec: self.spec, departing: self.departing(), observed: self.observed }
     }
 
-    /// The tags of an object that is created: the user's, the owner tag and the marker.
+    /// Returns the tags of an object that is created: the user's tags, the owner tag and the marker.
     pub(super) fn tags(self, marker_value: &str) -> Tags {
         let mut tags = self.spec.tags.clone();
         tags.insert(OWNER_KEY.to_owned(), self.owner.tag_value());
@@ -103,49 +108,51 @@ impl<'a> Context<'a> {
         tags
     }
 
-    /// The marker value on the node role or the profile, which has the tags `found`: as before, unless an entry in aws-auth is
-    /// wanted. It is reset when the entry is removed.
+    /// Returns the marker value for the node role or the instance profile, whose tags are `found`. It records that aws-auth may
+    /// have an entry if an entry is desired, or if the current value records it. It is reset in another step after the entry is
+    /// removed.
     pub(super) fn marker_value(self, found: Option<&Tags>) -> String {
         let wants = |cluster: &Cluster| self.spec.node_access.wants_aws_auth(cluster.authentication_mode);
-        let is_noted = self.observed.cluster.as_ref().is_some_and(wants)
+        let in_aws_auth = self.observed.cluster.as_ref().is_some_and(wants)
             || found.is_some_and(|tags| is_in_aws_auth(tags, self.markers));
-        self.generation.marker_value(is_noted)
+        self.generation.marker_value(in_aws_auth)
     }
 
-    /// Whether another generation markers an object with these tags.
+    /// Returns whether an object with these tags has the marker of another generation.
     pub(super) fn has_foreign_marker(self, tags: &Tags) -> bool {
         has_foreign_marker(tags, self.markers)
     }
 }
 
 impl Departing<'_> {
-    /// Whether an object is deleted: a resource of this kind created it, no other generation has a marker on it, and one of markers
-    /// has, or the stack created it and no marker is left.
+    /// Returns whether the teardown deletes an object with these tags: a resource of this kind created it, no other generation
+    /// has a marker on it, and it has a marker of these generations. An object that the stack created and that has no marker is
+    /// deleted too: the process that removed the last marker was killed before it deleted the object.
     pub(super) fn deletes(self, tags: &Tags) -> bool {
         let is_ours = !self.keys(tags).is_empty() || self.owner.is_same_stack(tags);
         tags.contains_key(OWNER_KEY) && is_ours && !has_foreign_marker(tags, self.markers)
     }
 
-    /// Whether an adopted object is kept although no other generation uses it.
+    /// Returns whether an object with these tags is adopted, and is kept although no other generation uses it.
     pub(super) fn keeps_adopted(self, tags: &Tags) -> bool {
         !tags.contains_key(OWNER_KEY) && !self.keys(tags).is_empty() && !has_foreign_marker(tags, self.markers)
     }
 
-    /// The keys of our markers on an object.
+    /// Returns the keys of the markers of these generations on an object.
     pub(super) fn keys(self, tags: &Tags) -> BTreeSet<String> {
         marker_keys(self.markers, tags)
     }
 }
 
 impl Recheck {
-    /// [`Recheck::Everything`], if something is shared.
+    /// Returns [`Recheck::Everything`] if an object is shared, and [`Recheck::Nothing`] otherwise.
     pub(super) fn everything_if(is_shared: bool) -> Self {
         if is_shared { Self::Everything } else { Self::Nothing }
     }
 }
 
 impl Draft {
-    /// Adds a step that is done after those it needs, and returns its place.
+    /// Adds a step that is carried out after its dependencies, and returns its id.
     pub(super) fn add(&mut self, step: impl Into<Step>, needs: impl IntoIterator<Item = StepId>) -> StepId {
         self.plan.add(step, needs)
     }

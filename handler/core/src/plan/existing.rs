@@ -1,47 +1,49 @@
-//! A creation failed because the object exists. The function reads the object, and what it finds decides the next step.
+//! The reaction to a creation that fails because the object already exists.
 //!
-//! It was not there when the plan was made. So the call's answer was lost, or another delivery of the event, or another
-//! resource, was faster; and between the problem and the read it may have been deleted again.
+//! The object did not exist in the snapshot. So the response of the call was lost, or another delivery of the event or another
+//! resource created the object first. The function reads the object again, and this module decides what to do. The object may
+//! have been deleted again between the failure and the read.
 
 use super::step::{EC2_LINUX, EksStep, IamStep};
 use crate::identity::ownership::{Marker, OWNER_KEY, Tags, is_marked, markers};
 use crate::observed::{AccessEntry, InstanceProfile, OidcProvider, PodIdentityAssociation, Role};
 use std::collections::BTreeSet;
 
-/// What IAM has under the name of the object; `None` inside if the object does not exist any more.
+/// The object that IAM has under the name in the step. `None` if the object no longer exists.
 #[derive(Clone, Copy, Debug)]
 pub enum ExistingInIam<'a> {
-    /// For [`IamStep::CreateRole`].
+    /// The object of [`IamStep::CreateRole`].
     Role(Option<&'a Role>),
-    /// For [`IamStep::CreateInstanceProfile`] and [`IamStep::AddRoleToInstanceProfile`].
+    /// The object of [`IamStep::CreateInstanceProfile`] and [`IamStep::AddRoleToInstanceProfile`].
     InstanceProfile(Option<&'a InstanceProfile>),
-    /// For [`IamStep::CreateOpenIdConnectProvider`].
+    /// The object of [`IamStep::CreateOpenIdConnectProvider`].
     OidcProvider(Option<&'a OidcProvider>),
 }
 
-/// What EKS has under the name of the object; `None` inside if the object does not exist any more.
+/// The object that EKS has under the name in the step. `None` if the object no longer exists.
 #[derive(Clone, Copy, Debug)]
 pub enum ExistingInEks<'a> {
-    /// For [`EksStep::CreateAccessEntry`].
+    /// The object of [`EksStep::CreateAccessEntry`].
     AccessEntry(Option<&'a AccessEntry>),
-    /// For [`EksStep::CreatePodIdentityAssociation`].
+    /// The object of [`EksStep::CreatePodIdentityAssociation`].
     PodIdentityAssociation(Option<&'a PodIdentityAssociation>),
 }
 
-/// What to do next. `S`: the steps of the service.
+/// The next action. `S` is the type of the service's steps.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resolution<S> {
-    /// Nothing: the object is what the step asks for.
+    /// The step counts as done, because the object is what the step asks for.
     Done,
-    /// The same call: the object that failed it does not exist any more.
+    /// The same call is repeated, because the object no longer exists.
     Retry,
-    /// This step: with its tags the object serves this generation too. If the object is not found by then, it is read again.
+    /// This step follows. Its tags contain this generation's marker, so that the object serves this generation too. If the object
+    /// no longer exists then, it is read again.
     Tag(S),
-    /// To fail with the service's error: the object is not ours, and is not what the step asks for.
+    /// The step fails with the service's error, because the object is not what the step asks for.
     Fail,
 }
 
-/// Decides for a step of IAM. `ours`: the markers of the generation that the plan is for.
+/// Decides for a step of IAM. `ours` has the markers of the generation for which the plan is.
 pub fn resolve_in_iam(step: &IamStep, existing: ExistingInIam<'_>, ours: &BTreeSet<Marker>) -> Resolution<IamStep> {
     match (step, existing) {
         (IamStep::CreateRole { .. }, ExistingInIam::Role(Some(role))) => done_if(is_marked(&role.tags, ours)),
@@ -52,7 +54,7 @@ pub fn resolve_in_iam(step: &IamStep, existing: ExistingInIam<'_>, ours: &BTreeS
             if profile.roles.is_empty() {
                 return Resolution::Retry;
             }
-            done_if(profile.roles.iter().any(|held| held.eq_ignore_ascii_case(role)))
+            done_if(profile.roles.iter().any(|found| found.eq_ignore_ascii_case(role)))
         }
         (
             IamStep::CreateOpenIdConnectProvider { client_id_list, tags, .. },
@@ -71,12 +73,12 @@ pub fn resolve_in_iam(step: &IamStep, existing: ExistingInIam<'_>, ours: &BTreeS
         (_, ExistingInIam::Role(None) | ExistingInIam::InstanceProfile(None) | ExistingInIam::OidcProvider(None)) => {
             Resolution::Retry
         }
-        // The object is of another kind than the step's.
+        // The caller read an object of another kind than the step's.
         _ => Resolution::Fail,
     }
 }
 
-/// Decides for a step of EKS. `ours`: the markers of the generation that the plan is for.
+/// Decides for a step of EKS. `ours` has the markers of the generation for which the plan is.
 pub fn resolve_in_eks(step: &EksStep, existing: ExistingInEks<'_>, ours: &BTreeSet<Marker>) -> Resolution<EksStep> {
     match (step, existing) {
         (EksStep::CreateAccessEntry { tags, .. }, ExistingInEks::AccessEntry(Some(found))) => {
@@ -95,7 +97,7 @@ pub fn resolve_in_eks(step: &EksStep, existing: ExistingInEks<'_>, ours: &BTreeS
             tag_unless_used(&found.arn, &found.tags, tags, ours)
         }
         (_, ExistingInEks::AccessEntry(None) | ExistingInEks::PodIdentityAssociation(None)) => Resolution::Retry,
-        // The object is of another kind than the step's.
+        // The caller read an object of another kind than the step's.
         _ => Resolution::Fail,
     }
 }
@@ -104,8 +106,9 @@ fn done_if<S>(is_done: bool) -> Resolution<S> {
     if is_done { Resolution::Done } else { Resolution::Fail }
 }
 
-/// An object of EKS is used unchanged if it has our marker, or if no resource of this kind created or uses it. Else it gets our
-/// marker, so that it is kept when the generations of the other markers are torn down.
+/// Decides on an object of EKS that is what the step asks for. It is used unchanged if it has our marker, or if no resource of
+/// this kind created or uses it. Otherwise it gets our marker, so that it is kept when the generations of the other markers are
+/// torn down.
 fn tag_unless_used(arn: &str, found: &Tags, wanted: &Tags, ours: &BTreeSet<Marker>) -> Resolution<EksStep> {
     let has_no_owner = !found.contains_key(OWNER_KEY) && markers(found).next().is_none();
     if has_no_owner || is_marked(found, ours) {
@@ -114,7 +117,7 @@ fn tag_unless_used(arn: &str, found: &Tags, wanted: &Tags, ours: &BTreeSet<Marke
     Resolution::Tag(EksStep::TagEksResource { arn: arn.to_owned(), tags: markers_among(wanted, ours) })
 }
 
-/// The markers of this generation among the tags that an object is created with.
+/// Returns the markers of this generation among the tags of the step.
 fn markers_among(wanted: &Tags, ours: &BTreeSet<Marker>) -> Tags {
     let own = wanted.iter().filter(|(key, _)| ours.iter().any(|marker| marker.key() == *key));
     own.map(|(key, value)| (key.clone(), value.clone())).collect()

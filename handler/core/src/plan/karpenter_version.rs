@@ -4,7 +4,7 @@ use super::warning::Warning;
 use crate::desired::spec::Spec;
 use crate::identity::karpenter_version::{BASELINE, FIRST_IN_KUBE_SYSTEM, FIRST_SCOPED, KarpenterVersion, NEWEST};
 
-/// Returns what the user should know about the chosen versions. `old`: the properties before, on an Update.
+/// Returns the warnings about the chosen versions. `old` has the old properties, on an Update.
 pub(super) fn warnings(spec: &Spec, old: Option<&Spec>) -> Vec<Warning> {
     let (versions, namespace) = (spec.karpenter_versions.all(), &spec.namespace);
     let mut warnings = Vec::new();
@@ -34,7 +34,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn chosen_versions_warn_of_what_they_lack() {
+    fn versions_and_namespace_give_their_warnings() {
         let scope = Scope::of_stack("arn:aws:cloudformation:us-east-1:111122223333:stack/s/0a").unwrap();
         let spec = |versions: &[&str], namespace: &str| {
             let properties = json!({"ClusterName": "demo", "KarpenterVersion": versions, "Namespace": namespace});

@@ -1,22 +1,21 @@
-//! ([`Spec`](crate::desired::spec::Spec), [`Observed`](crate::observed::Observed)) → [`Plan`]: the steps that are missing, and what
-//! each of them needs first.
+//! Computes a [`Plan`] from a [`Spec`](crate::desired::spec::Spec) and a snapshot ([`Observed`](crate::observed::Observed)): the
+//! steps that are missing, and their dependencies.
 //!
-//! One path serves Create, Update and an event that is delivered again: [`reconcile()`] compares what is wanted with
-//! what is there and plans the difference, so a second run plans nothing. [`tear_down`] takes one or more
-//! generations away. Neither does anything, and both look at everything before they plan anything: what
-//! can be refused is refused here, before the first write.
+//! [`reconcile()`] serves a Create, an Update and an event that is delivered again. It compares the desired state with the
+//! snapshot and plans the difference, so a second run plans nothing. [`tear_down`] plans the removal of one or more generations.
+//! Neither carries out a step. Both run the preflight checks, so that each [`Problem`] is found before the first write.
 //!
-//! | Module | What |
+//! | Module | Contents |
 //! |---|---|
-//! | `target`, `context` | what is reconciled; what all planners take |
-//! | `step/` | one write, by service; the plan |
-//! | `problem`, `warning`, `bounds` | a reason not to begin; what the user should know; what the function lets a stack ask for |
-//! | `discovery_tag` | what the tags of one subnet or security group say, and what becomes of them |
-//! | `objects/` | one file for each object: how it is created, changed and removed |
-//! | `reconcile`, `teardown`, `put_back` | the whole plan, in which order the objects come |
-//! | `lifecycle` | the stages of a request: what is reconciled, torn down and undone, in which order |
-//! | `existing` | an object that exists though the plan creates it |
-//! | `simulate/` | the writes of a plan, and the snapshot after it |
+//! | `target`, `context` | The arguments of a plan, and those of all planners |
+//! | `step/` | The steps by service, and the plan |
+//! | `problem`, `warning`, `bounds` | Reasons not to start, hints for the user, and the limits that the function sets for stacks |
+//! | `discovery_tag` | The decision on the tags of one subnet or security group |
+//! | `objects/` | One file for each object: how it is created, updated and deleted |
+//! | `reconcile`, `teardown`, `put_back` | The whole plan, with the order of the objects |
+//! | `lifecycle` | The stages of a request: which generations are reconciled, torn down and undone, and in which order |
+//! | `existing` | The reaction to an object that already exists when a step creates it |
+//! | `simulate/` | The writes of a plan, and the snapshot after it |
 
 pub mod bounds;
 mod context;

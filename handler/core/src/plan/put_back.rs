@@ -1,16 +1,17 @@
-//! What a rollback puts back.
+//! The properties that a rollback restores.
 
 use super::target::Target;
 use crate::desired::spec::{ControllerIdentity, Spec};
 use crate::observed::Observed;
 
-/// The properties that a rollback's own Update carries out, and an Update that is cancelled on its way back: `target.spec`, which
-/// stood before, after `target.old`, which failed. Nobody asks for them anew, so that two of them are read in another way:
+/// Returns the properties to restore after an Update that failed or was cancelled. `target.spec` is the state before that Update,
+/// and `target.old` is the state that the Update asked for. The user does not ask for the restored state again, so two properties
+/// differ:
 ///
-/// - `InterruptionQueueArn` is left out where it is out of the function's bounds by now and the controller's policy does not
-///   grant it: so the rollback neither fails for it nor grants anything.
-/// - `OidcProvider` is `Create` where the Update that failed did without IRSA: such an Update deletes a provider that a resource
-///   like this has made, though `Require` relied on it by then, and nobody else would make it again.
+/// - `InterruptionQueueArn` is left out if it is out of the function's bounds and the controller's policy does not grant access
+///   to the queue. So the rollback neither fails nor grants anything.
+/// - `OidcProvider` is `Create` if the Update did not use IRSA. Such an Update deletes a provider that a resource of this kind
+///   created, even if the properties before it had `Require`. No other resource would create it again.
 pub fn put_back(target: Target<'_>, observed: &Observed) -> Spec {
     let role = observed.controller_role.as_ref();
     let granted = role.and_then(|role| role.inline_document(&target.spec.controller_policy_name()));

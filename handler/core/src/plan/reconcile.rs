@@ -1,4 +1,4 @@
-//! (properties, world) → the steps that are missing.
+//! The reconciliation of one generation: compares the desired state with a snapshot, and plans the missing steps.
 
 use super::context::{Context, Draft, IamSteps};
 use super::karpenter_version;
@@ -16,35 +16,36 @@ use crate::desired::spec::Spec;
 use crate::observed::{Cluster, Observed};
 use std::collections::BTreeSet;
 
-/// A plan, and what is to be told when it has been carried out.
+/// The plan of a reconciliation, and the results for the response after it is carried out.
 #[derive(Clone, Debug)]
 pub struct ReconcilePlan {
     /// The missing steps.
     pub plan: Plan,
-    /// Whether the plan goes by what others rely on, who may change just then: the controller's PassRole, a discovery
-    /// tag that is given up. Then another look must find nothing missing.
+    /// Whether the plan depends on tags or a policy that other generations may change at the same moment: the controller policy
+    /// of a shared role, or a previous discovery tag. If so, the function takes another snapshot after it and plans again, until
+    /// no step is missing.
     pub is_shared: bool,
-    /// The subnets that carry the discovery tag because of this resource or before it.
+    /// The ids of the subnets that have the discovery tag after the plan.
     pub subnet_ids: BTreeSet<String>,
-    /// The security groups likewise.
+    /// The ids of the security groups that have the discovery tag after the plan.
     pub security_group_ids: BTreeSet<String>,
-    /// How nodes join.
+    /// The way by which nodes join.
     pub node_access: JoinMethod,
-    /// What the user should know.
+    /// The warnings for the attribute `Warnings`.
     pub warnings: Vec<Warning>,
 }
 
-/// Plans what is missing.
+/// Plans the missing steps.
 ///
 /// # Errors
-/// Everything that stands in the way, before any change.
+/// Returns every problem that the preflight checks find. Nothing is changed then.
 pub fn reconcile(target: Target<'_>, observed: &Observed) -> Result<ReconcilePlan, Problems> {
     let (plan, problems) = reconcile_with_problems(target, observed);
     if problems.is_empty() { Ok(plan) } else { Err(Problems(problems)) }
 }
 
-/// What is missing, and what stands in the way of it. Where something does, the plan is what could be planned all the
-/// same: to be looked at, and not to be carried out.
+/// Plans the missing steps, and returns them with every problem. If there is a problem, the plan is incomplete. It is then only
+/// for display, and must not be carried out.
 pub fn reconcile_with_problems(target: Target<'_>, observed: &Observed) -> (ReconcilePlan, Vec<Problem>) {
     let markers = [target.generation.marker()].into();
     let context = target.context(&markers, observed);
@@ -52,31 +53,31 @@ pub fn reconcile_with_problems(target: Target<'_>, observed: &Observed) -> (Reco
     let warnings = karpenter_version::warnings(spec, target.old);
     let mut draft = Draft { warnings, ..Draft::default() };
     if let Some(problem) = cluster_problem(spec, observed) {
-        // What else could be said would only follow from that.
+        // Any other problem would only follow from this one.
         draft.report(problem);
-        return finished(draft, Tagged::default(), JoinMethod::None, false);
+        return finish(draft, Tagged::default(), JoinMethod::None, false);
     }
     draft.problems.extend(target.bounds.problems(spec));
     draft.report(pass_role::problem(context));
     let issuer = controller_identity::issuer(context, &mut draft);
-    let iam_steps = roles(context, issuer, &mut draft);
-    let trusting = pod_identity::reconcile(context, issuer, &iam_steps, &mut draft);
-    oidc_provider::stop_using(context, &trusting, &mut draft);
+    let iam_steps = reconcile_iam(context, issuer, &mut draft);
+    let trust_steps = pod_identity::reconcile(context, issuer, &iam_steps, &mut draft);
+    oidc_provider::stop_using(context, &trust_steps, &mut draft);
     draft.problems.extend(unknown_policies(spec, observed));
     let tags = discovery_tags::reconcile(context, &mut draft);
     let node_access = node_access::reconcile(context, &iam_steps, &mut draft);
     let is_shared = tags.keeps_previous_tag || controller_role::updates_shared_policy(context, &draft.plan);
-    finished(draft, tags, node_access, is_shared)
+    finish(draft, tags, node_access, is_shared)
 }
 
-fn finished(draft: Draft, tags: Tagged, node_access: JoinMethod, is_shared: bool) -> (ReconcilePlan, Vec<Problem>) {
+fn finish(draft: Draft, tags: Tagged, node_access: JoinMethod, is_shared: bool) -> (ReconcilePlan, Vec<Problem>) {
     let Draft { plan, problems, warnings } = draft;
     let Tagged { subnet_ids, security_group_ids, .. } = tags;
     (ReconcilePlan { plan, is_shared, subnet_ids, security_group_ids, node_access, warnings }, problems)
 }
 
-/// Plans the OIDC provider, the two roles and the profile.
-fn roles(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> IamSteps {
+/// Plans the OIDC provider, the two roles and the instance profile.
+fn reconcile_iam(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> IamSteps {
     let spec = context.spec;
     let provider = issuer.url().and_then(|url| oidc_provider::reconcile(context, url, draft));
     if spec.node_role_name().eq_ignore_ascii_case(&spec.controller_role_name) {
@@ -85,9 +86,10 @@ fn roles(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> IamStep
     let node_role = node_role::reconcile(context, draft);
     let profile = instance_profile::reconcile(context, node_role, draft);
     let is_foreign = |_: &StepId| pass_role::is_foreign(spec, context.owner, context.observed);
-    let passed = profile.role_added.filter(is_foreign);
-    let node_role = passed.or(node_role);
-    let controller = controller_role::reconcile(context, issuer, Prerequisites { provider, passed, node_role }, draft);
+    let pass_role_checked = profile.role_added.filter(is_foreign);
+    let node_role = pass_role_checked.or(node_role);
+    let prerequisites = Prerequisites { provider, pass_role_checked, node_role };
+    let controller = controller_role::reconcile(context, issuer, prerequisites, draft);
     IamSteps {
         node_role,
         instance_profile: profile.claimed,
@@ -96,8 +98,8 @@ fn roles(context: Context<'_>, issuer: Issuer<'_>, draft: &mut Draft) -> IamStep
     }
 }
 
-/// What another look finds to do once the plan for this world is carried out, if nobody else does anything: discovery tags
-/// that were given up for others go. With the world as it is then, as far as that depends on it.
+/// Returns the plan for the next snapshot, and that snapshot, if nothing but this plan changes the account. The next plan deletes
+/// the previous discovery tags.
 pub fn second_pass(target: Target<'_>, observed: &Observed, plan: &Plan) -> (Plan, Observed) {
     let observed = simulate(plan, target.spec, observed);
     let markers = [target.generation.marker()].into();
@@ -106,7 +108,7 @@ pub fn second_pass(target: Target<'_>, observed: &Observed, plan: &Plan) -> (Pla
     (draft.plan, observed)
 }
 
-/// Why there is no cluster to make iam_steps.
+/// Returns a problem if the cluster does not exist or cannot be used yet.
 fn cluster_problem(spec: &Spec, observed: &Observed) -> Option<Problem> {
     let cluster = spec.cluster_name.clone();
     match &observed.cluster {
@@ -119,7 +121,8 @@ fn cluster_problem(spec: &Spec, observed: &Observed) -> Option<Problem> {
     }
 }
 
-/// A policy that does not exist fails its attachment, after the role was made.
+/// Returns a problem for each managed policy that does not exist. Without this check, its attachment would fail after the role
+/// was created.
 fn unknown_policies(spec: &Spec, observed: &Observed) -> impl Iterator<Item = Problem> {
     observed.unknown_policies.iter().map(move |arn| Problem::UnknownPolicy {
         arn: arn.clone(),
@@ -133,7 +136,7 @@ fn unknown_policies(spec: &Spec, observed: &Observed) -> impl Iterator<Item = Pr
     })
 }
 
-/// A cluster that is being updated serves on: its API, its roles and its tags are there.
+/// Returns whether the cluster can be used. A cluster that is being updated can: its API, roles and tags exist.
 fn is_usable(cluster: &Cluster) -> bool {
     matches!(cluster.status.as_str(), "ACTIVE" | "UPDATING")
 }

@@ -1,4 +1,4 @@
-//! What is reconciled, as the planners' callers give it.
+//! The arguments of a reconciliation, except for the snapshot.
 
 use super::bounds::Bounds;
 use super::context::Context;
@@ -7,23 +7,23 @@ use crate::identity::ownership::{Generation, Marker, Owner};
 use crate::observed::Observed;
 use std::collections::BTreeSet;
 
-/// What the plan is made for.
+/// The generation that is reconciled, and its desired state.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// What is wanted.
+    /// The desired state.
     pub spec: &'a Spec,
-    /// What was wanted before, on an Update.
+    /// The old properties, on an Update.
     pub old: Option<&'a Spec>,
     /// The stack and the resource.
     pub owner: &'a Owner,
     /// The generation of `spec`.
     pub generation: &'a Generation,
-    /// What the function lets a stack ask for.
+    /// The limits that the function sets for stacks.
     pub bounds: &'a Bounds,
 }
 
 impl<'a> Target<'a> {
-    /// With the snapshot that the plan is made for. `markers`: the marker of `self.generation` alone.
+    /// Returns the arguments of the planners for a snapshot. `markers` has only the marker of `self.generation`.
     pub(super) fn context(self, markers: &'a BTreeSet<Marker>, observed: &'a Observed) -> Context<'a> {
         let Self { spec, old, owner, generation, bounds: _ } = self;
         Context { spec, old, owner, generation, markers, observed }

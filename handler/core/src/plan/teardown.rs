@@ -1,4 +1,4 @@
-//! Generations that are torn down: their markers are removed, and each object that no other marker holds.
+//! The teardown of generations: their markers are removed, and the objects without another marker are deleted.
 
 use super::context::{Departing, Draft, Recheck, Teardown};
 use super::objects::{
@@ -11,22 +11,24 @@ use super::warning::Warning;
 use crate::desired::spec::Spec;
 use crate::observed::Observed;
 
-/// A plan that takes generations away.
+/// The plan of a teardown.
 #[derive(Clone, Debug)]
 pub struct TeardownPlan {
     /// The steps.
     pub plan: Plan,
-    /// What stays with others.
+    /// The objects that must be read again after the teardown, because it keeps them for other generations.
     pub shared: Recheck,
-    /// What the log should say: attachments of others that go with their role.
+    /// The warnings for the log: objects that are kept, and policies of others that are removed together with their role.
     pub warnings: Vec<Warning>,
 }
 
-/// Plans that generations go. `spec` names their objects; what has none of their markers is not touched, whatever its
-/// name, unless it is the stack's and has no marker at all: those who left it last did not live to see that.
+/// Plans the teardown of generations. `spec` names their objects.
+///
+/// An object without a marker of these generations is not changed, with one exception. An object that the stack created and that
+/// has no marker is deleted: the process that removed the last marker was killed before it deleted the object.
 ///
 /// # Errors
-/// What a person must see to first; then nothing is taken away.
+/// Returns every problem that a person must solve first. Nothing is removed then.
 pub fn tear_down(spec: &Spec, departing: Departing<'_>, observed: &Observed) -> Result<TeardownPlan, Problems> {
     let teardown = Teardown { spec, departing, observed };
     let mut draft = Draft::default();
@@ -38,29 +40,31 @@ pub fn tear_down(spec: &Spec, departing: Departing<'_>, observed: &Observed) -> 
     if problems.is_empty() { Ok(TeardownPlan { plan, shared, warnings }) } else { Err(Problems(problems)) }
 }
 
-/// First the way in, then the tags that lead Karpenter there, then what its nodes run with.
+/// Plans the removal in this order: node access, so that no further node joins, then the discovery tags, the instance profiles
+/// and the roles. Returns the objects that must be read again.
 fn plan(teardown: Teardown<'_>, draft: &mut Draft) -> Recheck {
     let Teardown { departing, observed, .. } = teardown;
-    let node_role = node_role::created(teardown);
-    let gone = node_role.filter(|role| departing.deletes(&role.tags));
-    let access = node_access::tear_down(teardown, gone.is_some(), draft);
-    draft.report(karpenter_leftovers::running_nodes(teardown, gone.is_some() || access.cuts_nodes_off));
+    let node_role = node_role::managed(teardown);
+    let deleted_role = node_role.filter(|role| departing.deletes(&role.tags));
+    let access = node_access::tear_down(teardown, deleted_role.is_some(), draft);
+    draft.report(karpenter_leftovers::running_nodes(teardown, deleted_role.is_some() || access.cuts_nodes_off));
     let associations = pod_identity::tear_down(teardown, draft);
     let mut shared = Recheck::everything_if(access.is_shared).max(associations.shared);
     let resources = observed.discovery.subnets.iter().chain(&observed.discovery.security_groups);
     discovery_tags::tear_down(resources, departing.markers, &access.steps, draft);
-    let profile = instance_profile::tear_down(teardown, gone.map(|role| role.name.as_str()), &access.steps, draft);
+    let profile =
+        instance_profile::tear_down(teardown, deleted_role.map(|role| role.name.as_str()), &access.steps, draft);
     shared = shared.max(profile.shared);
-    let mut freed = profile.freed;
-    if let Some(role) = gone {
-        freed.extend(karpenter_leftovers::profiles(teardown, role, &access.steps, draft));
+    let mut roles_removed = profile.roles_removed;
+    if let Some(role) = deleted_role {
+        roles_removed.extend(karpenter_leftovers::profiles(teardown, role, &access.steps, draft));
     }
     if let Some(role) = node_role {
-        let needs: Vec<_> = access.steps.iter().copied().chain(freed).collect();
+        let needs: Vec<_> = access.steps.iter().copied().chain(roles_removed).collect();
         shared = shared.max(node_role::tear_down(teardown, role, &needs, draft));
     }
     shared = shared.max(controller_role::tear_down(teardown, &access.steps, &associations.steps, draft));
-    // Last of all: until then the controller role trusts it.
+    // The provider is last, because the controller role trusts it until the role is deleted.
     let needs: Vec<_> = draft.plan.steps().map(|(id, _, _)| id).collect();
     shared.max(oidc_provider::tear_down(teardown, &needs, draft))
 }

@@ -1,17 +1,18 @@
-//! The access entry: made for the node role, or found and used.
+//! The access entry of the node role: created, or found and used.
 //!
-//! EKS binds an entry to the role that stood when it was made, not to its ARN: when the role is made again, the entry
-//! looks as before and lets nobody in
+//! EKS binds an access entry to the role that exists at its creation, not to the role's ARN. If the role is deleted and created
+//! again, the entry looks unchanged, but no node can join with it
 //! (<https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html>).
 
 use super::tagging::{Object, TagSync, sync_tags};
 use crate::identity::ownership::{OWNER_KEY, markers};
 use crate::observed::{AccessEntry, Observed};
-use crate::plan::context::{Context, Draft, IamSteps, Removal, Teardown};
+use crate::plan::context::{Context, Draft, IamSteps, RemovalStep, Teardown};
 use crate::plan::problem::Problem;
 use crate::plan::step::{EC2_LINUX, EksStep, Step, StepId};
 
-/// Why an entry of the cluster's keeps nodes out: its type cannot be changed, and it overrides aws-auth.
+/// Returns a problem if the access entry has another type. EKS cannot change the type, and the entry overrides aws-auth, so no
+/// node could join.
 pub(super) fn of_another_type(Context { spec, observed, .. }: Context<'_>) -> Option<Problem> {
     let entry = observed.access_entry.as_ref().filter(|entry| entry.kind != EC2_LINUX)?;
     Some(Problem::OtherAccessEntry {
@@ -21,7 +22,7 @@ pub(super) fn of_another_type(Context { spec, observed, .. }: Context<'_>) -> Op
     })
 }
 
-/// Plans the entry; gives the step after which nodes may join, if one is needed.
+/// Plans the access entry. Returns the step after which nodes can join, if one is needed.
 pub(super) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut Draft) -> Option<StepId> {
     let Context { spec, observed, owner, generation, .. } = context;
     let mut tags = context.tags(generation.physical_resource_id());
@@ -29,7 +30,7 @@ pub(super) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut 
     match observed.access_entry.as_ref().filter(|entry| entry.kind == EC2_LINUX) {
         None => Some(draft.add(EksStep::CreateAccessEntry { cluster_name, principal_arn, tags }, iam_steps.node_role)),
         Some(outdated) if predates_role(outdated, observed) => {
-            // Somebody's own is not ours to delete, nor may the execution role.
+            // An entry of another owner is not deleted. The function's role does not have the permission either.
             if !outdated.tags.contains_key(OWNER_KEY) {
                 draft.report(Problem::DeadAccessEntry { cluster: cluster_name, node_role_arn: principal_arn });
                 return None;
@@ -49,10 +50,10 @@ pub(super) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut 
         }
         Some(found) => {
             let is_ours = owner.is_creator(&found.tags);
-            let is_shared = markers(&found.tags).next().is_some();
+            let has_markers = markers(&found.tags).next().is_some();
             if !is_ours {
-                if !is_shared && !owner.is_same_stack(&found.tags) {
-                    // Somebody's own: used, and left in place.
+                if !has_markers && !owner.is_same_stack(&found.tags) {
+                    // The entry of another owner is used without a marker, so that no teardown deletes it.
                     return None;
                 }
                 tags.retain(|key, _| key == generation.marker().key());
@@ -71,24 +72,24 @@ pub(super) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut 
     }
 }
 
-/// Plans that the entry goes with these generations, after `needs`.
-pub(super) fn tear_down(teardown: Teardown<'_>, needs: Option<StepId>, draft: &mut Draft) -> Removal {
+/// Plans the deletion of the access entry, or the removal of these generations' markers from it, after `needs`.
+pub(super) fn tear_down(teardown: Teardown<'_>, needs: Option<StepId>, draft: &mut Draft) -> RemovalStep {
     let Teardown { spec, departing, observed } = teardown;
-    let Some(entry) = &observed.access_entry else { return Removal::default() };
+    let Some(entry) = &observed.access_entry else { return RemovalStep::default() };
     if departing.deletes(&entry.tags) {
         let (cluster_name, principal_arn) = (spec.cluster_name.clone(), spec.node_role_arn());
         let step = Step::Eks(EksStep::DeleteAccessEntry { cluster_name, principal_arn, only_created_at: None });
-        return Removal { step: Some(draft.add(step, needs)), is_shared: false };
+        return RemovalStep { step: Some(draft.add(step, needs)), is_shared: false };
     }
     let keys = departing.keys(&entry.tags);
     if keys.is_empty() {
-        return Removal::default();
+        return RemovalStep::default();
     }
     let step = draft.add(EksStep::UntagEksResource { arn: entry.arn.clone(), keys }, needs);
-    Removal { step: Some(step), is_shared: true }
+    RemovalStep { step: Some(step), is_shared: true }
 }
 
-/// Plans that the generation leaves an entry that it markers and does not want any more, after `new_access`.
+/// Plans the same for an access entry that has this generation's marker and is no longer desired, after `new_access`.
 pub(super) fn stop_using(context: Context<'_>, new_access: Option<StepId>, draft: &mut Draft) {
     let entry = context.observed.access_entry.as_ref();
     if entry.is_some_and(|entry| !context.departing().keys(&entry.tags).is_empty()) {
@@ -96,7 +97,7 @@ pub(super) fn stop_using(context: Context<'_>, new_access: Option<StepId>, draft
     }
 }
 
-/// Whether the role has been made since the entry was, or is yet to be made.
+/// Returns whether the role was created after the entry, or does not exist yet.
 fn predates_role(entry: &AccessEntry, observed: &Observed) -> bool {
     observed.node_role.as_ref().is_none_or(|role| entry.created_at < role.created_at)
 }

@@ -1,4 +1,4 @@
-//! Whether an object that exists may be used.
+//! The rules by which an existing object may be used.
 
 use crate::identity::aws_names::Scope;
 use crate::identity::ownership::{OWNER_KEY, Tags};
@@ -13,7 +13,8 @@ pub(super) fn may_use(context: Context<'_>, tags: &Tags) -> bool {
     context.owner.is_same_stack(tags) || is_adopted || may_adopt()
 }
 
-/// Returns a problem if the object that IAM found has another path, or another letter case in its name.
+/// Returns a problem if the object that IAM found has another path, or its name another letter case. IAM finds objects by their
+/// name without regard to path and letter case.
 pub(super) fn name_problem(
     kind: &'static str,
     (path, name): (&str, &str),
@@ -32,7 +33,7 @@ pub(super) fn name_problem(
     })
 }
 
-/// Returns the end of a sentence whose subject is the object: who owns it. A stack of another region needs other names, because IAM
+/// Returns the predicate of a sentence about the owner of an object. A stack of another region needs other names, because IAM
 /// names are the same in all regions.
 pub(super) fn owner_text(tags: &Tags, scope: &Scope) -> String {
     match (tags.get(OWNER_KEY), tags.get("aws:cloudformation:stack-name")) {
@@ -47,7 +48,8 @@ pub(super) fn owner_text(tags: &Tags, scope: &Scope) -> String {
     }
 }
 
-/// Returns the region of the stack that created an object, if it is another region. `None` also if the owner tag is a hash.
+/// Returns the region of the stack that created an object, if it is another region. Returns `None` also if the owner tag is a
+/// hash.
 fn foreign_region(tags: &Tags, scope: &Scope) -> Option<String> {
     let owner = Scope::of_stack(tags.get(OWNER_KEY)?)?;
     (owner.region != scope.region).then_some(owner.region)

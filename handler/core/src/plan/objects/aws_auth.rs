@@ -1,4 +1,4 @@
-//! The entry in aws-auth, and the note on the node role and the profile that there may be one.
+//! The entry in aws-auth, and the record of it in the marker values on the node role and the instance profile.
 
 use super::node_role;
 use crate::desired::spec::{NodeRole, Spec};
@@ -12,56 +12,57 @@ use crate::plan::problem::Problem;
 use crate::plan::step::{EditAwsAuth, IamStep, StepId, Verb};
 use std::collections::BTreeSet;
 
-/// The entry for a spec's node role.
+/// Returns the entry for the node role.
 fn entry(spec: &Spec) -> NodeEntry {
     NodeEntry::new(without_path(&spec.node_role_arn()))
 }
 
-/// Plans the entry; gives the step that writes it, if one is needed.
+/// Plans the entry. Returns the step that writes it, if one is needed.
 pub(super) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut Draft) -> Option<StepId> {
-    let own = is_node_role_made(context);
+    let own = is_node_role_created(context);
     let change = Change::AddEntry { marker: context.generation.marker(), entry: entry(context.spec), own };
-    // A node that comes while its role is still being made finds no role, not a problem. And a release that finds no
-    // marker on any role, or no note of an entry, may take it that there is none: it need not reach the Kubernetes API.
+    // The entry is written after the markers. If no marker value records an entry, a teardown does not need the Kubernetes API.
+    // No node needs the entry earlier, because it cannot run without the role.
     let needs: Vec<_> =
         [iam_steps.node_role, iam_steps.controller_role, iam_steps.instance_profile].into_iter().flatten().collect();
     edit(&context.observed.aws_auth, change, &needs, draft).map(|edited| edited.step)
 }
 
-/// Plans that the entry goes, after `new_access`, and the note of it after that.
+/// Plans the removal of the entry after `new_access`. The marker values record it until it is removed.
 pub(super) fn stop_using(context: Context<'_>, new_access: Option<StepId>, draft: &mut Draft) {
     let Context { spec, observed, generation, markers, .. } = context;
-    let own = is_node_role_made(context).then(|| entry(spec));
+    let own = is_node_role_created(context).then(|| entry(spec));
     let change = Change::RemoveEntry { markers: markers.clone(), own };
     let edited = edit(&observed.aws_auth, change, new_access.as_slice(), draft);
-    let expelled = edited.map(|edited| edited.step).or(new_access);
+    let entry_removed = edited.map(|edited| edited.step).or(new_access);
     let tags = Tags::from([(generation.marker().key().to_owned(), generation.marker_value(false))]);
-    if let Some(role) = node_role::created(context.teardown()).filter(|role| is_in_aws_auth(&role.tags, markers)) {
-        draft.add(IamStep::TagRole { name: role.name.clone(), tags: tags.clone() }, expelled);
+    if let Some(role) = node_role::managed(context.teardown()).filter(|role| is_in_aws_auth(&role.tags, markers)) {
+        draft.add(IamStep::TagRole { name: role.name.clone(), tags: tags.clone() }, entry_removed);
     }
     if let Some(profile) = observed.instance_profile.as_ref().filter(|it| is_in_aws_auth(&it.tags, markers)) {
-        draft.add(IamStep::TagInstanceProfile { name: profile.name.clone(), tags }, expelled);
+        draft.add(IamStep::TagInstanceProfile { name: profile.name.clone(), tags }, entry_removed);
     }
 }
 
-/// A step that writes the ConfigMap.
+/// The step that writes the ConfigMap.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Edited {
+pub(super) struct EditStep {
     pub(super) step: StepId,
-    /// Whether `mapRoles` changes, and not the notes alone.
+    /// Whether `mapRoles` changes. Otherwise, only annotations change.
     pub(super) in_map_roles: bool,
 }
 
-/// Plans that these generations' entries go. `deletes_role`: so does the node role, and an entry for it with it, whether or not a
-/// note says that it is markers.
-pub(super) fn tear_down(teardown: Teardown<'_>, deletes_role: bool, draft: &mut Draft) -> Option<Edited> {
+/// Plans the removal of these generations' entries. With `deletes_role`, the node role is deleted, and its entry is removed even
+/// if no annotation records it.
+pub(super) fn tear_down(teardown: Teardown<'_>, deletes_role: bool, draft: &mut Draft) -> Option<EditStep> {
     let Teardown { spec, departing, observed } = teardown;
     let change = Change::RemoveEntry { markers: departing.markers.clone(), own: deletes_role.then(|| entry(spec)) };
     edit(&observed.aws_auth, change, &[], draft)
 }
 
-/// The verb of the write that a plan will most likely need, told by the ConfigMap alone, before the roles are known: the
-/// node role's own entry comes (`adds_entry`), or goes with the role. `None`: no write.
+/// Returns the verb of the write that a plan will probably need. The caller knows only the ConfigMap, because it has not read the
+/// roles yet. With `adds_entry`, the node role gets an entry. Otherwise, its entry is removed. Returns `None` if no write is
+/// needed.
 pub fn likely_verb(spec: &Spec, markers: &BTreeSet<Marker>, adds_entry: bool, aws_auth: &AwsAuth) -> Option<Verb> {
     let own = matches!(spec.node_role, NodeRole::Managed { .. });
     let change = if adds_entry {
@@ -81,14 +82,15 @@ fn verb_of(edit: &Edit) -> Option<Verb> {
     }
 }
 
-/// Whether a stack of this kind has made the node role, or is about to: then an entry for it is markers, whether or not a note
-/// says so. One that was adopted may have had its entry before.
-fn is_node_role_made(Context { spec, observed, .. }: Context<'_>) -> bool {
-    let is_made = |role: &Role| role.tags.contains_key(OWNER_KEY);
-    matches!(spec.node_role, NodeRole::Managed { .. }) && observed.node_role.as_ref().is_none_or(is_made)
+/// Returns whether a resource of this kind created the node role, or will create it. An entry for such a role is ours, even if no
+/// annotation records it. An adopted role may have had its entry before.
+fn is_node_role_created(Context { spec, observed, .. }: Context<'_>) -> bool {
+    let has_owner = |role: &Role| role.tags.contains_key(OWNER_KEY);
+    matches!(spec.node_role, NodeRole::Managed { .. }) && observed.node_role.as_ref().is_none_or(has_owner)
 }
 
-fn edit(aws_auth: &AwsAuth, change: Change, needs: &[StepId], draft: &mut Draft) -> Option<Edited> {
+/// Plans an edit of the ConfigMap, if it was read and the change needs a write. An edit that fails is a problem.
+fn edit(aws_auth: &AwsAuth, change: Change, needs: &[StepId], draft: &mut Draft) -> Option<EditStep> {
     if *aws_auth == AwsAuth::NotRead {
         return None;
     }
@@ -106,5 +108,5 @@ fn edit(aws_auth: &AwsAuth, change: Change, needs: &[StepId], draft: &mut Draft)
         _ => true,
     };
     let step = draft.add(EditAwsAuth { change, verb }, needs.iter().copied());
-    Some(Edited { step, in_map_roles })
+    Some(EditStep { step, in_map_roles })
 }

@@ -1,4 +1,5 @@
-//! What the controller's ways to its role ask of the cluster: read-only questions, for the role, the association and the provider.
+//! The state of IRSA and Pod Identity in the snapshot, for the planners of the controller role, the association and the OIDC
+//! provider. Nothing here plans a step.
 
 use crate::desired::spec::ControllerIdentity;
 use crate::documents::policy::trust::{self, AUDIENCE};
@@ -9,19 +10,19 @@ use crate::observed::PodIdentityAssociation;
 use crate::plan::context::{Context, Draft};
 use crate::plan::problem::Problem;
 
-/// The cluster's OIDC issuer, as far as IRSA is wanted.
+/// The OIDC issuer of the cluster, if the properties ask for IRSA.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Issuer<'a> {
-    /// IRSA is not wanted.
+    /// The properties do not ask for IRSA.
     NotWanted,
-    /// Its URL.
+    /// The URL of the issuer.
     Known(&'a str),
-    /// The cluster has none. A problem says so.
+    /// The cluster has no issuer, which is a problem.
     Missing,
 }
 
 impl<'a> Issuer<'a> {
-    /// The URL, if it is wanted and known.
+    /// Returns the URL, if the properties ask for IRSA and the cluster has an issuer.
     pub(crate) fn url(self) -> Option<&'a str> {
         match self {
             Self::Known(url) => Some(url),
@@ -30,8 +31,8 @@ impl<'a> Issuer<'a> {
     }
 }
 
-/// Returns the issuer, and refuses what IRSA needs and does not find. The rest is planned all the same, so that all problems are
-/// found at once.
+/// Returns the issuer, and reports a problem for each object that IRSA needs and that is missing. The caller continues to plan,
+/// so that all problems are found at once.
 pub(crate) fn issuer<'a>(context: Context<'a>, draft: &mut Draft) -> Issuer<'a> {
     let Context { spec, observed, .. } = context;
     if !spec.has_identity(ControllerIdentity::Irsa) {
@@ -51,8 +52,8 @@ pub(crate) fn issuer<'a>(context: Context<'a>, draft: &mut Draft) -> Issuer<'a> 
     Issuer::Known(url)
 }
 
-/// The associations of ours that are not wanted any more: of other service accounts, or of this one where IRSA alone is
-/// wanted.
+/// Returns the associations that have this generation's marker and are no longer desired: of other service accounts, or of this
+/// service account if the properties ask for IRSA alone.
 pub(crate) fn stale_associations(
     context: Context<'_>,
 ) -> impl Iterator<Item = (&ServiceAccount, &PodIdentityAssociation)> {
@@ -66,16 +67,17 @@ pub(crate) fn stale_associations(
         .filter(move |(account, found)| wanted.as_ref() != Some(account) && is_ours(&found.tags))
 }
 
-/// The cluster's issuer where the controller role trusts it still, and is to trust Pod Identity alone, whose association is
-/// yet to be made: until then a controller that runs comes by its role in the former way.
+/// Returns the cluster's issuer if the controller role must still trust it, although the properties ask for Pod Identity alone.
+/// Until the association exists, the running controller uses IRSA.
 pub(crate) fn previous_issuer(context: Context<'_>) -> Option<&str> {
     let Context { spec, observed, .. } = context;
     let issuer = observed.cluster.as_ref()?.issuer.as_deref()?;
     let role = observed.controller_role.as_ref()?;
-    let is_left = !spec.has_identity(ControllerIdentity::Irsa) && spec.has_identity(ControllerIdentity::PodIdentity);
+    let wants_pod_identity_alone =
+        !spec.has_identity(ControllerIdentity::Irsa) && spec.has_identity(ControllerIdentity::PodIdentity);
     let provider_arn = spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
-    let is_its = trust::trusts_provider(&role.trust, &provider_arn);
+    let trusts_issuer = trust::trusts_provider(&role.trust, &provider_arn);
     let association = observed.associations.get(&spec.controller_account());
-    let stands = association.is_some_and(|found| found.role_arn == spec.controller_role_arn());
-    (is_left && is_its && !stands).then_some(issuer)
+    let has_association = association.is_some_and(|found| found.role_arn == spec.controller_role_arn());
+    (wants_pod_identity_alone && trusts_issuer && !has_association).then_some(issuer)
 }

@@ -1,4 +1,4 @@
-//! The controller's inline policy.
+//! The inline policy of the controller role.
 
 use crate::desired::spec::Spec;
 use crate::documents::policy::{self, Place};

@@ -1,4 +1,4 @@
-//! The controller role, and the inline policy with which Karpenter works.
+//! The controller role, with the inline policy that Karpenter needs.
 
 use super::controller_identity::{self, Issuer};
 use super::controller_policy::controller_policy;
@@ -13,19 +13,20 @@ use crate::plan::context::{Context, Draft, Recheck, Teardown};
 use crate::plan::problem::Problem;
 use crate::plan::step::{IamStep, Plan, RoleKind, Step, StepId};
 
-/// The steps that the controller role waits for, each if it is planned.
+/// The steps on which the controller role depends, each if it is planned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prerequisites {
-    /// The one that creates the issuer's OIDC provider.
+    /// The step that creates the OIDC provider of the issuer.
     pub(crate) provider: Option<StepId>,
-    /// The one in which IAM lets a node role be passed that this stack did not create.
-    pub(crate) passed: Option<StepId>,
-    /// The one that creates or tags the node role, or adds it to the profile: the policy that passes it waits for that.
+    /// The step in which IAM checks iam:PassRole on a node role that this stack did not create.
+    pub(crate) pass_role_checked: Option<StepId>,
+    /// The step that creates or tags the node role, or adds it to the instance profile. The policy that passes the role depends
+    /// on it.
     pub(crate) node_role: Option<StepId>,
 }
 
-/// Plans the controller role and its policy. Without an issuer that is wanted and missing, which is refused elsewhere, there is
-/// nothing to trust, and nothing is planned.
+/// Plans the controller role and its policy. Plans nothing if the issuer is missing, because the role would trust nothing.
+/// [`controller_identity::issuer`] reports that problem.
 pub(crate) fn reconcile(
     context: Context<'_>,
     issuer: Issuer<'_>,
@@ -35,7 +36,7 @@ pub(crate) fn reconcile(
     if matches!(issuer, Issuer::Missing) {
         return Steps::default();
     }
-    let Prerequisites { provider, passed, node_role } = prerequisites;
+    let Prerequisites { provider, pass_role_checked, node_role } = prerequisites;
     let (spec, found) = (context.spec, context.observed.controller_role.as_ref());
     let stale_associations = controller_identity::stale_associations(context).map(|(account, _)| account);
     let issuer = issuer.url().or_else(|| controller_identity::previous_issuer(context));
@@ -45,8 +46,8 @@ pub(crate) fn reconcile(
         property: "ControllerRoleName",
         alternative: "",
         trust: controller_trust(spec, issuer, stale_associations),
-        trusted: provider,
-        first: passed,
+        trust_needs: provider,
+        needs: pass_role_checked,
         policy_arns: spec.controller_policy_arns.clone(),
         previous_policy_arns: context.old.map(|old| old.controller_policy_arns.clone()).unwrap_or_default(),
         policies_property: "ControllerPolicyArns",
@@ -54,11 +55,12 @@ pub(crate) fn reconcile(
     };
     draft.report(found.and_then(|found| serves_another_cluster(context, found)));
     let steps = role::reconcile(context, &wanted, found, draft);
-    policy(context, steps.claimed.into_iter().chain(node_role), draft);
+    plan_policy(context, steps.claimed.into_iter().chain(node_role), draft);
     steps
 }
 
-/// A role that others use too has one controller policy: that of one cluster.
+/// Returns a problem if another generation uses the role for another cluster. A controller role has the policy of one cluster
+/// only.
 fn serves_another_cluster(context: Context<'_>, found: &Role) -> Option<Problem> {
     let policy_name = context.spec.controller_policy_name();
     let is_foreign = |name: &&String| name.starts_with(CONTROLLER_POLICY_PREFIX) && **name != policy_name;
@@ -66,8 +68,9 @@ fn serves_another_cluster(context: Context<'_>, found: &Role) -> Option<Problem>
     Some(Problem::ControllerServesOther { name: found.name.clone(), policy: foreign.clone() })
 }
 
-/// Plans the controller's policy: what the properties ask for, and the node roles of all generations that share the role.
-fn policy(context: Context<'_>, needs: impl Iterator<Item = StepId>, draft: &mut Draft) {
+/// Plans the controller's policy: the permissions that the properties ask for, with iam:PassRole on the node roles of all
+/// generations that share the role.
+fn plan_policy(context: Context<'_>, needs: impl Iterator<Item = StepId>, draft: &mut Draft) {
     let (spec, found) = (context.spec, context.observed.controller_role.as_ref());
     let policy_name = spec.controller_policy_name();
     let others =
@@ -75,45 +78,59 @@ fn policy(context: Context<'_>, needs: impl Iterator<Item = StepId>, draft: &mut
     let mut passable = found.map(others).unwrap_or_default();
     passable.insert(spec.node_role_arn());
     let document = controller_policy(spec, &passable);
-    let there = found.and_then(|found| found.inline_document(&policy_name));
-    if there.is_none_or(|there| !policy::equivalent(there, &document)) {
+    let current = found.and_then(|found| found.inline_document(&policy_name));
+    if current.is_none_or(|current| !policy::equivalent(current, &document)) {
         draft.add(IamStep::PutRolePolicy { name: spec.controller_role_name.clone(), policy_name, document }, needs);
     }
 }
 
-/// Whether the plan writes the policy of a controller role that others marker too.
+/// Returns whether the plan writes the policy of a controller role that has markers of other generations.
 pub(crate) fn updates_shared_policy(context: Context<'_>, plan: &Plan) -> bool {
     let found = context.observed.controller_role.as_ref();
     let is_shared = found.is_some_and(|role| context.has_foreign_marker(&role.tags));
     is_shared && plan.steps().any(|(_, step, _)| matches!(step, Step::Iam(IamStep::PutRolePolicy { .. })))
 }
 
-/// Plans the end of the controller role, or of its marker, after `first`, which shut nodes out, and `then`.
-pub(crate) fn tear_down(teardown: Teardown<'_>, first: &[StepId], then: &[StepId], draft: &mut Draft) -> Recheck {
+/// Plans the deletion of the controller role, or the removal of its markers. It depends on `access_steps`, which remove the node
+/// access, and on `association_steps`.
+pub(crate) fn tear_down(
+    teardown: Teardown<'_>,
+    access_steps: &[StepId],
+    association_steps: &[StepId],
+    draft: &mut Draft,
+) -> Recheck {
     let Some(role) = &teardown.observed.controller_role else { return Recheck::Nothing };
-    let narrowed = narrow(teardown, role, first, draft);
-    let needs: Vec<_> = first.iter().copied().chain(narrowed).chain(then.iter().copied()).collect();
+    let policy_step = remove_pass_role_targets(teardown, role, access_steps, draft);
+    let needs: Vec<_> =
+        access_steps.iter().copied().chain(policy_step).chain(association_steps.iter().copied()).collect();
     let spec = teardown.spec;
     let attached = spec.controller_policy_arns.iter().cloned().collect();
-    let left = RoleTeardown { role, attached, inline: Some(spec.controller_policy_name()) };
-    role::tear_down(teardown.departing, &left, &needs, draft)
+    let removed = RoleTeardown { role, attached, inline: Some(spec.controller_policy_name()) };
+    role::tear_down(teardown.departing, &removed, &needs, draft)
 }
 
-/// Removes the node roles of the generations that go from the controller's PassRole, before their markers go; and after that
-/// once more, if another run has meanwhile written what it had read before.
-fn narrow(teardown: Teardown<'_>, role: &Role, needs: &[StepId], draft: &mut Draft) -> Option<StepId> {
+/// Removes the node roles of the departing generations from the controller's iam:PassRole, before their markers are removed.
+/// After the teardown it is checked once more, because another run may have read the policy before this change and written it
+/// after.
+fn remove_pass_role_targets(
+    teardown: Teardown<'_>,
+    role: &Role,
+    needs: &[StepId],
+    draft: &mut Draft,
+) -> Option<StepId> {
     let Teardown { spec, departing, observed } = teardown;
-    let is_left = departing.is_recheck && departing.owner.is_same_stack(&role.tags);
-    let stays_with_others = !departing.deletes(&role.tags) && !departing.keeps_adopted(&role.tags);
-    if departing.keys(&role.tags).is_empty() && !is_left || !stays_with_others {
+    let may_be_overwritten = departing.is_recheck && departing.owner.is_same_stack(&role.tags);
+    let is_kept_for_others = !departing.deletes(&role.tags) && !departing.keeps_adopted(&role.tags);
+    if departing.keys(&role.tags).is_empty() && !may_be_overwritten || !is_kept_for_others {
         return None;
     }
     let policy_name = spec.controller_policy_name();
-    let there = role.inline_document(&policy_name)?;
+    let current = role.inline_document(&policy_name)?;
     let passable = pass_role::passable_for_others(spec, departing.markers, role, &observed.proven_node_roles);
-    // All else in it is of those that stay, whatever these properties would have it say.
-    let document = policy::with_pass_role_arns(there, &passable)?;
-    (!policy::equivalent(there, &document)).then(|| {
+    // The rest of the policy belongs to the generations that are kept, so it stays even if these properties ask for something
+    // else.
+    let document = policy::with_pass_role_arns(current, &passable)?;
+    (!policy::equivalent(current, &document)).then(|| {
         draft.add(IamStep::PutRolePolicy { name: role.name.clone(), policy_name, document }, needs.iter().copied())
     })
 }

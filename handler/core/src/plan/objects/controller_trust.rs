@@ -1,4 +1,4 @@
-//! The controller role's trust policy.
+//! The trust policy of the controller role.
 
 use crate::desired::spec::{ControllerIdentity, Spec};
 use crate::documents::policy::trust::{self, ControllerTrust, Irsa};
@@ -7,8 +7,8 @@ use serde_json::Value;
 
 /// Returns the trust policy for the identities that the properties ask for.
 ///
-/// `issuer`: the OIDC issuer that the role trusts, if any. `departing`: the service accounts whose associations still exist and
-/// will be deleted.
+/// `issuer` is the OIDC issuer that the role trusts, if any. `departing` has the service accounts whose associations still exist
+/// and will be deleted.
 pub(super) fn controller_trust<'a>(
     spec: &Spec,
     issuer: Option<&str>,

@@ -1,4 +1,4 @@
-//! One file for each object of AWS or Kubernetes: how it is created, changed and removed.
+//! One file for each object of AWS or Kubernetes: how it is created, updated and deleted.
 
 pub(super) mod access_entry;
 mod adoption;

@@ -1,4 +1,4 @@
-//! How nodes join: by an entry in aws-auth, by an access entry, or by neither; and how they change from one to another.
+//! The node access: an entry in aws-auth, an access entry, or neither, and the change from one to the other.
 
 use super::{access_entry, aws_auth};
 use crate::desired::spec::NodeAccess;
@@ -7,19 +7,19 @@ use crate::plan::context::{Context, Draft, IamSteps, Teardown};
 use crate::plan::problem::Problem;
 use crate::plan::step::StepId;
 
-/// How nodes join, once the cluster's mode is known.
+/// The way by which nodes join a cluster, which depends on the property `NodeAccess` and the cluster's authentication mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinMethod {
-    /// By an entry in aws-auth.
+    /// An entry in aws-auth.
     AwsAuth,
-    /// By an access entry.
+    /// An access entry.
     AccessEntry,
-    /// Not by anything of ours.
+    /// Neither. The user gives nodes their access.
     None,
 }
 
 impl JoinMethod {
-    /// As the property `NodeAccess` spells it.
+    /// Returns the name, in the spelling of the property `NodeAccess`.
     pub fn name(self) -> &'static str {
         match self {
             Self::AwsAuth => "AwsAuth",
@@ -30,7 +30,7 @@ impl JoinMethod {
 }
 
 impl NodeAccess {
-    /// How nodes are to join a cluster of this mode.
+    /// Returns the way by which nodes join a cluster with this authentication mode.
     pub fn join_method(self, mode: AuthenticationMode) -> JoinMethod {
         match self {
             Self::Auto if mode.has_access_entries() => JoinMethod::AccessEntry,
@@ -40,13 +40,14 @@ impl NodeAccess {
         }
     }
 
-    /// Whether the ConfigMap must be read: an entry is wanted, and aws-auth counts in this mode.
+    /// Returns whether an entry in aws-auth is desired and has an effect in this authentication mode. Then the ConfigMap must be
+    /// read.
     pub fn wants_aws_auth(self, mode: AuthenticationMode) -> bool {
         self.join_method(mode) == JoinMethod::AwsAuth && mode.has_aws_auth()
     }
 }
 
-/// Plans how nodes join. New access is created before the old access is removed.
+/// Plans the node access, and returns the way by which nodes join. New access is created before the old access is removed.
 pub(crate) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut Draft) -> JoinMethod {
     let Some(cluster) = &context.observed.cluster else { return JoinMethod::None };
     let (mode, cluster_name) = (cluster.authentication_mode, || context.spec.cluster_name.clone());
@@ -74,19 +75,18 @@ pub(crate) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut 
     method
 }
 
-/// What becomes of the access that these generations leave.
+/// The steps that remove the node access of the departing generations.
 #[derive(Debug)]
 pub(crate) struct AccessTeardown {
-    /// The steps.
     pub(crate) steps: Vec<StepId>,
-    /// Whether others keep an entry that one of these held too.
+    /// Whether the access entry is kept for other generations.
     pub(crate) is_shared: bool,
-    /// Whether nodes with the node role are let in no more.
+    /// Whether nodes with the node role lose their access to the cluster.
     pub(crate) cuts_nodes_off: bool,
 }
 
-/// Plans that these generations' entries go. `deletes_role`: so does the node role, and an entry for it with it, whether or
-/// not a note says that it is ours.
+/// Plans the removal of the departing generations' node access. With `deletes_role`, the node role is deleted, and its entry in
+/// aws-auth is removed even if no annotation records it.
 pub(crate) fn tear_down(teardown: Teardown<'_>, deletes_role: bool, draft: &mut Draft) -> AccessTeardown {
     let edited_config_map = aws_auth::tear_down(teardown, deletes_role, draft);
     let removed = access_entry::tear_down(teardown, None, draft);

@@ -1,5 +1,5 @@
-//! IAM's OIDC provider for the cluster's issuer: made where it is missing and that is wanted, and left to those who have
-//! come to trust it.
+//! The IAM OIDC provider of the cluster's issuer: created if it is missing and the properties ask for it, and kept if other roles
+//! trust it.
 
 use super::tagging::{Object, TagSync, sync_tags};
 use crate::desired::spec::ControllerIdentity;
@@ -12,13 +12,15 @@ use crate::plan::step::{IamStep, StepId};
 use crate::plan::warning::Warning;
 use std::collections::BTreeSet;
 
-/// Plans the provider of this issuer; gives the step that makes it, if there is one. One that a resource like this has made
-/// is marked by all that rely on it, whether they would have made it or not; any other is used as it is.
+/// Plans the provider of this issuer. Returns the step that creates it, if it is planned.
+///
+/// A provider that a resource of this kind created gets the marker of every generation that uses it, even if its `OidcProvider`
+/// is `Require`. Any other provider is used unchanged.
 pub(crate) fn reconcile(context: Context<'_>, issuer: &str, draft: &mut Draft) -> Option<StepId> {
     let Context { spec, generation, owner, .. } = context;
     let mut tags = context.tags(generation.physical_resource_id());
     let Some(found) = &context.observed.oidc_provider else {
-        // Where it is not to be made, that was refused.
+        // `controller_identity::issuer` has reported the problem.
         if !spec.creates_oidc_provider {
             return None;
         }
@@ -39,50 +41,53 @@ pub(crate) fn reconcile(context: Context<'_>, issuer: &str, draft: &mut Draft) -
     None
 }
 
-/// Plans that this generation leaves a provider that it relied on, since it does not want IRSA any more: as [`tear_down`] does,
-/// once the controller role trusts it no more.
+/// Plans the same as [`tear_down`] if the properties no longer ask for IRSA. `needs` are the steps after which the controller
+/// role does not trust the provider.
 pub(crate) fn stop_using(context: Context<'_>, needs: &[StepId], draft: &mut Draft) {
     let Context { spec, observed, .. } = context;
     let is_marked = |found: &&OidcProvider| !context.departing().keys(&found.tags).is_empty();
     let found = observed.oidc_provider.as_ref().filter(is_marked);
     if let Some(found) = found.filter(|_| !spec.has_identity(ControllerIdentity::Irsa)) {
-        let others = trusting(observed, Some(&spec.controller_role_name));
+        let others = trusting_roles(observed, Some(&spec.controller_role_name));
         remove(context.teardown(), (found, &others), needs, draft);
     }
 }
 
-/// Plans that these generations leave the provider: with the last marker it goes, if nobody else trusts it or the cluster has
-/// gone. Where it stays for others' roles, it is nobody's from then on.
+/// Plans the deletion of the provider, or the removal of its markers. The provider is deleted with its last marker, if no other
+/// role trusts it or the cluster is deleted. A provider that is kept for other roles loses its owner tag too, so no resource of
+/// this kind deletes it later.
 pub(crate) fn tear_down(teardown: Teardown<'_>, needs: &[StepId], draft: &mut Draft) -> Recheck {
     let Teardown { departing, observed, .. } = teardown;
     let Some(found) = observed.oidc_provider.as_ref().filter(|found| found.tags.contains_key(OWNER_KEY)) else {
         return Recheck::Nothing;
     };
-    // Without any marker: those who left it at the same time did not live to see that they were the last.
-    let is_unclaimed = departing.is_recheck || departing.owner.is_same_stack(&found.tags);
-    if departing.keys(&found.tags).is_empty() && (has_foreign_marker(&found.tags, departing.markers) || !is_unclaimed) {
+    // A provider without any marker may be left over: the process that removed the last marker was killed before it deleted the
+    // provider.
+    let may_be_left_over = departing.is_recheck || departing.owner.is_same_stack(&found.tags);
+    let is_shared = has_foreign_marker(&found.tags, departing.markers);
+    if departing.keys(&found.tags).is_empty() && (is_shared || !may_be_left_over) {
         return Recheck::Nothing;
     }
-    // A generation that stays and relies on the provider markers it, whatever its role still trusts. An adopted role is its
-    // owner's again.
-    let is_of_ours = |tags: &Tags| tags.contains_key(OWNER_KEY) || markers(tags).next().is_some();
-    let role = observed.controller_role.as_ref().filter(|role| is_of_ours(&role.tags));
-    let ours = role.filter(|role| !departing.keeps_adopted(&role.tags)).map(|role| &role.name);
-    let left = remove(teardown, (found, &trusting(observed, ours)), needs, draft);
-    draft.warnings.extend(left.warning);
-    left.shared
+    // The trust of a controller role of this kind does not count, because a generation that uses the provider has a marker on it.
+    // The trust of an adopted role counts, because its owner keeps the role.
+    let is_of_this_kind = |tags: &Tags| tags.contains_key(OWNER_KEY) || markers(tags).next().is_some();
+    let role = observed.controller_role.as_ref().filter(|role| is_of_this_kind(&role.tags));
+    let excluded = role.filter(|role| !departing.keeps_adopted(&role.tags)).map(|role| &role.name);
+    let removed = remove(teardown, (found, &trusting_roles(observed, excluded)), needs, draft);
+    draft.warnings.extend(removed.warning);
+    removed.shared
 }
 
-/// What becomes of a provider that is left.
+/// The result of the removal of a provider.
 #[derive(Debug, Default)]
 struct ProviderTeardown {
-    /// Whether it stays with others like this: then whoever looks again last removes it.
+    /// [`Recheck::OidcProvider`] if the provider is kept for other generations.
     shared: Recheck,
-    /// What the log of a teardown says.
+    /// The warning for the log if the provider is kept for other roles.
     warning: Option<Warning>,
 }
 
-/// Plans the provider's end, or its markers', where these other roles trust it.
+/// Plans the deletion of the provider, or the removal of its markers. `others` has the names of the other roles that trust it.
 fn remove(
     Teardown { departing, observed, .. }: Teardown<'_>,
     (found, others): (&OidcProvider, &BTreeSet<&str>),
@@ -95,7 +100,7 @@ fn remove(
         draft.add(IamStep::UntagOpenIdConnectProvider { arn, keys }, needs);
         return ProviderTeardown { shared: Recheck::OidcProvider, warning: None };
     }
-    if others.is_empty() || observed.cluster.as_ref().is_none_or(is_going) {
+    if others.is_empty() || observed.cluster.as_ref().is_none_or(is_deleting) {
         draft.add(IamStep::DeleteOpenIdConnectProvider { arn }, needs);
         return ProviderTeardown::default();
     }
@@ -106,12 +111,12 @@ fn remove(
     ProviderTeardown { shared: Recheck::Nothing, warning }
 }
 
-/// The roles that trust the issuer, but for one.
-fn trusting<'a>(observed: &'a Observed, but_for: Option<&String>) -> BTreeSet<&'a str> {
-    let counts = |name: &&String| but_for.is_none_or(|it| !name.eq_ignore_ascii_case(it));
+/// Returns the names of the roles that trust the issuer, except for `excluded`.
+fn trusting_roles<'a>(observed: &'a Observed, excluded: Option<&String>) -> BTreeSet<&'a str> {
+    let counts = |name: &&String| excluded.is_none_or(|it| !name.eq_ignore_ascii_case(it));
     observed.roles_that_trust_issuer.iter().filter(counts).map(String::as_str).collect()
 }
 
-fn is_going(cluster: &Cluster) -> bool {
+fn is_deleting(cluster: &Cluster) -> bool {
     cluster.status == "DELETING"
 }

@@ -8,14 +8,16 @@ use crate::desired::spec::ControllerIdentity;
 use crate::identity::kubernetes::ServiceAccount;
 use crate::identity::ownership::{Tags, arn_marker_value, has_foreign_marker, markers};
 use crate::observed::PodIdentityAssociation;
-use crate::plan::context::{Context, Draft, IamSteps, Recheck, Removal, Teardown};
+use crate::plan::context::{Context, Draft, IamSteps, Recheck, RemovalStep, Teardown};
 use crate::plan::problem::Problem;
 use crate::plan::step::{EksStep, IamStep, Step, StepId};
 use crate::plan::warning::Warning;
 
-/// Plans the association: one for the service account, with the controller role. Those of other service accounts, which
-/// were wanted before, go when it stands; the role trusts theirs until then, so that a run that is cut off is known by
-/// it. Gives the steps after which the role trusts whom it should.
+/// Plans the association of the service account with the controller role. Returns the steps after which the trust policy is as
+/// desired.
+///
+/// The associations of previous service accounts are deleted after the new one exists. The role trusts those service accounts
+/// until then. So if a run is interrupted, the next run finds their associations by the trust policy.
 pub(crate) fn reconcile(
     context: Context<'_>,
     issuer: Issuer<'_>,
@@ -24,22 +26,22 @@ pub(crate) fn reconcile(
 ) -> Vec<StepId> {
     let spec = context.spec;
     let wanted = spec.has_identity(ControllerIdentity::PodIdentity);
-    let stands = if wanted { reconcile_association(context, iam_steps, draft) } else { None };
-    let stands: Vec<_> = stands.into_iter().chain(iam_steps.controller_role).chain(iam_steps.trust).collect();
+    let association = if wanted { reconcile_association(context, iam_steps, draft) } else { None };
+    let needs: Vec<_> = association.into_iter().chain(iam_steps.controller_role).chain(iam_steps.trust).collect();
     if wanted && !context.observed.has_pod_identity_agent {
         draft.warnings.push(Warning::NoPodIdentityAgent { cluster: spec.cluster_name.clone() });
     }
-    let gone: Vec<_> = controller_identity::stale_associations(context)
-        .filter_map(|(_, association)| remove(context.teardown(), association, &stands, draft).step)
+    let removed: Vec<_> = controller_identity::stale_associations(context)
+        .filter_map(|(_, association)| remove(context.teardown(), association, &needs, draft).step)
         .collect();
-    if gone.is_empty() && controller_identity::previous_issuer(context).is_none() {
-        return stands;
+    if removed.is_empty() && controller_identity::previous_issuer(context).is_none() {
+        return needs;
     }
     let (name, trust) = (spec.controller_role_name.clone(), controller_trust(spec, issuer.url(), []));
-    vec![draft.add(IamStep::UpdateAssumeRolePolicy { name, trust }, gone.into_iter().chain(stands))]
+    vec![draft.add(IamStep::UpdateAssumeRolePolicy { name, trust }, removed.into_iter().chain(needs))]
 }
 
-/// Plans the association for the spec's service account; gives the last step, if there is one.
+/// Plans the association of the service account. Returns its last step, if one is needed.
 fn reconcile_association(context: Context<'_>, iam_steps: &IamSteps, draft: &mut Draft) -> Option<StepId> {
     let Context { spec, observed, .. } = context;
     let (cluster_name, role_arn) = (spec.cluster_name.clone(), spec.controller_role_arn());
@@ -69,7 +71,7 @@ fn reconcile_association(context: Context<'_>, iam_steps: &IamSteps, draft: &mut
     }
     if !is_ours {
         if found.role_arn == role_arn && markers(&found.tags).next().is_none() && !is_same_stack {
-            // Somebody's own: used, and left in place.
+            // The association of another owner is used without a marker, so that no teardown deletes it.
             if !found.has_session_tags {
                 let ServiceAccount { namespace, name } = spec.controller_account();
                 draft.warnings.push(Warning::NoSessionTags {
@@ -94,23 +96,23 @@ fn reconcile_association(context: Context<'_>, iam_steps: &IamSteps, draft: &mut
     Some(draft.add(step, needs))
 }
 
-/// Whether another resource of the stack made an association, and it serves others than this resource: to lead it to another
-/// role would take it from them. That is for `Adopt` to ask.
+/// Returns whether another resource of the stack created an association and other generations use it. Another role would take
+/// their credentials away, so this requires `Adopt`.
 fn serves_another(context: Context<'_>, tags: &Tags) -> bool {
-    let former = context.old.map(|old| context.owner.generation(&old.identity()).marker());
-    let ours = former.into_iter().chain([context.generation.marker()]).collect();
+    let previous = context.old.map(|old| context.owner.generation(&old.identity()).marker());
+    let ours = previous.into_iter().chain([context.generation.marker()]).collect();
     let is_of_another = context.owner.is_same_stack(tags) && !context.owner.is_creator(tags);
     is_of_another && !context.spec.adopts_existing_objects && has_foreign_marker(tags, &ours)
 }
 
-/// The steps that remove associations, or these generations' part in them.
+/// The steps that delete associations, or that remove the markers of these generations from them.
 #[derive(Debug)]
 pub(crate) struct AssociationsTeardown {
     pub(crate) steps: Vec<StepId>,
     pub(crate) shared: Recheck,
 }
 
-/// Plans that these generations leave the associations.
+/// Plans the deletion of the associations, or the removal of these generations' markers from them.
 pub(crate) fn tear_down(teardown: Teardown<'_>, draft: &mut Draft) -> AssociationsTeardown {
     let associations = teardown.observed.associations.values();
     let removed: Vec<_> = associations.map(|association| remove(teardown, association, &[], draft)).collect();
@@ -118,33 +120,34 @@ pub(crate) fn tear_down(teardown: Teardown<'_>, draft: &mut Draft) -> Associatio
     AssociationsTeardown { steps, shared: Recheck::everything_if(removed.iter().any(|removal| removal.is_shared)) }
 }
 
+/// Plans the deletion of one association, or the removal of its markers, after `needs`.
 fn remove(
     Teardown { spec, departing, .. }: Teardown<'_>,
     association: &PodIdentityAssociation,
     needs: &[StepId],
     draft: &mut Draft,
-) -> Removal {
+) -> RemovalStep {
     let (cluster_name, id) = (spec.cluster_name.clone(), association.id.clone());
     if departing.deletes(&association.tags) {
         let step = draft.add(EksStep::DeletePodIdentityAssociation { cluster_name, id }, needs.iter().copied());
-        return Removal { step: Some(step), is_shared: false };
+        return RemovalStep { step: Some(step), is_shared: false };
     }
     let keys = departing.keys(&association.tags);
     if keys.is_empty() {
-        return Removal::default();
+        return RemovalStep::default();
     }
-    // It goes back to the role of those that stay, if it led to ours.
-    let of_others: Vec<_> = markers(&association.tags)
+    // If the association has the role of a departing generation, it gets the role of a generation that is kept.
+    let roles_of_others: Vec<_> = markers(&association.tags)
         .filter(|(marker, _)| !departing.markers.contains(marker))
-        .map(|(_, note)| note)
+        .map(|(_, value)| value)
         .collect();
-    let stays = of_others.contains(&arn_marker_value(&association.role_arn).as_str());
-    let back = of_others.into_iter().find(|note| !stays && note.starts_with("arn:"));
-    let back = back.map(|role_arn| {
+    let has_role_of_others = roles_of_others.contains(&arn_marker_value(&association.role_arn).as_str());
+    let new_role = roles_of_others.into_iter().find(|value| !has_role_of_others && value.starts_with("arn:"));
+    let updated = new_role.map(|role_arn| {
         let role_arn = role_arn.to_owned();
         draft.add(EksStep::UpdatePodIdentityAssociation { cluster_name, id, role_arn }, needs.iter().copied())
     });
-    let needs = needs.iter().copied().chain(back);
+    let needs = needs.iter().copied().chain(updated);
     let step = draft.add(EksStep::UntagEksResource { arn: association.arn.clone(), keys }, needs);
-    Removal { step: Some(step), is_shared: true }
+    RemovalStep { step: Some(step), is_shared: true }
 }

@@ -1,4 +1,4 @@
-//! What the two roles have in common: creation, tags, trust policy, attached policies, permissions boundary, and removal.
+//! The parts that both roles have in common: creation, tags, trust policy, managed policies, permissions boundary and deletion.
 
 use super::adoption::{may_use, name_problem, owner_text};
 use super::tagging::{Object, TagSync, sync_tags};
@@ -16,35 +16,39 @@ use std::collections::BTreeSet;
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
 const POLICIES_MAX: usize = 10;
 
-/// A role as it should be.
+/// The desired state of a role.
 pub(super) struct DesiredRole<'a> {
     pub(super) kind: RoleKind,
     pub(super) name: &'a str,
-    /// The property that names it.
+    /// The property that sets the name.
     pub(super) property: &'static str,
+    /// A further remedy for [`Problem::RoleTaken`], or an empty text.
     pub(super) alternative: &'static str,
+    /// The trust policy.
     pub(super) trust: Value,
-    /// What the trust needs.
-    pub(super) trusted: Option<StepId>,
-    /// What comes before anything is done to the role.
-    pub(super) first: Option<StepId>,
+    /// The step on which the trust policy depends.
+    pub(super) trust_needs: Option<StepId>,
+    /// The step on which every step on the role depends.
+    pub(super) needs: Option<StepId>,
+    /// The ARNs of the managed policies.
     pub(super) policy_arns: Vec<String>,
-    /// The same by the old properties.
+    /// The ARNs of the managed policies in the old properties.
     pub(super) previous_policy_arns: Vec<String>,
+    /// The property that adds managed policies.
     pub(super) policies_property: &'static str,
     pub(super) tags: Tags,
 }
 
-/// The steps on a role that others may depend on, each if it is planned.
+/// The steps on a role on which other steps may depend, each if it is planned.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Steps {
-    /// The step that makes the role this generation's: its creation, or its marker.
+    /// The step that creates the role, or adds this generation's marker.
     pub(crate) claimed: Option<StepId>,
     /// The step that writes its trust policy.
     pub(crate) trust: Option<StepId>,
 }
 
-/// Plans one role. A teardown knows by the marker what to remove, so whatever is done to the role comes after it.
+/// Plans one role. Every other step on the role follows its marker, because a teardown finds the role by the marker.
 pub(super) fn reconcile(
     context: Context<'_>,
     wanted: &DesiredRole<'_>,
@@ -61,7 +65,7 @@ pub(super) fn reconcile(
                 permissions_boundary: context.spec.permissions_boundary.clone(),
                 tags: wanted.tags.clone(),
             });
-            let created = Some(draft.add(create, wanted.trusted.into_iter().chain(wanted.first)));
+            let created = Some(draft.add(create, wanted.trust_needs.into_iter().chain(wanted.needs)));
             Steps { claimed: created, trust: created }
         }
         Some(found) => {
@@ -76,7 +80,7 @@ pub(super) fn reconcile(
     steps
 }
 
-/// Why a role that exists is not the one that is wanted.
+/// Returns a problem if a role of this name exists that cannot be used.
 fn existing_role_problem(context: Context<'_>, wanted: &DesiredRole<'_>, found: &Role) -> Option<Problem> {
     if !may_use(context, &found.tags) {
         let owner = owner_text(&found.tags, &context.spec.scope);
@@ -86,6 +90,7 @@ fn existing_role_problem(context: Context<'_>, wanted: &DesiredRole<'_>, found: 
     name_problem("role", (&found.path, &found.name), (&context.spec.path, wanted.name), wanted.property)
 }
 
+/// Plans the tags, the trust policy and the permissions boundary of a role that exists.
 fn update(context: Context<'_>, wanted: &DesiredRole<'_>, found: &Role, draft: &mut Draft) -> Steps {
     let name = wanted.name.to_owned();
     let tags = TagSync {
@@ -93,18 +98,19 @@ fn update(context: Context<'_>, wanted: &DesiredRole<'_>, found: &Role, draft: &
         wanted: &wanted.tags,
         found: &found.tags,
         removes_stale_tags: true,
-        needs: wanted.first,
+        needs: wanted.needs,
     };
-    let claimed = sync_tags(context, tags, draft).or(wanted.first);
+    let claimed = sync_tags(context, tags, draft).or(wanted.needs);
     let trust = (!policy::equivalent(&found.trust, &wanted.trust)).then(|| {
-        let needs = claimed.into_iter().chain(wanted.trusted);
+        let needs = claimed.into_iter().chain(wanted.trust_needs);
         draft.add(IamStep::UpdateAssumeRolePolicy { name: name.clone(), trust: wanted.trust.clone() }, needs)
     });
     plan_permissions_boundary(context, name, found, claimed, draft);
     Steps { claimed, trust }
 }
 
-/// Plans the permissions boundary: what is wanted, or without what was and is not any more. Somebody else's stays.
+/// Plans the permissions boundary. If the properties have none, only the boundary of the old properties is removed. A boundary
+/// that another program or person set is kept.
 fn plan_permissions_boundary(
     context: Context<'_>,
     name: String,
@@ -112,29 +118,29 @@ fn plan_permissions_boundary(
     claimed: Option<StepId>,
     draft: &mut Draft,
 ) {
-    let there = found.permissions_boundary.as_ref();
+    let current = found.permissions_boundary.as_ref();
     match &context.spec.permissions_boundary {
-        Some(wanted) if there != Some(wanted) => {
+        Some(wanted) if current != Some(wanted) => {
             draft.add(IamStep::PutRolePermissionsBoundary { name, permissions_boundary: wanted.clone() }, claimed);
         }
-        None if there.is_some() && context.old.and_then(|old| old.permissions_boundary.as_ref()) == there => {
+        None if current.is_some() && context.old.and_then(|old| old.permissions_boundary.as_ref()) == current => {
             draft.add(IamStep::DeleteRolePermissionsBoundary { name }, claimed);
         }
         _ => {}
     }
 }
 
-/// Plans the managed policies: those that are wanted, then without those that were and are not any more. Others'
-/// stay.
+/// Plans the managed policies: attaches those of the properties, and detaches those that only the old properties have. Any other
+/// policy on the role is kept.
 fn plan_managed_policies(wanted: &DesiredRole<'_>, found: Option<&Role>, claimed: Option<StepId>, draft: &mut Draft) {
     let name = || wanted.name.to_owned();
-    let attached = |arn: &&String| found.is_some_and(|found| found.attached.contains(*arn));
-    let missing: Vec<_> = wanted.policy_arns.iter().filter(|arn| !attached(arn)).collect();
-    let departing: Vec<_> =
-        wanted.previous_policy_arns.iter().filter(|arn| !wanted.policy_arns.contains(arn) && attached(arn)).collect();
-    let both = found.map_or(0, |found| found.attached.len()) + missing.len();
-    if !missing.is_empty() && POLICIES_MAX + departing.len() < both {
-        let (count, property) = (both - departing.len(), wanted.policies_property);
+    let is_attached = |arn: &&String| found.is_some_and(|found| found.attached.contains(*arn));
+    let is_outdated = |arn: &&String| !wanted.policy_arns.contains(arn) && is_attached(arn);
+    let missing: Vec<_> = wanted.policy_arns.iter().filter(|arn| !is_attached(arn)).collect();
+    let outdated: Vec<_> = wanted.previous_policy_arns.iter().filter(is_outdated).collect();
+    let total = found.map_or(0, |found| found.attached.len()) + missing.len();
+    if !missing.is_empty() && POLICIES_MAX + outdated.len() < total {
+        let (count, property) = (total - outdated.len(), wanted.policies_property);
         draft.report(Problem::TooManyPolicies { name: name(), count, property });
     }
     let attach = |needs: &[StepId], draft: &mut Draft| -> Vec<StepId> {
@@ -147,28 +153,30 @@ fn plan_managed_policies(wanted: &DesiredRole<'_>, found: Option<&Role>, claimed
         let detach = |arn: &&String| {
             draft.add(IamStep::DetachRolePolicy { name: name(), policy_arn: (*arn).clone() }, needs.iter().copied())
         };
-        departing.iter().map(detach).collect()
+        outdated.iter().map(detach).collect()
     };
-    let first = |step: &[StepId]| claimed.iter().chain(step).copied().collect::<Vec<_>>();
-    if both <= POLICIES_MAX {
-        let attached = attach(&first(&[]), draft);
-        detach(&first(&attached), draft);
+    let after = |steps: &[StepId]| claimed.iter().chain(steps).copied().collect::<Vec<_>>();
+    // New policies are attached first, so that the role never lacks a permission. If the quota does not allow that, old policies
+    // are detached first.
+    if total <= POLICIES_MAX {
+        let attached = attach(&after(&[]), draft);
+        detach(&after(&attached), draft);
     } else {
-        let detached = detach(&first(&[]), draft);
-        attach(&first(&detached), draft);
+        let detached = detach(&after(&[]), draft);
+        attach(&after(&detached), draft);
     }
 }
 
-/// A role that generations leave, and what they put on it themselves.
+/// A role that is torn down, and the policies on it that this resource wrote. The deletion of any other policy gets a warning.
 pub(super) struct RoleTeardown<'a> {
     pub(super) role: &'a Role,
-    /// The managed policies that the properties attach.
+    /// The ARNs of the managed policies that the properties attach.
     pub(super) attached: BTreeSet<String>,
-    /// The inline policy that is ours.
+    /// The name of the inline policy of this resource, if the role has one.
     pub(super) inline: Option<String>,
 }
 
-/// Plans the role's end, or its marker's, after `needs`.
+/// Plans the deletion of the role, or the removal of its markers, after `needs`.
 pub(super) fn tear_down(
     departing: Departing<'_>,
     removed: &RoleTeardown<'_>,

@@ -1,4 +1,4 @@
-//! The tags of an object that exists.
+//! The tags of an existing object.
 
 use crate::identity::ownership::{OWNER_KEY, Tags};
 use crate::plan::context::{Context, Draft};
@@ -6,10 +6,10 @@ use crate::plan::problem::Problem;
 use crate::plan::step::{EksStep, IamStep, Step, StepId};
 use std::collections::BTreeSet;
 
-/// The limit of tags on an object, of IAM and of EKS alike.
+/// The limit of tags on an object. It is the same for IAM and EKS.
 const TAGS_MAX: usize = 50;
 
-/// An object that is there, as its service tags it: by name or by ARN.
+/// An existing object, by the name or ARN that the calls on its tags take.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Object<'a> {
     Role(&'a str),
@@ -20,6 +20,7 @@ pub(super) enum Object<'a> {
 }
 
 impl Object<'_> {
+    /// Returns the step that adds these tags.
     fn tag(self, tags: Tags) -> Step {
         match self {
             Self::Role(name) => Step::Iam(IamStep::TagRole { name: name.to_owned(), tags }),
@@ -31,6 +32,7 @@ impl Object<'_> {
         }
     }
 
+    /// Returns the step that removes the tags with these keys.
     fn untag(self, keys: BTreeSet<String>) -> Step {
         match self {
             Self::Role(name) => Step::Iam(IamStep::UntagRole { name: name.to_owned(), keys }),
@@ -42,8 +44,8 @@ impl Object<'_> {
         }
     }
 
-    /// What it is, and which one, in words.
-    fn told(self) -> (&'static str, String) {
+    /// Returns the kind and the name for messages.
+    fn kind_and_name(self) -> (&'static str, String) {
         let (kind, name) = match self {
             Self::Role(name) => ("role", name),
             Self::InstanceProfile(name) => ("instance profile", name),
@@ -55,21 +57,21 @@ impl Object<'_> {
     }
 }
 
-/// The tags of an object that is there.
+/// The current and the desired tags of an existing object.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TagSync<'a> {
     pub(super) object: Object<'a>,
     pub(super) wanted: &'a Tags,
     pub(super) found: &'a Tags,
-    /// Whether what the old properties asked for and the new ones do not is removed.
+    /// Whether tags that only the old properties have are removed.
     pub(super) removes_stale_tags: bool,
-    /// What comes before any tag is added.
+    /// The step on which the addition of tags depends.
     pub(super) needs: Option<StepId>,
 }
 
-/// Plans the tags of an object that exists, and returns the step that adds some, if there is one.
+/// Plans the tags of an existing object. Returns the step that adds tags, if one is needed.
 ///
-/// The owner tag stays its maker's: another resource of the stack uses the object beside it.
+/// The owner tag does not change, because another resource of the stack may have created the object.
 pub(super) fn sync_tags(
     context: Context<'_>,
     TagSync { object, wanted, found, removes_stale_tags, needs }: TagSync<'_>,
@@ -77,15 +79,15 @@ pub(super) fn sync_tags(
 ) -> Option<StepId> {
     let add = wanted.iter().filter(|(key, value)| key.as_str() != OWNER_KEY && found.get(*key) != Some(value));
     let add: Tags = add.map(|(key, value)| (key.clone(), value.clone())).collect();
-    let asked_before = context.old.filter(|_| removes_stale_tags).map(|old| &old.tags).into_iter().flatten();
-    let remove = asked_before.filter(|(key, value)| !wanted.contains_key(*key) && found.get(*key) == Some(value));
+    let previous = context.old.filter(|_| removes_stale_tags).map(|old| &old.tags).into_iter().flatten();
+    let remove = previous.filter(|(key, value)| !wanted.contains_key(*key) && found.get(*key) == Some(value));
     let remove: BTreeSet<String> = remove.map(|(key, _)| key.clone()).collect();
     let count = found.keys().chain(add.keys()).collect::<BTreeSet<_>>().len() - remove.len();
     if !add.is_empty() && TAGS_MAX < count {
-        let (kind, name) = object.told();
+        let (kind, name) = object.kind_and_name();
         draft.report(Problem::TooManyObjectTags { kind, name, count });
     }
-    // A full object takes a tag only when another has gone.
+    // An object at the limit accepts a new tag only after another tag is removed.
     let untagged = (!remove.is_empty()).then(|| draft.add(object.untag(remove), None));
     (!add.is_empty()).then(|| draft.add(object.tag(add), untagged.into_iter().chain(needs)))
 }

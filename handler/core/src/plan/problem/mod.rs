@@ -1,11 +1,11 @@
-//! What the preflight checks find.
+//! The problems that the preflight checks find.
 
 mod text;
 
 use crate::documents::aws_auth::AwsAuthError;
 use std::fmt;
 
-/// All problems of a plan; never empty.
+/// All problems of a plan. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 

@@ -5,18 +5,18 @@ use crate::documents::config_map::Change;
 use serde::Serialize;
 use std::fmt;
 
-/// Kubernetes is no service of AWS: its name in a [`Write`](super::Write).
+/// The service of these steps in a [`Write`](super::Write).
 pub(super) const SERVICE: &str = "kubernetes";
 
-/// A verb of the Kubernetes API on the ConfigMap `kube-system/aws-auth`.
+/// A verb of the Kubernetes API for the ConfigMap `kube-system/aws-auth`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verb {
-    /// POST.
+    /// An HTTP POST.
     Create,
-    /// PUT.
+    /// An HTTP PUT.
     Update,
-    /// DELETE.
+    /// An HTTP DELETE.
     Delete,
 }
 
@@ -24,14 +24,14 @@ pub enum Verb {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "step", rename_all = "camelCase", rename = "EditAwsAuth")]
 pub struct EditAwsAuth {
-    /// The entry that is added or removed.
+    /// The entry to add or remove.
     pub change: Change,
     /// The verb of the write.
     pub verb: Verb,
 }
 
 impl Verb {
-    /// As RBAC spells it.
+    /// Returns the spelling of the verb in RBAC.
     pub fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -49,7 +49,7 @@ impl EditAwsAuth {
         }
     }
 
-    /// The verb and the ConfigMap.
+    /// Returns the verb and the ConfigMap.
     pub(super) fn call(&self) -> (&'static str, Vec<String>) {
         (self.verb.name(), vec!["aws-auth".to_owned()])
     }

@@ -1,16 +1,16 @@
 //! The steps on the tags of subnets and security groups.
 
-use super::{Effect, shown};
+use super::{Effect, listed};
 use crate::desired::discovery_tag::DiscoveryTag;
 use crate::identity::ownership::{Marker, Tags};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// As IAM names the service in actions.
+/// The prefix of the service in IAM actions.
 pub(super) const SERVICE: &str = "ec2";
 
-/// The discovery tag that a generation wants on subnets and security groups.
+/// The discovery tag that a generation needs on subnets and security groups.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
@@ -18,12 +18,13 @@ pub struct Claim {
     pub tag: DiscoveryTag,
     /// The marker whose value is the tag.
     pub marker: Marker,
-    /// On an Update, the tag of the old properties. Another run of the same resource may write it at the same moment: the rollback
-    /// beside an Update, or the Update beside its rollback.
+    /// On an Update, the tag of the old properties. Another run of the same resource may write it at the same moment, because an
+    /// Update and its rollback may run at the same time.
     pub previous: Option<DiscoveryTag>,
 }
 
-/// A step on tags. The three that are no calls of EC2 read the tags first, because others may write them at the same moment.
+/// A step on tags. Three of the steps are not operations of EC2. They read the tags first, because others may write them at the
+/// same moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "step", rename_all_fields = "camelCase")]
 #[allow(missing_docs, reason = "the fields are the call's parameters, named as the service names them")]
@@ -32,7 +33,7 @@ pub enum Ec2Step {
         ids: Vec<String>,
         tags: Tags,
     },
-    /// Each tag has its value: a key alone would delete the tag whatever its value is by then.
+    /// The call contains the values too. With a key alone, EC2 would delete the tag even if its value has changed.
     DeleteTags {
         ids: Vec<String>,
         tags: Tags,
@@ -47,8 +48,8 @@ pub enum Ec2Step {
         ids: Vec<String>,
         tags: Tags,
     },
-    /// Reads the tags again and deletes [`tags_to_delete`](crate::plan::tags_to_delete) of them: only then are the markers known that depart
-    /// at the same moment.
+    /// Reads the tags again and deletes the [`tags_to_delete`](crate::plan::tags_to_delete). The second read shows the other
+    /// markers that depart at the same moment.
     RemoveUnclaimedTags {
         ids: Vec<String>,
         markers: BTreeSet<Marker>,
@@ -65,7 +66,8 @@ impl Ec2Step {
         }
     }
 
-    /// The operation and its objects. `None` for a step that only reads, or that reads before it knows what to write.
+    /// Returns the operation and its objects. Returns `None` for a step that only reads, or that reads first and then decides
+    /// what to write.
     pub(super) fn call(&self) -> Option<(&'static str, Vec<String>)> {
         match self {
             Self::CreateTags { ids, .. } | Self::AnnounceTagRemoval { ids, .. } => Some(("CreateTags", ids.clone())),
@@ -78,12 +80,12 @@ impl Ec2Step {
 impl fmt::Display for Ec2Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CreateTags { ids, tags } => write!(f, "tag {} with {}", shown(ids), shown(tags.keys())),
-            Self::DeleteTags { ids, tags } => write!(f, "remove the tags {} from {}", shown(tags.keys()), shown(ids)),
-            Self::VerifyTags { ids, claim } => write!(f, "verify the tag `{}` of {}", claim.tag.key, shown(ids)),
-            Self::AnnounceTagRemoval { ids, .. } => write!(f, "announce on {} that its tags are removed", shown(ids)),
+            Self::CreateTags { ids, tags } => write!(f, "tag {} with {}", listed(ids), listed(tags.keys())),
+            Self::DeleteTags { ids, tags } => write!(f, "remove the tags {} from {}", listed(tags.keys()), listed(ids)),
+            Self::VerifyTags { ids, claim } => write!(f, "verify the tag `{}` of {}", claim.tag.key, listed(ids)),
+            Self::AnnounceTagRemoval { ids, .. } => write!(f, "announce on {} that its tags are removed", listed(ids)),
             Self::RemoveUnclaimedTags { ids, .. } => {
-                write!(f, "remove the tags that nothing needs from {}", shown(ids))
+                write!(f, "remove the tags that nothing needs from {}", listed(ids))
             }
         }
     }

@@ -1,16 +1,16 @@
 //! The steps on access entries and Pod Identity associations.
 
-use super::{Effect, shown};
+use super::{Effect, listed};
 use crate::identity::ownership::Tags;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// As IAM names the service in actions.
+/// The prefix of the service in IAM actions.
 pub(super) const SERVICE: &str = "eks";
 
-/// The type of the access entries that let Linux nodes join.
+/// The type of access entry with which Linux nodes join a cluster.
 pub const EC2_LINUX: &str = "EC2_LINUX";
 
 /// A write of EKS, with the call's parameters.
@@ -31,8 +31,8 @@ pub enum EksStep {
         arn: String,
         keys: BTreeSet<String>,
     },
-    /// With `only_created_at`, in whole seconds, only the entry that was created then: another delivery of the event may have
-    /// deleted that one, and created another under the same name.
+    /// With `only_created_at`, in whole seconds, deletes only the entry that was created at that time. Another delivery of the
+    /// event may have replaced it by a new entry for the same principal.
     DeleteAccessEntry {
         cluster_name: String,
         principal_arn: String,
@@ -46,7 +46,7 @@ pub enum EksStep {
         role_arn: String,
         tags: Tags,
     },
-    /// Its session tags are enabled too.
+    /// Sets the role, and enables session tags.
     UpdatePodIdentityAssociation {
         cluster_name: String,
         id: String,
@@ -71,12 +71,12 @@ impl EksStep {
         }
     }
 
-    /// Whether the step removes an object, or something of one.
+    /// Returns whether the step deletes an object, or removes a part of it.
     pub fn is_removal(&self) -> bool {
         self.effect() == Effect::Remove
     }
 
-    /// The operation and its objects.
+    /// Returns the operation and its objects.
     pub(super) fn call(&self) -> (&'static str, Vec<String>) {
         let (operation, object) = match self {
             Self::CreateAccessEntry { principal_arn, .. } => ("CreateAccessEntry", principal_arn.clone()),
@@ -99,8 +99,8 @@ impl fmt::Display for EksStep {
             Self::CreateAccessEntry { principal_arn, .. } => {
                 write!(f, "create the {EC2_LINUX} access entry of {principal_arn}")
             }
-            Self::TagEksResource { arn, tags } => write!(f, "tag {arn} with {}", shown(tags.keys())),
-            Self::UntagEksResource { arn, keys } => write!(f, "untag {arn} of {}", shown(keys)),
+            Self::TagEksResource { arn, tags } => write!(f, "tag {arn} with {}", listed(tags.keys())),
+            Self::UntagEksResource { arn, keys } => write!(f, "untag {arn} of {}", listed(keys)),
             Self::DeleteAccessEntry { principal_arn, .. } => write!(f, "delete the access entry of {principal_arn}"),
             Self::CreatePodIdentityAssociation { namespace, service_account, .. } => {
                 write!(f, "create the Pod Identity association of service account `{namespace}/{service_account}`")

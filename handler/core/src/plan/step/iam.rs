@@ -1,16 +1,16 @@
 //! The steps on roles, instance profiles and OIDC providers.
 
-use super::{Effect, shown};
+use super::{Effect, listed};
 use crate::identity::ownership::Tags;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// As IAM names the service in actions.
+/// The prefix of the service in IAM actions.
 pub(super) const SERVICE: &str = "iam";
 
-/// Which of the two roles.
+/// One of the two roles of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum RoleKind {
     /// The node role.
@@ -141,17 +141,18 @@ impl IamStep {
         }
     }
 
-    /// Whether the step creates a role or an instance profile: IAM does not show a new one everywhere at once.
+    /// Returns whether the step creates a role or an instance profile. IAM is eventually consistent, so a new object may be
+    /// missing in the next call.
     pub fn is_creation(&self) -> bool {
         matches!(self, Self::CreateRole { .. } | Self::CreateInstanceProfile { .. })
     }
 
-    /// Whether the step removes an object, or something of one.
+    /// Returns whether the step deletes an object, or removes a part of it.
     pub fn is_removal(&self) -> bool {
         self.effect() == Effect::Remove
     }
 
-    /// The operation and its objects.
+    /// Returns the operation and its objects.
     pub(super) fn call(&self) -> (&'static str, Vec<String>) {
         let (operation, object) = match self {
             Self::CreateRole { name, .. } => ("CreateRole", name),
@@ -184,8 +185,8 @@ impl fmt::Display for IamStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateRole { name, .. } => write!(f, "create role `{name}`"),
-            Self::TagRole { name, tags } => write!(f, "tag role `{name}` with {}", shown(tags.keys())),
-            Self::UntagRole { name, keys } => write!(f, "untag role `{name}` of {}", shown(keys)),
+            Self::TagRole { name, tags } => write!(f, "tag role `{name}` with {}", listed(tags.keys())),
+            Self::UntagRole { name, keys } => write!(f, "untag role `{name}` of {}", listed(keys)),
             Self::UpdateAssumeRolePolicy { name, .. } => write!(f, "update the trust policy of role `{name}`"),
             Self::PutRolePermissionsBoundary { name, permissions_boundary } => {
                 write!(f, "bound role `{name}` by policy `{permissions_boundary}`")
@@ -204,10 +205,10 @@ impl fmt::Display for IamStep {
             Self::DeleteRole { name } => write!(f, "delete role `{name}`"),
             Self::CreateInstanceProfile { name, .. } => write!(f, "create instance profile `{name}`"),
             Self::TagInstanceProfile { name, tags } => {
-                write!(f, "tag instance profile `{name}` with {}", shown(tags.keys()))
+                write!(f, "tag instance profile `{name}` with {}", listed(tags.keys()))
             }
             Self::UntagInstanceProfile { name, keys } => {
-                write!(f, "untag instance profile `{name}` of {}", shown(keys))
+                write!(f, "untag instance profile `{name}` of {}", listed(keys))
             }
             Self::AddRoleToInstanceProfile { name, role } => {
                 write!(f, "add role `{role}` to instance profile `{name}`")
@@ -217,8 +218,8 @@ impl fmt::Display for IamStep {
             }
             Self::DeleteInstanceProfile { name } => write!(f, "delete instance profile `{name}`"),
             Self::CreateOpenIdConnectProvider { url, .. } => write!(f, "create the OIDC provider of {url}"),
-            Self::TagOpenIdConnectProvider { arn, tags } => write!(f, "tag {arn} with {}", shown(tags.keys())),
-            Self::UntagOpenIdConnectProvider { arn, keys } => write!(f, "untag {arn} of {}", shown(keys)),
+            Self::TagOpenIdConnectProvider { arn, tags } => write!(f, "tag {arn} with {}", listed(tags.keys())),
+            Self::UntagOpenIdConnectProvider { arn, keys } => write!(f, "untag {arn} of {}", listed(keys)),
             Self::DeleteOpenIdConnectProvider { arn } => write!(f, "delete {arn}"),
         }
     }

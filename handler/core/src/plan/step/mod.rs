@@ -1,6 +1,7 @@
-//! The steps of a plan, by service, and the order in which they may be done.
+//! The steps of a plan, by service, and their dependencies.
 //!
-//! Each service has its own type, so that what carries out the steps of one service cannot be given another's.
+//! Each service has its own type of step, so that the code that carries out the steps of one service cannot get a step of
+//! another.
 
 mod aws_auth;
 mod ec2;
@@ -16,19 +17,19 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// The steps of a plan, in an order in which they can be done one after the other.
+/// The steps of a plan, in an order in which they can be carried out one after the other.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     steps: Vec<(Step, Vec<StepId>)>,
 }
 
-/// A step's place in its plan.
+/// The place of a step in its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct StepId(usize);
 
-/// One write. It has everything that the call takes, so that nothing is left to decide.
+/// A step: one write, or one read that decides what to write. It contains all parameters of the call.
 ///
-/// As JSON it is `step`, the operation as the service names it, and the call's parameters:
+/// The JSON has `step`, which is the service's name of the operation, and the parameters of the call:
 ///
 /// ```json
 /// {"step": "AttachRolePolicy", "name": "KarpenterNodeRole-demo", "policyArn": "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"}
@@ -36,64 +37,64 @@ pub struct StepId(usize);
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Step {
-    /// On a role, an instance profile or an OIDC provider.
+    /// A step on a role, an instance profile or an OIDC provider.
     Iam(IamStep),
-    /// On the tags of subnets and security groups.
+    /// A step on the tags of subnets and security groups.
     Ec2(Ec2Step),
-    /// On an access entry or a Pod Identity association.
+    /// A step on an access entry or a Pod Identity association.
     Eks(EksStep),
-    /// On the ConfigMap `kube-system/aws-auth`.
+    /// A step on the ConfigMap `kube-system/aws-auth`.
     AwsAuth(EditAwsAuth),
 }
 
-/// One call that changes something.
+/// A call that changes something.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Write {
-    /// The service as IAM names it in actions (`iam`, `ec2`, `eks`); `kubernetes`.
+    /// The service: its prefix in IAM actions (`iam`, `ec2`, `eks`), or `kubernetes`.
     pub service: &'static str,
-    /// The operation as the service names it (`CreateRole`); for Kubernetes the verb.
+    /// The service's name of the operation (`CreateRole`). For Kubernetes, the verb.
     pub operation: &'static str,
-    /// The objects of the call, by the name, id or ARN that it takes: several for tags of EC2.
+    /// The objects of the call, by the name, id or ARN in its parameters. Calls on tags of EC2 have several.
     pub objects: Vec<String>,
 }
 
-/// What a step does to the account, as `plan` counts it.
+/// The effect of a step on the account, by which `plan` counts the steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
-    /// It creates something.
+    /// The step creates something.
     Add,
-    /// It changes something. A step that replaces a document has this effect, also where there was none.
+    /// The step changes something. A step that writes a whole document has this effect even if the document did not exist.
     Change,
-    /// It removes something.
+    /// The step removes something.
     Remove,
-    /// It only reads.
+    /// The step only reads.
     Check,
 }
 
 impl Plan {
-    /// Adds a step that is done after those that it depends on, and returns its place.
+    /// Adds a step that is carried out after its dependencies, `needs`, and returns its id.
     pub fn add(&mut self, step: impl Into<Step>, needs: impl IntoIterator<Item = StepId>) -> StepId {
         self.steps.push((step.into(), needs.into_iter().collect()));
         StepId(self.steps.len() - 1)
     }
 
-    /// Whether there is nothing to do.
+    /// Returns whether the plan has no steps.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// How many steps there are.
+    /// Returns the number of steps.
     pub fn len(&self) -> usize {
         self.steps.len()
     }
 
-    /// The steps with their places and dependencies. A step comes after its dependencies.
+    /// Iterates over the steps with their ids and dependencies. A step follows its dependencies.
     pub fn steps(&self) -> impl Iterator<Item = (StepId, &Step, &[StepId])> {
         self.steps.iter().enumerate().map(|(index, (step, needs))| (StepId(index), step, needs.as_slice()))
     }
 
-    /// The verbs on aws-auth that the plan needs.
+    /// Returns the verbs on aws-auth that the plan needs.
     pub fn kubernetes_verbs(&self) -> BTreeSet<Verb> {
         let verb = |step: &Step| match step {
             Step::AwsAuth(edit) => Some(edit.verb),
@@ -102,7 +103,7 @@ impl Plan {
         self.steps.iter().filter_map(|(step, _)| verb(step)).collect()
     }
 
-    /// Whether the plan deletes the role of that name.
+    /// Returns whether the plan deletes the role of that name.
     pub fn deletes_role(&self, name: &str) -> bool {
         let deletes = |step: &Step| matches!(step, Step::Iam(IamStep::DeleteRole { name: deleted }) if deleted == name);
         self.steps.iter().any(|(step, _)| deletes(step))
@@ -110,7 +111,7 @@ impl Plan {
 }
 
 impl Step {
-    /// What the step does to the account.
+    /// Returns the effect of the step on the account.
     pub fn effect(&self) -> Effect {
         match self {
             Self::Iam(step) => step.effect(),
@@ -120,7 +121,7 @@ impl Step {
         }
     }
 
-    /// The service that the step belongs to, as [`Write::service`] has it.
+    /// Returns the service of the step, in the form of [`Write::service`].
     pub fn service(&self) -> &'static str {
         match self {
             Self::Iam(_) => iam::SERVICE,
@@ -130,7 +131,8 @@ impl Step {
         }
     }
 
-    /// The step's one write. `None` for a step that only reads, or that reads before it knows what to write.
+    /// Returns the write of the step. Returns `None` for a step that only reads, or that reads first and then decides what to
+    /// write.
     pub fn write(&self) -> Option<Write> {
         let (operation, objects) = match self {
             Self::Iam(step) => step.call(),
@@ -142,7 +144,7 @@ impl Step {
     }
 }
 
-/// Verb and object, for the log and for `plan`.
+/// The verb and the object, for the log and for `plan`.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -178,12 +180,12 @@ impl From<EditAwsAuth> for Step {
     }
 }
 
-/// Up to five names, then the number of the others.
-fn shown<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
-    const MOST: usize = 5;
+/// Returns up to five names, then the number of the others.
+fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    const MAX: usize = 5;
     let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    match names.len().checked_sub(MOST) {
-        Some(more) if 0 < more => format!("{} and {more} more", names[..MOST].join(", ")),
+    match names.len().checked_sub(MAX) {
+        Some(more) if 0 < more => format!("{} and {more} more", names[..MAX].join(", ")),
         _ => names.join(", "),
     }
 }
