@@ -1,8 +1,9 @@
-//! The ConfigMap around the text of [`aws_auth`](super::aws_auth): who put the entry there, and what stood there before.
+//! The edit of the ConfigMap `kube-system/aws-auth`: the text of `mapRoles` (see [`aws_auth`](super::aws_auth)), and annotations
+//! that record which generations need an entry.
 //!
-//! Each generation annotates the ConfigMap with its marker, the value being the role's ARN. The entry goes with the
-//! last marker that names it. Where the first entry takes the place of an empty value that its removal would not bring
-//! back, one more annotation keeps what stood there, so that the last entry to go leaves it as it was.
+//! Each generation annotates the ConfigMap with its marker. The value is the ARN of the node role. An entry is removed with the
+//! last marker that has its ARN. If the first entry replaces an empty value that its removal would not restore, the annotation
+//! [`BEFORE_KEY`] records that value. So the removal of the last entry restores the ConfigMap.
 
 use crate::documents::aws_auth::{self, AwsAuthError, NodeEntry, Presence};
 use crate::identity::ownership::{Marker, markers};
@@ -10,77 +11,80 @@ use crate::observed::ConfigMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The annotation that keeps what stood in `mapRoles` before our first entry.
+/// The annotation that records the value of `mapRoles` before our first entry.
 pub const BEFORE_KEY: &str = "karpenter-prereqs/before";
 
-/// What should be so.
+/// The desired change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Change {
-    /// The entry is there, marker_value as this generation's.
+    /// The entry exists, with an annotation of this generation.
     AddEntry {
-        /// The generation's marker.
+        /// The marker of the generation.
         marker: Marker,
         /// The entry.
         entry: NodeEntry,
-        /// Whether an equal entry that is there is ours: it is for a role that this resource makes.
+        /// Whether an equal entry that already exists is ours, because a resource of this kind creates the role.
         own: bool,
     },
-    /// These generations' notes are gone, and the entry with the last of them.
+    /// The annotations of these generations are removed, and each entry that no other annotation needs.
     RemoveEntry {
-        /// The generations' markers.
+        /// The markers of the generations.
         markers: BTreeSet<Marker>,
-        /// The entry that is ours though no note says so: of a role that goes.
+        /// The entry that is ours even without an annotation: a resource of this kind created the role, or the role is deleted.
         own: Option<NodeEntry>,
     },
 }
 
-/// What to write.
+/// The write that a change needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
-    /// Nothing: it is so.
+    /// No write.
     None,
-    /// A new ConfigMap.
+    /// Create this ConfigMap.
     Create(ConfigMap),
-    /// The ConfigMap that was read, with this `mapRoles` and these annotations.
+    /// Replace `mapRoles` and the annotations of the ConfigMap by these.
     Replace(ConfigMap),
-    /// No ConfigMap: there was none before.
+    /// Delete the ConfigMap, because it did not exist before our first entry.
     Delete,
 }
 
-/// What stood in `mapRoles` before the first entry of ours, where that was an empty value.
+/// The state before our first entry, if `mapRoles` was empty or absent. [`BEFORE_KEY`] has it as JSON.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Before {
+    /// Whether the ConfigMap existed.
     config_map: bool,
+    /// The value of `mapRoles`.
     map_roles: Option<String>,
-    /// What the last removal leaves if nobody else has written there; what differs from it is theirs, and stays.
+    /// The value of `mapRoles` after our last entry is removed, if nobody else writes it. Another value has an edit of somebody
+    /// else, and is kept.
     emptied: String,
 }
 
-/// What the change asks to write, given what is there (`None`: no ConfigMap).
+/// Returns the write that a change needs. `current` is the ConfigMap, or `None` if there is none.
 ///
 /// # Errors
-/// When `mapRoles` is no list that can be edited without harm, or another entry for the role contradicts ours.
+/// Returns an error if `mapRoles` is not a list that can be edited safely, or if another entry for the role contradicts ours.
 pub fn edit(current: Option<&ConfigMap>, change: &Change) -> Result<Edit, AwsAuthError> {
     match change {
-        Change::AddEntry { marker, entry, own } => admit(current, marker, entry, *own),
+        Change::AddEntry { marker, entry, own } => add_entry(current, marker, entry, *own),
         Change::RemoveEntry { markers, own } => match current {
-            Some(current) => expel(current, markers, own.as_ref()),
+            Some(current) => remove_entries(current, markers, own.as_ref()),
             None => Ok(Edit::None),
         },
     }
 }
 
-fn admit(current: Option<&ConfigMap>, marker: &Marker, entry: &NodeEntry, own: bool) -> Result<Edit, AwsAuthError> {
+fn add_entry(current: Option<&ConfigMap>, marker: &Marker, entry: &NodeEntry, own: bool) -> Result<Edit, AwsAuthError> {
     let mut map = current.cloned().unwrap_or_default();
-    let marker_value = markers(&map.annotations).any(|(_, arn)| arn == entry.rolearn());
+    let is_annotated = markers(&map.annotations).any(|(_, arn)| arn == entry.rolearn());
     match aws_auth::presence(map.map_roles.as_deref(), entry)? {
         Presence::Conflict { quoted } => {
             return Err(AwsAuthError::Conflict { role_arn: entry.rolearn().to_owned(), quoted });
         }
-        // Somebody else's entry for a role that is not ours either: used, not owned.
-        Presence::Equal if !own && !marker_value => return Ok(Edit::None),
+        // An entry of another owner, for a role of another owner, is used without an annotation, so that no teardown removes it.
+        Presence::Equal if !own && !is_annotated => return Ok(Edit::None),
         Presence::Equal => {}
         Presence::Absent => {
             let edited = aws_auth::insert(map.map_roles.as_deref(), entry)?;
@@ -102,25 +106,25 @@ fn admit(current: Option<&ConfigMap>, marker: &Marker, entry: &NodeEntry, own: b
     })
 }
 
-fn expel(current: &ConfigMap, ours: &BTreeSet<Marker>, own: Option<&NodeEntry>) -> Result<Edit, AwsAuthError> {
+fn remove_entries(current: &ConfigMap, ours: &BTreeSet<Marker>, own: Option<&NodeEntry>) -> Result<Edit, AwsAuthError> {
     let mut map = current.clone();
-    let marker_value: BTreeSet<String> = markers(&current.annotations)
+    let departing_arns: BTreeSet<String> = markers(&current.annotations)
         .filter(|(marker, _)| ours.contains(marker))
         .map(|(_, arn)| arn.to_owned())
         .collect();
     map.annotations.retain(|key, _| Marker::from_key(key).is_none_or(|marker| !ours.contains(&marker)));
     let needed: BTreeSet<&str> = markers(&map.annotations).map(|(_, arn)| arn).collect();
-    let leaving = marker_value.iter().map(|arn| NodeEntry::new(arn.as_str())).chain(own.cloned());
+    let departing = departing_arns.iter().map(|arn| NodeEntry::new(arn.as_str())).chain(own.cloned());
     let mut text = map.map_roles.clone();
-    for entry in leaving.filter(|entry| !needed.contains(entry.rolearn())) {
-        if let Some(before) = &text {
-            text = Some(aws_auth::remove(before, &entry)?);
+    for entry in departing.filter(|entry| !needed.contains(entry.rolearn())) {
+        if let Some(old_text) = &text {
+            text = Some(aws_auth::remove(old_text, &entry)?);
         }
     }
-    let last_out = markers(&map.annotations).next().is_none();
+    let is_last = markers(&map.annotations).next().is_none();
     map.map_roles = text;
-    if last_out && let Some(note) = map.annotations.remove(BEFORE_KEY) {
-        let before = serde_json::from_str::<Before>(&note).ok();
+    if is_last && let Some(json) = map.annotations.remove(BEFORE_KEY) {
+        let before = serde_json::from_str::<Before>(&json).ok();
         if let Some(before) = before.filter(|before| map.map_roles.as_ref() == Some(&before.emptied)) {
             if !before.config_map && !map.has_more && map.annotations.is_empty() {
                 return Ok(Edit::Delete);

@@ -1,4 +1,4 @@
-//! The documents that AWS and Kubernetes hold: IAM policies, and the ConfigMap aws-auth.
+//! The documents of AWS and Kubernetes: IAM policies, and the ConfigMap aws-auth.
 
 pub mod aws_auth;
 pub mod config_map;

@@ -1,9 +1,9 @@
-//! The controller's permissions where no Karpenter version is named.
+//! The controller's permissions for Karpenter before v0.32, which are also the default.
 
 use super::grant::Grant;
 use super::{PASS_ROLE, Place};
 
-/// What the controller may do on any resource.
+/// The actions on any resource.
 const ACTIONS: [&str; 16] = [
     "ssm:GetParameter",
     "ec2:DescribeImages",
@@ -23,7 +23,7 @@ const ACTIONS: [&str; 16] = [
     "pricing:GetProducts",
 ];
 
-/// The four statements.
+/// Returns the four statements.
 pub(super) fn statements(place: &Place<'_>) -> Vec<Grant> {
     vec![
         Grant::new("Karpenter", ACTIONS, ["*"]),

@@ -1,7 +1,7 @@
 //! The typed form of an IAM policy: a trust policy or a permissions policy.
 //!
-//! The rest of the program holds documents as JSON, as IAM returns and takes them. Whatever reads or compares a document reads it
-//! here first, and whatever builds one builds it here and writes it with [`PolicyDocument::to_json`].
+//! Other modules store documents as JSON, which is the form that IAM returns and accepts. To read, compare or build a document,
+//! they use this form, and write it with [`PolicyDocument::to_json`].
 //!
 //! Literal example:
 //!
@@ -17,7 +17,7 @@
 //! }
 //! ```
 //!
-//! Source of the shape: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>.
+//! Source of the grammar: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>.
 
 pub use super::one_or_many::OneOrMany;
 
@@ -29,20 +29,20 @@ use std::collections::BTreeMap;
 /// The version of the policy language that this project writes.
 const VERSION: &str = "2012-10-17";
 
-/// A policy. Two policies are equal if they hold the same: the order of statements and lists does not count, and neither does the
-/// form of a single value. See [`OneOrMany`].
+/// A policy. Two policies are equal if they have the same content. The order of statements and lists does not count, and neither
+/// does the form of a single value (see [`OneOrMany`]).
 ///
-/// Elements that this version does not know are kept and written back. An element whose value is `null` counts as absent.
+/// Elements that this version does not know are kept and written unchanged. An element with the value `null` counts as absent.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PolicyDocument {
-    /// The version of the policy language. IAM takes an absent one for `2008-10-17`.
+    /// The version of the policy language. For IAM, an absent version is `2008-10-17`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// A name for the document; IAM does not use it.
+    /// A name for the document. IAM does not use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The statements. IAM refuses a document without any.
+    /// The statements. IAM rejects a document without a statement.
     #[serde(rename = "Statement")]
     pub statements: OneOrMany<Statement>,
     /// The elements that this version does not know.
@@ -54,27 +54,27 @@ pub struct PolicyDocument {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Statement {
-    /// The statement's name: letters and digits, once in a document. Most statements of a trust policy have none.
+    /// The name of the statement: letters and digits, unique in the document. Most statements of a trust policy have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
-    /// Whether it allows or denies.
+    /// Whether the statement allows or denies.
     pub effect: Effect,
     /// The principals of a trust policy. A permissions policy has none: its principal is the role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
-    /// All principals but these.
+    /// All principals except these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_principal: Option<Principal>,
     /// The actions, with `*` and `?` as wildcards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<OneOrMany<String>>,
-    /// All actions but these.
+    /// All actions except these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_action: Option<OneOrMany<String>>,
     /// The ARNs of the resources, with `*` and `?` as wildcards. A trust policy has none: its resource is the role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<OneOrMany<String>>,
-    /// All resources but these.
+    /// All resources except these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_resource: Option<OneOrMany<String>>,
     /// The conditions, all of which must hold. An empty block counts as absent.
@@ -85,12 +85,12 @@ pub struct Statement {
     pub rest: Map<String, Value>,
 }
 
-/// The effect of a statement. IAM distinguishes upper and lower case here.
+/// The effect of a statement. Letter case counts, as in IAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Effect {
-    /// It allows.
+    /// The statement allows.
     Allow,
-    /// It denies, whatever other statements allow.
+    /// The statement denies, even if another statement allows.
     Deny,
 }
 
@@ -98,20 +98,20 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Principal {
-    /// A text. IAM accepts `*` alone, which is everybody.
+    /// A text. IAM accepts only `*`, which means all principals.
     Text(String),
-    /// By kind: `AWS`, `CanonicalUser`, `Federated` or `Service`.
+    /// The principals by kind: `AWS`, `CanonicalUser`, `Federated` or `Service`.
     Kinds(BTreeMap<String, OneOrMany<String>>),
 }
 
-/// By operator, such as `StringEquals`, and condition key: the values, one of which must match.
+/// The values by operator, such as `StringEquals`, and condition key. One of the values must match.
 pub type Condition = BTreeMap<String, BTreeMap<String, OneOrMany<Scalar>>>;
 
-/// A value of a condition. IAM takes a number or a Boolean with or without quotation marks, so `true` and `"true"` are equal.
+/// A value of a condition. IAM accepts a number or a Boolean with or without quotation marks, so `true` and `"true"` are equal.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Scalar {
-    /// In quotation marks.
+    /// A text, in quotation marks.
     Text(String),
     /// `true` or `false`.
     Bool(bool),
@@ -120,7 +120,7 @@ pub enum Scalar {
 }
 
 impl PolicyDocument {
-    /// Builds a policy of these statements, in this order and always as a list.
+    /// Builds a policy from these statements, in this order. They are always written as a list.
     pub fn new(statements: impl IntoIterator<Item = Statement>) -> Self {
         Self {
             version: Some(VERSION.to_owned()),
@@ -130,12 +130,12 @@ impl PolicyDocument {
         }
     }
 
-    /// Reads a policy. `None`: the JSON has another shape, so that it grants nothing.
+    /// Reads a policy. Returns `None` if the JSON is not a policy. Such JSON grants nothing.
     pub fn read(json: &Value) -> Option<Self> {
         Self::deserialize(json).ok()
     }
 
-    /// Returns the document as IAM takes it.
+    /// Returns the document in the form that IAM accepts.
     pub fn to_json(&self) -> Value {
         json!(self)
     }
@@ -147,7 +147,7 @@ impl PolicyDocument {
 }
 
 impl Statement {
-    /// Builds a statement that allows these actions, for a caller to complete.
+    /// Builds a statement that allows these actions. The caller adds resources, principals and conditions.
     pub fn allow(actions: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             sid: None,
@@ -163,14 +163,14 @@ impl Statement {
         }
     }
 
-    /// Whether `Action` lists this action. Upper and lower case do not count, as in IAM
+    /// Returns whether `Action` contains this action. Letter case does not count, as in IAM
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html>). Wildcards and `NotAction`
-    /// are not resolved.
+    /// are not evaluated.
     pub fn lists_action(&self, action: &str) -> bool {
         self.action.iter().flatten().any(|listed| listed.eq_ignore_ascii_case(action))
     }
 
-    /// Iterates over the principals of this kind. There is none in `*`, and none in `NotPrincipal`.
+    /// Iterates over the principals of this kind in `Principal`. The principal `*` and `NotPrincipal` have none.
     pub fn principals(&self, kind: &str) -> impl Iterator<Item = &str> {
         let kinds = match &self.principal {
             Some(Principal::Kinds(kinds)) => kinds.get(kind),
@@ -179,7 +179,8 @@ impl Statement {
         kinds.into_iter().flatten().map(String::as_str)
     }
 
-    /// Returns the values that a condition allows; none without such an operator or key. Both are found as they are spelled.
+    /// Returns the values of a condition. Returns an empty list if the statement has no such operator or key. The letter case of
+    /// both counts.
     pub fn condition_values(&self, operator: &str, key: &str) -> Vec<String> {
         let values = self.condition.get(operator).and_then(|keys| keys.get(key));
         values.into_iter().flatten().map(|value| value.text().into_owned()).collect()
@@ -187,7 +188,7 @@ impl Statement {
 }
 
 impl Principal {
-    /// Builds one principal of a kind.
+    /// Builds a principal of a kind.
     pub fn one(kind: &str, name: impl Into<String>) -> Self {
         Self::Kinds([(kind.to_owned(), OneOrMany::One(name.into()))].into())
     }

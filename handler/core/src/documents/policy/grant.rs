@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Grant {
     pub(super) sid: String,
-    /// In the order in which they are written.
+    /// The actions, in the order of the statement.
     pub(super) actions: Vec<String>,
-    /// In the order in which they are written.
+    /// The resources, in the order of the statement.
     pub(super) resources: Vec<String>,
-    /// By operator and key: the values, one of which must match.
+    /// The values by operator and key. One of the values must match.
     pub(super) conditions: BTreeMap<(&'static str, String), BTreeSet<String>>,
 }
 
@@ -40,7 +40,7 @@ impl Grant {
         self
     }
 
-    /// Whether the other grant allows all that this one allows of an action on a resource.
+    /// Returns whether the other grant allows an action on a resource at least under the conditions of this grant.
     pub(super) fn is_covered(&self, action: &str, resource: &str, other: &Self) -> bool {
         let has_action = other.actions.iter().any(|others| others == action);
         has_action
@@ -68,7 +68,7 @@ impl From<Grant> for Statement {
     }
 }
 
-/// Whether a pattern that may end in `*` matches everything that the other pattern matches.
+/// Returns whether a pattern, which may end in `*`, matches everything that the other pattern matches.
 fn matches(pattern: &str, other: &str) -> bool {
     pattern == other || pattern.strip_suffix('*').is_some_and(|prefix| other.starts_with(prefix))
 }
@@ -79,7 +79,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn grant_covers_another_with_more_conditions_and_fewer_resources() {
+    fn wide_grant_covers_narrow_grant_only() {
         let wide = Grant::new("Wide", ["a"], ["arn:x/*"]).when("StringEquals", "k", ["1", "2"]);
         let narrow = Grant::new("Narrow", ["a", "b"], ["arn:x/y*"]).when("StringEquals", "k", ["1"]).when(
             "StringLike",
@@ -92,12 +92,12 @@ mod tests {
         assert!(!narrow.is_covered("a", "arn:z", &wide));
         let other_value = Grant::new("Other", ["a"], ["*"]).when("StringEquals", "k", ["2"]);
         assert!(!narrow.is_covered("a", "arn:x/y*", &other_value));
-        // The wildcard must come from the pattern: `*` in the middle is text here.
+        // A `*` in the middle of a pattern does not count as a wildcard here.
         assert!(!matches("arn:*:x", "arn:1:x") && matches("*", "arn:1:x"));
     }
 
     #[test]
-    fn grant_is_written_as_iam_takes_it() {
+    fn grant_is_written_in_iam_grammar() {
         let grant =
             Grant::new("One", ["a"], ["x", "y"]).when("StringEquals", "k", ["1"]).when("StringEquals", "l", ["1", "2"]);
         let expected = json!({

@@ -1,6 +1,6 @@
-//! IAM policies as JSON: what the controller may do, and who may assume the roles.
+//! IAM policies as JSON: the permissions of the controller, and the trust policies of the roles.
 //!
-//! [`document`] is the typed form, in which every policy is read, compared and built.
+//! [`document`] has the typed form in which every policy is read, compared and built.
 
 mod baseline;
 pub mod document;
@@ -19,32 +19,32 @@ use grant::Grant;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// IAM's limit of all inline policies of a role together, in characters without white space
+/// IAM's limit for the sum of all inline policies of a role, in characters without white space
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
 pub const INLINE_MAX: usize = 10_240;
 
 /// The action whose resources are the node roles.
 const PASS_ROLE: &str = "iam:PassRole";
 
-/// The statement that lets the controller read the queue.
+/// The name of the statement that allows the controller to read the interruption queue.
 const QUEUE_SID: &str = "AllowInterruptionQueueActions";
 
-/// The objects that a controller's permissions are for.
+/// The objects to which a controller's permissions apply.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
-    /// Partition, Region and account.
+    /// The partition, Region and account.
     pub scope: &'a Scope,
-    /// The cluster.
+    /// The name of the cluster.
     pub cluster_name: &'a str,
-    /// The ARNs of the node roles of every generation on the controller role, so that none loses the right to pass its own.
+    /// The ARNs of the node roles of all generations that share the controller role.
     pub node_role_arns: &'a BTreeSet<String>,
-    /// The ARN of the queue for interruption notices, if there is one.
+    /// The ARN of the interruption queue, if there is one.
     pub interruption_queue_arn: Option<&'a str>,
 }
 
-/// Returns the controller's permissions: what any of these Karpenter versions needs, each permission once.
+/// Returns the controller's permissions: all that these Karpenter versions need, each permission once.
 pub fn controller(place: Place<'_>, karpenter_versions: &KarpenterVersions) -> Value {
-    let grants = karpenter_versions.all().into_iter().rev().flat_map(|release| match release {
+    let grants = karpenter_versions.all().into_iter().rev().flat_map(|version| match version {
         KarpenterVersion::Baseline => baseline::statements(&place),
         KarpenterVersion::Scoped(minor) => scoped::statements(&place, minor),
     });
@@ -53,17 +53,17 @@ pub fn controller(place: Place<'_>, karpenter_versions: &KarpenterVersions) -> V
 }
 
 /// Returns the resources on which a controller's permissions allow iam:PassRole: ARNs of node roles. JSON that is not a policy
-/// allows none. Conditions, wildcards and `Deny` statements are not resolved.
+/// allows none. Conditions, wildcards and `Deny` statements are not evaluated.
 pub fn pass_role_arns(document: &Value) -> BTreeSet<String> {
     let document = PolicyDocument::read(document);
     let passing = document.iter().flat_map(PolicyDocument::allowing).filter(|statement| passes_roles(statement));
     passing.flat_map(|statement| statement.resource.iter().flatten()).cloned().collect()
 }
 
-/// Returns a controller's permissions with iam:PassRole on these node roles alone, and everything else unchanged. `None`: the
-/// JSON is not a policy.
+/// Returns a controller's permissions with iam:PassRole on these node roles alone, and everything else unchanged. Returns `None`
+/// if the JSON is not a policy.
 ///
-/// Without any node role, the statement is removed, because IAM takes no statement without a resource. A document without a
+/// Without a node role, the statement is removed, because IAM rejects a statement without a resource. A document without a
 /// statement that allows iam:PassRole does not get one.
 pub fn with_pass_role_arns(document: &Value, node_role_arns: &BTreeSet<String>) -> Option<Value> {
     let mut document = PolicyDocument::read(document)?;
@@ -76,7 +76,7 @@ pub fn with_pass_role_arns(document: &Value, node_role_arns: &BTreeSet<String>) 
     Some(document.to_json())
 }
 
-/// Whether a controller's permissions let it read this queue. JSON that is not a policy does not.
+/// Returns whether a controller's permissions allow it to read this queue. JSON that is not a policy allows nothing.
 pub fn reads_queue(document: &Value, queue_arn: &str) -> bool {
     let reads = |statement: &Statement| {
         statement.sid.as_deref() == Some(QUEUE_SID) && statement.resource.iter().flatten().any(|arn| arn == queue_arn)
@@ -89,14 +89,14 @@ pub fn size(document: &Value) -> usize {
     document.to_string().chars().filter(|c| !c.is_whitespace()).count()
 }
 
-/// Whether two policies hold the same, as [`PolicyDocument`] defines it. IAM returns a document as it was written, and a person
-/// may write a single value as a list, and lists in any order. JSON that is not a policy is equivalent to itself alone.
+/// Returns whether two policies are equal in the sense of [`PolicyDocument`]. IAM returns a document as it was written, and a
+/// person may write a single value as a list, and a list in any order. JSON that is not a policy is equivalent only to itself.
 pub fn equivalent(one: &Value, other: &Value) -> bool {
-    // Most documents are as they were written, and need not be read for that.
+    // Most documents are identical, and the comparison of JSON is cheaper.
     one == other || PolicyDocument::read(one).is_some_and(|one| PolicyDocument::read(other) == Some(one))
 }
 
-/// What the controller does with the queue, in every Karpenter version.
+/// Returns the permissions on the interruption queue. They are the same for every Karpenter version.
 fn interruption_queue(place: &Place<'_>) -> Option<Grant> {
     const ACTIONS: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"];
     place.interruption_queue_arn.map(|arn| Grant::new(QUEUE_SID, ACTIONS, [arn]))

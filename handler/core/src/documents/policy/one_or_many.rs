@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 /// One value without brackets, or a list of any length.
 ///
-/// The form that was read is the form that is written. A value that is collected here has the form that this project writes:
-/// one value without brackets, none or several as a list.
+/// A value is written in the form in which it was read. A value that is collected from an iterator has the form that this project
+/// writes: one value without brackets, and none or several values as a list.
 ///
-/// Two of these are equal if they hold the same values: form, order and repetition do not count, since they change nothing in
-/// what a policy grants.
+/// Two of these are equal if they have the same values. Form, order and repetition do not count, because they do not change the
+/// meaning of a policy.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum OneOrMany<T> {
     /// One value, without brackets.
     One(T),
-    /// A list, which may be empty or hold one value.
+    /// A list, which may be empty or have one value.
     Many(Vec<T>),
 }
 
@@ -30,7 +30,7 @@ impl<T> OneOrMany<T> {
         }
     }
 
-    /// Returns the values for changes in place.
+    /// Returns the values, to change them in place.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
         match self {
             Self::One(value) => std::slice::from_mut(value),
@@ -43,7 +43,7 @@ impl<T> OneOrMany<T> {
         self.as_slice().iter()
     }
 
-    /// Removes the values for which `keep` is false. Without any value left, it is an empty list.
+    /// Removes the values for which `keep` is false. If no value remains, the result is an empty list.
     pub fn retain(&mut self, keep: impl Fn(&T) -> bool) {
         match self {
             Self::One(value) if keep(value) => {}
@@ -90,7 +90,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn collected_values_have_brackets_unless_there_is_one() {
+    fn collected_single_value_has_no_brackets() {
         let written = |values: &[&str]| json!(values.iter().collect::<OneOrMany<_>>());
         assert_eq!(written(&[]), json!([]));
         assert_eq!(written(&["a"]), json!("a"));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn form_that_was_read_is_written() {
+    fn read_form_is_written_unchanged() {
         for value in [json!("a"), json!(["a"]), json!([]), json!(["b", "a"])] {
             let read: OneOrMany<String> = serde_json::from_value(value.clone()).unwrap();
             assert_eq!(json!(read), value);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn form_order_and_repetition_do_not_count() {
+    fn values_are_equal_in_any_form_order_and_repetition() {
         let (one, two, three) = (OneOrMany::One(1), OneOrMany::Many(vec![1, 2]), OneOrMany::Many(vec![2, 1, 2]));
         assert_eq!(one, OneOrMany::Many(vec![1]));
         assert_eq!(two, three);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn list_without_values_remains_once_all_are_removed() {
+    fn removal_of_the_only_value_gives_an_empty_list() {
         let mut one = OneOrMany::One(1);
         one.retain(|value| *value == 1);
         assert_eq!(one.as_slice(), [1]);

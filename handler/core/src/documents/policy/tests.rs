@@ -1,4 +1,4 @@
-//! Properties of any policy, and what is read of policies that a person has edited.
+//! Tests of policies in general, and of policies that a person has edited.
 
 use super::document::{Condition, Effect, OneOrMany, PolicyDocument, Principal, Scalar, Statement};
 use super::*;
@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Map, json};
 
-/// One text without brackets, or a list of up to four.
+/// Generates one text without brackets, or a list of up to three texts.
 fn texts() -> impl Strategy<Value = OneOrMany<String>> {
     one_or_many("[a-z:*]{1,4}".prop_map(String::from))
 }
@@ -38,7 +38,7 @@ fn condition() -> impl Strategy<Value = Condition> {
     btree_map("StringEquals|Bool|NumericLessThan", btree_map("[a-z:/]{1,3}", one_or_many(scalar()), 1..3), 0..3)
 }
 
-/// Elements that no version of the policy language has.
+/// Generates elements that no version of the policy language has.
 fn rest() -> impl Strategy<Value = Map<String, Value>> {
     let value = prop_oneof![any::<bool>().prop_map(Value::from), "[a-z]{0,3}".prop_map(Value::from)];
     btree_map("X[a-z]{1,3}", value, 0..2).prop_map(|rest| rest.into_iter().collect())
@@ -72,7 +72,8 @@ fn one_or_many_statements() -> impl Strategy<Value = OneOrMany<Statement>> {
     prop_oneof![statement().prop_map(OneOrMany::One), vec(statement(), 0..4).prop_map(OneOrMany::Many)]
 }
 
-/// The same JSON in another form: every list reversed, and every value without brackets as a list of one where IAM takes a list.
+/// Returns an equal policy in another form: every list is reversed, a list of one value loses its brackets, and a value without
+/// brackets gets them.
 fn rewritten(document: &PolicyDocument) -> PolicyDocument {
     fn other<T: Clone>(values: &OneOrMany<T>) -> OneOrMany<T> {
         match values.as_slice() {
@@ -109,7 +110,7 @@ fn arns() -> impl Strategy<Value = BTreeSet<String>> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_and_written_again_to_the_byte(document in document()) {
+    fn written_policy_is_read_and_written_byte_for_byte(document in document()) {
         let written = document.to_json();
         let read = PolicyDocument::read(&written);
         prop_assert_eq!(read.as_ref(), Some(&document));
@@ -117,14 +118,14 @@ proptest! {
     }
 
     #[test]
-    fn form_and_order_do_not_count(document in document()) {
+    fn policy_in_another_form_and_order_is_equivalent(document in document()) {
         let (one, other) = (document.to_json(), rewritten(&document).to_json());
         prop_assert!(equivalent(&one, &other), "{one}\n{other}");
         prop_assert!(equivalent(&other, &one), "{other}\n{one}");
     }
 
     #[test]
-    fn another_statement_is_no_equivalent(document in document(), further in statement()) {
+    fn policy_with_a_new_statement_is_not_equivalent(document in document(), further in statement()) {
         let is_new = !document.statements.as_slice().contains(&further);
         let mut more = document.clone();
         more.statements = document.statements.iter().cloned().chain([further]).collect();
@@ -132,13 +133,13 @@ proptest! {
     }
 
     #[test]
-    fn node_roles_that_are_set_are_those_that_are_read(document in document(), former in arns(), node_role_arns in arns()) {
+    fn pass_role_arns_are_read_as_they_are_set(document in document(), previous in arns(), node_role_arns in arns()) {
         let grant = |arns: &BTreeSet<String>| Statement {
             resource: Some(arns.iter().cloned().collect()),
             ..Statement::allow([PASS_ROLE])
         };
         let mut document = document;
-        document.statements = document.statements.iter().cloned().chain([grant(&former)]).collect();
+        document.statements = document.statements.iter().cloned().chain([grant(&previous)]).collect();
         let narrowed = with_pass_role_arns(&document.to_json(), &node_role_arns).unwrap();
         prop_assert_eq!(&pass_role_arns(&narrowed), &node_role_arns);
         // Everything else is unchanged.
@@ -153,7 +154,7 @@ proptest! {
 }
 
 #[test]
-fn every_element_of_grammar_is_read_and_written_unchanged() {
+fn policy_with_every_element_is_written_unchanged() {
     let everything = json!({
         "Version": "2012-10-17",
         "Id": "example",
@@ -179,7 +180,7 @@ fn every_element_of_grammar_is_read_and_written_unchanged() {
 }
 
 #[test]
-fn numbers_and_booleans_are_equal_with_and_without_quotation_marks() {
+fn numbers_and_booleans_are_equal_with_or_without_quotes() {
     let of = |value: Value| json!({"Statement": {"Effect": "Allow", "Action": "a", "Resource": "*", "Condition": {"Bool": {"k": value}}}});
     assert!(equivalent(&of(json!(true)), &of(json!(["true"]))));
     assert!(equivalent(&of(json!(5)), &of(json!("5"))));
@@ -187,7 +188,7 @@ fn numbers_and_booleans_are_equal_with_and_without_quotation_marks() {
 }
 
 #[test]
-fn json_that_is_no_policy_differs_and_grants_nothing() {
+fn json_that_is_not_a_policy_grants_nothing() {
     let passing = json!({"Effect": "Allow", "Action": PASS_ROLE, "Resource": "arn"});
     let policy = json!({"Statement": passing});
     assert_eq!(pass_role_arns(&policy), ["arn".to_owned()].into());
@@ -213,7 +214,7 @@ fn json_that_is_no_policy_differs_and_grants_nothing() {
 }
 
 #[test]
-fn node_roles_are_read_and_set_where_pass_role_is_allowed() {
+fn pass_role_arns_are_read_and_set_in_allow_statements() {
     let document = |denied: &str, allowed: &Value| {
         json!({"Statement": [
             {"Sid": "No", "Effect": "Deny", "Action": "iam:PassRole", "Resource": denied},
@@ -230,7 +231,7 @@ fn node_roles_are_read_and_set_where_pass_role_is_allowed() {
 }
 
 #[test]
-fn queue_is_read_by_allow_statement_of_its_name() {
+fn queue_is_read_with_an_allow_statement_of_its_sid() {
     let reads = |effect: &str, sid: &str, queues: Value| {
         let statement = json!({"Sid": sid, "Effect": effect, "Action": "sqs:ReceiveMessage", "Resource": queues});
         reads_queue(&json!({"Statement": [statement]}), "queue")

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// (<https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts.html>).
 pub const AUDIENCE: &str = "sts.amazonaws.com";
 
-/// The kinds of principals, and the service principal of EKS Pod Identity.
+/// Kinds of principals, and the service principal of EKS Pod Identity.
 const FEDERATED: &str = "Federated";
 const SERVICE: &str = "Service";
 const POD_IDENTITY: &str = "pods.eks.amazonaws.com";
@@ -25,16 +25,16 @@ const CLUSTER_ARN: &str = "eks-cluster-arn";
 const NAMESPACE: &str = "kubernetes-namespace";
 const SERVICE_ACCOUNT: &str = "kubernetes-service-account";
 
-/// The service accounts that a controller role trusts, and how each of them assumes it.
+/// The service accounts that a controller role trusts, and the way in which each of them assumes it.
 #[derive(Clone, Debug)]
 pub struct ControllerTrust<'a> {
-    /// Partition, Region and account of the cluster.
+    /// The partition, Region and account of the cluster.
     pub scope: &'a Scope,
-    /// The cluster.
+    /// The name of the cluster.
     pub cluster_name: &'a str,
-    /// The service account with IAM roles for service accounts; `None` for a role that trusts no OIDC provider.
+    /// The service account that uses IAM roles for service accounts. `None` for a role that trusts no OIDC provider.
     pub irsa: Option<Irsa<'a>>,
-    /// The service accounts with EKS Pod Identity, in the order of their statements.
+    /// The service accounts that use EKS Pod Identity, in the order of their statements.
     pub pod_identity: Vec<&'a ServiceAccount>,
 }
 
@@ -56,8 +56,8 @@ pub fn ec2(partition: &Partition) -> Value {
     PolicyDocument::new([statement]).to_json()
 }
 
-/// Returns the trust policy of a controller role: a statement for IRSA, then one for each Pod Identity association. Without any,
-/// it has no statement, and IAM refuses it.
+/// Returns the trust policy of a controller role: a statement for IRSA, then a statement for each Pod Identity association.
+/// Without any of them, the policy has no statement, and IAM rejects it.
 pub fn controller(trust: &ControllerTrust<'_>) -> Value {
     let cluster_arn = trust.scope.cluster_arn(trust.cluster_name);
     let irsa = trust.irsa.map(|irsa| irsa.statement(trust.scope));
@@ -65,15 +65,16 @@ pub fn controller(trust: &ControllerTrust<'_>) -> Value {
     PolicyDocument::new(irsa.into_iter().chain(pod_identity)).to_json()
 }
 
-/// Whether a trust policy names this OIDC provider: a statement that allows has its ARN as a `Federated` principal. Conditions
-/// and `Deny` statements are not resolved. JSON that is not a policy names none.
+/// Returns whether a trust policy trusts this OIDC provider: a statement that allows has its ARN as a `Federated` principal.
+/// Conditions and `Deny` statements are not evaluated. JSON that is not a policy trusts none.
 pub fn trusts_provider(trust: &Value, provider_arn: &str) -> bool {
     let is_named = |statement: &Statement| statement.principals(FEDERATED).any(|arn| arn == provider_arn);
     PolicyDocument::read(trust).is_some_and(|document| document.allowing().any(is_named))
 }
 
-/// Returns the ARN of the first OIDC provider that a trust policy names, in the sense of [`trusts_provider`]. `None`: there is
-/// none. A SAML provider is none, and neither is an identity provider without an ARN, such as `accounts.google.com`.
+/// Returns the ARN of the first OIDC provider that a trust policy trusts, in the sense of [`trusts_provider`]. Returns `None` if
+/// it trusts none. A SAML provider does not count, and neither does an identity provider without an ARN, such as
+/// `accounts.google.com`.
 pub fn trusted_provider(trust: &Value) -> Option<String> {
     let document = PolicyDocument::read(trust)?;
     let mut federated = document.allowing().flat_map(|statement| statement.principals(FEDERATED));
@@ -100,9 +101,8 @@ pub fn trusted_service_accounts(trust: &Value, cluster_arn: &str) -> BTreeSet<Se
 }
 
 impl Irsa<'_> {
-    /// Returns the statement that admits the service account's tokens. CloudFormation cannot write it: the issuer is part of the
-    /// condition's keys
-    /// (<https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html>).
+    /// Returns the statement that allows the tokens of the service account. A template cannot contain it, because the issuer is
+    /// part of the condition keys (<https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html>).
     fn statement(&self, scope: &Scope) -> Statement {
         let issuer = issuer_without_scheme(self.issuer);
         let ServiceAccount { namespace, name } = self.account;
@@ -117,8 +117,8 @@ impl Irsa<'_> {
     }
 }
 
-/// Returns the statement that admits EKS for a service account of this cluster, by the tags of the session
-/// (<https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html>).
+/// Returns the statement that allows EKS Pod Identity for a service account of this cluster. The condition compares the session
+/// tags (<https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html>).
 fn pod_identity(cluster_arn: &str, account: &ServiceAccount) -> Statement {
     Statement {
         principal: Some(Principal::one(SERVICE, POD_IDENTITY)),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn service_accounts_of_cluster_are_those_that_pod_identity_serves() {
+    fn trusted_service_accounts_are_those_of_the_cluster() {
         let (one, other) = (account("karpenter"), account("kube-system"));
         let document = of_demo(Some(ISSUER), &[&one, &other]);
         assert_eq!(trusted_service_accounts(&document, DEMO), [one, other].into());
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn service_accounts_are_read_from_lists_and_not_from_deny_or_other_services() {
+    fn trusted_service_accounts_need_allow_and_pod_identity() {
         let accounts = |effect: &str, service: &str| {
             let document = json!({"Statement": {
                 "Effect": effect,
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn trusted_provider_is_first_oidc_provider_that_is_allowed() {
+    fn trusted_provider_is_the_first_allowed_oidc_provider() {
         let arn = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/0A";
         assert_eq!(trusted_provider(&of_demo(Some(ISSUER), &[])).as_deref(), Some(arn));
         assert_eq!(trusted_provider(&of_demo(None, &[&account("karpenter")])), None);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn provider_is_trusted_by_allow_statement_that_names_it_as_federated_principal() {
+    fn provider_is_trusted_as_allowed_federated_principal() {
         let arn = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/0A";
         let longer = format!("{arn}B");
         let federated = |effect: &str, principal: Value| json!({"Effect": effect, "Principal": principal, "Action": "sts:AssumeRoleWithWebIdentity"});
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn issuer_is_part_of_keys_without_its_scheme() {
+    fn irsa_condition_keys_have_the_issuer_without_scheme() {
         let document = of_demo(Some(ISSUER), &[]);
         let expected = json!({
             "Version": "2012-10-17",
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn pod_identity_admits_one_service_account_of_one_cluster() {
+    fn pod_identity_statement_has_one_account_and_cluster() {
         let document = of_demo(None, &[&account("karpenter")]);
         let expected = json!({
             "Version": "2012-10-17",

@@ -1,12 +1,12 @@
-//! The permissions of several Karpenter versions, each once.
+//! The union of the permissions of several Karpenter versions, each permission once.
 //!
-//! Most of what one version needs, another version needs too. A permission that another grant covers is removed, so that the
-//! permissions of two versions fit into the inline policies of one role.
+//! Two versions have most permissions in common. A permission that another grant covers is removed, so that the permissions of
+//! two versions fit into the inline policies of one role.
 
 use super::grant::Grant;
 use std::collections::BTreeMap;
 
-/// Returns the grants without what others cover. Of two that cover each other, the first stays.
+/// Returns the grants without the permissions that other grants cover. Of two grants that cover each other, the first is kept.
 pub(super) fn union(mut grants: Vec<Grant>) -> Vec<Grant> {
     for at in 0..grants.len() {
         grants[at] = narrowed(&grants, at);
@@ -20,7 +20,7 @@ fn narrowed(grants: &[Grant], at: usize) -> Grant {
     let grant = &grants[at];
     let is_covered = |action: &str, resource: &str| {
         grants.iter().enumerate().any(|(other, wider)| {
-            // Of two that cover each other, the first stays.
+            // Of two grants that cover each other, the first is kept.
             let covers_each_other =
                 wider.conditions == grant.conditions && wider.resources.iter().any(|it| it == resource);
             other != at && grant.is_covered(action, resource, wider) && !(at < other && covers_each_other)
@@ -28,12 +28,12 @@ fn narrowed(grants: &[Grant], at: usize) -> Grant {
     };
     let mut narrowed = grant.clone();
     narrowed.resources.retain(|resource| !grant.actions.iter().all(|action| is_covered(action, resource)));
-    let left = &narrowed.resources;
-    narrowed.actions.retain(|action| !left.iter().all(|resource| is_covered(action, resource)));
+    let resources = &narrowed.resources;
+    narrowed.actions.retain(|action| !resources.iter().all(|resource| is_covered(action, resource)));
     narrowed
 }
 
-/// Numbers the names that several grants share: IAM takes a `Sid` once in a document.
+/// Appends numbers to the names that several grants share, because a `Sid` must be unique in a document.
 fn with_names_apart(mut grants: Vec<Grant>) -> Vec<Grant> {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for grant in &mut grants {

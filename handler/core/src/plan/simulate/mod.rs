@@ -1,8 +1,8 @@
-//! The snapshot after a plan, and the plan's writes, both before any of them is done: for a preview, which plans two stages from
-//! one snapshot.
+//! The simulation of a plan: the snapshot after it, and its writes. A preview needs both, because it plans two stages from one
+//! snapshot and writes nothing.
 //!
-//! A simulation assumes that nothing else changes the account. It does not know what a service assigns: ids and ARNs of new objects
-//! of EKS are empty, and the time of a creation is later than all that was read.
+//! A simulation assumes that nothing else changes the account. It does not know the values that a service assigns. Ids and ARNs
+//! of new EKS objects are empty, and the creation time of a new object is later than any time in the snapshot.
 
 mod eks;
 mod iam;
@@ -15,26 +15,26 @@ use crate::desired::spec::Spec;
 use crate::documents::config_map::{self, Edit};
 use crate::observed::{AwsAuth, Observed};
 
-/// Returns the snapshot as it is after the plan. `spec` names the objects that the snapshot was taken of: the plan may be of
-/// another generation, whose objects have other names.
+/// Returns the snapshot after the plan. `spec` names the objects in the snapshot. The plan may be of another generation, whose
+/// objects have other names.
 ///
-/// What was asked of IAM stays as it was: which node roles the function may pass, and which policies exist.
+/// The decisions of IAM do not change: the node roles that the function may pass, and the policies that exist.
 pub fn simulate(plan: &Plan, spec: &Spec, observed: &Observed) -> Observed {
-    let mut world = observed.clone();
-    world.discovery = tags::simulate(plan, &observed.discovery);
+    let mut snapshot = observed.clone();
+    snapshot.discovery = tags::simulate(plan, &observed.discovery);
     for (_, step, _) in plan.steps() {
         match step {
-            Step::Iam(step) => iam::simulate(step, spec, &mut world),
-            Step::Eks(step) => eks::simulate(step, spec, &mut world),
-            Step::AwsAuth(step) => edit_aws_auth(step, &mut world.aws_auth),
-            // Steps on tags are simulated together: one of them depends on what the others left.
+            Step::Iam(step) => iam::simulate(step, spec, &mut snapshot),
+            Step::Eks(step) => eks::simulate(step, spec, &mut snapshot),
+            Step::AwsAuth(step) => edit_aws_auth(step, &mut snapshot.aws_auth),
+            // `tags::simulate` has simulated all steps on tags, because the result of one depends on the others.
             Step::Ec2(_) => {}
         }
     }
-    world
+    snapshot
 }
 
-/// An edit that fails changes nothing, and a ConfigMap that was not read stays unread.
+/// Simulates an edit. An edit that fails changes nothing, and a ConfigMap that was not read stays unread.
 fn edit_aws_auth(step: &EditAwsAuth, aws_auth: &mut AwsAuth) {
     if *aws_auth == AwsAuth::NotRead {
         return;

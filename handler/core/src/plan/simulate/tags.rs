@@ -1,4 +1,4 @@
-//! What the steps on tags do to a snapshot, and the writes of a plan.
+//! The simulation of steps on tags, and the writes of a plan.
 
 use crate::identity::ownership::Tags;
 use crate::observed::Discovery;
@@ -6,18 +6,18 @@ use crate::plan::discovery_tag::tags_to_delete;
 use crate::plan::step::{Ec2Step, Plan, Step, StepId, Write};
 use std::collections::BTreeMap;
 
-/// Returns the writes of a plan, each with the step that makes it, in the plan's order. `discovery` is the snapshot that the plan was
-/// made for.
+/// Returns the writes of a plan, each with the id of its step, in the order of the plan. `discovery` is from the snapshot of the
+/// plan.
 ///
-/// The writes of [`Ec2Step::RemoveUnclaimedTags`] depend on the tags at that moment: these are the ones of an account that nothing
-/// else changes.
+/// The writes of [`Ec2Step::RemoveUnclaimedTags`] depend on the tags at that moment. The result has the writes for an account
+/// that nothing else changes.
 pub fn writes(plan: &Plan, discovery: &Discovery) -> Vec<(StepId, Write)> {
-    carry_out(plan, discovery).0
+    writes_and_tags(plan, discovery).0
 }
 
-/// Returns the subnets and security groups as they are after the plan.
+/// Returns the subnets and security groups after the plan.
 pub(super) fn simulate(plan: &Plan, discovery: &Discovery) -> Discovery {
-    let (_, tags) = carry_out(plan, discovery);
+    let (_, tags) = writes_and_tags(plan, discovery);
     let mut after = discovery.clone();
     for (id, found) in after.subnets.iter_mut().chain(&mut after.security_groups) {
         if let Some(written) = tags.get(id) {
@@ -30,7 +30,8 @@ pub(super) fn simulate(plan: &Plan, discovery: &Discovery) -> Discovery {
 /// The tags of each subnet and security group, by id.
 type TagsById<'a> = BTreeMap<&'a String, Tags>;
 
-fn carry_out<'a>(plan: &Plan, discovery: &'a Discovery) -> (Vec<(StepId, Write)>, TagsById<'a>) {
+/// Returns the writes of a plan, and the tags after it.
+fn writes_and_tags<'a>(plan: &Plan, discovery: &'a Discovery) -> (Vec<(StepId, Write)>, TagsById<'a>) {
     let resources = discovery.subnets.iter().chain(&discovery.security_groups);
     let mut tags: TagsById<'_> = resources.map(|(id, tags)| (id, tags.clone())).collect();
     let mut writes = Vec::new();
@@ -44,7 +45,7 @@ fn carry_out<'a>(plan: &Plan, discovery: &'a Discovery) -> (Vec<(StepId, Write)>
     (writes, tags)
 }
 
-/// Does one step, and returns the deletions that it finds out only then.
+/// Simulates one step. Returns the deletions that the step decides on after it reads the tags.
 fn on_tags(step: &Ec2Step, tags: &mut TagsById<'_>) -> Vec<Ec2Step> {
     match step {
         Ec2Step::CreateTags { ids, tags: added } | Ec2Step::AnnounceTagRemoval { ids, tags: added } => {

@@ -1,4 +1,4 @@
-//! What the controller may do in EC2.
+//! The controller's permissions in EC2.
 
 use super::Scoped;
 use crate::documents::policy::grant::Grant;
@@ -6,14 +6,14 @@ use crate::documents::policy::grant::Grant;
 const NODEPOOL: &str = "karpenter.sh/nodepool";
 
 pub(super) fn statements(scoped: Scoped<'_>) -> Vec<Grant> {
-    let mut statements = using(scoped);
-    statements.extend(making(scoped));
-    statements.extend([retagging(scoped), deleting(scoped), reading(scoped)]);
+    let mut statements = launch_statements(scoped);
+    statements.extend(create_statements(scoped));
+    statements.extend([tag_statement(scoped), delete_statement(scoped), read_statement(scoped)]);
     statements
 }
 
-/// What a launch may refer to.
-fn using(scoped: Scoped<'_>) -> Vec<Grant> {
+/// Returns the permissions on existing resources that a launch uses, such as subnets and images.
+fn launch_statements(scoped: Scoped<'_>) -> Vec<Grant> {
     const LAUNCH: [&str; 2] = ["ec2:RunInstances", "ec2:CreateFleet"];
     let mut kinds = vec!["security-group", "subnet"];
     if scoped.since(0, 34) {
@@ -23,7 +23,7 @@ fn using(scoped: Scoped<'_>) -> Vec<Grant> {
             Grant::new("AllowScopedEC2LaunchTemplateAccessActions", LAUNCH, [any(scoped, "launch-template")]);
         vec![
             Grant::new("AllowScopedEC2InstanceAccessActions", LAUNCH, with_images(scoped, &kinds)),
-            scoped.owning(templates).when("StringLike", format!("aws:ResourceTag/{NODEPOOL}"), ["*"]),
+            scoped.with_resource_tags(templates).when("StringLike", format!("aws:ResourceTag/{NODEPOOL}"), ["*"]),
         ]
     } else {
         kinds.extend((!scoped.since(0, 33)).then_some("spot-instances-request"));
@@ -32,35 +32,36 @@ fn using(scoped: Scoped<'_>) -> Vec<Grant> {
     }
 }
 
-/// What is made, with tags that say for whom.
-fn making(scoped: Scoped<'_>) -> [Grant; 2] {
-    let made = || {
+/// Returns the permissions to create resources, and to tag them at their creation, with the tags of this cluster.
+fn create_statements(scoped: Scoped<'_>) -> [Grant; 2] {
+    let created = || {
         let mut kinds = vec!["fleet", "instance", "volume", "network-interface", "launch-template"];
         kinds.extend(scoped.since(0, 33).then_some("spot-instances-request"));
         kinds
     };
     let all = |kinds: Vec<&str>| kinds.into_iter().map(|kind| any(scoped, kind)).collect::<Vec<_>>();
-    let mut launched = made();
+    let mut launched = created();
     launched.extend((scoped.since(1, 3) && !scoped.since(1, 9)).then_some("capacity-reservation"));
     let launching = Grant::new(
         "AllowScopedEC2InstanceActionsWithTags",
         ["ec2:RunInstances", "ec2:CreateFleet", "ec2:CreateLaunchTemplate"],
         all(launched),
     );
-    let tagging = Grant::new("AllowScopedResourceCreationTagging", ["ec2:CreateTags"], all(made())).when(
+    let tagging = Grant::new("AllowScopedResourceCreationTagging", ["ec2:CreateTags"], all(created())).when(
         "StringEquals",
         "ec2:CreateAction",
         ["RunInstances", "CreateFleet", "CreateLaunchTemplate"],
     );
-    [launching, tagging]
-        .map(|statement| scoped.requesting(statement).when("StringLike", format!("aws:RequestTag/{NODEPOOL}"), ["*"]))
+    let with_nodepool = |statement: Grant| statement.when("StringLike", format!("aws:RequestTag/{NODEPOOL}"), ["*"]);
+    [launching, tagging].map(|statement| with_nodepool(scoped.with_request_tags(statement)))
 }
 
-/// An instance learns its name, and of which claim it is, once it runs.
-fn retagging(scoped: Scoped<'_>) -> Grant {
+/// Returns the permission to tag a running instance. Karpenter adds its name and its NodeClaim after the launch.
+fn tag_statement(scoped: Scoped<'_>) -> Grant {
     let mut keys = vec!["karpenter.sh/nodeclaim", "Name"];
     let statement = Grant::new("AllowScopedResourceTagging", ["ec2:CreateTags"], [any(scoped, "instance")]);
-    let mut statement = scoped.owning(statement).when("StringLike", format!("aws:ResourceTag/{NODEPOOL}"), ["*"]);
+    let mut statement =
+        scoped.with_resource_tags(statement).when("StringLike", format!("aws:ResourceTag/{NODEPOOL}"), ["*"]);
     if scoped.since(1, 0) {
         keys.push("eks:eks-cluster-name");
         statement =
@@ -69,15 +70,15 @@ fn retagging(scoped: Scoped<'_>) -> Grant {
     statement.when("ForAllValues:StringEquals", "aws:TagKeys", keys)
 }
 
-fn deleting(scoped: Scoped<'_>) -> Grant {
+fn delete_statement(scoped: Scoped<'_>) -> Grant {
     let mut actions = vec!["ec2:TerminateInstances", "ec2:DeleteLaunchTemplate"];
     actions.extend(scoped.since(1, 15).then_some("ec2:RebootInstances"));
     let statement =
         Grant::new("AllowScopedDeletion", actions, ["instance", "launch-template"].map(|kind| any(scoped, kind)));
-    scoped.owning(statement).when("StringLike", format!("aws:ResourceTag/{NODEPOOL}"), ["*"])
+    scoped.with_resource_tags(statement).when("StringLike", format!("aws:ResourceTag/{NODEPOOL}"), ["*"])
 }
 
-fn reading(scoped: Scoped<'_>) -> Grant {
+fn read_statement(scoped: Scoped<'_>) -> Grant {
     let mut actions = vec![
         "ec2:DescribeImages",
         "ec2:DescribeInstances",
@@ -99,15 +100,15 @@ fn reading(scoped: Scoped<'_>) -> Grant {
     )
 }
 
-/// Images and snapshots, which have no account in their ARN, and all of these kinds: a shared VPC's are of another
-/// account.
+/// Returns the ARNs of all images and snapshots, which have no account, and of all resources of these kinds in any account. The
+/// subnets and security groups of a shared VPC belong to another account.
 fn with_images(scoped: Scoped<'_>, kinds: &[&str]) -> Vec<String> {
     let (partition, region) = (scoped.place.scope.partition.name(), &scoped.place.scope.region);
     let images = ["image", "snapshot"].map(|kind| format!("arn:{partition}:ec2:{region}::{kind}/*"));
     images.into_iter().chain(kinds.iter().map(|kind| any(scoped, kind))).collect()
 }
 
-/// All of one kind in the region.
+/// Returns the ARN of all resources of one kind in the region, in any account.
 fn any(scoped: Scoped<'_>, kind: &str) -> String {
     format!("arn:{}:ec2:{}:*:{kind}/*", scoped.place.scope.partition.name(), scoped.place.scope.region)
 }

@@ -1,4 +1,4 @@
-//! What the controller may do in IAM: pass the node role, and keep instance profiles of its own for it.
+//! The controller's permissions in IAM: to pass the node role, and to manage its own instance profiles.
 
 use super::Scoped;
 use crate::documents::policy::PASS_ROLE;
@@ -8,26 +8,32 @@ const REGION: &str = "topology.kubernetes.io/region";
 const NODE_CLASS: &str = "karpenter.k8s.aws/ec2nodeclass";
 
 pub(super) fn statements(scoped: Scoped<'_>) -> Vec<Grant> {
-    // Through 0.37 the guide says `*`, which is no more.
+    // The guides up to 0.37 have `*`, which allows the same, because these actions apply to instance profiles only.
     let profiles = scoped.place.scope.iam_arn("instance-profile", "*");
-    let of = |sid: &str, actions: &[&str]| Grant::new(sid, actions.iter().copied(), [profiles.clone()]);
+    let on_profiles = |sid: &str, actions: &[&str]| Grant::new(sid, actions.iter().copied(), [profiles.clone()]);
     let mut statements = vec![
-        // Either spelling counts in every partition; karpenter_versions before 1.1 lack China's.
+        // Both spellings are valid in every partition. The guides before 1.1 do not have the spelling for China.
         Grant::new("AllowPassingInstanceRole", [PASS_ROLE], scoped.place.node_role_arns.iter().cloned()).when(
             "StringEquals",
             "iam:PassedToService",
             ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"],
         ),
-        requesting(scoped, of("AllowScopedInstanceProfileCreationActions", &["iam:CreateInstanceProfile"])),
-        owning(scoped, requesting(scoped, of("AllowScopedInstanceProfileTagActions", &["iam:TagInstanceProfile"]))),
-        owning(
+        with_request_tags(
             scoped,
-            of(
+            on_profiles("AllowScopedInstanceProfileCreationActions", &["iam:CreateInstanceProfile"]),
+        ),
+        with_resource_tags(
+            scoped,
+            with_request_tags(scoped, on_profiles("AllowScopedInstanceProfileTagActions", &["iam:TagInstanceProfile"])),
+        ),
+        with_resource_tags(
+            scoped,
+            on_profiles(
                 "AllowScopedInstanceProfileActions",
                 &["iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile"],
             ),
         ),
-        of("AllowInstanceProfileReadActions", &["iam:GetInstanceProfile"]),
+        on_profiles("AllowInstanceProfileReadActions", &["iam:GetInstanceProfile"]),
     ];
     if scoped.since(1, 7) {
         statements.push(Grant::new("AllowUnscopedInstanceProfileListAction", ["iam:ListInstanceProfiles"], ["*"]));
@@ -35,18 +41,18 @@ pub(super) fn statements(scoped: Scoped<'_>) -> Vec<Grant> {
     statements
 }
 
-/// Made or tagged with the tags of this cluster, this region and a node class.
-fn requesting(scoped: Scoped<'_>, statement: Grant) -> Grant {
+/// Limits a statement to requests with the tags of this cluster, this region and a node class.
+fn with_request_tags(scoped: Scoped<'_>, statement: Grant) -> Grant {
     scoped
-        .requesting(statement)
+        .with_request_tags(statement)
         .when("StringEquals", format!("aws:RequestTag/{REGION}"), [scoped.place.scope.region.as_str()])
         .when("StringLike", format!("aws:RequestTag/{NODE_CLASS}"), ["*"])
 }
 
-/// Carrying the tags of this cluster, this region and a node class.
-fn owning(scoped: Scoped<'_>, statement: Grant) -> Grant {
+/// Limits a statement to instance profiles that have the tags of this cluster, this region and a node class.
+fn with_resource_tags(scoped: Scoped<'_>, statement: Grant) -> Grant {
     scoped
-        .owning(statement)
+        .with_resource_tags(statement)
         .when("StringEquals", format!("aws:ResourceTag/{REGION}"), [scoped.place.scope.region.as_str()])
         .when("StringLike", format!("aws:ResourceTag/{NODE_CLASS}"), ["*"])
 }

@@ -1,8 +1,9 @@
-//! The controller's permissions since they go by tags: what each release's own guide grants
-//! (<https://karpenter.sh/docs/reference/cloudformation/>, and the same page of each release).
+//! The controller's permissions for Karpenter 0.32 and later, which are limited by tags. Each version gets the permissions of its
+//! own guide (<https://karpenter.sh/docs/reference/cloudformation/>, and the same page of each version).
 //!
-//! Everything that Karpenter makes for a cluster carries `kubernetes.io/cluster/<cluster>` = `owned` and
-//! `karpenter.sh/nodepool`, and may be made with these tags alone; only what carries them may be changed or ended.
+//! Karpenter tags each EC2 resource that it creates for a cluster with `kubernetes.io/cluster/<cluster>` = `owned` and
+//! `karpenter.sh/nodepool`, and each instance profile with the first tag and its EC2NodeClass. It may create them only with these
+//! tags, and change or delete only resources that have them.
 
 mod ec2;
 mod iam;
@@ -11,34 +12,35 @@ use super::Place;
 use super::grant::Grant;
 use crate::identity::karpenter_version::Minor;
 
-/// A release in its place: all that its statements are made of.
+/// The arguments of all statements: a Karpenter version, and the objects to which the permissions apply.
 #[derive(Clone, Copy)]
 struct Scoped<'a> {
     place: &'a Place<'a>,
-    release: Minor,
+    version: Minor,
 }
 
-/// The statements of one release.
-pub(super) fn statements(place: &Place<'_>, release: Minor) -> Vec<Grant> {
-    let scoped = Scoped { place, release };
+/// Returns the statements of one version.
+pub(super) fn statements(place: &Place<'_>, version: Minor) -> Vec<Grant> {
+    let scoped = Scoped { place, version };
     let mut statements = ec2::statements(scoped);
     statements.extend(iam::statements(scoped));
-    statements.extend(elsewhere(scoped));
+    statements.extend(other_services(scoped));
     statements
 }
 
 impl Scoped<'_> {
+    /// Returns whether the version is this one or a later one.
     fn since(self, major: u32, minor: u32) -> bool {
-        Minor(major, minor) <= self.release
+        Minor(major, minor) <= self.version
     }
 
-    /// `aws:<of>/kubernetes.io/cluster/<cluster>`, whose value is `owned`; `of` is `RequestTag` or `ResourceTag`.
-    fn cluster_key(self, of: &str) -> String {
-        format!("aws:{of}/kubernetes.io/cluster/{}", self.place.cluster_name)
+    /// Returns the condition key of the cluster tag, whose value is `owned`. `source` is `RequestTag` or `ResourceTag`.
+    fn cluster_key(self, source: &str) -> String {
+        format!("aws:{source}/kubernetes.io/cluster/{}", self.place.cluster_name)
     }
 
-    /// The same statement for what is made with this cluster's tag, and since 1.0 with its name in EKS's own tag.
-    fn requesting(self, statement: Grant) -> Grant {
+    /// Limits a statement to requests with the cluster tag, and since 1.0 also with EKS's tag of the cluster name.
+    fn with_request_tags(self, statement: Grant) -> Grant {
         let statement = statement.when("StringEquals", self.cluster_key("RequestTag"), ["owned"]);
         if self.since(1, 0) {
             statement.when("StringEquals", "aws:RequestTag/eks:eks-cluster-name", [self.place.cluster_name])
@@ -47,14 +49,14 @@ impl Scoped<'_> {
         }
     }
 
-    /// The same statement for what carries this cluster's tag.
-    fn owning(self, statement: Grant) -> Grant {
+    /// Limits a statement to resources that have the cluster tag.
+    fn with_resource_tags(self, statement: Grant) -> Grant {
         statement.when("StringEquals", self.cluster_key("ResourceTag"), ["owned"])
     }
 }
 
-/// What is neither of EC2 nor of IAM.
-fn elsewhere(scoped: Scoped<'_>) -> Vec<Grant> {
+/// Returns the statements on services other than EC2 and IAM.
+fn other_services(scoped: Scoped<'_>) -> Vec<Grant> {
     let (scope, cluster_arn) = (scoped.place.scope, scoped.place.scope.cluster_arn(scoped.place.cluster_name));
     let parameters = format!("arn:{}:ssm:{}::parameter/aws/service/*", scope.partition.name(), scope.region);
     let mut statements = vec![
@@ -63,8 +65,8 @@ fn elsewhere(scoped: Scoped<'_>) -> Vec<Grant> {
         Grant::new("AllowAPIServerEndpointDiscovery", ["eks:DescribeCluster"], [cluster_arn.clone()]),
     ];
     if scoped.since(1, 12) {
-        // The call names the resource in a condition key alone; 1.12's own guide had it as Resource, where it never
-        // matches (https://github.com/aws/karpenter-provider-aws/pull/9123).
+        // The call has the cluster only in a condition key. The guide of 1.12 had it as Resource, which never matches
+        // (https://github.com/aws/karpenter-provider-aws/pull/9123).
         statements.push(
             Grant::new("AllowZonalShiftStatusReadOnly", ["arc-zonal-shift:GetManagedResource"], ["*"]).when(
                 "StringEquals",
