@@ -24,8 +24,11 @@ pub struct TeardownPlan {
 
 /// Plans the teardown of generations. `spec` names their objects.
 ///
-/// An object without a marker of these generations is not changed, with one exception. An object that the stack created and that
-/// has no marker is deleted: the process that removed the last marker was killed before it deleted the object.
+/// The teardown changes the objects that have a marker of these generations. It also deletes:
+///
+/// - Objects that the stack created and that have no marker, because the process that removed the last marker was killed before
+///   it deleted the object.
+/// - Instance profiles that Karpenter created on a node role that is deleted, and the entry of that role in aws-auth.
 ///
 /// # Errors
 /// Returns every problem that a person must solve first. Nothing is removed then.

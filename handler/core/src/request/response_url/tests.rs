@@ -171,7 +171,7 @@ proptest! {
 }
 
 #[test]
-fn neither_debug_nor_display_shows_the_query() {
+fn url_debug_and_display_hide_the_query() {
     let url = ResponseUrl::new("https://b.s3.amazonaws.com/key?X-Amz-Signature=secret");
     for shown in [format!("{url}"), format!("{url:?}")] {
         assert!(!shown.contains("secret") && shown.contains("b.s3.amazonaws.com"), "{shown}");
