@@ -125,9 +125,12 @@ impl<'a> Context<'a> {
 }
 
 impl Departing<'_> {
-    /// Returns whether the teardown deletes an object with these tags: a resource of this kind created it, no other generation
-    /// has a marker on it, and it has a marker of these generations. An object that the stack created and that has no marker is
-    /// deleted too: the process that removed the last marker was killed before it deleted the object.
+    /// Returns whether the teardown deletes an object with these tags. It does, if all of these are true:
+    ///
+    /// - A resource of this kind created the object.
+    /// - No other generation has a marker on it.
+    /// - It has a marker of these generations, or this stack created it. Without any marker, the object is left over: the process
+    ///   that removed the last marker was killed before it deleted the object.
     pub(super) fn deletes(self, tags: &Tags) -> bool {
         let is_ours = !self.keys(tags).is_empty() || self.owner.is_same_stack(tags);
         tags.contains_key(OWNER_KEY) && is_ours && !has_foreign_marker(tags, self.markers)

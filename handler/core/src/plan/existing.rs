@@ -39,7 +39,8 @@ pub enum Resolution<S> {
     /// This step follows. Its tags contain this generation's marker, so that the object serves this generation too. If the object
     /// no longer exists then, it is read again.
     Tag(S),
-    /// The step fails with the service's error, because the object is not what the step asks for.
+    /// The step fails with the service's error, because the object does not belong to this generation and is not what the step
+    /// asks for.
     Fail,
 }
 

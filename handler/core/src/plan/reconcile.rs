@@ -21,9 +21,9 @@ use std::collections::BTreeSet;
 pub struct ReconcilePlan {
     /// The missing steps.
     pub plan: Plan,
-    /// Whether the plan depends on tags or a policy that other generations may change at the same moment: the controller policy
-    /// of a shared role, or a previous discovery tag. If so, the function takes another snapshot after it and plans again, until
-    /// no step is missing.
+    /// Whether the plan depends on the policy of a shared controller role, or on a previous discovery tag. Other generations may
+    /// change these at the same moment. So the function reads another snapshot after the plan and plans again, until no step is
+    /// missing.
     pub is_shared: bool,
     /// The ids of the subnets that have the discovery tag after the plan.
     pub subnet_ids: BTreeSet<String>,

@@ -52,8 +52,8 @@ pub(crate) fn issuer<'a>(context: Context<'a>, draft: &mut Draft) -> Issuer<'a> 
     Issuer::Known(url)
 }
 
-/// Returns the associations that have this generation's marker and are no longer desired: of other service accounts, or of this
-/// service account if the properties ask for IRSA alone.
+/// Returns the associations that have this generation's marker and are no longer desired. They belong to other service accounts,
+/// or the properties ask for IRSA alone.
 pub(crate) fn stale_associations(
     context: Context<'_>,
 ) -> impl Iterator<Item = (&ServiceAccount, &PodIdentityAssociation)> {

@@ -30,9 +30,9 @@ pub(crate) fn running_nodes(teardown: Teardown<'_>, cuts_node_role_off: bool) ->
     })
 }
 
-/// Plans the deletion of the instance profiles that Karpenter created on the node role for this cluster, because the role is
-/// deleted and IAM does not delete a role in a profile. Returns the steps that remove the role from them. Any other profile with
-/// the role is a problem.
+/// Plans the deletion of the instance profiles that Karpenter created on the node role for this cluster. The role is deleted, and
+/// IAM does not delete a role that is in a profile. Returns the steps that remove the role from the profiles. Any other profile
+/// with the role is a problem.
 pub(crate) fn profiles(teardown: Teardown<'_>, role: &Role, needs: &[StepId], draft: &mut Draft) -> Vec<StepId> {
     let Teardown { spec, departing, observed } = teardown;
     let is_own = |profile: &InstanceProfile| {

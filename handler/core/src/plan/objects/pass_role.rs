@@ -22,8 +22,11 @@ pub(crate) fn is_foreign(spec: &Spec, owner: &Owner, observed: &Observed) -> boo
     }
 }
 
-/// Returns whether the function must simulate iam:PassRole. It must, if this stack did not create the node role, if the instance
-/// profile already contains it, so that no call checks it, and if the controller policy does not pass it yet.
+/// Returns whether the function must simulate iam:PassRole on the node role. It must, if all of these are true:
+///
+/// - This stack did not create the node role.
+/// - The instance profile already contains the role, so that no `AddRoleToInstanceProfile` checks it.
+/// - The controller policy does not pass the role yet.
 pub fn needs_simulation(spec: &Spec, owner: &Owner, observed: &Observed) -> bool {
     let is_node_role = |name: &String| name.eq_ignore_ascii_case(spec.node_role_name());
     let is_in_profile =

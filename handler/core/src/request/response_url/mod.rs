@@ -34,7 +34,7 @@ pub enum UrlRefused {
         "the event's ResponseURL names the host `{host}`, which is not an S3 host under `{suffix}`, so nothing is sent to it"
     )]
     NotS3 {
-        /// The host that the URL names; empty when the text is not a URL.
+        /// The host in the URL. Empty if the text is not a URL.
         host: String,
         /// The DNS suffix of the stack's partition.
         suffix: &'static str,

@@ -2,8 +2,8 @@
 //! own guide (<https://karpenter.sh/docs/reference/cloudformation/>, and the same page of each version).
 //!
 //! Karpenter tags each EC2 resource that it creates for a cluster with `kubernetes.io/cluster/<cluster>` = `owned` and
-//! `karpenter.sh/nodepool`, and each instance profile with the first tag and its EC2NodeClass. It may create them only with these
-//! tags, and change or delete only resources that have them.
+//! `karpenter.sh/nodepool`. It tags each instance profile with the first tag, the region and the EC2NodeClass. It may create
+//! resources only with these tags, and change or delete only resources that have them.
 
 mod ec2;
 mod iam;
