@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the packages of requirements.txt (REQUIREMENTS names another), each file checked against its hash, into a
-# virtual environment in a cache folder that the lock's hash and Python's version name, and prints that folder.
+# Installs the packages of requirements.txt into a virtual environment, and prints its folder. REQUIREMENTS selects another
+# file. Each package is verified by its hash. The folder is in the cache, and its name depends on requirements.txt and on
+# Python's version.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/once.sh"
 python=${PYTHON:-python3}
@@ -10,7 +11,7 @@ interpreter=$("$python" -c '
 import sys
 print(sys.executable, sys.version)
 sys.exit(sys.version_info < (3, 11))' 2>/dev/null) || {
-    echo "python: $python is missing or older than 3.11; install one, or name one with PYTHON=..." >&2
+    echo "python: $python is missing or older than 3.11. Install Python 3.11 or later, or set PYTHON=..." >&2
     exit 1
 }
 

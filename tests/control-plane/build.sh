@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds kube-apiserver, etcd and aws-iam-authenticator into a cache folder that the hash of go.mod
-# and go.sum names, and prints that folder. About 6 minutes on two cores with an empty Go cache.
+# Builds kube-apiserver, etcd and aws-iam-authenticator, and prints their folder. The folder is in the cache, and its name
+# depends on go.mod and go.sum. The build takes about 6 minutes on two cores with an empty Go cache.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/../once.sh"
 
 build() {
     command -v go >/dev/null || {
-        echo 'go is not on the PATH; install Go 1.26 or later (https://go.dev/dl) and run this again'
+        echo 'go is not on the PATH. Install Go 1.26 or later (https://go.dev/dl) and run this again'
         return 1
     }
     cd "$here"
@@ -14,7 +14,7 @@ build() {
     kubernetes=$(GOFLAGS=-mod=readonly go list -m -f '{{.Version}}' k8s.io/kubernetes)
     CGO_ENABLED=0 GOFLAGS=-mod=readonly go build \
         -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$kubernetes" -o "$1/" tool
-    # go names a program after the last part of its import path, and etcd's is go.etcd.io/etcd/server.
+    # go names a program after the last part of its import path. The one of etcd is go.etcd.io/etcd/server.
     mv "$1/server" "$1/etcd"
 }
 

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Builds Karpenter's controller and Helm into a cache folder that the hash of go.mod and go.sum names, puts Karpenter's chart
-# and its CustomResourceDefinitions beside them, and prints that folder. About 8 minutes on two cores with an empty Go cache.
+# Builds Karpenter's controller and Helm, and prints their folder, which also contains Karpenter's chart and its
+# CustomResourceDefinitions. The folder is in the cache, and its name depends on go.mod, go.sum and this script. The build
+# takes about 8 minutes on two cores with an empty Go cache.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/../once.sh"
 
 build() {
     command -v go >/dev/null || {
-        echo 'go is not on the PATH; install Go 1.26 or later (https://go.dev/dl) and run this again'
+        echo 'go is not on the PATH. Install Go 1.26 or later (https://go.dev/dl) and run this again'
         return 1
     }
     cd "$here"
-    # Karpenter asks for a newer Go than the distributions have: Go fetches it from where it fetches modules.
+    # Karpenter requires a newer Go than the distributions have. Go downloads this version like a module.
     local go
     go=$(sed -n 's/^go //p' go.mod)
     export GOTOOLCHAIN=go$go GOFLAGS=-mod=readonly CGO_ENABLED=0

@@ -1,11 +1,14 @@
-"""What EKS does and MiniStack leaves out.
+"""Adds behaviour of EKS that MiniStack lacks.
 
-Access entries have rules (https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html), show the tags that
-TagResource gives them, and EKS hands them to its authenticators, which know a role by its hidden id: so does the file of each
-cluster in the folder ACCESS_ENTRIES. UntagResource takes off all the keys that it names, of which MiniStack sees one. Pod Identity associations show their tags too, and are of roles that are there.
-
-An access policy is a group of its name and a namespace's, `AmazonEKSEditPolicy:kube-system`: whoever relies on one binds it to what
-the policy allows. CloudFormation makes access entries too.
+- Access entries follow EKS's rules (https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html).
+- Descriptions of access entries and Pod Identity associations contain the tags of TagResource.
+- UntagResource removes all of its keys. MiniStack removes only one.
+- A Pod Identity association requires an existing role.
+- EKS gives the access entries to its authenticators, which identify a role by its unique id. Here, each cluster has a file
+  with the entries in the folder ACCESS_ENTRIES.
+- An access policy becomes a group with the names of the policy and the namespace, `AmazonEKSEditPolicy:kube-system`. A test
+  that needs the policy binds this group to its permissions.
+- CloudFormation creates access entries.
 """
 
 import json
@@ -24,12 +27,12 @@ _create_pod_identity_association = eks._create_pod_identity_association
 _describe_pod_identity_association = eks._describe_pod_identity_association
 _tag_resource_arn = eks._resolve_tag_resource_arn
 
-# The mappings that access entries make, by cluster and principal.
+# The mappings of the access entries, by cluster and principal.
 _admitted = {}
 
 
 def install():
-    """Puts all of this into MiniStack."""
+    """Installs this behaviour in MiniStack."""
     eks._handle_request_sync = handle_request
     eks._create_access_entry = with_tags(create_access_entry)
     eks._delete_access_entry = delete_access_entry
@@ -39,20 +42,20 @@ def install():
     eks._create_pod_identity_association = create_pod_identity_association
     eks._describe_pod_identity_association = describe_pod_identity_association
     eks._resolve_tag_resource_arn = tag_resource_arn
-    provisioners._RESOURCE_HANDLERS["AWS::EKS::AccessEntry"] = {"create": make_stacks_entry, "delete": delete_stacks_entry}
+    provisioners._RESOURCE_HANDLERS["AWS::EKS::AccessEntry"] = {"create": create_stack_entry, "delete": delete_stack_entry}
 
 
 def handle_request(method, path, headers, body, params):
-    """Hands UntagResource all its keys."""
+    """Passes all keys to UntagResource."""
     if method == "DELETE" and path.startswith("/tags/"):
         return eks._untag_resource(unquote(path.removeprefix("/tags/")), {"tagKeys": params.get("tagKeys", [])})
     return _handle_request(method, path, headers, body, params)
 
 
 def create_access_entry(cluster, body):
-    """Makes an entry, by EKS's rules."""
-    if refused := without_access_entries(cluster):
-        return refused
+    """Creates an access entry, by EKS's rules."""
+    if error := without_access_entries(cluster):
+        return error
     principal, kind = body.get("principalArn", ""), body.get("type", "STANDARD")
     invalid = "InvalidParameterException"
     roles = {role["Arn"]: role["RoleId"] for role in iam._roles.values()}
@@ -73,40 +76,40 @@ def create_access_entry(cluster, body):
             "username": body.get("username") or principal,
             "groups": body.get("kubernetesGroups", []),
         }
-        hand_over(cluster)
+        write_mappings(cluster)
     return answer
 
 
 def delete_access_entry(cluster, principal):
-    """Deletes an entry, and lets nobody in by it any more."""
+    """Deletes an access entry, and removes its mapping."""
     answer = _delete_access_entry(cluster, principal)
     if answer[0] == 200:
         _admitted.get(cluster, {}).pop(principal, None)
-        hand_over(cluster)
+        write_mappings(cluster)
     return answer
 
 
 def associate_access_policy(cluster, principal, body):
-    """Gives a principal an access policy, everywhere or in namespaces."""
+    """Associates an access policy with a principal, for the cluster or for namespaces."""
     answer = _associate_access_policy(cluster, principal, body)
     if answer[0] == 200:
         policy = body["policyArn"].rsplit("/", 1)[-1]
         entry = _admitted[cluster][principal]
         groups = {f"{policy}:{namespace}" for namespace in body["accessScope"].get("namespaces") or ["*"]}
         entry["groups"] = sorted({*entry["groups"], *groups})
-        hand_over(cluster)
+        write_mappings(cluster)
     return answer
 
 
-def make_stacks_entry(logical_id, props, stack_name):
-    """Makes the access entry of a stack, with its policies."""
+def create_stack_entry(logical_id, props, stack_name):
+    """Creates the access entry of a stack, with its policies."""
     cluster, principal = props["ClusterName"], props["PrincipalArn"]
     body = {"principalArn": principal, "type": props.get("Type", "STANDARD")}
     answers = [eks._create_access_entry(cluster, body)]
     for policy in props.get("AccessPolicies", []):
         scope = {"type": policy["AccessScope"]["Type"], "namespaces": policy["AccessScope"].get("Namespaces", [])}
-        asked = {"policyArn": policy["PolicyArn"], "accessScope": scope}
-        answers.append(eks._associate_access_policy(cluster, principal, asked))
+        request = {"policyArn": policy["PolicyArn"], "accessScope": scope}
+        answers.append(eks._associate_access_policy(cluster, principal, request))
     for status, _, answer in answers:
         if status != 200:
             raise ValueError(answer.decode())
@@ -114,24 +117,24 @@ def make_stacks_entry(logical_id, props, stack_name):
     return f"{principal}|{cluster}", {"AccessEntryArn": entry["accessEntryArn"]}
 
 
-def delete_stacks_entry(physical_id, props):
+def delete_stack_entry(physical_id, props):
     """Deletes the access entry of a stack."""
     eks._delete_access_entry(props["ClusterName"], props["PrincipalArn"])
 
 
-def hand_over(cluster):
-    """Writes the mappings of a cluster where its authenticator reads them."""
+def write_mappings(cluster):
+    """Writes the mappings of a cluster to the file that its authenticator reads."""
     roles = [entry for entry in _admitted.get(cluster, {}).values() if entry["userid"]]
     text = json.dumps({"Version": "1", "LastUpdatedDateTime": "0", "mapRoles": roles})
     Path(os.environ["ACCESS_ENTRIES"], f"{cluster}.json").write_text(text)
 
 
 def with_tags(call):
-    """The same call on an access entry that is there at all, and shows its tags."""
+    """Returns the call with a check that the cluster has access entries, and with the tags in its response."""
 
     def called(cluster, *rest):
-        if refused := without_access_entries(cluster):
-            return refused
+        if error := without_access_entries(cluster):
+            return error
         status, headers, body = call(cluster, *rest)
         answer = json.loads(body)
         if entry := answer.get("accessEntry"):
@@ -142,7 +145,7 @@ def with_tags(call):
 
 
 def tag_resource_arn(arn):
-    """The ARN that tags are kept by: of a Pod Identity association too."""
+    """Returns the ARN that is the key of tags, also for Pod Identity associations."""
     for association in eks._pod_identity_associations.values():
         if association["associationArn"] == arn:
             return arn, None
@@ -150,7 +153,7 @@ def tag_resource_arn(arn):
 
 
 def create_pod_identity_association(cluster, body):
-    """Makes an association, whose tags are kept where TagResource keeps them."""
+    """Creates an association, and stores its tags where TagResource stores them."""
     if not any(role["Arn"] == body.get("roleArn") for role in iam._roles.values()):
         return eks._error(400, "InvalidParameterException", "Role provided in the request does not exist.")
     status, headers, answer = _create_pod_identity_association(cluster, body)
@@ -160,7 +163,7 @@ def create_pod_identity_association(cluster, body):
 
 
 def describe_pod_identity_association(cluster, association):
-    """Tells an association with its tags."""
+    """Describes an association with its tags."""
     status, headers, answer = _describe_pod_identity_association(cluster, association)
     answer = json.loads(answer)
     if found := answer.get("association"):
@@ -169,7 +172,7 @@ def describe_pod_identity_association(cluster, association):
 
 
 def without_access_entries(cluster):
-    """The refusal of a cluster that has no access entries; none, where it has."""
+    """Returns the error for a cluster without access entries, or None."""
     access = eks._clusters.get(cluster, {}).get("accessConfig") or {}
     if access.get("authenticationMode", "CONFIG_MAP") == "CONFIG_MAP":
         return eks._error(

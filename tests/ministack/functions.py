@@ -1,12 +1,10 @@
-"""What Lambda does and MiniStack leaves out, across accounts and Regions.
+"""Adds behaviour of Lambda that MiniStack lacks, across accounts and Regions.
 
-A function's code comes from another account's bucket, if the bucket's policy lets the caller read: by the organisation, for one,
-and all accounts here are of one. Code that is not to be had is an error; MiniStack makes a function without code of it, which
-answers nobody.
-
-A function's session bears its role's hidden id, as any session of the role does.
-
-Making a function ends what runs under its name, in this account and Region alone: MiniStack ends all of that name.
+- The code of a function can be in another account's bucket, if the bucket's policy allows the caller to read it, for example
+  by the organization. All accounts here belong to one organization.
+- Code that cannot be read is an error. MiniStack creates a function without code, which never responds.
+- A function's session has the unique id of its role, like every session of the role.
+- The creation of a function ends the environments with its name only in this account and Region. MiniStack ends them in all.
 """
 
 from ministack.core import iam_evaluator, lambda_runtime
@@ -21,7 +19,7 @@ _execution_credentials = lambda_runtime.execution_credentials
 
 
 def install():
-    """Puts all of this into MiniStack."""
+    """Installs this behaviour in MiniStack."""
     iam_evaluator._principal_org_id = lambda account: ORGANIZATION_ID
     lambda_svc._fetch_code_from_s3 = fetch_code
     lambda_svc.invalidate_worker = invalidate_worker
@@ -30,11 +28,11 @@ def install():
 
 
 def fetch_code(bucket, key, version_id=None):
-    """The bytes of a function's zip."""
+    """Returns the bytes of a function's zip."""
     caller = get_account_id()
     owner = s3._bucket_owner_account(bucket) or caller
     code = None
-    if owner == caller or admits(owner, bucket, key, caller):
+    if owner == caller or allows(owner, bucket, key, caller):
         with request_scope(owner, get_region()):
             code = _fetch_code(bucket, key, version_id)
     if code is None:
@@ -45,8 +43,8 @@ def fetch_code(bucket, key, version_id=None):
     return code
 
 
-def admits(owner, bucket, key, caller):
-    """Whether another account's bucket lets the caller read. Lambda comes by TLS, whatever its caller came by."""
+def allows(owner, bucket, key, caller):
+    """Returns whether another account's bucket allows the caller to read. Lambda always uses TLS."""
     origin = iam_evaluator._request_origin.set(("127.0.0.1", True))
     try:
         return s3._foreign_bucket_allows(owner, bucket, key, "GET", {}, caller)
@@ -60,7 +58,7 @@ def invalidate_worker(name, qualifier=None, account=None, region=None):
 
 
 def execution_credentials(config):
-    """The credentials of a function, with the id of its role."""
+    """Returns the credentials of a function, with the unique id of its role."""
     credentials = _execution_credentials(config)
     if session := sts._sessions.get(credentials["AWS_ACCESS_KEY_ID"]):
         name = session["UserId"].partition(":")[2]

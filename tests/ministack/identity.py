@@ -1,15 +1,12 @@
-"""What IAM and STS do and MiniStack leaves out.
+"""Adds behaviour of IAM and STS that MiniStack lacks.
 
-IAM checks a call on the ARN of what it is about, and `aws:ResourceTag` by its tags. MiniStack checks it on `*` where it does
-not know the call's resource, so a statement that is scoped as AWS has it (an instance profile, the subnets of CreateTags)
-would refuse what AWS allows. Here those resources get their ARNs and tags: the template that users deploy is what runs.
-
-IAM hands a role to a service only for a caller that has iam:PassRole on it for that service; MiniStack asks nobody. Its policy
-simulation knows neither context entries, nor a role's path, nor a permissions boundary.
-
-STS takes a service account's token only where IAM has an OIDC provider that admits its issuer and audience, and compares an
-audience that is a list of one as that one. (The token's signature is looked at by nobody here: whoever makes a token for a test
-has the API server vouch for it.)
+- IAM checks a call on the ARN of its resource, and `aws:ResourceTag` by the tags of the resource. MiniStack checks it on `*`
+  if it does not know the resource. A statement that is scoped like on AWS (an instance profile, the subnets of CreateTags)
+  would then deny what AWS allows. Here those resources get their ARNs and tags, so that the template of the users can run.
+- IAM passes a role to a service only for a caller with iam:PassRole on the role for this service. MiniStack does not check it.
+- The policy simulation supports context entries, a role's path and a permissions boundary.
+- STS accepts a service account's token only if IAM has an OIDC provider with its issuer and audience. An audience that is a
+  list with one item is compared as this item. The token's signature is not checked here. A test lets the API server check it.
 """
 
 import json
@@ -20,8 +17,8 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2, eks, iam, sts, tagging
 
-# The kinds of EC2's resources by how their ids begin, and what the calls that make something are checked on. AWS checks those on
-# all that they use besides; that is for a simulator.
+# The kinds of EC2's resources by the prefix of their ids, and the resource type on which calls that create something are
+# checked. AWS also checks the resources that the call uses. The IAM simulator covers these.
 EC2_KINDS = {"subnet-": "subnet", "sg-": "security-group", "i-": "instance", "lt-": "launch-template"}
 EC2_MADE = {"CreateFleet": "fleet", "CreateLaunchTemplate": "launch-template", "RunInstances": "instance"}
 ENTRY_PATH = re.compile(r"/clusters/([^/]+)/access-entries/(.+)")
@@ -39,7 +36,7 @@ _account_authorization_details = iam._IAM_HANDLERS["GetAccountAuthorizationDetai
 
 
 def install():
-    """Puts all of this into MiniStack."""
+    """Installs this behaviour in MiniStack."""
     iam_actions.extract_resource_arn = resource_arn
     iam_actions.request_tag_context = request_tag_context
     tagging._RESOURCE_TAG_COLLECTORS["iam"] = iam_tags
@@ -56,17 +53,17 @@ def install():
 
 
 def resource_arn(service, method, path, headers, body, params, region, account):
-    """The ARN that AWS checks the call on, where MiniStack has none or another."""
+    """Returns the ARN on which AWS checks the call, if MiniStack has none or another one."""
     if service == "iam":
         if principal := one(params.get("PolicySourceArn")):
             return principal
-        # Also for the calls that name a role beside the profile: AWS checks them on the profile.
+        # This includes calls that name a role and a profile, because AWS checks them on the profile.
         if name := one(params.get("InstanceProfileName")):
             return iam_arn(iam._instance_profiles.get(name), "instance-profile", name, params, account)
         if name := one(params.get("RoleName")):
             return iam_arn(iam._roles.get(name), "role", name, params, account)
         if provider := one(params.get("OpenIDConnectProviderArn")) or one(params.get("Url")):
-            # MiniStack's issuers are its own; on AWS they are EKS's, which is what templates grant.
+            # MiniStack has issuers of its own. On AWS the issuers are EKS's, and the templates grant these.
             return oidc_arn(provider, region, account)
     if service == "eks" and path.startswith("/tags/"):
         return unquote(path.removeprefix("/tags/"))
@@ -88,38 +85,38 @@ def resource_arn(service, method, path, headers, body, params, region, account):
 
 
 def iam_arn(found, kind, name, params, account):
-    """The ARN of a role or profile, with its path: as it stands, or as it is about to be made."""
+    """Returns the ARN of a role or profile with its path, before or after its creation."""
     path = one(params.get("Path")) or "/"
     return found["Arn"] if found else f"arn:aws:iam::{account}:{kind}{path}{name}"
 
 
 def ec2_arn(resource, region, account):
-    """The ARN of the resource of this id; none, where its kind is not among ours."""
+    """Returns the ARN of the resource with this id, or None for an unknown kind."""
     kinds = [kind for prefix, kind in EC2_KINDS.items() if resource.startswith(prefix)]
     return f"arn:aws:ec2:{region}:{account}:{kinds[0]}/{resource}" if kinds else None
 
 
 def oidc_arn(provider, region, account):
-    """The ARN of an OIDC provider, given by its ARN or URL, as if its issuer were EKS's."""
+    """Returns the ARN of an OIDC provider, given by its ARN or URL, as if its issuer were EKS's."""
     issuer = provider.rsplit("/", 1)[-1]
     return f"arn:aws:iam::{account}:oidc-provider/oidc.eks.{region}.amazonaws.com/id/{issuer}"
 
 
 def eks_tags():
-    """The tags of EKS's resources."""
+    """Yields the tags of EKS's resources."""
     for arn, tags in eks._tags.items():
         yield arn, [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def ec2_tags():
-    """The tags of EC2's resources."""
+    """Yields the tags of EC2's resources."""
     for resource, tags in ec2._tags.items():
         if arn := ec2_arn(resource, get_region(), get_account_id()):
             yield arn, tags
 
 
 def request_tag_context(service, iam_action, body, params):
-    """The tags that a call asks for, those of what it makes on the way too; and what else of it conditions go by."""
+    """Returns the tags in a call, including those of its tag specifications, and its other condition keys."""
     context = _request_tag_context(service, iam_action, body, params)
     if service == "iam":
         named = {"iam:policyarn": "PolicyArn", "iam:permissionsboundary": "PermissionsBoundary"}
@@ -137,7 +134,7 @@ def request_tag_context(service, iam_action, body, params):
 
 
 def iam_tags():
-    """The tags of users and roles, and of instance profiles and OIDC providers."""
+    """Yields the tags of users, roles, instance profiles and OIDC providers."""
     yield from _iam_tags()
     for profile in iam._instance_profiles.values():
         yield profile["Arn"], profile.get("Tags", [])
@@ -146,62 +143,62 @@ def iam_tags():
 
 
 def web_identity_principal(token, provider_id, role_arn):
-    """The provider that a token names, with its claims: a list of one audience as that one."""
+    """Returns the provider of a token, with its claims. A list with one item becomes this item."""
     principal, claims = _web_identity_principal(token, provider_id, role_arn)
     single = lambda value: value[0] if isinstance(value, list) and len(value) == 1 else value
     return principal, {name: single(value) for name, value in claims.items()}
 
 
 def web_identity_trust_denied(role_arn, params, use_json):
-    """The refusal of a token that no OIDC provider of IAM's admits, or that the role's trust does not."""
+    """Returns the error for a token that no OIDC provider or the role's trust policy does not accept, or None."""
     token, provider_id = one(params.get("WebIdentityToken")), one(params.get("ProviderId"))
     provider, claims = web_identity_principal(token, provider_id, role_arn)
     audiences = (iam._oidc_providers.get(provider) or {}).get("ClientIDList")
     if audiences is None:
-        refusal = f"No OpenIDConnect provider found in your account for {provider}"
+        message = f"No OpenIDConnect provider found in your account for {provider}"
     elif not any(value in audiences for name, value in claims.items() if name.endswith(":aud")):
-        refusal = "Incorrect token audience"
+        message = "Incorrect token audience"
     else:
         return _web_identity_trust_denied(role_arn, params, use_json)
-    return sts._error(400, "InvalidIdentityToken", refusal, ns="sts")
+    return sts._error(400, "InvalidIdentityToken", message, ns="sts")
 
 
 def account_authorization_details(params):
-    """Tells of each role its permissions boundary too, as GetRole does."""
+    """Adds the permissions boundary of each role, as in GetRole."""
     status, headers, body = _account_authorization_details(params)
     text = body.decode()
     for role in iam._roles.values():
         if boundary := role.get("PermissionsBoundary"):
             role_id = f"<RoleId>{role['RoleId']}</RoleId>"
-            told = f"<PermissionsBoundary><PermissionsBoundaryArn>{boundary}</PermissionsBoundaryArn></PermissionsBoundary>"
-            text = text.replace(role_id, role_id + told)
+            element = f"<PermissionsBoundary><PermissionsBoundaryArn>{boundary}</PermissionsBoundaryArn></PermissionsBoundary>"
+            text = text.replace(role_id, role_id + element)
     return status, headers, text.encode()
 
 
 def add_role_to_instance_profile(params):
-    """Puts a role into a profile, for a caller that may pass it to EC2."""
+    """Adds a role to a profile, if the caller may pass the role to EC2."""
     role = iam._roles.get(one(params.get("RoleName")))
-    if role and (refusal := may_not_pass(role["Arn"], "ec2.amazonaws.com")):
-        return iam._error(403, "AccessDenied", refusal, ns="iam")
+    if role and (message := may_not_pass(role["Arn"], "ec2.amazonaws.com")):
+        return iam._error(403, "AccessDenied", message, ns="iam")
     return _add_role_to_instance_profile(params)
 
 
 def create_pod_identity_association(cluster_name, body):
-    """Associates a role with a service account, for a caller that may pass it to EKS's pods."""
-    if refusal := may_not_pass(body.get("roleArn", ""), "pods.eks.amazonaws.com"):
-        return eks._error(403, "AccessDeniedException", refusal)
+    """Associates a role with a service account, if the caller may pass the role to EKS's pods."""
+    if message := may_not_pass(body.get("roleArn", ""), "pods.eks.amazonaws.com"):
+        return eks._error(403, "AccessDeniedException", message)
     return _create_pod_identity_association(cluster_name, body)
 
 
 def may_not_pass(role_arn, service):
-    """Why the caller may not pass a role to a service; nothing where it may."""
+    """Returns the message of an error if the caller may not pass a role to a service, or None."""
     caller, action = iam_evaluator.caller_arn(), "iam:PassRole"
     decision = decide(caller, action, role_arn, {"iam:passedtoservice": service})
     return None if decision == "Allow" else iam_actions.identity_denial_message(action, caller, role_arn, decision == "Deny")
 
 
 def decide(principal_arn, action, resource_arn, context):
-    """What the policies of a user, a role or its session come to, within its permissions boundary: Allow, Deny or ImplicitDeny."""
+    """Evaluates the policies of a user, a role or its session with its permissions boundary: Allow, Deny or ImplicitDeny."""
     account, kind_and_name = get_account_id(), principal_arn.split(":", 5)[5]
     if kind_and_name == "root":
         return "Allow"
@@ -210,7 +207,8 @@ def decide(principal_arn, action, resource_arn, context):
         principal_type, name, objects = "User", rest.rsplit("/", 1)[-1], iam._users
         policies = iam_evaluator._gather_user_policies(name, account)
     else:
-        # A session's ARN has its name behind the role's; a role's has its path before.
+        # The ARN of a session contains the session's name after the role's name. The ARN of a role contains its path before
+        # the name.
         principal_type, objects = "AssumedRole", iam._roles
         name = rest.split("/")[0] if kind == "assumed-role" else rest.rsplit("/", 1)[-1]
         policies = iam_evaluator._gather_role_policies(name, account)
@@ -228,7 +226,7 @@ def decide(principal_arn, action, resource_arn, context):
 
 
 def simulate_principal_policy(params):
-    """Simulates one action on one resource, with the context that the caller gives."""
+    """Simulates one action on one resource, with the context of the request."""
     principal = one(params.get("PolicySourceArn"))
     role = iam._roles.get(principal.rsplit("/", 1)[-1])
     if ":role/" in principal and (role is None or role["Arn"] != principal):
@@ -248,12 +246,12 @@ def simulate_principal_policy(params):
 
 
 def tag_oidc_provider(params):
-    """Tags an OIDC provider, which MiniStack lets be only when it is made."""
+    """Tags an OIDC provider. MiniStack supports tags only at its creation."""
     return _on_oidc_provider(params, "TagOpenIDConnectProvider", lambda tags: tags | _by_key(iam._extract_tags(params)))
 
 
 def untag_oidc_provider(params):
-    """Takes tags off an OIDC provider."""
+    """Removes tags from an OIDC provider."""
     keys = iam._extract_tag_keys(params)
     return _on_oidc_provider(
         params, "UntagOpenIDConnectProvider", lambda tags: {key: tag for key, tag in tags.items() if key not in keys}
@@ -274,5 +272,5 @@ def _by_key(tags):
 
 
 def one(value):
-    """A parameter's only value."""
+    """Returns a parameter's only value."""
     return value[0] if isinstance(value, list) else value

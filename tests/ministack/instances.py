@@ -1,16 +1,16 @@
-"""What EC2 does and MiniStack leaves out.
+"""Adds behaviour of EC2 that MiniStack lacks.
 
-EC2 deletes a tag that is given with a value only where it has that value
-(https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html); MiniStack's DeleteTags goes by the key alone.
-Karpenter asks where instance types are offered, what spot instances cost, and for launch templates by names that there may not
-be, which EC2 refuses; and of a fleet's instance it wants to know where it is. It tries with DryRun first whether it may, which MiniStack takes for the
-real thing.
+- DeleteTags with a value deletes the tag only if it has this value
+  (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html). MiniStack compares only the key.
+- For Karpenter: the offerings of instance types, the spot price history, the error for an unknown launch template name, and
+  the location of a fleet's instances.
+- Karpenter checks its permissions with DryRun. MiniStack would run such a call.
 """
 
 from ministack.core.responses import get_region
 from ministack.services import ec2
 
-# What Karpenter tries whether it may, before it does it.
+# Calls that Karpenter makes with DryRun, to check its permissions.
 DRY_RUN = ["CreateFleet", "CreateLaunchTemplate", "RunInstances"]
 
 _fleet_instances_xml = ec2._fleet_instances_xml
@@ -18,7 +18,7 @@ _describe_launch_templates = ec2._ACTION_MAP["DescribeLaunchTemplates"]
 
 
 def install():
-    """Puts all of this into MiniStack."""
+    """Installs this behaviour in MiniStack."""
     ec2._ACTION_MAP["DeleteTags"] = delete_tags
     ec2._ACTION_MAP["DescribeInstanceTypeOfferings"] = describe_instance_type_offerings
     ec2._ACTION_MAP["DescribeSpotPriceHistory"] = describe_spot_price_history
@@ -29,7 +29,7 @@ def install():
 
 
 def delete_tags(params):
-    """Deletes the tags: those that are given with a value, where they have it."""
+    """Deletes tags by key, or by key and value."""
     tags = []
     while key := ec2._p(params, f"Tag.{len(tags) + 1}.Key"):
         tags.append((key, ec2._p(params, f"Tag.{len(tags) + 1}.Value", None)))
@@ -44,7 +44,7 @@ def delete_tags(params):
 
 
 def describe_instance_type_offerings(params):
-    """Offers in every zone what DescribeInstanceTypes describes unasked."""
+    """Offers the default types of DescribeInstanceTypes in every zone."""
     types = ["t3.large", "m5.large", "m5.xlarge", "c5.large", "c5.xlarge"]
     zones = [f"{get_region()}{letter}" for letter in "abc"]
     by_id = ec2._p(params, "LocationType") == "availability-zone-id"
@@ -63,22 +63,22 @@ def describe_instance_type_offerings(params):
 
 
 def describe_spot_price_history(params):
-    """Knows no prices."""
+    """Returns no prices."""
     return ec2._xml(200, "DescribeSpotPriceHistoryResponse", "<spotPriceHistorySet/>")
 
 
 def describe_launch_templates(params):
-    """Refuses a name that there is not."""
-    there = {template["LaunchTemplateName"] for template in ec2._launch_templates.values()}
+    """Returns an error for an unknown name."""
+    existing = {template["LaunchTemplateName"] for template in ec2._launch_templates.values()}
     for name in ec2._parse_member_list(params, "LaunchTemplateName"):
-        if name not in there:
+        if name not in existing:
             message = "At least one of the launch templates specified in the request does not exist."
             return ec2._error("InvalidLaunchTemplateName.NotFoundException", message, 400)
     return _describe_launch_templates(params)
 
 
 def unless_dry(call):
-    """The same call, which does nothing with DryRun but say that it would have."""
+    """Returns the call with support for DryRun."""
 
     def called(params):
         if ec2._p(params, "DryRun", "").lower() == "true":
@@ -90,7 +90,7 @@ def unless_dry(call):
 
 
 def fleet_instances_xml(instances):
-    """Tells of each instance where it was launched, as the overrides that it was launched by."""
+    """Adds the overrides of each instance: its type, subnet, zone and image."""
     text = ""
     for item in instances:
         instance = ec2._instances[item["InstanceIds"][0]]
@@ -99,6 +99,6 @@ def fleet_instances_xml(instances):
             f"<overrides><instanceType>{item['InstanceType']}</instanceType><subnetId>{instance['SubnetId']}</subnetId>"
             f"<availabilityZone>{zone}</availabilityZone><imageId>{instance['ImageId']}</imageId></overrides>"
         )
-        told = _fleet_instances_xml([item])
-        text += told.replace("</launchTemplateAndOverrides>", f"{overrides}</launchTemplateAndOverrides>")
+        element = _fleet_instances_xml([item])
+        text += element.replace("</launchTemplateAndOverrides>", f"{overrides}</launchTemplateAndOverrides>")
     return text

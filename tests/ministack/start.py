@@ -1,4 +1,7 @@
-"""Starts MiniStack, with what its services leave out and the function or Karpenter relies on: a module each says what."""
+"""Starts MiniStack, with the behaviour of AWS that it lacks and that the function or Karpenter needs.
+
+Each of the imported modules describes a part of this behaviour.
+"""
 
 import clusters
 import functions

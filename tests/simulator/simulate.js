@@ -1,8 +1,8 @@
-// Asks an IAM simulator that knows conditions. Reads one JSON object from stdin, {"policies": {NAME: DOCUMENT},
-// "requests": [{"policy": NAME, "action", "resource", "account", "context": {KEY: TEXT or LIST}}]}, and writes a list of
-// as many words: "Allowed", "ImplicitlyDenied" or "ExplicitlyDenied". What the simulator cannot judge, such as an action
-// that does not exist, or a context key that such a request never has, is an error of the request's author. On the
-// resource "*" a request stands for all resources of the action's own kinds.
+// Runs an IAM simulator that supports conditions. Reads one JSON object from stdin, {"policies": {NAME: DOCUMENT},
+// "requests": [{"policy": NAME, "action", "resource", "account", "context": {KEY: TEXT or LIST}}]}. Writes a list with one
+// word for each request: "Allowed", "ImplicitlyDenied" or "ExplicitlyDenied". A request that the simulator cannot judge is an
+// error of its author. Examples are an action that does not exist, or a context key that such a request never has. A request
+// for the resource "*" stands for all resources of the action's own kinds.
 import { text } from 'node:stream/consumers'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
 
