@@ -1,38 +1,38 @@
-//! The chain of calls that must follow each other, operation by operation, with the reason for each link: the least that
-//! an operation takes, in round trips, whoever does the job.
+//! The chain of calls of each operation: calls that must follow each other, with the reason for each link. The length of the
+//! chain is the minimum of round trips for any implementation.
 //!
-//! It is argued from what a call needs to know and from what is promised (`docs/guarantees.md`), not from what a run of
-//! ours did. What is not in a chain can be done beside it. A scenario's cluster has two node groups, one of them with
-//! a launch template that names security groups.
+//! The reasons come from the input that a call needs, and from the guarantees of `docs/guarantees.md`. They do not come from
+//! a recorded run. A call outside of the chain can run at the same time as the chain. The cluster of the scenario has two
+//! node groups. One of them has a launch template that names security groups.
 
 use std::fmt::Write as _;
 
-use crate::subject::{Operation, Way};
+use crate::subject::{JoinMethod, Operation};
 
-/// One call that must wait for the one before.
+/// One call that must wait for the previous one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
-    /// The service and the call.
+    /// The service and the operation.
     pub(crate) call: &'static str,
-    /// Why it cannot be made earlier.
+    /// Why the call cannot start earlier.
     pub(crate) why: Why,
-    /// That in words.
+    /// The same, in words.
     pub(crate) reason: &'static str,
 }
 
-/// Why a call waits for another.
+/// Why a call waits for the previous one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// It is the first.
+    /// It is the first call.
     First,
-    /// It takes something out of the other's answer, or the service refuses it before.
+    /// It needs something from the previous response, or the service rejects it until then.
     Needs,
-    /// A promise says so.
+    /// A guarantee requires this order.
     Promise,
 }
 
 impl Why {
-    /// The word for it.
+    /// Returns the word for the table.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::First => "first",
@@ -42,23 +42,23 @@ impl Why {
     }
 }
 
-/// The chain of an operation where nodes join in this way.
-pub(crate) fn of(operation: Operation, way: Way) -> Vec<Link> {
+/// Returns the chain of an operation, for the way nodes join the cluster.
+pub(crate) fn links(operation: Operation, join_method: JoinMethod) -> Vec<Link> {
     let discovery = DISCOVERY.iter().copied();
-    match (operation, way) {
-        (Operation::Create, Way::AwsAuth) => {
-            discovery.chain([CREATE_ROLE, ADMIT_AWS_AUTH, STILL_WANTED, ANSWER]).collect()
+    match (operation, join_method) {
+        (Operation::Create, JoinMethod::AwsAuth) => {
+            discovery.chain([CREATE_ROLE, ADD_AWS_AUTH_ENTRY, STILL_WANTED, RESPONSE]).collect()
         }
-        (Operation::Create, Way::AccessEntry) => {
-            discovery.chain([CREATE_ROLE, CREATE_ACCESS_ENTRY, STILL_WANTED, ANSWER]).collect()
+        (Operation::Create, JoinMethod::AccessEntry) => {
+            discovery.chain([CREATE_ROLE, CREATE_ACCESS_ENTRY, STILL_WANTED, RESPONSE]).collect()
         }
-        (Operation::NoChange, _) => discovery.chain([ANSWER_COMPARED]).collect(),
-        (Operation::Change, _) => discovery.chain([ATTACH, STILL_WANTED, ANSWER]).collect(),
-        (Operation::Delete, Way::AwsAuth) => {
-            OUT_OF_AWS_AUTH.iter().chain(&TAGS_OFF).copied().chain([ANSWER_DELETE]).collect()
+        (Operation::NoChange, _) => discovery.chain([RESPONSE_COMPARED]).collect(),
+        (Operation::Change, _) => discovery.chain([ATTACH, STILL_WANTED, RESPONSE]).collect(),
+        (Operation::Delete, JoinMethod::AwsAuth) => {
+            REMOVE_FROM_AWS_AUTH.iter().chain(&REMOVE_TAGS).copied().chain([RESPONSE_DELETE]).collect()
         }
-        (Operation::Delete, Way::AccessEntry) => {
-            OUT_OF_ACCESS_ENTRIES.iter().chain(&TAGS_OFF).copied().chain([ANSWER_DELETE]).collect()
+        (Operation::Delete, JoinMethod::AccessEntry) => {
+            REMOVE_ACCESS_ENTRY.iter().chain(&REMOVE_TAGS).copied().chain([RESPONSE_DELETE]).collect()
         }
     }
 }
@@ -67,7 +67,7 @@ const fn link(call: &'static str, why: Why, reason: &'static str) -> Link {
     Link { call, why, reason }
 }
 
-/// Longer than any other way through the reads.
+/// No other path through the reads is longer.
 const DISCOVERY: [Link; 4] = [
     link(
         "eks ListNodegroups",
@@ -93,7 +93,7 @@ const CREATE_ROLE: Link = link(
     "the first write, after all preflight checks. At the same time: the other role, the instance profile, CreateTags",
 );
 
-const ADMIT_AWS_AUTH: Link = link(
+const ADD_AWS_AUTH_ENTRY: Link = link(
     "kubernetes update aws-auth",
     Why::Promise,
     "the entry follows the markers on roles and profile. So a Delete that finds no marker, as after a failed Create, does not need the Kubernetes API. At the same time, because they need the role or the tags: AttachRolePolicy, PutRolePolicy, AddRoleToInstanceProfile, the second read of the tags",
@@ -117,15 +117,15 @@ const STILL_WANTED: Link = link(
     "after the last write: whether CloudFormation has cancelled the operation meanwhile. At the same time: DescribeStackResource",
 );
 
-const ANSWER: Link =
+const RESPONSE: Link =
     link("s3 PUT of the response", Why::Needs, "reports the result of the writes and of DescribeStacks");
 
-const ANSWER_COMPARED: Link =
+const RESPONSE_COMPARED: Link =
     link("s3 PUT of the response", Why::Needs, "reports that nothing is missing, after everything was compared");
 
-const ANSWER_DELETE: Link = link("s3 PUT of the response", Why::Needs, "reports the result of the writes");
+const RESPONSE_DELETE: Link = link("s3 PUT of the response", Why::Needs, "reports the result of the writes");
 
-const OUT_OF_AWS_AUTH: [Link; 4] = [
+const REMOVE_FROM_AWS_AUTH: [Link; 4] = [
     link(
         "eks DescribeCluster",
         Why::First,
@@ -144,7 +144,7 @@ const OUT_OF_AWS_AUTH: [Link; 4] = [
     ),
 ];
 
-const OUT_OF_ACCESS_ENTRIES: [Link; 3] = [
+const REMOVE_ACCESS_ENTRY: [Link; 3] = [
     link(
         "iam ListInstanceProfilesForRole",
         Why::First,
@@ -158,8 +158,9 @@ const OUT_OF_ACCESS_ENTRIES: [Link; 3] = [
     ),
 ];
 
-/// As long as what becomes of the roles beside it: out of the profile and off with the policies, then `DeleteRole`.
-const TAGS_OFF: [Link; 3] = [
+/// The deletion of the roles takes as many calls at the same time: out of the profile and off with the policies, then
+/// `DeleteRole`.
+const REMOVE_TAGS: [Link; 3] = [
     link(
         "ec2 CreateTags",
         Why::Promise,
@@ -169,24 +170,23 @@ const TAGS_OFF: [Link; 3] = [
     link("ec2 DeleteTags", Why::Needs, "deletes the tags that no remaining marker needs"),
 ];
 
-/// The chains as a page has them.
+/// Returns the chains in Markdown, for `docs/performance.md`.
 pub(crate) fn page() -> String {
     let mut page = String::new();
-    for way in Way::ALL {
+    for join_method in JoinMethod::ALL {
         for operation in Operation::ALL {
-            if way == Way::AccessEntry && matches!(operation, Operation::NoChange | Operation::Change) {
+            if join_method == JoinMethod::AccessEntry && matches!(operation, Operation::NoChange | Operation::Change) {
                 continue;
             }
-            let links = of(operation, way);
-            let of_way = match (operation, way) {
+            let links = links(operation, join_method);
+            let suffix = match (operation, join_method) {
                 (Operation::NoChange | Operation::Change, _) => "",
-                (_, Way::AwsAuth) => ", aws-auth",
-                (_, Way::AccessEntry) => ", access entry",
+                (_, JoinMethod::AwsAuth) => ", aws-auth",
+                (_, JoinMethod::AccessEntry) => ", access entry",
             };
-            // Writing to a String does not fail.
             let _ = write!(
                 page,
-                "\n**{}{of_way}**: {} calls\n\n| | Call | Why not earlier | |\n|---|---|---|---|\n",
+                "\n**{}{suffix}**: {} calls\n\n| | Call | Why not earlier | |\n|---|---|---|---|\n",
                 operation.name(),
                 links.len()
             );
@@ -203,13 +203,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_chain_begins_once_and_ends_with_the_answer() {
+    fn chain_begins_once_and_ends_with_the_response() {
         for operation in Operation::ALL {
-            for way in Way::ALL {
-                let links = of(operation, way);
-                assert!(links.iter().skip(1).all(|link| link.why != Why::First), "{operation:?} {way:?}");
+            for join_method in JoinMethod::ALL {
+                let links = links(operation, join_method);
+                assert!(links.iter().skip(1).all(|link| link.why != Why::First), "{operation:?} {join_method:?}");
                 assert_eq!(links.first().map(|link| link.why), Some(Why::First));
-                assert!(links.last().is_some_and(|link| link.call.contains("PUT")), "{operation:?} {way:?}");
+                assert!(links.last().is_some_and(|link| link.call.contains("PUT")), "{operation:?} {join_method:?}");
             }
         }
     }

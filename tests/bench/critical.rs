@@ -1,40 +1,41 @@
-//! Which calls lay one after the other, out of the times in the gateway's journal.
+//! Finds which calls ran one after the other, from the times in the gateway's journal.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use local_cloud::gateway::Call;
 
-/// The calls in waves: a call is one wave later than the latest of those that had ended when it began. Within a wave, the
-/// operations in the order of their names, `×2` where there were more.
+/// Groups the calls in waves. A call is one wave later than the latest call that had ended when it began. Within a wave, the
+/// operations are in alphabetical order, with `×2` for two calls of one operation.
 ///
-/// How many waves there are is how many calls lay one after the other, at most: that one had ended before another began
+/// The number of waves is an upper bound of the calls that depend on each other: a call may begin after another one without a
+/// need for it.
 /// does not say that the other needed it.
 pub(crate) fn waves(calls: &[Call]) -> Vec<Vec<String>> {
     let spans: Vec<Span> = calls.iter().map(|call| Span::of(call.at, call.duration.unwrap_or_default())).collect();
     let mut waves: Vec<BTreeMap<String, usize>> = Vec::new();
     for (call, wave) in calls.iter().zip(waves_of(&spans)) {
         waves.resize_with(waves.len().max(wave + 1), BTreeMap::new);
-        *waves[wave].entry(format!("{} {}", call.service, named(call))).or_default() += 1;
+        *waves[wave].entry(format!("{} {}", call.service, call_name(call))).or_default() += 1;
     }
     let shown = |(operation, count)| if count == 1 { operation } else { format!("{operation} ×{count}") };
     waves.into_iter().map(|wave| wave.into_iter().map(shown).collect()).collect()
 }
 
-/// The operation; of the Kubernetes API with what it is about.
-fn named(call: &Call) -> String {
+/// Returns the operation, for the Kubernetes API with the resource.
+fn call_name(call: &Call) -> String {
     match call.param("resource") {
         Some(resource) if call.service == "kubernetes" => format!("{} {resource}", call.operation),
         _ => call.operation.clone(),
     }
 }
 
-/// The time that at least one of the calls was under way.
+/// Returns the time in which at least one of the calls ran.
 pub(crate) fn under_way(calls: &[Call]) -> Duration {
     covered(calls.iter().map(|call| Span::of(call.at, call.duration.unwrap_or_default())).collect())
 }
 
-/// From when to when.
+/// A period of time.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     begin: SystemTime,
@@ -47,7 +48,7 @@ impl Span {
     }
 }
 
-/// The wave of each.
+/// Returns the wave of each span.
 fn waves_of(spans: &[Span]) -> Vec<usize> {
     let mut by_begin: Vec<usize> = (0..spans.len()).collect();
     by_begin.sort_by_key(|&index| spans[index].begin);
@@ -80,15 +81,15 @@ mod tests {
     }
 
     #[test]
-    fn a_wave_is_after_what_had_ended() {
-        // 0 and 1 side by side, 2 after both, 3 after 0 alone and beside 2.
+    fn wave_follows_the_calls_that_had_ended() {
+        // 0 and 1 run at the same time, 2 runs after both, 3 runs after 0 alone and at the same time as 2.
         assert_eq!(waves_of(&spans(&[(0, 10), (0, 20), (21, 40), (11, 30)])), [0, 0, 1, 1]);
         assert_eq!(waves_of(&spans(&[(21, 40), (0, 10), (11, 20)])), [2, 0, 1], "in whatever order");
         assert_eq!(waves_of(&[]), [0; 0]);
     }
 
     #[test]
-    fn what_overlaps_is_counted_once() {
+    fn overlapping_time_is_counted_once() {
         assert_eq!(covered(spans(&[(0, 10), (5, 20), (30, 40), (32, 35)])), Duration::from_millis(30));
         assert_eq!(covered(Vec::new()), Duration::ZERO);
     }

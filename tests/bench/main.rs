@@ -1,20 +1,21 @@
-//! `make bench`: what a cold start, an operation, growth and a crowd cost, ours and what people use today, side by side
-//! in one run. It reports, and judges nothing.
+//! `make bench`: measures cold starts, operations, growth and crowds, of this function and of the alternatives in one run. It
+//! reports figures and has no limits that fail.
 //!
-//! | Where | What |
+//! | Module | Content |
 //! |---|---|
-//! | `start` | cold starts, memory, size |
-//! | `operations` | a resource's life with a delay on every call; `critical` tells which call waited for which |
-//! | `chain` | the calls that must follow each other, and why |
-//! | `growth/` | more subnets, more entries, more node groups |
-//! | `crowd` | many resources at once, under throttles |
-//! | `stage`, `subject`, `peers/`, `programs` | where it is measured, and who |
-//! | `results`, `report/` | the figures as JSON, and what people read of them |
-//! | `hello/`, `edit/` | crates: programs of the release profile |
+//! | `start` | Cold starts, memory, size |
+//! | `operations` | The lifecycle of a resource, with a delay on every call. `critical` finds which calls ran after which |
+//! | `chain` | The calls that must follow each other, and why |
+//! | `growth/` | More subnets, more entries, more node groups |
+//! | `crowd` | Many resources at the same time, under throttling |
+//! | `environment`, `subject`, `peers/`, `programs` | Where the measurement runs, and what is measured |
+//! | `results`, `report/` | The figures as JSON, and the report for people |
+//! | `hello/`, `edit/` | Crates: programs in the release profile |
 
 mod chain;
 mod critical;
 mod crowd;
+mod environment;
 mod growth;
 mod operations;
 mod peers;
@@ -22,7 +23,6 @@ mod process;
 mod programs;
 mod report;
 mod results;
-mod stage;
 mod start;
 mod statistics;
 mod subject;
@@ -38,9 +38,9 @@ use std::{
 use clap::{Parser, Subcommand, ValueEnum};
 use local_cloud::Error;
 
-use crate::{programs::Programs, results::Results, stage::Stage};
+use crate::{environment::Environment, programs::Programs, results::Results};
 
-/// Measures the function beside what people use today.
+/// Measures the function and its alternatives.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -52,9 +52,9 @@ struct Arguments {
 enum Command {
     /// Measure, and write bench.json, bench.md and bench.svg
     Run(Run),
-    /// Make table and chart anew from a bench.json
+    /// Write table and chart again, from a bench.json
     Render {
-        /// The file
+        /// The JSON file
         results: PathBuf,
         #[command(flatten)]
         places: Places,
@@ -63,19 +63,19 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Run {
-    /// What is measured
+    /// The parts to measure
     #[arg(long, value_delimiter = ',', default_values = ["start", "operations", "growth", "crowd"])]
     parts: Vec<Part>,
-    /// How often
+    /// The number of runs
     #[arg(long, default_value_t = 10)]
     runs: usize,
-    /// How often the runbook, which takes longer than all else together
+    /// The number of runs of the runbook, which takes longer than everything else together
     #[arg(long, default_value_t = 3)]
     runbook_runs: usize,
-    /// What is added to every call, in milliseconds
+    /// The delays that are added to every call, in milliseconds
     #[arg(long, value_delimiter = ',', default_values = ["0", "20", "50"])]
     delays: Vec<u64>,
-    /// How many resources at once
+    /// The numbers of resources at the same time
     #[arg(long, value_delimiter = ',', default_values = ["1", "50", "500"])]
     crowd: Vec<usize>,
     #[command(flatten)]
@@ -87,7 +87,7 @@ struct Places {
     /// The folder for the results
     #[arg(long, default_value = "bench-results")]
     output: PathBuf,
-    /// The folder of docs/: its performance.md and bench.svg are written too
+    /// The folder docs/: its performance.md and bench.svg are written too
     #[arg(long)]
     docs: Option<PathBuf>,
 }
@@ -127,18 +127,18 @@ async fn main() -> ExitCode {
 }
 
 impl Run {
-    /// Measures part after part, and writes after each: a part that fails takes nothing of the others.
+    /// Measures part after part. Writes the results after each part, so that a failed part does not lose the others.
     async fn measure(self) -> Result<(), Error> {
         let programs = Programs::locate()?;
         let mut results = Results::new();
-        let on_stage: Vec<Part> = self.parts.iter().copied().filter(|part| *part != Part::Crowd).collect();
+        let cloud_parts: Vec<Part> = self.parts.iter().copied().filter(|part| *part != Part::Crowd).collect();
         let mut failed = Vec::new();
-        if !on_stage.is_empty() {
-            progress("bringing up the cloud");
-            let stage = Box::pin(Stage::start()).await?;
-            for part in on_stage {
+        if !cloud_parts.is_empty() {
+            progress("starting the cloud");
+            let environment = Box::pin(Environment::start()).await?;
+            for part in cloud_parts {
                 let begun = Instant::now();
-                let measured = Box::pin(self.on_stage(part, &stage, &programs, &mut results)).await;
+                let measured = Box::pin(self.measure_part(part, &environment, &programs, &mut results)).await;
                 self.end(part, begun, measured, &mut results, &mut failed)?;
             }
         }
@@ -155,25 +155,25 @@ impl Run {
         }
     }
 
-    async fn on_stage(
+    async fn measure_part(
         &self,
         part: Part,
-        stage: &Stage,
+        environment: &Environment,
         programs: &Programs,
         results: &mut Results,
     ) -> Result<(), Error> {
-        // Whatever a part that failed has left.
-        stage.cloud.gateway().rules().clear();
-        stage.cloud.gateway().journal().clear();
-        stage.clear().await?;
+        // A failed part may have left rules, calls and objects.
+        environment.cloud.gateway().rules().clear();
+        environment.cloud.gateway().journal().clear();
+        environment.clear().await?;
         match part {
-            Part::Start => results.start = start::measure(stage, programs, self.runs).await?,
+            Part::Start => results.start = start::measure(environment, programs, self.runs).await?,
             Part::Operations => {
                 let plan =
                     operations::Plan { delays: self.delays.clone(), runs: self.runs, runbook_runs: self.runbook_runs };
-                results.operations = operations::measure(stage, programs, &plan).await?;
+                results.operations = operations::measure(environment, programs, &plan).await?;
             }
-            Part::Growth => results.growth = Some(growth::measure(stage, programs, self.runs.min(5)).await?),
+            Part::Growth => results.growth = Some(growth::measure(environment, programs, self.runs.min(5)).await?),
             Part::Crowd => {}
         }
         Ok(())
@@ -199,15 +199,15 @@ impl Run {
             progress(&format!("{} FAILED: {error:?}", part.name()));
             failed.push(part.name());
         }
-        results.write(&made(&self.places.output)?.join("bench.json"))
+        results.write(&create_folder(&self.places.output)?.join("bench.json"))
     }
 }
 
 impl Places {
-    /// Writes what people read, and prints the tables.
+    /// Writes the report files, and prints the tables.
     fn write(&self, results: &Results) -> Result<(), Error> {
         let (tables, chart) = (report::tables(results), report::chart(results));
-        let output = made(&self.output)?;
+        let output = create_folder(&self.output)?;
         let write = |path: &Path, text: &str| fs::write(path, text).map_err(Error::file("write", path));
         write(&output.join("bench.md"), &tables)?;
         write(&output.join("bench.svg"), &chart)?;
@@ -219,12 +219,12 @@ impl Places {
     }
 }
 
-fn made(folder: &Path) -> Result<&Path, Error> {
+fn create_folder(folder: &Path) -> Result<&Path, Error> {
     fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
     Ok(folder)
 }
 
-/// Says on stderr how far it is.
+/// Prints the progress on stderr.
 pub(crate) fn progress(what: &str) {
     eprintln!("bench: {what}");
 }

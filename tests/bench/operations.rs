@@ -1,4 +1,4 @@
-//! Operations with a delay on every call: ours, the function in Python and the runbook take turns.
+//! Measures operations with a delay on every call. This function, the function in Python and the runbook take turns.
 
 use std::time::{Duration, Instant};
 
@@ -11,58 +11,60 @@ use local_cloud::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    critical, process,
+    critical,
+    environment::Environment,
+    process,
     programs::Programs,
     progress,
-    stage::Stage,
     subject::{Operation, Subject},
 };
 
-/// One operation, performed once.
+/// One run of an operation.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Sample {
-    /// By whom.
+    /// What ran it.
     pub(crate) subject: Subject,
-    /// What.
+    /// The operation.
     pub(crate) operation: Operation,
-    /// What each call was delayed by, in milliseconds.
+    /// The delay of each call, in milliseconds.
     pub(crate) delay_ms: u64,
-    /// From the event's delivery to the function's return, or from the command's start to its end.
+    /// The duration in milliseconds: from the delivery of the event to the return of the function, or from the start of the
+    /// command to its end.
     pub(crate) ms: f64,
-    /// All calls, the answer's PUT among them.
+    /// The number of calls, including the PUT of the response.
     pub(crate) calls: usize,
-    /// Those that can change something, the answer's PUT not among them.
+    /// The number of calls that can change something, without the PUT of the response.
     pub(crate) writes: usize,
-    /// The calls in waves, without the PUT: each began when one of the wave before had ended.
+    /// The calls in waves, without the PUT. Each call began after a call of the previous wave had ended.
     pub(crate) waves: Vec<Vec<String>>,
-    /// The most memory that the process had so far, in bytes; none of a runbook, which is many.
+    /// The peak memory of the process so far, in bytes. `None` for the runbook, which consists of many processes.
     pub(crate) peak: Option<u64>,
 }
 
-/// How much is measured.
+/// How much to measure.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// The delays, in milliseconds.
     pub(crate) delays: Vec<u64>,
-    /// How often each delay.
+    /// The number of runs with each delay.
     pub(crate) runs: usize,
-    /// How often the runbook, which takes longer than all else together.
+    /// The number of runs of the runbook, which takes longer than everything else together.
     pub(crate) runbook_runs: usize,
 }
 
-/// How long one invocation may take.
+/// The maximum duration of one invocation.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// Performs all operations in turn, of everybody, under each delay, time after time.
+/// Runs all operations of all subjects in turn, under each delay, `runs` times.
 ///
 /// # Errors
-/// When somebody fails: what is measured is success.
-pub(crate) async fn measure(stage: &Stage, programs: &Programs, plan: &Plan) -> Result<Vec<Sample>, Error> {
+/// Fails when an operation fails, because only successful operations are measured.
+pub(crate) async fn measure(environment: &Environment, programs: &Programs, plan: &Plan) -> Result<Vec<Sample>, Error> {
     let mut samples = Vec::new();
-    // Once unmeasured: the first run of Python writes its bytecode, and MiniStack imports a service when it is called.
-    progress("operations: everybody once, unmeasured");
+    // The first run is not measured: Python writes its bytecode, and MiniStack imports each service at its first call.
+    progress("operations: one run of each, not measured");
     for subject in Subject::ALL {
-        life(stage, programs, subject, 0).await?;
+        run_lifecycle(environment, programs, subject, 0).await?;
     }
     for run in 0..plan.runs {
         for &delay in &plan.delays {
@@ -71,7 +73,7 @@ pub(crate) async fn measure(stage: &Stage, programs: &Programs, plan: &Plan) -> 
                     continue;
                 }
                 let begun = Instant::now();
-                let lived = life(stage, programs, subject, delay).await?;
+                let measured = run_lifecycle(environment, programs, subject, delay).await?;
                 let seconds = begun.elapsed().as_secs_f64();
                 progress(&format!(
                     "operations: run {} of {}, {delay} ms, {}: {seconds:.1} s",
@@ -79,32 +81,33 @@ pub(crate) async fn measure(stage: &Stage, programs: &Programs, plan: &Plan) -> 
                     plan.runs,
                     subject.name()
                 ));
-                samples.extend(lived);
+                samples.extend(measured);
             }
         }
     }
     Ok(samples)
 }
 
-/// All operations of one resource's life, by one process.
-pub(crate) async fn life(
-    stage: &Stage,
+/// Runs all operations of one resource, in one process.
+pub(crate) async fn run_lifecycle(
+    environment: &Environment,
     programs: &Programs,
     subject: Subject,
     delay_ms: u64,
 ) -> Result<Vec<Sample>, Error> {
-    let mut performer = Performer::start(stage, programs, subject).await?;
+    let mut actor = Actor::start(environment, programs, subject).await?;
     let delay = Duration::from_millis(delay_ms);
-    let rule = (!delay.is_zero()).then(|| stage.delay(delay));
+    let rule = (!delay.is_zero()).then(|| environment.delay(delay));
     let mut samples = Vec::new();
     for operation in Operation::ALL {
-        let shown = load::shows(&stage.cloud, operation.status());
-        let mark = stage.cloud.gateway().journal().mark();
-        let took = performer.perform(stage, operation, delay).await;
+        let shown = load::stub_status(&environment.cloud, operation.status());
+        let position = environment.cloud.gateway().journal().position();
+        let took = actor.perform(environment, operation, delay).await;
         shown.into_iter().for_each(Installed::remove);
-        let calls = stage.cloud.gateway().journal().since(mark);
-        let took = took
-            .map_err(|error| Error::Unusable(format!("{} failed its {}: {error}", subject.name(), operation.name())))?;
+        let calls = environment.cloud.gateway().journal().since(position);
+        let took = took.map_err(|error| {
+            Error::Unusable(format!("{}: the {} failed: {error}", subject.name(), operation.name()))
+        })?;
         samples.push(Sample {
             subject,
             operation,
@@ -113,38 +116,43 @@ pub(crate) async fn life(
             calls: calls.len() + usize::from(subject != Subject::Runbook),
             writes: calls.iter().filter(|call| call.is_write()).count(),
             waves: critical::waves(&calls),
-            peak: performer.peak()?,
+            peak: actor.peak()?,
         });
     }
     rule.into_iter().for_each(Installed::remove);
-    drop(performer);
-    stage.clear().await?;
+    drop(actor);
+    environment.clear().await?;
     Ok(samples)
 }
 
-/// Somebody at work on one resource.
-enum Performer {
+/// A subject with the state of its resource.
+enum Actor {
     Function { function: Box<Function>, resource: Resource, cluster: &'static str, id: String },
     Runbook { cluster: &'static str },
 }
 
-impl Performer {
-    async fn start(stage: &Stage, programs: &Programs, subject: Subject) -> Result<Self, Error> {
+impl Actor {
+    async fn start(environment: &Environment, programs: &Programs, subject: Subject) -> Result<Self, Error> {
         let cluster = subject.cluster();
-        let ours = stage.function_options(programs.function.clone()).await?;
+        let ours = environment.function_options(programs.function.clone()).await?;
         let options = match subject {
-            Subject::Ours | Subject::OursToday => ours,
-            Subject::Python => stage.peers.as_python(ours),
+            Subject::Ours | Subject::OursAccessEntry => ours,
+            Subject::Python => environment.peers.as_python(ours),
             Subject::Runbook => return Ok(Self::Runbook { cluster }),
         };
-        let resource = Resource::new(stage.cloud.account(), stage.cloud.region(), "bench", "Prereqs");
+        let resource = Resource::new(environment.cloud.account(), environment.cloud.region(), "bench", "Prereqs");
         let function = Box::new(Function::start(options).await?);
         Ok(Self::Function { function, resource: resource.service_timeout(600), cluster, id: String::new() })
     }
 
-    async fn perform(&mut self, stage: &Stage, operation: Operation, delay: Duration) -> Result<Duration, Error> {
+    async fn perform(
+        &mut self,
+        environment: &Environment,
+        operation: Operation,
+        delay: Duration,
+    ) -> Result<Duration, Error> {
         match self {
-            Self::Runbook { cluster } => stage.peers.run(stage, operation, cluster).await,
+            Self::Runbook { cluster } => environment.peers.run(environment, operation, cluster).await,
             Self::Function { function, resource, cluster, id } => {
                 let properties = operation.properties(cluster);
                 let before = Operation::Create.properties(cluster);
@@ -153,19 +161,19 @@ impl Performer {
                     Operation::NoChange | Operation::Change => resource.update(id, &properties, &before),
                     Operation::Delete => resource.delete(id, &properties),
                 };
-                let url = stage.answers.expect(event.ids());
+                let url = environment.responses.expect(event.ids());
                 if !delay.is_zero() {
-                    stage.answers.script(&url, [Behaviour::Slow(delay)]);
+                    environment.responses.script(&url, [Behaviour::Slow(delay)]);
                 }
-                let invocation = function.invoke(&event.answered_at(&url), LIMIT).await?;
+                let invocation = function.invoke(&event.with_response_url(&url), LIMIT).await?;
                 let log = || invocation.log_text();
-                let taken = stage.answers.take(&url, Duration::from_secs(1)).await;
-                let answer = taken.map_err(|error| Error::Unusable(format!("{error}; the log:\n{}", log())))?;
-                if !answer.succeeded() {
-                    let reason = answer.reason.unwrap_or_default();
+                let taken = environment.responses.take(&url, Duration::from_secs(1)).await;
+                let response = taken.map_err(|error| Error::Unusable(format!("{error}; the log:\n{}", log())))?;
+                if !response.succeeded() {
+                    let reason = response.reason.unwrap_or_default();
                     return Err(Error::Unusable(format!("{reason}; the log:\n{}", log())));
                 }
-                *id = answer.physical_resource_id;
+                *id = response.physical_resource_id;
                 Ok(invocation.duration)
             }
         }

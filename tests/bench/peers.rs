@@ -1,4 +1,4 @@
-//! What people use today, as programs: the function in Python and the runbook, which lie in `peers/`.
+//! The alternatives as programs: the function in Python and the runbook, in the folder `peers/`.
 
 use std::{
     env,
@@ -12,11 +12,11 @@ use local_cloud::{Error, lambda::FunctionOptions, tools};
 use tokio::process::Command;
 
 use crate::{
-    stage::Stage,
+    environment::Environment,
     subject::{MORE_POLICY, OTHER_NAMESPACE, Operation},
 };
 
-/// The peers' Python environments.
+/// The Python environments of the alternatives.
 #[derive(Debug)]
 pub(crate) struct Peers {
     python: PathBuf,
@@ -24,7 +24,7 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    /// Finds the environments; what is missing is installed first.
+    /// Finds the environments, and installs them if they are missing.
     ///
     /// # Errors
     /// [`Error::Script`].
@@ -34,12 +34,12 @@ impl Peers {
         Ok(Self { python, runbook })
     }
 
-    /// The program that Lambda's Python runtime is: it serves the function that lies beside it.
+    /// Returns the program that Lambda's Python runtime would be. It serves the function in the same folder.
     pub(crate) fn bootstrap() -> PathBuf {
         folder().join("python/bootstrap")
     }
 
-    /// The same options for the function in Python.
+    /// Returns the same options for the function in Python.
     pub(crate) fn as_python(&self, options: FunctionOptions) -> FunctionOptions {
         let environment = vec![
             ("VIRTUAL_ENV".to_owned(), self.python.to_string_lossy().into_owned()),
@@ -48,23 +48,28 @@ impl Peers {
         FunctionOptions { bootstrap: Self::bootstrap(), environment, ..options }
     }
 
-    /// The files that a team would zip: the code, and the packages that Lambda's Python runtime does not bring itself.
+    /// Returns the folders that a team would zip: the code, and the packages that Lambda's Python runtime does not contain.
     pub(crate) fn packaged(&self) -> [PathBuf; 2] {
         [folder().join("python"), self.python.join("lib")]
     }
 
-    /// Runs a part of the runbook to its end; gives how long it took.
+    /// Runs a part of the runbook, and returns how long it took.
     ///
     /// # Errors
-    /// With what it wrote, when it fails.
-    pub(crate) async fn run(&self, stage: &Stage, operation: Operation, cluster: &str) -> Result<Duration, Error> {
+    /// Fails with the output of the runbook, when it fails.
+    pub(crate) async fn run(
+        &self,
+        environment: &Environment,
+        operation: Operation,
+        cluster: &str,
+    ) -> Result<Duration, Error> {
         let command = match operation {
             Operation::Create => "create",
             Operation::NoChange => "noop",
             Operation::Change => "change",
             Operation::Delete => "delete",
         };
-        let options = stage.function_options(PathBuf::new()).await?;
+        let options = environment.function_options(PathBuf::new()).await?;
         let (key, secret, token) = &options.credentials;
         let mut path = OsString::from(self.runbook.join("bin"));
         path.push(":");
@@ -80,7 +85,7 @@ impl Peers {
             .env("AWS_ACCESS_KEY_ID", key)
             .env("AWS_SECRET_ACCESS_KEY", secret)
             .env("AWS_SESSION_TOKEN", token.as_deref().unwrap_or_default())
-            .env("AWS_ENDPOINT_URL", stage.cloud.gateway().url())
+            .env("AWS_ENDPOINT_URL", environment.cloud.gateway().url())
             .env("AWS_REGION", &options.region)
             .env("AWS_DEFAULT_REGION", &options.region)
             .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -96,8 +101,8 @@ impl Peers {
         if output.status.success() {
             return Ok(took);
         }
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        Err(Error::Unusable(format!("the runbook's {command} failed with {}:\n{told}", output.status)))
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(Error::Unusable(format!("the runbook's {command} failed with {}:\n{stderr}", output.status)))
     }
 }
 

@@ -1,22 +1,22 @@
-//! What the kernel tells of a process: its memory, and its time on a processor.
+//! Reads memory and processor time of a process from the kernel.
 
 use std::{fs, path::Path, time::Duration};
 
 use local_cloud::Error;
 
-/// The memory of a process that is its own in the machine's, in bytes.
+/// The resident memory of a process, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
-    /// Now.
+    /// The current value.
     pub(crate) resident: u64,
-    /// At most so far.
+    /// The maximum so far.
     pub(crate) peak: u64,
 }
 
-/// The memory of a process.
+/// Reads the memory of a process.
 ///
 /// # Errors
-/// It is gone.
+/// [`Error::File`] when the process has ended.
 pub(crate) fn memory(process: u32) -> Result<Memory, Error> {
     let path = format!("/proc/{process}/status");
     let status = fs::read_to_string(&path).map_err(Error::file("read", &path))?;
@@ -24,29 +24,30 @@ pub(crate) fn memory(process: u32) -> Result<Memory, Error> {
     Ok(Memory { resident: field("VmRSS")?, peak: field("VmHWM")? })
 }
 
-/// The time that a process's threads were on a processor, those that have ended left out: ours has one that lasts.
+/// Reads the processor time of the process's threads. Threads that have ended are left out; the function has one thread for
+/// its whole life.
 ///
 /// # Errors
-/// It is gone, or the kernel keeps no account.
+/// Fails when the process has ended, or the kernel does not count the time.
 pub(crate) fn time(process: u32) -> Result<Duration, Error> {
     let tasks = format!("/proc/{process}/task");
     let mut time = Duration::ZERO;
     for task in fs::read_dir(&tasks).map_err(Error::file("read", &tasks))? {
         let path = task.map_err(Error::file("read", &tasks))?.path().join("schedstat");
-        // A thread may end between the two looks.
+        // A thread may end between the two reads.
         time += fs::read_to_string(&path).ok().as_deref().and_then(on_processor).unwrap_or_default();
     }
     if time.is_zero() {
-        Err(Error::Unusable(format!("the kernel keeps no account in {tasks}/*/schedstat")))
+        Err(Error::Unusable(format!("the kernel does not count processor time in {tasks}/*/schedstat")))
     } else {
         Ok(time)
     }
 }
 
-/// The size of a file, in bytes.
+/// Returns the size of a file, in bytes.
 ///
 /// # Errors
-/// It is not there.
+/// [`Error::File`] when the file does not exist.
 pub(crate) fn size(path: &Path) -> Result<u64, Error> {
     Ok(fs::metadata(path).map_err(Error::file("read", path))?.len())
 }
@@ -56,7 +57,7 @@ fn kibibytes(status: &str, name: &str) -> Option<u64> {
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
-/// The first number is the time on a processor, in nanoseconds.
+/// The first number is the processor time in nanoseconds.
 fn on_processor(schedstat: &str) -> Option<Duration> {
     schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_texts_are_read() {
+    fn texts_of_the_kernel_are_parsed() {
         assert_eq!(kibibytes("VmPeak:\t  10 kB\nVmRSS:\t  2048 kB\n", "VmRSS"), Some(2 << 20));
         assert_eq!(kibibytes("VmPeak:\t  10 kB\n", "VmRSS"), None);
         assert_eq!(on_processor("1500 2 3\n"), Some(Duration::from_nanos(1500)));

@@ -1,10 +1,10 @@
-//! Our programs, in the release profile: the function, and those that only the bench runs.
+//! The programs of the release profile: the function, and two that only the benchmark uses.
 
 use std::path::PathBuf;
 
 use local_cloud::{Error, tools};
 
-/// The programs.
+/// The paths of the programs.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
     /// The function.
@@ -16,13 +16,13 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Finds them beside the function that `KARPENTER_PREREQS_BOOTSTRAP` names.
+    /// Finds them in the folder of the function that `KARPENTER_PREREQS_BOOTSTRAP` names.
     ///
     /// # Errors
-    /// One is missing.
+    /// [`Error::Unusable`] when a program is missing.
     pub(crate) fn locate() -> Result<Self, Error> {
         let function = tools::bootstrap()?;
-        let beside = |name| {
+        let sibling = |name| {
             let path = function.with_file_name(name);
             if path.is_file() {
                 Ok(path)
@@ -30,6 +30,6 @@ impl Programs {
                 Err(Error::Unusable(format!("{} is missing; run make bench", path.display())))
             }
         };
-        Ok(Self { hello: beside("hello")?, edit: beside("edit")?, function })
+        Ok(Self { hello: sibling("hello")?, edit: sibling("edit")?, function })
     }
 }

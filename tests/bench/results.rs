@@ -1,4 +1,4 @@
-//! All that was measured, as the JSON file has it: tables and chart are made of nothing else.
+//! All figures of a run, as in the JSON file. Tables and chart use only these.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{crowd::Crowd, growth::Growth, operations::Sample, start::Started};
 
-/// The results of one run. A part that was not asked for is empty.
+/// The results of one run. A part that was not selected is empty.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Results {
-    /// The day.
+    /// The day, as `2026-01-31`.
     pub(crate) date: String,
     /// The machine.
     pub(crate) machine: Machine,
-    /// How long each part took, in seconds.
+    /// The duration of each part, in seconds.
     pub(crate) took: BTreeMap<String, f64>,
     /// Cold starts, memory and size.
     pub(crate) start: Vec<Started>,
@@ -23,23 +23,23 @@ pub(crate) struct Results {
     pub(crate) operations: Vec<Sample>,
     /// How the cost grows.
     pub(crate) growth: Option<Growth>,
-    /// Many at once.
+    /// Many resources at the same time.
     pub(crate) crowd: Vec<Crowd>,
 }
 
-/// What it ran on.
+/// The machine of the run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Machine {
-    /// The processor, as it calls itself.
+    /// The model name of the processor.
     pub(crate) processor: String,
-    /// How many of its cores there are.
+    /// The number of its available cores.
     pub(crate) cores: usize,
     /// The memory, in GiB.
     pub(crate) memory_gib: u64,
 }
 
 impl Results {
-    /// Nothing yet, of today and this machine.
+    /// Returns empty results with the current date and this machine.
     pub(crate) fn new() -> Self {
         Self {
             date: Timestamp::now().strftime("%Y-%m-%d").to_string(),
@@ -52,19 +52,19 @@ impl Results {
         }
     }
 
-    /// Out of a file.
+    /// Reads the results from a file.
     ///
     /// # Errors
-    /// It is not there, or not of this form.
+    /// [`Error::File`], and [`Error::Unusable`] when the file has another format.
     pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
         serde_json::from_str(&text).map_err(|error| Error::Unusable(format!("{}: {error}", path.display())))
     }
 
-    /// Into a file.
+    /// Writes the results to a file.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// [`Error::File`].
     pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
         let text = serde_json::to_string_pretty(self).map_err(|error| Error::Unusable(error.to_string()))?;
         fs::write(path, text + "\n").map_err(Error::file("write", path))

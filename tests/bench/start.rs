@@ -1,4 +1,5 @@
-//! Cold starts, memory and size: ours, the smallest function on the same runtime, and the function in Python.
+//! Measures cold starts, memory and size of the function, of the smallest function on the same runtime, and of the function
+//! in Python.
 
 use std::{
     fs::File,
@@ -11,51 +12,55 @@ use serde::{Deserialize, Serialize};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
+    environment::Environment,
     operations,
     peers::Peers,
     process,
     programs::Programs,
     progress,
-    stage::Stage,
     statistics::Spread,
     subject::{Operation, Subject},
 };
 
-/// A program that Lambda starts.
+/// The figures of one program that Lambda starts.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Started {
-    /// In a table.
+    /// The name in the table.
     pub(crate) name: String,
-    /// From the start of the process to its first poll of the Runtime API, in milliseconds.
+    /// The time from the start of the process to its first poll of the Runtime API, in milliseconds.
     pub(crate) cold_ms: Spread,
-    /// Resident memory while it waits for its first event, in bytes.
+    /// The resident memory while the process waits for its first event, in bytes.
     pub(crate) idle: Spread,
-    /// The most memory that it had after a Create, in bytes.
+    /// The peak memory after a Create, in bytes. `None` for a program that creates nothing.
     pub(crate) peak: Option<u64>,
-    /// The size of what is packed, in bytes.
+    /// The size of the packaged files, in bytes.
     pub(crate) unpacked: u64,
-    /// That zipped, in bytes.
+    /// The size of the zip file, in bytes.
     pub(crate) zipped: u64,
 }
 
-/// The three, in the order of the table: the one that others are compared with first.
+/// The names in the order of the table. The others are compared with the first.
 pub(crate) const NAMES: [&str; 3] = ["ours", "hello-world", "Python function"];
 
-/// Packages that Lambda's Python runtime brings itself, and what only installs others.
-const OF_THE_RUNTIME: [&str; 7] =
+/// Packages that Lambda's Python runtime contains, and packages that only install others.
+const RUNTIME_PACKAGES: [&str; 7] =
     ["awslambdaric", "boto3", "botocore", "jmespath", "pip", "s3transfer", "snapshot_restore_py"];
 
-/// Starts each of them so many times, in turn, and lets ours and Python's create and delete once.
+/// Starts each program `runs` times in turn. Then runs one lifecycle of the function and of the Python function.
 ///
 /// # Errors
-/// When one does not come up, or fails.
-pub(crate) async fn measure(stage: &Stage, programs: &Programs, runs: usize) -> Result<Vec<Started>, Error> {
+/// Fails when a program does not start, or an operation fails.
+pub(crate) async fn measure(
+    environment: &Environment,
+    programs: &Programs,
+    runs: usize,
+) -> Result<Vec<Started>, Error> {
     let programs_in_turn = [programs.function.clone(), programs.hello.clone(), Peers::bootstrap()];
     let mut seen: [Vec<(f64, f64)>; 3] = Default::default();
-    // The first of each only brings its files into the machine's memory.
+    // The first start of each program loads its files into the page cache, and is not counted.
     for run in 0..=runs {
         for (index, program) in programs_in_turn.iter().enumerate() {
-            let once = start(stage, program, index == 2).await?;
+            let once = start(environment, program, index == 2).await?;
             if 0 < run {
                 seen[index].push(once);
             }
@@ -63,17 +68,17 @@ pub(crate) async fn measure(stage: &Stage, programs: &Programs, runs: usize) -> 
     }
     let mut peaks = [None; 3];
     for (index, subject) in [(0, Subject::Ours), (2, Subject::Python)] {
-        let life = operations::life(stage, programs, subject, 0).await?;
+        let life = operations::run_lifecycle(environment, programs, subject, 0).await?;
         peaks[index] = life.iter().find(|sample| sample.operation == Operation::Create).and_then(|sample| sample.peak);
     }
-    let [code, packages] = stage.peers.packaged();
+    let [code, packages] = environment.peers.packaged();
     let python = [files(&code)?, files(&packages)?].concat();
     let files = [vec![programs.function.clone()], vec![programs.hello.clone()], python];
     let mut started = Vec::new();
     for (((name, seen), peak), files) in NAMES.iter().zip(seen).zip(peaks).zip(files) {
         let (unpacked, zipped) = packed(&files)?;
         let spread =
-            |values: Vec<f64>| Spread::of(values).ok_or_else(|| Error::Unusable("no run was asked for".to_owned()));
+            |values: Vec<f64>| Spread::of(values).ok_or_else(|| Error::Unusable("the number of runs is 0".to_owned()));
         started.push(Started {
             name: (*name).to_owned(),
             cold_ms: spread(seen.iter().map(|(ms, _)| *ms).collect())?,
@@ -82,17 +87,17 @@ pub(crate) async fn measure(stage: &Stage, programs: &Programs, runs: usize) -> 
             unpacked,
             zipped,
         });
-        progress(&format!("start: {name} is measured"));
+        progress(&format!("start: measured {name}"));
     }
     Ok(started)
 }
 
-/// One start: how long it took, in milliseconds, and the memory after it, in bytes.
-async fn start(stage: &Stage, program: &Path, is_python: bool) -> Result<(f64, f64), Error> {
-    let options = stage.function_options(program.to_owned()).await?;
-    let options = if is_python { stage.peers.as_python(options) } else { options };
+/// Starts a program once. Returns the duration in milliseconds, and the memory after it in bytes.
+async fn start(environment: &Environment, program: &Path, is_python: bool) -> Result<(f64, f64), Error> {
+    let options = environment.function_options(program.to_owned()).await?;
+    let options = if is_python { environment.peers.as_python(options) } else { options };
     let function = Function::start(options).await?;
-    let lost = || Error::Unusable(format!("{} is gone", program.display()));
+    let lost = || Error::Unusable(format!("{} has ended", program.display()));
     let took = function.cold_start().ok_or_else(lost)?;
     let memory = process::memory(function.process_id().ok_or_else(lost)?)?;
     #[allow(clippy::cast_precision_loss, reason = "bytes of one process")]
@@ -100,16 +105,16 @@ async fn start(stage: &Stage, program: &Path, is_python: bool) -> Result<(f64, f
     Ok((took.as_secs_f64() * 1e3, resident))
 }
 
-/// The files in a folder that are packed.
+/// Returns the files of a folder that are packaged.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::file("read", folder))? {
         let path = entry.map_err(Error::file("read", folder))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_of_the_runtime = OF_THE_RUNTIME
+        let is_runtime_package = RUNTIME_PACKAGES
             .iter()
             .any(|package| name.strip_prefix(package).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')));
-        if is_of_the_runtime || name == "__pycache__" || path.is_symlink() {
+        if is_runtime_package || name == "__pycache__" || path.is_symlink() {
             continue;
         }
         if path.is_dir() {
@@ -121,7 +126,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-/// The size of these files, and of a zip file of them.
+/// Returns the total size of these files, and the size of a zip file with them.
 fn packed(files: &[PathBuf]) -> Result<(u64, u64), Error> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let mut unpacked = 0;

@@ -1,22 +1,22 @@
-//! What is made of the figures: spreads over runs, straight lines, and exponents of growth.
+//! Statistics of the figures: spreads, slopes and exponents.
 
 use serde::{Deserialize, Serialize};
 
-/// The least, the middle and the greatest of some runs.
+/// Minimum, median and maximum of some runs.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Spread {
-    /// The least.
+    /// The minimum.
     pub(crate) min: f64,
-    /// The middle one, or the mean of the two in the middle.
+    /// The median. For an even number of runs, the mean of the two values in the middle.
     pub(crate) median: f64,
-    /// The greatest.
+    /// The maximum.
     pub(crate) max: f64,
-    /// How many there were.
+    /// The number of runs.
     pub(crate) runs: usize,
 }
 
 impl Spread {
-    /// Of these values; `None` where there are none.
+    /// Returns the spread of these values; `None` when there are none.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = values.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
@@ -26,7 +26,7 @@ impl Spread {
     }
 }
 
-/// The slope of the straight line through these points, by least squares. `None` where fewer than two differ in x.
+/// Returns the slope of the line through these points, by least squares. `None` when fewer than two points differ in x.
 pub(crate) fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let count = as_f64(points.len());
     let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
@@ -36,13 +36,14 @@ pub(crate) fn slope(points: &[(f64, f64)]) -> Option<f64> {
     (f64::EPSILON < spread).then(|| common / spread)
 }
 
-/// The exponent `k` of `cost = c · size^k`, by least squares of the logarithms. Points that have none are left out.
+/// Returns the exponent `k` of `cost = c · size^k`, by least squares of the logarithms. Points without a logarithm are left
+/// out.
 pub(crate) fn exponent(points: &[(f64, f64)]) -> Option<f64> {
     let positive = points.iter().filter(|(size, cost)| 0.0 < *size && 0.0 < *cost);
     slope(&positive.map(|(size, cost)| (size.ln(), cost.ln())).collect::<Vec<_>>())
 }
 
-/// A count as a number to calculate with. Counts here are far below what a double holds exactly.
+/// Converts a count. Counts here are far below the limit up to which an `f64` is exact.
 #[allow(clippy::cast_precision_loss, reason = "counts of calls, runs and sizes are small")]
 pub(crate) const fn as_f64(count: usize) -> f64 {
     count as f64
@@ -55,14 +56,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spread_is_of_sorted_values() {
+    fn spread_sorts_its_values() {
         assert_eq!(Spread::of(Vec::new()), None);
         assert_eq!(Spread::of([3.0, 1.0, 2.0]), Some(Spread { min: 1.0, median: 2.0, max: 3.0, runs: 3 }));
         assert_eq!(Spread::of([4.0, 1.0]), Some(Spread { min: 1.0, median: 2.5, max: 4.0, runs: 2 }));
     }
 
     #[test]
-    fn a_line_needs_two_places() {
+    fn slope_needs_two_different_points() {
         assert_eq!(slope(&[]), None);
         assert_eq!(slope(&[(1.0, 1.0), (1.0, 2.0)]), None);
         assert_eq!(exponent(&[(10.0, -1.0), (100.0, 5.0)]), None, "only one has a logarithm");
@@ -70,7 +71,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_median_lies_between(values in prop::collection::vec(-1e6..1e6, 1..50)) {
+        fn median_is_between_minimum_and_maximum(values in prop::collection::vec(-1e6..1e6, 1..50)) {
             let spread = Spread::of(values.iter().copied()).unwrap();
             prop_assert!(spread.min <= spread.median && spread.median <= spread.max);
             let below = values.iter().filter(|value| **value < spread.median).count();
@@ -79,13 +80,13 @@ mod tests {
         }
 
         #[test]
-        fn a_power_has_its_exponent(k in 0.1..3.0_f64, c in 0.01..100.0_f64) {
+        fn exponent_of_a_power_is_found(k in 0.1..3.0_f64, c in 0.01..100.0_f64) {
             let points: Vec<_> = [10.0_f64, 100.0, 1000.0].map(|size| (size, c * size.powf(k))).to_vec();
             prop_assert!((exponent(&points).unwrap() - k).abs() < 1e-6);
         }
 
         #[test]
-        fn a_line_has_its_slope(a in -50.0..50.0_f64, b in -10.0..10.0_f64) {
+        fn slope_of_a_line_is_found(a in -50.0..50.0_f64, b in -10.0..10.0_f64) {
             let points: Vec<_> = [0.0, 20.0, 50.0].map(|x| (x, a + b * x)).to_vec();
             prop_assert!((slope(&points).unwrap() - b).abs() < 1e-6);
         }

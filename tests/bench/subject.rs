@@ -1,94 +1,94 @@
-//! What is measured: ours, and what people use today; and the operations that each of them performs.
+//! The subjects of the benchmark, and the operations that each of them runs.
 
 use local_cloud::scenario::CLUSTER;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Who performs an operation.
+/// What runs an operation.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) enum Subject {
-    /// Our function, by aws-auth: the same job as the peers'.
+    /// This function, with aws-auth: the same task as the alternatives.
     Ours,
-    /// Our function, by an access entry, on a cluster of today.
-    OursToday,
+    /// This function, with an access entry, on a cluster that has them.
+    OursAccessEntry,
     /// The function in Python.
     Python,
     /// The runbook.
     Runbook,
 }
 
-/// How nodes join.
+/// How nodes join the cluster.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Way {
-    /// By an entry in aws-auth.
+pub(crate) enum JoinMethod {
+    /// With an entry in aws-auth.
     AwsAuth,
-    /// By an access entry.
+    /// With an access entry.
     AccessEntry,
 }
 
-/// What is done.
+/// One operation of the lifecycle.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub(crate) enum Operation {
-    /// All is made.
+    /// All objects are created.
     Create,
-    /// All is there already.
+    /// All objects exist already.
     NoChange,
-    /// A policy is added, and another namespace trusted.
+    /// A policy is added, and another namespace is trusted.
     Change,
-    /// All is taken away.
+    /// All objects are deleted.
     Delete,
 }
 
-/// The cluster of today, which has access entries.
-pub(crate) const TODAY: &str = "today";
+/// The name of the cluster with access entries.
+pub(crate) const ACCESS_ENTRY_CLUSTER: &str = "access-entry";
 
-/// The namespace that [`Operation::Change`] trusts in place of the other.
+/// The namespace that [`Operation::Change`] trusts instead of the previous one.
 pub(crate) const OTHER_NAMESPACE: &str = "kube-system";
 
-/// The policy that it adds.
+/// The policy that [`Operation::Change`] adds.
 pub(crate) const MORE_POLICY: &str = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
 
 impl Subject {
-    /// All of them, in the order in which they take turns.
-    pub(crate) const ALL: [Self; 4] = [Self::Ours, Self::OursToday, Self::Python, Self::Runbook];
+    /// All subjects, in the order in which they take turns.
+    pub(crate) const ALL: [Self; 4] = [Self::Ours, Self::OursAccessEntry, Self::Python, Self::Runbook];
 
-    /// In a table.
+    /// Returns the name in a table.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ours => "ours",
-            Self::OursToday => "ours, access entry",
+            Self::OursAccessEntry => "ours, access entry",
             Self::Python => "Python function",
             Self::Runbook => "runbook, AWS CLI",
         }
     }
 
-    /// How it lets nodes in.
-    pub(crate) const fn way(self) -> Way {
+    /// Returns how nodes join.
+    pub(crate) const fn join_method(self) -> JoinMethod {
         match self {
-            Self::OursToday => Way::AccessEntry,
-            Self::Ours | Self::Python | Self::Runbook => Way::AwsAuth,
+            Self::OursAccessEntry => JoinMethod::AccessEntry,
+            Self::Ours | Self::Python | Self::Runbook => JoinMethod::AwsAuth,
         }
     }
 
-    /// The cluster that it makes ready.
+    /// Returns the cluster that it prepares.
     pub(crate) const fn cluster(self) -> &'static str {
         match self {
-            Self::OursToday => TODAY,
+            Self::OursAccessEntry => ACCESS_ENTRY_CLUSTER,
             Self::Ours | Self::Python | Self::Runbook => CLUSTER,
         }
     }
 }
 
-impl Way {
+impl JoinMethod {
     /// Both.
     pub(crate) const ALL: [Self; 2] = [Self::AwsAuth, Self::AccessEntry];
 }
 
 impl Operation {
-    /// In the order of a resource's life.
+    /// All operations, in the order of a resource's lifecycle.
     pub(crate) const ALL: [Self; 4] = [Self::Create, Self::NoChange, Self::Change, Self::Delete];
 
-    /// In a table.
+    /// Returns the name in a table.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Create => "Create",
@@ -98,7 +98,7 @@ impl Operation {
         }
     }
 
-    /// What CloudFormation shows of stack and resource meanwhile.
+    /// Returns the status of stack and resource that CloudFormation reports during the operation.
     pub(crate) const fn status(self) -> &'static str {
         match self {
             Self::Create => "CREATE_IN_PROGRESS",
@@ -107,7 +107,7 @@ impl Operation {
         }
     }
 
-    /// The properties from then on.
+    /// Returns the properties of the operation's event.
     pub(crate) fn properties(self, cluster: &str) -> Value {
         match self {
             Self::Create | Self::NoChange => json!({"ClusterName": cluster}),

@@ -1,4 +1,4 @@
-//! The program that people run, `karpenter-prereqs`, with a person's credentials in a scenario's cloud.
+//! Runs the command-line program `karpenter-prereqs` in a scenario's cloud, with a person's credentials.
 
 use std::process::Stdio;
 
@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use crate::{
-    cloud::Cloud, cluster::Cluster, error::Error, gateway::Call, lambda::Answer, node::assume_role, scenario::Scenario,
-    tools,
+    cloud::Cloud, cluster::Cluster, error::Error, gateway::Call, lambda::CfnResponse, node::assume_role,
+    scenario::Scenario, tools,
 };
 
-/// The program with somebody's credentials.
+/// The program with the credentials of one role.
 #[derive(Clone, Debug)]
 pub struct Cli {
     environment: Vec<(&'static str, String)>,
 }
 
-/// What a command came to.
+/// The result of a command.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct CommandOutput {
     /// The exit code.
     pub code: Option<i32>,
     /// Standard output.
@@ -27,24 +27,24 @@ pub struct Said {
     pub stderr: String,
 }
 
-/// One write: service, operation and the objects that it is about, which tells writes apart well enough to compare a plan
-/// with what came of it.
-pub type Written = (String, String, Vec<String>);
+/// One write: service, operation, and the names or ids of the objects. This is enough to compare a plan with the calls of a
+/// run.
+pub type ApiWrite = (String, String, Vec<String>);
 
 impl Cli {
-    /// With a session of the role that created the scenario's cluster, through the gateway.
+    /// Uses a session of the role that created the scenario's cluster, through the gateway.
     ///
     /// # Errors
-    /// When there is no session.
+    /// [`Error::Aws`] when the role cannot be assumed.
     pub async fn new(scenario: &Scenario) -> Result<Self, Error> {
-        Self::of(&scenario.cloud, &scenario.cluster).await
+        Self::for_cluster(&scenario.cloud, &scenario.cluster).await
     }
 
-    /// With a session of the role that created a cluster.
+    /// Uses a session of the role that created a cluster.
     ///
     /// # Errors
-    /// When there is no session.
-    pub async fn of(cloud: &Cloud, cluster: &Cluster) -> Result<Self, Error> {
+    /// [`Error::Aws`] when the role cannot be assumed.
+    pub async fn for_cluster(cloud: &Cloud, cluster: &Cluster) -> Result<Self, Error> {
         let session = assume_role(&cloud.admin(), &cluster.creator_role_arn, "person").await?;
         let environment = vec![
             ("AWS_ENDPOINT_URL", cloud.gateway().url().to_owned()),
@@ -57,7 +57,7 @@ impl Cli {
         Ok(Self { environment })
     }
 
-    /// The same with another value of a variable.
+    /// Sets an environment variable, and replaces its previous value.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.environment.retain(|(set, _)| *set != name);
@@ -65,28 +65,28 @@ impl Cli {
         self
     }
 
-    /// What `plan` tells of an event, as JSON.
+    /// Runs `plan --json` for an event.
     ///
     /// # Errors
-    /// When it cannot be run.
-    pub async fn plan(&self, event: &Value) -> Result<Said, Error> {
+    /// [`Error::Spawn`] when the program cannot be started.
+    pub async fn plan(&self, event: &Value) -> Result<CommandOutput, Error> {
         self.run(&["plan", "--json", "--event", "-"], &event.to_string()).await
     }
 
-    /// Runs it with these arguments, and this on standard input.
+    /// Runs the program with these arguments and this standard input.
     ///
     /// # Errors
-    /// When it cannot be run.
-    pub async fn run(&self, arguments: &[&str], stdin: &str) -> Result<Said, Error> {
+    /// [`Error::Spawn`] when the program cannot be started.
+    pub async fn run(&self, arguments: &[&str], stdin: &str) -> Result<CommandOutput, Error> {
         run(arguments, &self.environment, stdin).await
     }
 }
 
-/// Runs the program with these arguments and variables, and this on standard input.
+/// Runs the program with these arguments, this environment and this standard input.
 ///
 /// # Errors
-/// When it cannot be run.
-pub async fn run(arguments: &[&str], environment: &[(&str, String)], stdin: &str) -> Result<Said, Error> {
+/// [`Error::Spawn`] when the program cannot be started.
+pub async fn run(arguments: &[&str], environment: &[(&str, String)], stdin: &str) -> Result<CommandOutput, Error> {
     let program = tools::karpenter_prereqs()?;
     let failed = |source| Error::Spawn { program: program.display().to_string(), source };
     let mut child = Command::new(&program)
@@ -100,55 +100,56 @@ pub async fn run(arguments: &[&str], environment: &[(&str, String)], stdin: &str
         .spawn()
         .map_err(failed)?;
     if let Some(mut pipe) = child.stdin.take() {
-        // One that does not read its input is none the worse.
+        // The program may end without reading its input.
         let _ = pipe.write_all(stdin.as_bytes()).await;
     }
     let output = child.wait_with_output().await.map_err(failed)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok(Said { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
+    Ok(CommandOutput { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
 }
 
-impl Said {
-    /// Standard output as JSON.
+impl CommandOutput {
+    /// Parses standard output as JSON.
     ///
     /// # Panics
-    /// When it is none.
+    /// Panics when it is not JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// That what [`Cli::plan`] told of an event is what came of it: the same writes and the same id, or the same refusal.
+    /// Checks that the output of [`Cli::plan`] matches the run: the same writes and the same physical id, or the same
+    /// problem.
     ///
     /// # Errors
-    /// What differs.
-    pub fn foretold(&self, answer: &Answer, calls: &[Call]) -> Result<(), String> {
-        let (told, came) = if answer.succeeded() {
+    /// Returns the difference.
+    pub fn check_plan(&self, response: &CfnResponse, calls: &[Call]) -> Result<(), String> {
+        let (planned, actual) = if response.succeeded() {
             let Ok(plan) = serde_json::from_str::<Value>(&self.stdout) else {
-                return Err(format!("no plan was told of what succeeded: {self:?}"));
+                return Err(format!("the run succeeded, and the program printed no plan: {self:?}"));
             };
-            let (planned, made) = (planned(&plan), made(calls));
-            if planned != made {
-                return Err(format!("planned: {planned:?}\nmade: {made:?}\n{plan:#}"));
+            let (planned, actual) = (planned_writes(&plan), actual_writes(calls));
+            if planned != actual {
+                return Err(format!("planned writes: {planned:?}\nactual writes: {actual:?}\n{plan:#}"));
             }
             let has_changes = plan["stages"].as_array().into_iter().flatten().any(|stage| stage["steps"] != json!([]));
-            let told = (self.code, plan["physicalResourceId"].as_str().unwrap_or_default().to_owned());
-            (told, (Some(if has_changes { 2 } else { 0 }), answer.physical_resource_id.clone()))
+            let planned = (self.code, plan["physicalResourceId"].as_str().unwrap_or_default().to_owned());
+            (planned, (Some(if has_changes { 2 } else { 0 }), response.physical_resource_id.clone()))
         } else {
-            // On a busy machine its progress, a line every two seconds, comes before it.
+            // On a busy machine, progress lines come before the problem: one every two seconds.
             const NAME: &str = "karpenter-prereqs: ";
-            let said = self.stderr.trim_end();
-            let failure = said.strip_prefix(NAME).or_else(|| Some(said.split_once(&format!("\n{NAME}"))?.1));
-            let said = failure.unwrap_or(said);
-            let told = (self.code, format!("nothing was changed: {said}"));
-            (told, (Some(1), answer.reason.clone().unwrap_or_default()))
+            let stderr = self.stderr.trim_end();
+            let failure = stderr.strip_prefix(NAME).or_else(|| Some(stderr.split_once(&format!("\n{NAME}"))?.1));
+            let problem = failure.unwrap_or(stderr);
+            let planned = (self.code, format!("nothing was changed: {problem}"));
+            (planned, (Some(1), response.reason.clone().unwrap_or_default()))
         };
-        if told == came { Ok(()) } else { Err(format!("told: {told:?}\ncame: {came:?}")) }
+        if planned == actual { Ok(()) } else { Err(format!("planned: {planned:?}\nactual: {actual:?}")) }
     }
 }
 
-/// The writes of the event itself that a plan's JSON tells, sorted.
-pub fn planned(plan: &Value) -> Vec<Written> {
+/// Returns the writes in a plan's JSON, sorted. The writes of the cleanup are left out, because another event makes them.
+pub fn planned_writes(plan: &Value) -> Vec<ApiWrite> {
     let stages = plan["stages"].as_array().into_iter().flatten().filter(|stage| stage["part"] != "cleanUp");
     let steps = stages.flat_map(|stage| stage["steps"].as_array().into_iter().flatten());
     let writes = steps.flat_map(|step| step["writes"].as_array().into_iter().flatten());
@@ -159,12 +160,12 @@ pub fn planned(plan: &Value) -> Vec<Written> {
     }))
 }
 
-/// The writes that were made, sorted.
-pub fn made(calls: &[Call]) -> Vec<Written> {
-    let of_iam = ["InstanceProfileName", "RoleName", "OpenIDConnectProviderArn", "Url"];
+/// Returns the writes that were made, sorted.
+pub fn actual_writes(calls: &[Call]) -> Vec<ApiWrite> {
+    let iam_names = ["InstanceProfileName", "RoleName", "OpenIDConnectProviderArn", "Url"];
     sorted(calls.iter().filter(|call| call.is_write()).map(|call| {
         let objects = match call.service.as_str() {
-            "iam" => of_iam.iter().find_map(|name| call.param(name)).map(str::to_owned).into_iter().collect(),
+            "iam" => iam_names.iter().find_map(|name| call.param(name)).map(str::to_owned).into_iter().collect(),
             "ec2" => call.list("ResourceId").into_iter().map(str::to_owned).collect(),
             _ => Vec::new(),
         };
@@ -172,8 +173,8 @@ pub fn made(calls: &[Call]) -> Vec<Written> {
     }))
 }
 
-/// EKS and Kubernetes name objects in paths and bodies; of each kind there is one, so the operation tells.
-fn comparable(service: String, operation: String, mut objects: Vec<String>) -> Written {
+/// EKS and Kubernetes name objects in paths and bodies. There is only one object of each kind, so the operation is enough.
+fn comparable(service: String, operation: String, mut objects: Vec<String>) -> ApiWrite {
     objects.sort();
     if service == "eks" || service == "kubernetes" {
         objects.clear();
@@ -181,8 +182,8 @@ fn comparable(service: String, operation: String, mut objects: Vec<String>) -> W
     (service, operation, objects)
 }
 
-fn sorted(written: impl Iterator<Item = Written>) -> Vec<Written> {
-    let mut written: Vec<_> = written.collect();
-    written.sort();
-    written
+fn sorted(writes: impl Iterator<Item = ApiWrite>) -> Vec<ApiWrite> {
+    let mut writes: Vec<_> = writes.collect();
+    writes.sort();
+    writes
 }

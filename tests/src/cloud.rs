@@ -19,18 +19,18 @@ use crate::{
     tools::Tools,
 };
 
-/// What a cloud is like.
+/// The options of a cloud.
 #[derive(Debug, Clone)]
 pub struct CloudOptions {
-    /// Whether AWS enforces IAM policies, trust documents and signatures.
+    /// Whether AWS enforces IAM policies, trust policies and signatures.
     pub auth: bool,
-    /// Whether the function speaks TLS with AWS, under the cloud's own authority.
+    /// Whether the function uses TLS for AWS, with a certificate of the cloud's own authority.
     pub tls: bool,
     /// The account.
     pub account: String,
     /// The region.
     pub region: String,
-    /// Whether the folder of logs stays though all went well.
+    /// Whether the folder of logs is kept after a success.
     pub keep: bool,
 }
 
@@ -40,22 +40,22 @@ impl Default for CloudOptions {
     }
 }
 
-/// An AWS account, with the gateway before it, that lives as long as this value.
+/// An AWS account, with the gateway in front of it. Dropping this value stops it.
 pub struct Cloud {
     ministack: Ministack,
     gateway: Gateway,
     sts_proxy: StsProxy,
     pki: Pki,
     options: CloudOptions,
-    // Last, since what is above writes into it until it has ended.
+    // The last field, because the programs of the fields above write into the folder until they end.
     folder: Arc<RunFolder>,
 }
 
 impl Cloud {
-    /// Brings up `MiniStack`, the gateway and the STS proxy.
+    /// Starts MiniStack, the gateway and the STS proxy.
     ///
     /// # Errors
-    /// Whatever keeps a part from coming up; the folder of logs then stays, and stderr names it.
+    /// Fails when a part cannot start. The folder of logs is then kept, and stderr names it.
     pub async fn start(options: CloudOptions) -> Result<Self, Error> {
         let folder = Arc::new(RunFolder::new()?);
         if options.keep {
@@ -65,13 +65,12 @@ impl Cloud {
     }
 
     async fn start_in(folder: Arc<RunFolder>, options: CloudOptions) -> Result<Self, Error> {
-        // reqwest and the SDK take the process's provider; a second installation is refused, and is
-        // the same one.
+        // reqwest and the SDK use the default provider of the process. A second installation fails, and has the same effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let tools = Tools::locate().await?;
         let pki = Pki::new(folder.subfolder("pki")?)?;
 
-        // The port must be known before MiniStack starts, and MiniStack's before the gateway serves.
+        // MiniStack needs the port of the gateway when it starts, and the gateway needs the port of MiniStack when it serves.
         let bound = Gateway::bind().await.map_err(Error::file("bind", "the gateway's port"))?;
         let gateway_config =
             if options.tls { Some(pki.server("gateway", &["127.0.0.1", "localhost"])?.server_config()?) } else { None };
@@ -94,31 +93,31 @@ impl Cloud {
         Ok(Self { ministack, gateway, sts_proxy, pki, options, folder })
     }
 
-    /// The file with a cluster's access entries.
+    /// Returns the file with a cluster's access entries.
     pub(crate) fn access_entries_of(&self, cluster: &str) -> PathBuf {
         self.ministack.access_entries().join(format!("{cluster}.json"))
     }
 
-    /// Makes an EKS cluster with its control plane, network, node groups and OIDC provider.
+    /// Creates an EKS cluster with its control plane, network, node groups and OIDC provider.
     ///
     /// # Errors
-    /// Whatever keeps a part from coming up; the folder of logs then stays, and stderr names it.
+    /// Fails when a part cannot start. The folder of logs is then kept, and stderr names it.
     pub async fn create_cluster(&self, name: &str, options: ClusterOptions) -> Result<Cluster, Error> {
         Box::pin(Cluster::create(self, name, options)).await.inspect_err(|_| self.folder.keep())
     }
 
-    /// How to call AWS as the account's root, who may do everything.
+    /// Returns an SDK configuration with the credentials of the account's root user, which has all permissions.
     pub fn admin(&self) -> SdkConfig {
         self.admin_in(&self.options.account, &self.options.region)
     }
 
-    /// How to call AWS as the root of another account, in another region: all of them are there.
+    /// Returns an SDK configuration for the root user of another account and another region. MiniStack has all accounts.
     pub fn admin_in(&self, account: &str, region: &str) -> SdkConfig {
         sdk_config(self.ministack.url(), region, Credentials::new(account, "test", None, None, "root"))
     }
 
-    /// How to call AWS with these credentials: `MiniStack` itself, not the gateway, so that what a
-    /// test does is not counted with what the function does.
+    /// Returns an SDK configuration with these credentials. It calls MiniStack, not the gateway, so that the calls of a test
+    /// are not counted with the function's calls.
     pub fn sdk_config(&self, credentials: Credentials) -> SdkConfig {
         sdk_config(self.ministack.url(), &self.options.region, credentials)
     }
@@ -133,22 +132,22 @@ impl Cloud {
         &self.options.region
     }
 
-    /// The gateway, through which every call of the function goes.
+    /// The gateway. Every call of the function goes through it.
     pub fn gateway(&self) -> &Gateway {
         &self.gateway
     }
 
-    /// The address of `MiniStack`.
+    /// The URL of MiniStack.
     pub fn aws_url(&self) -> &str {
         self.ministack.url()
     }
 
-    /// The proxy through which an authenticator reaches the STS host.
+    /// The proxy through which an authenticator calls STS.
     pub fn sts_proxy(&self) -> &StsProxy {
         &self.sts_proxy
     }
 
-    /// The authority that all certificates of this cloud are from.
+    /// The certificate authority of this cloud.
     pub fn pki(&self) -> &Pki {
         &self.pki
     }
@@ -158,7 +157,7 @@ impl Cloud {
         self.folder.path()
     }
 
-    /// Leaves the folder of logs where it is when the cloud goes: something went wrong, and it tells what.
+    /// Keeps the folder of logs when the cloud ends, because the logs explain a failure.
     pub fn keep_logs(&self) {
         self.folder.keep();
     }

@@ -13,7 +13,7 @@ use crate::{
     tools,
 };
 
-/// A stack of `infra/template.yaml`, with the parameters that it is to have.
+/// A stack of `infra/template.yaml` with its parameters.
 #[derive(Debug)]
 pub struct Deployment {
     stack: Stack,
@@ -23,8 +23,8 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Uploads the function, and gives the stack, not created yet, for a cluster that only its creator
-    /// and aws-auth let in.
+    /// Uploads the function, and prepares a stack for a cluster that authenticates only its creator and the entries of
+    /// aws-auth. The stack is not created yet.
     ///
     /// # Errors
     /// As [`upload_function`].
@@ -50,16 +50,16 @@ impl Deployment {
         &self.stack
     }
 
-    /// What a parameter is to be from the next operation on.
+    /// Sets a parameter for the following operations.
     pub fn set(&mut self, parameter: &str, value: &str) {
         self.parameters.insert(parameter.to_owned(), value.to_owned());
     }
 
-    /// What the custom resource's Tags are to be from the next operation on. A parameter cannot hold a
-    /// map, so the template's text is edited, as a user would.
+    /// Sets the property Tags of the custom resource for the following operations. A parameter cannot contain a map, so this
+    /// edits the text of the template, as a user would.
     ///
     /// # Errors
-    /// [`Error::Unusable`] if the template has no place for them; [`Error::File`].
+    /// [`Error::Unusable`] if the template has no place for Tags, [`Error::File`].
     pub fn set_tags(&mut self, tags: &BTreeMap<&str, &str>) -> Result<(), Error> {
         let original = template();
         let text = std::fs::read_to_string(&original).map_err(Error::file("read", &original))?;
@@ -82,7 +82,7 @@ impl Deployment {
         Box::pin(self.stack.create(&self.template, &self.parameters())).await
     }
 
-    /// Updates the stack to the parameters and tags as they are set, and waits until it is complete.
+    /// Updates the stack to the current parameters and tags, and waits until it is complete.
     ///
     /// # Errors
     /// As [`Stack::update`].
@@ -90,7 +90,7 @@ impl Deployment {
         Box::pin(self.stack.update(&self.template, &self.parameters())).await
     }
 
-    /// Deletes the stack, and waits until it is gone.
+    /// Deletes the stack, and waits until it does not exist any more.
     ///
     /// # Errors
     /// As [`Stack::delete`].
@@ -98,10 +98,10 @@ impl Deployment {
         Box::pin(self.stack.delete()).await
     }
 
-    /// What the function has logged, all runs, as CloudWatch Logs has it.
+    /// Returns all lines that the function has logged, from CloudWatch Logs.
     ///
     /// # Errors
-    /// When the logs cannot be read.
+    /// [`Error::Aws`].
     pub async fn log(&self, cloud: &Cloud) -> Result<String, Error> {
         let group = format!("/aws/lambda/karpenter-prereqs/{}", self.stack.name());
         let client = aws_sdk_cloudwatchlogs::Client::new(&cloud.admin());
@@ -122,8 +122,8 @@ impl Deployment {
     }
 }
 
-/// What the outputs must be of a stack whose parameters are those of [`Deployment::prepare`]: all but the texts
-/// `HelmValues` and `Warnings`.
+/// Returns the expected outputs of a stack with the parameters of [`Deployment::prepare`]: all except the texts `HelmValues`
+/// and `Warnings`.
 pub fn expected_outputs(cloud: &Cloud, cluster: &Cluster) -> BTreeMap<&'static str, String> {
     let name = &cluster.name;
     let arn = |kind: &str, of: &str| format!("arn:aws:iam::{}:{kind}/{of}-{name}", cloud.account());
@@ -148,7 +148,7 @@ pub fn expected_outputs(cloud: &Cloud, cluster: &Cluster) -> BTreeMap<&'static s
 
 const BUCKET_PREFIX: &str = "karpenter-prereqs-code";
 
-/// The first property of the custom resource in the template, with its line's end.
+/// The first property of the custom resource in the template, with its newline.
 const ABOVE_TAGS: &str = "      ClusterName: !Ref ClusterName\n";
 
 fn template() -> PathBuf {

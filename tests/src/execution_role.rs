@@ -1,5 +1,5 @@
-//! What the function's role may do: the policies of `infra/function.yaml`, for any name, path and policy, so that whatever a
-//! test asks for goes by the actions, resources and tags that the template grants.
+//! The permissions of the function's execution role: the policies of `infra/function.yaml`. The bounds allow all names, paths
+//! and policies, so that a test depends only on the actions, resources and tags of the template.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::{
     template::{Template, Values},
 };
 
-/// The widest bounds that the template's parameters could be given.
+/// The widest values of the template's parameters.
 const BOUNDS: [(&str, &str); 6] = [
     ("NamePrefix", ""),
     ("RolePath", "/"),
@@ -22,8 +22,8 @@ const BOUNDS: [(&str, &str); 6] = [
     ("KubernetesRoleArns", "arn:aws:iam::*:role/*"),
 ];
 
-/// The policies of `infra/function.yaml` in this account and Region, within the widest bounds, for a role of that name, by their
-/// names in the template.
+/// Returns the policies of `infra/function.yaml` with the widest bounds, for a role of this name in this account and Region.
+/// The keys are the names in the template.
 ///
 /// # Errors
 /// As [`Template::read`].
@@ -31,7 +31,7 @@ pub fn policies(account: &str, region: &str, role: &str) -> Result<BTreeMap<Stri
     policies_within(&BOUNDS, (account, region), &role_arn(account, role))
 }
 
-/// The same within these bounds, for the role of that ARN.
+/// Returns the policies within these bounds, for the role with this ARN.
 ///
 /// # Errors
 /// As [`Template::read`].
@@ -41,17 +41,18 @@ pub fn policies_within(
     role_arn: &str,
 ) -> Result<BTreeMap<String, Value>, Error> {
     let template = Template::read("function.yaml")?;
-    let mut values = in_place(template.values(bounds), account, region);
+    let mut values = with_pseudo_parameters(template.values(bounds), account, region);
     values.insert("ExecutionRole.Arn".to_owned(), role_arn.into());
     Ok(template.policies(&values))
 }
 
-/// The environment variables that `infra/template.yaml` gives a function with this role, beside the file of authorities.
+/// Returns the environment variables that `infra/template.yaml` sets for a function with this role, except the file of
+/// certificate authorities.
 pub fn environment(role_arn: &str) -> Vec<(String, String)> {
     [("EXECUTION_ROLE_ARN", role_arn), ("BOUNDS", "{}")].map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
-/// The environment variables that `infra/function.yaml` gives the function, within these bounds.
+/// Returns the environment variables that `infra/function.yaml` sets for the function within these bounds.
 ///
 /// # Errors
 /// As [`Template::read`].
@@ -60,18 +61,18 @@ pub fn environment_within(
     (account, region): (&str, &str),
 ) -> Result<BTreeMap<String, String>, Error> {
     let template = Template::read("function.yaml")?;
-    let variables = template.environment(&in_place(template.values(bounds), account, region));
+    let variables = template.environment(&with_pseudo_parameters(template.values(bounds), account, region));
     let variables = variables.as_object().into_iter().flatten();
     Ok(variables.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect())
 }
 
-/// The ARN of a role without a path.
+/// Returns the ARN of a role without a path.
 fn role_arn(account: &str, role: &str) -> String {
     format!("arn:aws:iam::{account}:role/{role}")
 }
 
-/// With the pseudo parameters of this account and Region, and the log's ARN.
-pub fn in_place(mut values: Values, account: &str, region: &str) -> Values {
+/// Adds the pseudo parameters of this account and Region, and the ARNs of the log group and of the execution role.
+pub fn with_pseudo_parameters(mut values: Values, account: &str, region: &str) -> Values {
     let stack = format!("arn:aws:cloudformation:{region}:{account}:stack/karpenter-prereqs/8a1b2c3d");
     let role = format!("arn:aws:iam::{account}:role/karpenter-prereqs-ExecutionRole-1A2B3C4D5E6F");
     let log = format!("arn:aws:logs:{region}:{account}:log-group:/aws/lambda/karpenter-prereqs/stack:*");
@@ -88,11 +89,11 @@ pub fn in_place(mut values: Values, account: &str, region: &str) -> Values {
     values
 }
 
-/// Gives a role these policies, as inline ones.
+/// Adds these policies to a role, as inline policies.
 ///
 /// # Errors
-/// Any refusal of IAM.
-pub async fn give(sdk: &SdkConfig, role: &str, policies: &BTreeMap<String, Value>) -> Result<(), Error> {
+/// [`Error::Aws`].
+pub async fn put_inline_policies(sdk: &SdkConfig, role: &str, policies: &BTreeMap<String, Value>) -> Result<(), Error> {
     let iam = aws_sdk_iam::Client::new(sdk);
     for (name, document) in policies {
         let call = iam.put_role_policy().role_name(role).policy_name(name).policy_document(document.to_string());
@@ -101,15 +102,15 @@ pub async fn give(sdk: &SdkConfig, role: &str, policies: &BTreeMap<String, Value
     Ok(())
 }
 
-/// Lets a role do what the template lets the function do.
+/// Grants a role all permissions of the template.
 ///
 /// # Errors
-/// As [`policies`] and [`give`].
+/// As [`policies`] and [`put_inline_policies`].
 pub async fn grant(cloud: &Cloud, role: &str) -> Result<(), Error> {
-    give(&cloud.admin(), role, &policies(cloud.account(), cloud.region(), role)?).await
+    put_inline_policies(&cloud.admin(), role, &policies(cloud.account(), cloud.region(), role)?).await
 }
 
-/// The actions of a statement.
+/// Returns the actions of a statement.
 pub fn actions(statement: &Value) -> Vec<String> {
     match &statement["Action"] {
         Value::Array(actions) => actions.iter().filter_map(Value::as_str).map(str::to_owned).collect(),

@@ -1,4 +1,4 @@
-//! The folder of one cloud: logs, keys and data of everything that it runs.
+//! The folder of one cloud: logs, keys and data of its programs.
 
 use std::{
     env,
@@ -9,8 +9,7 @@ use std::{
 
 use crate::error::Error;
 
-/// A folder that goes when the cloud does, and stays when a test fails, since it then holds the logs
-/// that tell why.
+/// A folder that is removed with the cloud. It is kept when a test fails, because its logs explain the failure.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -18,43 +17,43 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes the folder, `<process id>-<count>` in [`RunFolder::parent`].
+    /// Creates the folder `<process id>-<count>` in [`RunFolder::parent`].
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be made.
+    /// [`Error::File`] if it cannot be created.
     pub fn new() -> Result<Self, Error> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = Self::parent().join(format!("{}-{count}", std::process::id()));
         if path.exists() {
-            // Left by a failed run of an earlier process that had the same id.
+            // A failed run of an earlier process with the same id has kept it.
             std::fs::remove_dir_all(&path).map_err(Error::file("remove", &path))?;
         }
         std::fs::create_dir_all(&path).map_err(Error::file("create", &path))?;
         Ok(Self { path, keep: AtomicBool::new(false) })
     }
 
-    /// Where the folders of all clouds of this machine are.
+    /// Returns the folder that contains the folders of all clouds of this machine.
     pub fn parent() -> PathBuf {
         env::temp_dir().join("karpenter-prereqs-local-cloud")
     }
 
-    /// The folder.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes a folder inside it.
+    /// Creates a folder inside of it.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be made.
+    /// [`Error::File`] if it cannot be created.
     pub fn subfolder(&self, name: &str) -> Result<PathBuf, Error> {
         let path = self.path.join(name);
         std::fs::create_dir_all(&path).map_err(Error::file("create", &path))?;
         Ok(path)
     }
 
-    /// Leaves the folder where it is when the cloud goes.
+    /// Keeps the folder when the cloud ends.
     pub fn keep(&self) {
         self.keep.store(true, Ordering::Relaxed);
     }
@@ -75,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn goes_unless_it_is_kept() {
+    fn folder_is_removed_unless_kept() {
         let folder = RunFolder::new().unwrap();
         let path = folder.path().to_owned();
         drop(folder);
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn stays_when_its_holder_panics() {
+    fn folder_is_kept_after_a_panic() {
         let path = std::panic::catch_unwind(|| {
             let folder = RunFolder::new().unwrap();
             std::panic::panic_any(folder.path().to_owned());

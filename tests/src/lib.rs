@@ -1,5 +1,5 @@
-//! The local cloud: an AWS account and EKS clusters on one machine, of real parts wherever one
-//! exists, for the suites and for people.
+//! The local cloud: an AWS account and EKS clusters on one machine. It consists of real parts wherever one exists. Suites and
+//! people use it.
 //!
 //! ```text
 //!  the function, in MiniStack's Lambda ──► gateway ──► MiniStack  (IAM, STS, EC2, EKS, CloudFormation, S3)
@@ -10,25 +10,36 @@
 //!        └─► etcd
 //! ```
 //!
-//! [`cloud::Cloud`] is all of it for one test, in a folder of its own and on ports of its own, so
-//! that tests run side by side. Whatever it starts ends with it, or with the test process, however
-//! that ends. Code map: [`cloud`] puts the parts together, [`cluster`] makes an EKS cluster with its
-//! control plane and node groups, [`node`] is a machine that joins it, [`stack`] drives
-//! `MiniStack`'s CloudFormation, [`deployment`] the stack that users deploy; [`cloudformation`] is
-//! our own, strict one; [`execution_role`] is what the function may do, of the [`template`]; and [`sweep`] fails each call of
-//! its operations; [`karpenter`] is the real one; [`cli`] runs the program that people run; [`load`] is many resources at
-//! once; below them are [`ministack`], [`control_plane`], [`gateway`] and [`lambda`], each one program or server;
-//! [`process`], [`pki`], [`folder`] and [`tools`] serve those.
+//! [`cloud::Cloud`] is the whole cloud of one test. It has its own folder and its own ports, so that tests can run at the
+//! same time. Its programs end with it, or with the test process, even if that is killed.
 //!
-//! Nothing here uses the function's code: what it does is judged by other code than its own.
+//! | Module | Content |
+//! |---|---|
+//! | [`cloud`] | Combines the parts |
+//! | [`cluster`] | Creates an EKS cluster with its control plane and node groups |
+//! | [`node`] | A machine that joins a cluster |
+//! | [`stack`] | Stacks of MiniStack's CloudFormation |
+//! | [`deployment`] | The stack that users deploy |
+//! | [`cloudformation`] | A strict CloudFormation engine of this project |
+//! | [`scenario`] | One cloud, one cluster, one function: the base of most suites |
+//! | [`world`], [`empty_account`] | Snapshots of an account and a cluster, and their restoration |
+//! | [`execution_role`], [`template`] | The permissions of the function, from the template |
+//! | [`sweep`] | Fails each call of each operation |
+//! | [`load`] | Many resources at the same time |
+//! | [`karpenter`] | The real Karpenter |
+//! | [`cli`] | The command-line program |
+//! | [`ministack`], [`control_plane`], [`gateway`], [`lambda`] | One program or server each |
+//! | [`process`], [`pki`], [`folder`], [`ports`], [`token`], [`tools`], [`error`] | Used by all of them |
+//!
+//! The local cloud does not use the function's code. Independent code judges what the function does.
 
-pub mod bare;
 pub mod cli;
 pub mod cloud;
 pub mod cloudformation;
 pub mod cluster;
 pub mod control_plane;
 pub mod deployment;
+pub mod empty_account;
 pub mod error;
 pub mod execution_role;
 pub mod folder;

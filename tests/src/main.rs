@@ -1,9 +1,11 @@
-//! `local-cloud demo` shows the whole runbook on a local cloud. `local-cloud up` brings up a local cloud with one EKS
-//! cluster, tells how to reach it, and stays until it is interrupted or `local-cloud down` is said. `local-cloud sweep`
-//! runs the whole sweep.
+//! The program `local-cloud`.
+//!
+//! `local-cloud demo` shows the whole runbook on a local cloud. `local-cloud up` starts a local cloud with one EKS cluster,
+//! prints how to use it, and runs until it is interrupted or `local-cloud down` is called. `local-cloud sweep` runs the whole
+//! sweep.
 
+mod daemon;
 mod demo;
-mod hold;
 mod sweeper;
 
 use std::{
@@ -16,8 +18,8 @@ use clap::{ArgAction, Parser, Subcommand};
 use local_cloud::{Cloud, CloudOptions, ClusterOptions, Error};
 
 use crate::{
-    demo::{Failure, Page},
-    hold::Hold,
+    daemon::Daemon,
+    demo::{Failure, Reporter},
     sweeper::Sweeper,
 };
 
@@ -30,35 +32,35 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show, and check, what a stack does for a cluster, from its creation to its deletion
+    /// Show and check what a stack does for a cluster, from its creation to its deletion
     Demo {
-        /// Do not delete the stack; leave the cloud up, and tell how to reach it
+        /// Keep the stack and the cloud, and print how to use them
         #[arg(long)]
         keep: bool,
-        /// Be the process that stays (for --keep's own use)
+        /// Run as the background process (used internally by --keep)
         #[arg(long, hide = true, requires = "keep")]
-        hold: bool,
+        daemon: bool,
     },
-    /// Bring up a cloud with an EKS cluster named demo, and stay
+    /// Start a cloud with an EKS cluster named demo, and keep it running
     Up {
-        /// Whether IAM policies, trust documents and signatures are enforced
+        /// Whether IAM policies, trust policies and signatures are enforced
         #[arg(long, default_value_t = true, action = ArgAction::Set)]
         auth: bool,
-        /// Leave the folder of logs when the cloud goes
+        /// Keep the folder of logs when the cloud ends
         #[arg(long)]
         keep: bool,
     },
-    /// End the cloud that is up
+    /// Stop the cloud that is running
     Down,
-    /// Run each operation under each fault of each of its calls, and judge what comes of it
+    /// Run each operation under each fault of each of its calls, and judge the results
     Sweep {
-        /// How many clouds work side by side
+        /// The number of clouds that work at the same time
         #[arg(long, default_value_t = 6)]
         shards: usize,
-        /// The folder where the verdicts are kept until the sweep is over, so that it can be interrupted
+        /// The folder with the verdicts so far, so that an interrupted sweep can continue
         #[arg(long)]
         state: PathBuf,
-        /// Run this case alone, and show what differs
+        /// Run only this case, and print the differences
         #[arg(long)]
         case: Option<String>,
     },
@@ -67,7 +69,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Demo { hold: true, .. } => demo::background::hold().await.map(|()| ExitCode::SUCCESS),
+        Command::Demo { daemon: true, .. } => demo::background::run().await.map(|()| ExitCode::SUCCESS),
         Command::Demo { keep: true, .. } => demo::background::start(),
         Command::Demo { .. } => demo().await.map(|()| ExitCode::SUCCESS),
         Command::Up { auth, keep } => up(auth, keep).await.map(|()| ExitCode::SUCCESS).map_err(Failure::from),
@@ -84,39 +86,39 @@ async fn main() -> ExitCode {
 }
 
 async fn demo() -> Result<(), Failure> {
-    let mut page = Page::stdout();
+    let mut reporter = Reporter::stdout();
     tokio::select! {
-        played = demo::play(&mut page, false) => played.map(drop),
+        result = demo::run(&mut reporter, false) => result.map(drop),
         _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
     }
 }
 
 async fn up(auth: bool, keep: bool) -> Result<(), Error> {
-    let mut hold = Hold::begin().await?;
+    let mut daemon = Daemon::start().await?;
     eprintln!("local-cloud: starting");
     let cloud = Cloud::start(CloudOptions { auth, keep, ..CloudOptions::default() }).await?;
     let cluster = cloud.create_cluster("demo", ClusterOptions::default()).await?;
     let folder = cloud.folder().display();
     let directions = format!(
-        "# A local cloud is up, with the EKS cluster demo; its logs are in {folder}\n\
-         # End it with: local-cloud down\n{}",
-        hold::environment(&cloud, &cluster)
+        "# A local cloud is running, with the EKS cluster demo. Its logs are in {folder}\n\
+         # Stop it with: local-cloud down\n{}",
+        daemon::environment(&cloud, &cluster)
     );
     io::stdout().write_all(directions.as_bytes()).map_err(Error::file("write to", "stdout"))?;
 
-    let asked = hold.asked().await;
-    eprintln!("local-cloud: ending");
+    let stop_request = daemon.stop_requested().await;
+    eprintln!("local-cloud: stopping");
     drop(cluster);
     drop(cloud);
-    // Whoever asked waits for the end of this connection.
-    drop(hold);
-    drop(asked);
+    // The client waits until the connection is closed.
+    drop(daemon);
+    drop(stop_request);
     Ok(())
 }
 
 async fn down() -> Result<(), Error> {
-    if !hold::down().await? {
-        eprintln!("local-cloud: no cloud is up");
+    if !daemon::down().await? {
+        eprintln!("local-cloud: no cloud is running");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `MiniStack`, the emulator of AWS that is every API of the local cloud.
+//! MiniStack, the AWS emulator of the local cloud.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -13,23 +13,23 @@ use crate::{
     tools,
 };
 
-/// How `MiniStack` runs.
+/// The options of MiniStack.
 #[derive(Debug, Clone)]
 pub struct MinistackOptions {
-    /// Whether IAM policies, trust documents and signatures are enforced. A twelve-digit access key
-    /// id, or `test`, is a root key, and may do everything all the same.
+    /// Whether IAM policies, trust policies and signatures are enforced. An access key id of twelve digits, or `test`, is a
+    /// root key, and always has all permissions.
     pub auth: bool,
-    /// The account of access keys that name none.
+    /// The account of access keys without an account.
     pub account: String,
     /// The region.
     pub region: String,
-    /// The `AWS_ENDPOINT_URL` that functions are given; `MiniStack` itself where it is `None`.
+    /// The `AWS_ENDPOINT_URL` of functions. `None` means MiniStack itself.
     pub function_endpoint: Option<String>,
-    /// The `SSL_CERT_FILE` that functions are given; the machine's own where it is `None`.
+    /// The `SSL_CERT_FILE` of functions. `None` means the machine's own.
     pub function_ca: Option<PathBuf>,
 }
 
-/// A running `MiniStack`.
+/// A running MiniStack.
 #[derive(Debug)]
 pub struct Ministack {
     running: Running,
@@ -39,14 +39,14 @@ pub struct Ministack {
 }
 
 impl Ministack {
-    /// Starts `MiniStack` out of the virtual environment's `bin`, by `ministack/start.py` (which says
-    /// what it mends), with its log and files in `folder`, and waits until it answers.
+    /// Starts MiniStack from the virtual environment's `bin`, and waits until it is ready. Its log and files are in `folder`.
+    /// The script `ministack/start.py` adds what MiniStack lacks.
     ///
-    /// Functions inherit its environment, so that of this process stays outside: credentials or a
-    /// profile of whoever runs the tests must not reach them.
+    /// Functions inherit the environment of MiniStack. MiniStack does not inherit the environment of this process, so that
+    /// credentials and profiles of the developer do not reach the functions.
     ///
     /// # Errors
-    /// [`Error::Ended`] or [`Error::TimedOut`] if it does not come up.
+    /// [`Error::Ended`] or [`Error::TimedOut`] if it does not start.
     pub async fn start(folder: &Path, python_bin: &Path, options: &MinistackOptions) -> Result<Self, Error> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
         let url = format!("http://{address}");
@@ -76,13 +76,13 @@ impl Ministack {
         let ready = format!("{url}/_ministack/ready");
         running
             .wait_until("MiniStack is ready", START_BOUND, async || {
-                client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
+                client.get(&ready).send().await.is_ok_and(|response| response.status().is_success())
             })
             .await?;
         Ok(Self { running, address, url, access_entries })
     }
 
-    /// Where it listens.
+    /// The address of its listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -92,17 +92,17 @@ impl Ministack {
         &self.url
     }
 
-    /// The folder with a file for each cluster that has access entries, `<cluster>.json`: as EKS hands them to its
+    /// The folder with one file for each cluster with access entries, `<cluster>.json`, as EKS gives them to its
     /// authenticators.
     pub fn access_entries(&self) -> &Path {
         &self.access_entries
     }
 
-    /// Its log, which holds the functions' logs too.
+    /// Its log, with the logs of the functions.
     pub fn log(&self) -> &Path {
         self.running.log()
     }
 }
 
-/// It takes about two seconds alone; many may start at once on two cores.
+/// The start takes about 2 s alone. Many may start at the same time on two cores.
 const START_BOUND: Duration = Duration::from_secs(90);

@@ -1,4 +1,4 @@
-//! A machine that joins a cluster, as far as its identity goes.
+//! A machine that joins a cluster. Only its identity is emulated.
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
@@ -8,27 +8,25 @@ use serde_json::Value;
 
 use crate::error::Error;
 
-/// An EC2 instance that runs, with the credentials that its instance profile gives it.
+/// A running EC2 instance, with the credentials of its instance profile.
 #[derive(Debug)]
 pub struct Node {
-    /// The instance's id.
+    /// The id of the instance.
     pub instance_id: String,
-    /// The instance's private DNS name, which is the node's name.
+    /// The private DNS name of the instance, which is the name of the node.
     pub private_dns_name: String,
-    /// What the instance's metadata service would give out: a session of the profile's role, named
-    /// after the instance.
+    /// The credentials of the instance's metadata service: a session of the profile's role, named after the instance.
     pub credentials: Credentials,
 }
 
 impl Node {
-    /// Runs an instance with a profile in a subnet, and takes its credentials.
+    /// Runs an instance with this profile in this subnet, and assumes its role.
     ///
-    /// `MiniStack` lets root assume any role whose trust names any service, so whether it names EC2
-    /// is looked at here, as EC2 does.
+    /// MiniStack lets root assume any role that trusts a service. For this reason, the check that the role trusts EC2 is
+    /// here.
     ///
     /// # Errors
-    /// [`Error::Aws`]; [`Error::Unusable`] if the profile holds no role, or one that EC2 may not
-    /// assume.
+    /// [`Error::Aws`], and [`Error::Unusable`] if the profile contains no role, or a role that does not trust EC2.
     pub async fn run(admin: &SdkConfig, profile: &str, subnet_id: &str) -> Result<Self, Error> {
         let role_arn = role_of(admin, profile).await?;
         let ec2 = aws_sdk_ec2::Client::new(admin);
@@ -52,16 +50,16 @@ impl Node {
     }
 }
 
-/// The longest that STS gives a session, in seconds: on a busy machine the long runs take more than the hour that is its
-/// default. Lambda gives its functions new ones in time.
+/// The maximum that STS allows for a session, in seconds. On a busy machine, long runs take more than the default of one
+/// hour. Lambda renews the session of a function in time.
 const SESSION: i32 = 43_200;
 
-/// A session of a role.
+/// Assumes a role.
 ///
 /// # Errors
-/// [`Error::Aws`], with the code `AccessDenied` if the trust document does not let the caller in.
+/// [`Error::Aws`], with the code `AccessDenied` if the trust policy does not allow the caller.
 pub async fn assume_role(sdk: &SdkConfig, role_arn: &str, session: &str) -> Result<Credentials, Error> {
-    let answer = aws_sdk_sts::Client::new(sdk)
+    let response = aws_sdk_sts::Client::new(sdk)
         .assume_role()
         .role_arn(role_arn)
         .role_session_name(session)
@@ -69,23 +67,23 @@ pub async fn assume_role(sdk: &SdkConfig, role_arn: &str, session: &str) -> Resu
         .send()
         .await
         .map_err(Error::aws("AssumeRole"))?;
-    session_credentials("AssumeRole", answer.credentials())
+    session_credentials("AssumeRole", response.credentials())
 }
 
-/// An image that `MiniStack` has.
+/// An image that MiniStack has.
 const IMAGE: &str = "ami-0c2023a1b2c3d4e5f";
 
 async fn role_of(admin: &SdkConfig, profile: &str) -> Result<String, Error> {
-    let answer = aws_sdk_iam::Client::new(admin)
+    let response = aws_sdk_iam::Client::new(admin)
         .get_instance_profile()
         .instance_profile_name(profile)
         .send()
         .await
         .map_err(Error::aws("GetInstanceProfile"))?;
-    let role = answer
+    let role = response
         .instance_profile()
         .and_then(|profile| profile.roles().first())
-        .ok_or_else(|| Error::Unusable(format!("instance profile {profile} holds no role")))?;
+        .ok_or_else(|| Error::Unusable(format!("instance profile {profile} contains no role")))?;
     let trust = role.assume_role_policy_document().unwrap_or_default();
     if !trusts_ec2(trust) {
         return Err(Error::Unusable(format!(
@@ -97,22 +95,22 @@ async fn role_of(admin: &SdkConfig, profile: &str) -> Result<String, Error> {
     Ok(role.arn().to_owned())
 }
 
-/// Whether a trust document, URL-encoded as IAM returns it or not, lets EC2 assume the role.
+/// Returns whether a trust policy, URL-encoded or not, allows EC2 to assume the role.
 fn trusts_ec2(document: &str) -> bool {
     let document = percent_decode_str(document).decode_utf8_lossy();
     let document: Value = serde_json::from_str(&document).unwrap_or_default();
-    many(&document["Statement"]).iter().any(|statement| {
+    as_list(&document["Statement"]).iter().any(|statement| {
         statement["Effect"] == "Allow"
-            && many(&statement["Action"]).iter().any(|action| *action == "sts:AssumeRole")
-            && many(&statement["Principal"]["Service"])
+            && as_list(&statement["Action"]).iter().any(|action| *action == "sts:AssumeRole")
+            && as_list(&statement["Principal"]["Service"])
                 .iter()
                 .filter_map(|service| service.as_str())
                 .any(|service| service == "ec2.amazonaws.com" || service == "ec2.amazonaws.com.cn")
     })
 }
 
-/// IAM writes a list of one as its only item.
-fn many(value: &Value) -> Vec<&Value> {
+/// Returns a list. IAM returns a list with one item as this item.
+fn as_list(value: &Value) -> Vec<&Value> {
     match value {
         Value::Array(items) => items.iter().collect(),
         Value::Null => Vec::new(),
@@ -122,9 +120,9 @@ fn many(value: &Value) -> Vec<&Value> {
 
 pub(crate) fn session_credentials(
     operation: &'static str,
-    answer: Option<&aws_sdk_sts::types::Credentials>,
+    response: Option<&aws_sdk_sts::types::Credentials>,
 ) -> Result<Credentials, Error> {
-    let given = answer.ok_or(Error::Incomplete { operation, field: "Credentials" })?;
+    let given = response.ok_or(Error::Incomplete { operation, field: "Credentials" })?;
     Ok(Credentials::new(
         given.access_key_id(),
         given.secret_access_key(),
@@ -139,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trust_in_ec2_is_read_as_iam_writes_it() {
+    fn trust_in_ec2_is_found_in_every_form() {
         for (document, expected) in [
             (
                 r#"{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"ec2.amazonaws.com"}}}"#,

@@ -1,4 +1,4 @@
-//! The local cloud's certificate authority, made anew for each cloud.
+//! The certificate authority of a local cloud. Each cloud has a new one.
 
 use std::{
     error::Error as StdError,
@@ -19,14 +19,14 @@ use rustls::{
 
 use crate::error::Error;
 
-/// A certificate authority, with a folder for what it makes.
+/// A certificate authority, with a folder for its files.
 pub struct Pki {
     folder: PathBuf,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Pki {
-    /// Makes an authority, and writes its certificate into the folder, which must exist.
+    /// Creates an authority, and writes its certificate into the folder, which must exist.
     ///
     /// # Errors
     /// [`Error::Certificate`], [`Error::File`].
@@ -44,17 +44,17 @@ impl Pki {
         Ok(pki)
     }
 
-    /// The authority's certificate.
+    /// The authority's certificate, as PEM.
     pub fn ca_pem(&self) -> String {
         self.issuer.pem()
     }
 
-    /// The file that holds the authority's certificate, and nothing else.
+    /// The file with only the authority's certificate.
     pub fn ca_path(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
-    /// A server's certificate for these host names and addresses, in files that begin with `name`.
+    /// Creates a server certificate for these host names and addresses, in files that begin with `name`.
     ///
     /// # Errors
     /// [`Error::Certificate`], [`Error::File`].
@@ -66,7 +66,7 @@ impl Pki {
         self.leaf(name, &params)
     }
 
-    /// A client's certificate, which Kubernetes reads as a user and one of their groups.
+    /// Creates a client certificate. Kubernetes reads a user and a group from it.
     ///
     /// # Errors
     /// [`Error::Certificate`], [`Error::File`].
@@ -78,7 +78,7 @@ impl Pki {
         self.leaf(user, &params)
     }
 
-    /// How a client of ours checks a server's certificate: it must be from this authority.
+    /// Returns a client configuration that accepts only certificates of this authority.
     ///
     /// # Errors
     /// [`Error::Certificate`].
@@ -87,7 +87,7 @@ impl Pki {
         roots.add(self.issuer.der().clone()).map_err(failed("the authority"))?;
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .map_err(failed("a client of ours"))?
+            .map_err(failed("a client"))?
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Arc::new(config))
@@ -119,20 +119,20 @@ impl fmt::Debug for Pki {
 /// A certificate with its key.
 #[derive(Debug)]
 pub struct Leaf {
-    /// The file that holds the certificate.
+    /// The file with the certificate.
     pub certificate_path: PathBuf,
-    /// The file that holds the key.
+    /// The file with the key.
     pub key_path: PathBuf,
-    /// The certificate.
+    /// The certificate, as PEM.
     pub certificate_pem: String,
-    /// The key, as PKCS#8.
+    /// The key, as PKCS#8 in PEM.
     pub key_pem: String,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 }
 
 impl Leaf {
-    /// How a server of ours presents this certificate, to clients that speak HTTP/1.1.
+    /// Returns a server configuration with this certificate, for HTTP/1.1.
     ///
     /// # Errors
     /// [`Error::Certificate`].
@@ -142,26 +142,26 @@ impl Leaf {
             .and_then(|builder| {
                 builder.with_no_client_auth().with_single_cert(self.chain.clone(), self.key.clone_key())
             })
-            .map_err(failed("a server of ours"))?;
+            .map_err(failed("a server"))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
 }
 
-/// A key pair that signs service account tokens: the private and the public key, each in its file.
+/// A key pair that signs service account tokens, with the private and the public key in one file each.
 ///
-/// `--service-account-key-file` of kube-apiserver refuses an EC key as PKCS#8, the one form that ring
-/// writes, but takes the public key; `--service-account-signing-key-file` takes either.
+/// `--service-account-key-file` of kube-apiserver rejects a private EC key in PKCS#8, the only form that ring writes, and
+/// accepts the public key. `--service-account-signing-key-file` accepts the private key.
 #[derive(Debug)]
 pub struct SigningKey {
-    /// The file that holds the private key.
+    /// The file with the private key.
     pub private_path: PathBuf,
-    /// The file that holds the public key.
+    /// The file with the public key.
     pub public_path: PathBuf,
 }
 
 impl SigningKey {
-    /// Makes a key pair in the folder, in files that begin with `name`.
+    /// Creates a key pair, in files of the folder that begin with `name`.
     ///
     /// # Errors
     /// [`Error::Certificate`], [`Error::File`].
@@ -175,7 +175,7 @@ impl SigningKey {
     }
 }
 
-/// Named, since a default one may not be installed yet.
+/// Explicit, because the process may not have a default provider yet.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }

@@ -1,4 +1,4 @@
-//! Ports for programs that must be told theirs before they listen.
+//! Ports for programs that need a port number before they listen.
 
 use std::{
     net::{Ipv4Addr, TcpListener},
@@ -7,19 +7,18 @@ use std::{
 
 use crate::error::Error;
 
-/// Below the range from which Linux gives ports to outgoing connections (32768 up), so that none of
-/// those takes a port between its choice here and the program's `listen`; above the fixed ports of
-/// aws-iam-authenticator (21362, 21363).
+/// The range is below the ephemeral ports of Linux (from 32768), so that no outgoing connection takes a port between its
+/// selection and the program's `listen`. It is above the fixed ports of aws-iam-authenticator (21362, 21363).
 const FIRST: u16 = 22_000;
 const COUNT: u16 = 10_000;
 
-/// A port of 127.0.0.1 that is free, and that no other call in this process has got.
+/// Returns a free port of 127.0.0.1. No other call in this process returns the same port.
 ///
 /// # Errors
-/// [`Error::Unusable`] if all of the range is taken.
+/// [`Error::Unusable`] if all ports of the range are taken.
 pub fn free() -> Result<u16, Error> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Test processes that run at the same time begin far from each other.
+    // Test processes that run at the same time start at different offsets.
     let [.., high, low] = std::process::id().wrapping_mul(61).to_be_bytes();
     let offset = u16::from_be_bytes([high, low]) % COUNT;
     for _ in 0..COUNT {
@@ -30,7 +29,7 @@ pub fn free() -> Result<u16, Error> {
         }
     }
     Err(Error::Unusable(format!(
-        "no port from {FIRST} to {} of 127.0.0.1 is free; end what listens there",
+        "no port from {FIRST} to {} of 127.0.0.1 is free. Stop the programs that listen there",
         FIRST + COUNT - 1
     )))
 }
@@ -40,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_free_and_given_once() {
+    fn free_returns_different_unused_ports() {
         let first = free().unwrap();
         let second = free().unwrap();
         assert_ne!(first, second);

@@ -1,11 +1,10 @@
-//! Programs that run as long as their guard lives, and no longer.
+//! Programs that end when their guard is dropped.
 //!
-//! A test process that is killed runs no destructor, so a guard alone would leave its programs
-//! behind, and the next run would find their ports taken. Each program is therefore started on a
-//! leash: a pipe whose one writing end is in this process. A shell beside the program, in the same
-//! process group, waits for the pipe's end and then kills the group. The guard lets go of the pipe,
-//! and so does the kernel when this process ends in whatever way. Unlike Linux's parent-death signal
-//! this also ends what the program itself has started, and does not depend on which thread asked.
+//! A test process that is killed runs no destructor. With a guard alone, its programs would continue, and would keep their
+//! ports. For this reason, a pipe connects each program with this process, and only this process has the writing end. A shell
+//! in the process group of the program waits for the end of the pipe, and then kills the group. The guard closes the pipe,
+//! and so does the kernel when this process ends. In contrast to Linux's parent-death signal, this also ends the program's
+//! children, and does not depend on the thread that started the program.
 
 use std::{
     ffi::OsString,
@@ -31,9 +30,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// A program that will run in `folder`, which must exist, and log to `<name>.log` there. Its
-    /// environment holds `PATH`, and `HOME` and `TMPDIR` are `folder`, so that it neither reads nor
-    /// leaves anything elsewhere.
+    /// Prepares a program that runs in `folder`, which must exist, and logs to `<name>.log` there. Its environment contains
+    /// only `PATH`, `HOME` and `TMPDIR`. The last two are `folder`, so that the program reads and writes no files elsewhere.
     pub fn new(name: &'static str, path: impl Into<PathBuf>, folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         let environment = vec![
@@ -44,7 +42,7 @@ impl Program {
         Self { name, path: path.into(), arguments: Vec::new(), environment, folder }
     }
 
-    /// Adds one argument.
+    /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
@@ -57,7 +55,7 @@ impl Program {
         self.arg(name).arg(value)
     }
 
-    /// Sets a variable of the environment.
+    /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
@@ -67,14 +65,14 @@ impl Program {
     /// Starts the program.
     ///
     /// # Errors
-    /// [`Error::File`] if its log cannot be made, [`Error::Spawn`] if no process can be made. A
-    /// program that is missing is told by [`Running::wait_until`].
+    /// [`Error::File`] if its log cannot be created, [`Error::Spawn`] if no process can be created. [`Running::wait_until`]
+    /// reports a program that does not exist.
     pub fn start(self) -> Result<Running, Error> {
         let log = self.folder.join(format!("{}.log", self.name));
         let out = File::create(&log).map_err(Error::file("create", &log))?;
         let err = out.try_clone().map_err(Error::file("open", &log))?;
         let spawned = Command::new("/bin/sh")
-            .args(["-c", LEASH, self.name])
+            .args(["-c", GUARD_SCRIPT, self.name])
             .arg(&self.path)
             .args(&self.arguments)
             .env_clear()
@@ -86,37 +84,35 @@ impl Program {
             .stderr(err)
             .spawn();
         let mut child = spawned.map_err(|source| Error::Spawn { program: self.name.to_owned(), source })?;
-        let leash = child.stdin.take();
-        Ok(Running { name: self.name, log, child, leash })
+        let pipe = child.stdin.take();
+        Ok(Running { name: self.name, log, child, pipe })
     }
 }
 
-/// A running program; dropping it kills the program with all that it started, and returns when the
-/// program is gone.
+/// A running program. Dropping it kills the program with all its children, and waits until the program has ended.
 #[derive(Debug)]
 pub struct Running {
     name: &'static str,
     log: PathBuf,
     child: Child,
-    leash: Option<ChildStdin>,
+    pipe: Option<ChildStdin>,
 }
 
 impl Running {
-    /// The file that holds what the program wrote to stdout and stderr.
+    /// The file with the program's standard output and standard error.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// The program's process id.
+    /// The process id of the program.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until `probe` says yes. `condition` is a clause: "the API server is ready".
+    /// Waits until `probe` returns true. `condition` is a clause: "the API server is ready".
     ///
     /// # Errors
-    /// [`Error::Ended`], with the last lines of the log, as soon as the program has ended;
-    /// [`Error::TimedOut`] after `bound`.
+    /// [`Error::Ended`], with the last lines of the log, as soon as the program has ended. [`Error::TimedOut`] after `bound`.
     pub async fn wait_until(
         &mut self,
         condition: &str,
@@ -147,12 +143,12 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        drop(self.leash.take());
+        drop(self.pipe.take());
         let started = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) {
-            if started.elapsed() > LEASH_BOUND {
-                // Something killed the shell that holds the other end.
-                eprintln!("local cloud: {} did not follow its leash, killing it", self.name);
+            if started.elapsed() > GUARD_BOUND {
+                // The shell that waits for the pipe was killed.
+                eprintln!("local cloud: {} did not end with its pipe, killing it", self.name);
                 let _ = self.child.kill();
             }
             thread::sleep(Duration::from_millis(2));
@@ -160,8 +156,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits until `probe` gives a value, and returns it. `condition` is a clause: "the stack is
-/// complete".
+/// Waits until `probe` returns a value, and returns it. `condition` is a clause: "the stack is complete".
 ///
 /// # Errors
 /// [`Error::TimedOut`] after `bound`.
@@ -182,20 +177,20 @@ pub async fn wait_until<T>(
     }
 }
 
-/// Becomes the program that its arguments name, beside a shell that kills the process group when
-/// stdin ends. `$$` is the group's id in both, since the child is started as the leader of a group.
-const LEASH: &str = r#"
+/// Replaces itself with the program in its arguments, after it has started a shell that kills the process group when stdin
+/// ends. `$$` is the id of the group in both, because the child is started as the leader of a group.
+const GUARD_SCRIPT: &str = r#"
 exec 3<&0 </dev/null
 ( read -r _ <&3; kill -s KILL -- "-$$" ) &
 exec "$@" 3<&-
 "#;
 
-/// How long the leash has before the guard helps.
-const LEASH_BOUND: Duration = Duration::from_secs(5);
+/// How long the shell may take to kill the group, before the guard kills the program.
+const GUARD_BOUND: Duration = Duration::from_secs(5);
 
 const POLL: Duration = Duration::from_millis(25);
 
-/// How much of a log an error shows.
+/// The length of the log in an error.
 const TAIL_LINES: usize = 25;
 const TAIL_BYTES: u64 = 16 * 1024;
 
@@ -225,8 +220,8 @@ mod tests {
         Program::new("shell", "/bin/sh", folder).option("-c", script)
     }
 
-    /// Whether a process of this id exists and is not a zombie.
-    fn lives(id: &str) -> bool {
+    /// Returns whether a process with this id exists and is not a zombie.
+    fn is_alive(id: &str) -> bool {
         let status = std::fs::read_to_string(format!("/proc/{}/stat", id.trim()));
         status.is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().starts_with(" Z"))
     }
@@ -240,22 +235,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dropped_program_ends_with_its_children() {
+    async fn dropped_program_ends_with_its_children() {
         let folder = tempfile::tempdir().unwrap();
         let script = "sleep 600 & echo $! >child; echo $$ >self; sleep 600";
         let running = shell(folder.path(), script).start().unwrap();
         let child = written(folder.path(), "child").await;
         let own = written(folder.path(), "self").await;
         assert_eq!(own.trim(), running.id().to_string());
-        assert!(lives(&own) && lives(&child));
+        assert!(is_alive(&own) && is_alive(&child));
         drop(running);
-        assert!(!lives(&own));
-        let gone = async || (!lives(&child)).then_some(());
+        assert!(!is_alive(&own));
+        let gone = async || (!is_alive(&child)).then_some(());
         wait_until("the child is gone", Duration::from_secs(5), gone).await.unwrap();
     }
 
     #[tokio::test]
-    async fn a_program_that_ends_too_early_is_told_with_its_log() {
+    async fn early_end_returns_error_with_log() {
         let folder = tempfile::tempdir().unwrap();
         let mut running = shell(folder.path(), "echo no such luck >&2; exit 3").start().unwrap();
         let error = running.wait_until("it is ready", Duration::from_secs(10), async || false).await.unwrap_err();
@@ -265,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wait_is_bounded() {
+    async fn wait_returns_error_after_its_bound() {
         let folder = tempfile::tempdir().unwrap();
         let mut running = shell(folder.path(), "echo waiting; sleep 600").start().unwrap();
         let error = running.wait_until("it is ready", Duration::from_millis(100), async || false).await.unwrap_err();
@@ -273,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_sees_only_the_environment_it_is_given() {
+    async fn program_gets_only_its_own_environment() {
         let folder = tempfile::tempdir().unwrap();
         let _running = shell(folder.path(), "env | cut -d= -f1 | sort | tr '\\n' ' ' >names; echo >>names; sleep 600")
             .env("AWS_REGION", "eu-west-1")

@@ -1,4 +1,4 @@
-//! One cloud, one cluster, one function process, and the answers that it gives: what most suites begin with.
+//! One cloud, one cluster and one process of the function, with the responses that it sends: the base of most suites.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::cloud::{Cloud, CloudOptions};
 use crate::cluster::{Cluster, ClusterOptions};
 use crate::error::Error;
 use crate::execution_role;
-use crate::gateway::{Answer as ServiceAnswer, Call, Effect, Hold, Installed, When};
-use crate::lambda::{Answer, Answers, Behaviour, Event, Function, FunctionOptions, Invocation, Resource};
+use crate::gateway::{Call, Effect, Hold, Installed, ServiceResponse, When};
+use crate::lambda::{Behaviour, CfnResponse, Event, Function, FunctionOptions, Invocation, Resource, ResponseBucket};
 use crate::node::assume_role;
 use crate::tools;
 use crate::world::World;
@@ -17,8 +17,8 @@ use crate::world::World;
 /// The name of the cluster.
 pub const CLUSTER: &str = "demo";
 
-/// An aws-auth as people have it: comments, another order of keys, entries of others, and one that only the
-/// newest authenticators know.
+/// A typical aws-auth, with comments, keys in another order, entries of other people, and an entry that only the newest
+/// authenticators support.
 pub const AWS_AUTH: &str = "\
 # Managed by the platform team. Ask before you change anything!
 - rolearn: arn:aws:iam::111122223333:role/demo-managed-nodes   # the node groups
@@ -34,7 +34,7 @@ pub const AWS_AUTH: &str = "\
   groups: [developers]
 ";
 
-/// The properties of a resource for the scenario's cluster: `ClusterName`, and these, an object.
+/// Returns the properties of a resource for the scenario's cluster: `ClusterName`, and the members of this object.
 pub fn with(more: Value) -> Value {
     let mut properties = serde_json::json!({"ClusterName": CLUSTER});
     if let (Some(properties), Value::Object(more)) = (properties.as_object_mut(), more) {
@@ -43,86 +43,86 @@ pub fn with(more: Value) -> Value {
     properties
 }
 
-/// How long one invocation may take before it is killed: what the template gives the function is longer.
+/// How long one invocation may take before it is killed. The timeout in the template is longer.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// How long AWS may take to end what a killed function had asked for.
+/// How long AWS may take to complete the calls of a killed function.
 const SETTLE: Duration = Duration::from_secs(20);
 
-/// Where a run is cut off.
+/// Where a run crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
-    /// Before the service sees the call.
+pub enum CrashPoint {
+    /// Before the service gets the call.
     Before,
-    /// When the service has carried the call out, and before the function knows.
+    /// After the service has performed the call, and before the function gets the response.
     After,
 }
 
-/// A function that acts in a cloud with one cluster, driven event by event.
+/// A function in a cloud with one cluster. A test sends it events.
 pub struct Scenario {
     /// The cloud.
     pub cloud: Cloud,
     /// Its cluster.
     pub cluster: Cluster,
-    /// Where the answers go.
-    pub answers: Answers,
+    /// The bucket of the responses.
+    pub responses: ResponseBucket,
     /// The function's process.
     pub function: Function,
-    /// The custom resource that most events are about.
+    /// The custom resource of most events.
     pub resource: Resource,
 }
 
-/// What one event came to.
+/// The result of one event.
 #[derive(Debug)]
 pub struct Delivered {
-    /// The answer, judged by CloudFormation's rules.
-    pub answer: Answer,
-    /// What the Runtime API saw, and the log.
+    /// The response, with its violations of CloudFormation's rules.
+    pub response: CfnResponse,
+    /// The invocation, with the log.
     pub invocation: Invocation,
-    /// The calls that the function made, to AWS and to the Kubernetes API.
+    /// The calls of the function to AWS and to the Kubernetes API.
     pub calls: Vec<Call>,
 }
 
 impl Scenario {
-    /// A cloud and a cluster of the usual kind, with [`AWS_AUTH`].
+    /// Starts a cloud and a cluster with default options, and writes [`AWS_AUTH`].
     ///
     /// # Errors
-    /// Whatever keeps a part from coming up.
+    /// Fails when a part cannot start.
     pub async fn start() -> Result<Self, Error> {
         let scenario = Self::start_with(CloudOptions::default(), ClusterOptions::default()).await?;
         scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await?;
         Ok(scenario)
     }
 
-    /// A cloud and a cluster of a certain kind, without aws-auth. The function runs with the role that created the
-    /// cluster, which may do what the template lets the function do.
+    /// Starts a cloud and a cluster with these options, without aws-auth. The function runs with the role that created the
+    /// cluster. This role has the permissions of the template.
     ///
     /// # Errors
-    /// Whatever keeps a part from coming up.
+    /// Fails when a part cannot start.
     pub async fn start_with(cloud: CloudOptions, cluster: ClusterOptions) -> Result<Self, Error> {
         let tls = cloud.tls;
         let cloud = Cloud::start(cloud).await?;
         let cluster = cloud.create_cluster(CLUSTER, cluster).await?;
         execution_role::grant(&cloud, &format!("{CLUSTER}-creator")).await?;
-        let server = if tls { Some(cloud.pki().server("answers", &["localhost"])?.server_config()?) } else { None };
-        let answers = Answers::start(server).await.map_err(Error::file("bind", "the port for answers"))?;
+        let server = if tls { Some(cloud.pki().server("responses", &["localhost"])?.server_config()?) } else { None };
+        let responses = ResponseBucket::start(server).await.map_err(Error::file("bind", "the port for responses"))?;
         let function = Function::start(function_options(&cloud, &cluster.creator_role_arn).await?).await?;
         let resource = Resource::new(cloud.account(), cloud.region(), "platform", "Prereqs").service_timeout(600);
-        Ok(Self { cloud, cluster, answers, function, resource })
+        Ok(Self { cloud, cluster, responses, function, resource })
     }
 
-    /// What another process of the function is started with, beside this one.
+    /// Returns the options for another process of the function.
     ///
     /// # Errors
-    /// When there is no session.
+    /// [`Error::Aws`] when the role cannot be assumed.
     pub async fn function_options(&self) -> Result<FunctionOptions, Error> {
         function_options(&self.cloud, &self.cluster.creator_role_arn).await
     }
 
-    /// Another process takes the function's place: with the session of this role, and options changed so.
+    /// Replaces the function's process with another one, with the session of this role. `change` changes its options.
     ///
     /// # Errors
-    /// When there is no session, or the process does not come up.
+    /// Fails when the role cannot be assumed, or the process does not start.
     pub async fn restart(&mut self, role_arn: &str, change: impl FnOnce(&mut FunctionOptions)) -> Result<(), Error> {
         let mut options = function_options(&self.cloud, role_arn).await?;
         change(&mut options);
@@ -130,56 +130,58 @@ impl Scenario {
         Ok(())
     }
 
-    /// Sends an event and waits for its answer.
+    /// Sends an event and waits for its response.
     ///
     /// # Errors
-    /// When there is none.
+    /// Fails when there is none.
     pub async fn send(&mut self, event: &Event) -> Result<Delivered, Error> {
         self.send_scripted(event, []).await
     }
 
-    /// Sends an event whose URL misbehaves as told at first.
+    /// Sends an event with a URL that first behaves as in `script`.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// Fails when there is no response.
     pub async fn send_scripted(
         &mut self,
         event: &Event,
         script: impl IntoIterator<Item = Behaviour>,
     ) -> Result<Delivered, Error> {
-        let url = self.answers.expect(event.ids());
-        self.answers.script(&url, script);
-        self.send_raw(&event.answered_at(&url), &url).await
+        let url = self.responses.expect(event.ids());
+        self.responses.script(&url, script);
+        self.send_raw(&event.with_response_url(&url), &url).await
     }
 
-    /// Sends an event as it is, and waits for the answer to its URL.
+    /// Sends an event unchanged, and waits for the response at its URL.
     ///
     /// # Errors
-    /// When there is none.
+    /// Fails when there is none.
     pub async fn send_raw(&mut self, event: &Value, url: &crate::lambda::ResponseUrl) -> Result<Delivered, Error> {
-        let mark = self.cloud.gateway().journal().mark();
+        let position = self.cloud.gateway().journal().position();
         let invocation = self.function.invoke(event, LIMIT).await?;
-        let calls = self.cloud.gateway().journal().since(mark);
-        let answer = self.answers.take(url, Duration::from_millis(500)).await.map_err(|unanswered| {
-            Error::Unusable(format!("{unanswered}; the function's log:\n{}", invocation.log_text()))
-        })?;
-        Ok(Delivered { answer, invocation, calls })
+        let calls = self.cloud.gateway().journal().since(position);
+        let response = self
+            .responses
+            .take(url, Duration::from_millis(500))
+            .await
+            .map_err(|error| Error::Unusable(format!("{error}. The function's log:\n{}", invocation.log_text())))?;
+        Ok(Delivered { response, invocation, calls })
     }
 
-    /// Sends an event and cuts the function's power at a call, then waits until AWS has ended what was asked of it.
-    /// Whether it came to that: false when the run was over before.
+    /// Sends an event and kills the function's process at a call. Then waits until AWS has completed the running calls.
+    /// Returns false when the run ended without that call.
     ///
     /// # Errors
-    /// When the function cannot be started, or a call does not end.
-    pub async fn send_cut(&mut self, event: &Event, at: When, cut: Cut) -> Result<bool, Error> {
-        let url = self.answers.expect(event.ids());
+    /// Fails when the function cannot be started, or a call does not end.
+    pub async fn send_and_crash(&mut self, event: &Event, at: When, point: CrashPoint) -> Result<bool, Error> {
+        let url = self.responses.expect(event.ids());
         let hold = Hold::new();
-        let effect = match cut {
-            Cut::Before => Effect::HoldBefore(hold.clone()),
-            Cut::After => Effect::HoldAfter(hold.clone()),
+        let effect = match point {
+            CrashPoint::Before => Effect::HoldBefore(hold.clone()),
+            CrashPoint::After => Effect::HoldAfter(hold.clone()),
         };
         let rule = self.cloud.gateway().rules().add(at, effect);
-        let event = event.answered_at(&url);
+        let event = event.with_response_url(&url);
         let ended = tokio::select! {
             invocation = self.function.invoke(&event, LIMIT) => invocation.map(|_| false),
             () = hold.reached() => Ok(true),
@@ -189,13 +191,13 @@ impl Scenario {
         if settled {
             ended
         } else {
-            Err(Error::Unusable(format!("a call is still under way {SETTLE:?} after the cut")))
+            Err(Error::Unusable(format!("a call is still running {SETTLE:?} after the crash")))
         }
     }
 
-    /// Lets CloudFormation show this of the resource and of its stack, until the rules are removed. The scenario's
-    /// events come of no real stack, so that it shows nothing otherwise.
-    pub fn cloudformation_shows(
+    /// Makes CloudFormation return these values for the resource and its stack, until the rules are removed. Without this, it
+    /// returns nothing, because the stack of the scenario's events does not exist.
+    pub fn stub_stack_status(
         &self,
         physical_resource_id: &str,
         resource_status: &str,
@@ -216,16 +218,16 @@ impl Scenario {
             self.resource.stack_id()
         );
         let shows = |operation: &str, body: String| {
-            let rewrite = move |_: &Call, answer: &mut ServiceAnswer| {
-                answer.status = hyper::StatusCode::OK;
-                answer.body = body.clone().into();
+            let rewrite = move |_: &Call, response: &mut ServiceResponse| {
+                response.status = hyper::StatusCode::OK;
+                response.body = body.clone().into();
             };
             self.cloud.gateway().rules().add(When::call("cloudformation", operation), Effect::rewrite(rewrite))
         };
         [shows("DescribeStackResource", detail), shows("DescribeStacks", stacks)]
     }
 
-    /// The world as it stands.
+    /// Reads a snapshot of the account and the cluster.
     ///
     /// # Errors
     /// As [`World::read`].
@@ -235,43 +237,43 @@ impl Scenario {
 }
 
 impl Delivered {
-    /// The calls that could change something.
+    /// Returns the calls that can change something.
     pub fn writes(&self) -> Vec<&Call> {
         self.calls.iter().filter(|call| call.is_write()).collect()
     }
 
-    /// The writes of ConfigMaps, in order: the verb, and the object of a create or update, the options of a delete.
+    /// Returns the writes of ConfigMaps in order: the verb, and the object of a create or update, or the options of a delete.
     pub fn config_map_writes(&self) -> Vec<(&str, Value)> {
         let written = self.calls.iter().filter(|call| call.is_write() && call.service == "kubernetes");
         written.map(|call| (call.operation.as_str(), serde_json::from_slice(&call.body).unwrap_or_default())).collect()
     }
 
-    /// The answer of a success.
+    /// Returns the response of a success.
     ///
     /// # Panics
-    /// When it is none, or breaks a rule of CloudFormation's.
+    /// Panics when it is a failure, or violates a rule of CloudFormation.
     #[track_caller]
-    pub fn succeeded(&self) -> &Answer {
-        self.answer.assert_sound();
-        assert!(self.answer.succeeded(), "{:?}\n{}", self.answer.reason, self.invocation.log_text());
-        &self.answer
+    pub fn succeeded(&self) -> &CfnResponse {
+        self.response.assert_sound();
+        assert!(self.response.succeeded(), "{:?}\n{}", self.response.reason, self.invocation.log_text());
+        &self.response
     }
 
-    /// The reason of a failure.
+    /// Returns the reason of a failure.
     ///
     /// # Panics
-    /// When it is a success, or breaks a rule of CloudFormation's.
+    /// Panics when it is a success, or violates a rule of CloudFormation.
     #[track_caller]
     pub fn failed(&self) -> &str {
-        self.answer.assert_sound();
-        assert!(!self.answer.succeeded(), "the answer is a success\n{}", self.invocation.log_text());
-        self.answer.reason.as_deref().unwrap_or_default()
+        self.response.assert_sound();
+        assert!(!self.response.succeeded(), "the response is a success\n{}", self.invocation.log_text());
+        self.response.reason.as_deref().unwrap_or_default()
     }
 
-    /// Asserts that nothing was written.
+    /// Asserts that the function wrote nothing.
     ///
     /// # Panics
-    /// With the writes.
+    /// Panics with the writes.
     #[track_caller]
     pub fn wrote_nothing(&self) -> &Self {
         let writes: Vec<_> = self.writes().iter().map(ToString::to_string).collect();
@@ -280,11 +282,11 @@ impl Delivered {
     }
 }
 
-/// What a function is started with that has a role's session, and calls AWS through the cloud's gateway.
+/// Returns the options of a function with the session of a role. It calls AWS through the cloud's gateway.
 pub(crate) async fn function_options(cloud: &Cloud, role_arn: &str) -> Result<FunctionOptions, Error> {
     let session = assume_role(&cloud.admin(), role_arn, "function").await?;
     let folder = tempfile::Builder::new().prefix("function-").tempdir_in(cloud.folder());
-    let folder = folder.map_err(Error::file("make a folder in", cloud.folder()))?.keep();
+    let folder = folder.map_err(Error::file("create a folder in", cloud.folder()))?.keep();
     Ok(FunctionOptions {
         account: cloud.account().to_owned(),
         region: cloud.region().to_owned(),

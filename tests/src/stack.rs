@@ -1,4 +1,4 @@
-//! `CloudFormation` stacks, and the function's code for them.
+//! CloudFormation stacks in MiniStack, and the code of the function for them.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{error::Error, process::wait_until, tools};
 
-/// A stack by its name, whether or not there is one yet.
+/// A stack by its name. It may not exist yet.
 #[derive(Debug, Clone)]
 pub struct Stack {
     name: String,
@@ -30,12 +30,12 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// A stack of this account and name. Each of its operations may take five minutes.
+    /// Creates a handle for the stack with this name in this account. Each operation may take five minutes.
     pub fn new(sdk: &SdkConfig, name: &str) -> Self {
         Self { name: name.to_owned(), client: Client::new(sdk), bound: Duration::from_mins(5) }
     }
 
-    /// Lets each operation take this long.
+    /// Sets how long each operation may take.
     #[must_use]
     pub fn within(mut self, bound: Duration) -> Self {
         self.bound = bound;
@@ -50,8 +50,8 @@ impl Stack {
     /// Creates the stack, and waits until it is complete.
     ///
     /// # Errors
-    /// [`Error::Stack`] if it comes to rest in any other state than `CREATE_COMPLETE`;
-    /// [`Error::File`], [`Error::Aws`], [`Error::TimedOut`].
+    /// [`Error::Stack`] if it ends with another status than `CREATE_COMPLETE`, [`Error::File`], [`Error::Aws`],
+    /// [`Error::TimedOut`].
     pub async fn create(&self, template: &Path, parameters: &[(&str, &str)]) -> Result<(), Error> {
         self.client
             .create_stack()
@@ -62,14 +62,13 @@ impl Stack {
             .send()
             .await
             .map_err(Error::aws("CreateStack"))?;
-        self.rests_in("CREATE_COMPLETE").await
+        self.wait_for_status("CREATE_COMPLETE").await
     }
 
     /// Updates the stack, and waits until it is complete.
     ///
     /// # Errors
-    /// [`Error::Stack`] if it comes to rest in any other state than `UPDATE_COMPLETE`; otherwise as
-    /// [`Stack::create`].
+    /// [`Error::Stack`] if it ends with another status than `UPDATE_COMPLETE`; otherwise as [`Stack::create`].
     pub async fn update(&self, template: &Path, parameters: &[(&str, &str)]) -> Result<(), Error> {
         self.client
             .update_stack()
@@ -80,28 +79,28 @@ impl Stack {
             .send()
             .await
             .map_err(Error::aws("UpdateStack"))?;
-        self.rests_in("UPDATE_COMPLETE").await
+        self.wait_for_status("UPDATE_COMPLETE").await
     }
 
-    /// Deletes the stack, and waits until it is gone. One that is gone is fine.
+    /// Deletes the stack, and waits until it does not exist any more. A missing stack is no error.
     ///
     /// # Errors
-    /// [`Error::Stack`] if it comes to rest in any other state than `DELETE_COMPLETE`.
+    /// [`Error::Stack`] if it ends with another status than `DELETE_COMPLETE`.
     pub async fn delete(&self) -> Result<(), Error> {
-        // Its id finds a deleted stack; its name does not.
+        // A deleted stack is found by its id, and not by its name.
         let Some(stack) = self.describe(&self.name).await? else { return Ok(()) };
         let id = stack.stack_id.unwrap_or_else(|| self.name.clone());
         self.client.delete_stack().stack_name(&self.name).send().await.map_err(Error::aws("DeleteStack"))?;
         let status = wait_until("the stack is deleted", self.bound, async || match self.describe(&id).await {
             Ok(None) => Some("DELETE_COMPLETE".to_owned()),
-            Ok(Some(stack)) => at_rest(stack.stack_status.as_ref()?.as_str()),
+            Ok(Some(stack)) => stable_status(stack.stack_status.as_ref()?.as_str()),
             Err(_) => None,
         })
         .await?;
         self.expect("DELETE_COMPLETE", status, &id).await
     }
 
-    /// The stack's state, or `None` if there is no stack of this name.
+    /// Returns the stack's status; `None` if there is no stack with this name.
     ///
     /// # Errors
     /// [`Error::Aws`].
@@ -110,8 +109,8 @@ impl Stack {
         Ok(stack.and_then(|stack| stack.stack_status).map(|status| status.as_str().to_owned()))
     }
 
-    /// The stack's id, or `None` if there is no stack of this name. Unlike the name it also finds the
-    /// events of a stack that is deleted.
+    /// Returns the stack's id; `None` if there is no stack with this name. Unlike the name, it also finds the events of a
+    /// deleted stack.
     ///
     /// # Errors
     /// [`Error::Aws`].
@@ -119,7 +118,7 @@ impl Stack {
         Ok(self.describe(&self.name).await?.and_then(|stack| stack.stack_id))
     }
 
-    /// The stack's outputs; none for a stack that does not exist.
+    /// Returns the stack's outputs; empty for a stack that does not exist.
     ///
     /// # Errors
     /// [`Error::Aws`].
@@ -132,7 +131,7 @@ impl Stack {
             .collect())
     }
 
-    /// The stack's events, oldest first.
+    /// Returns the stack's events, oldest first.
     ///
     /// # Errors
     /// [`Error::Aws`].
@@ -140,7 +139,7 @@ impl Stack {
         self.events_of(&self.name).await
     }
 
-    /// The events of the stack of this name or id, oldest first.
+    /// Returns the events of the stack with this name or id, oldest first.
     ///
     /// # Errors
     /// [`Error::Aws`].
@@ -151,7 +150,7 @@ impl Stack {
         Ok(events)
     }
 
-    /// The stack's resources.
+    /// Returns the stack's resources.
     ///
     /// # Errors
     /// [`Error::Aws`].
@@ -167,15 +166,16 @@ impl Stack {
             .map_err(Error::aws("ListStackResources"))
     }
 
-    async fn rests_in(&self, wanted: &str) -> Result<(), Error> {
-        let status =
-            wait_until("the stack comes to rest", self.bound, async || at_rest(&self.status().await.ok().flatten()?))
-                .await?;
-        self.expect(wanted, status, &self.name).await
+    async fn wait_for_status(&self, expected: &str) -> Result<(), Error> {
+        let status = wait_until("the operation on the stack ends", self.bound, async || {
+            stable_status(&self.status().await.ok().flatten()?)
+        })
+        .await?;
+        self.expect(expected, status, &self.name).await
     }
 
-    async fn expect(&self, wanted: &str, status: String, id: &str) -> Result<(), Error> {
-        if status == wanted {
+    async fn expect(&self, expected: &str, status: String, id: &str) -> Result<(), Error> {
+        if status == expected {
             return Ok(());
         }
         let events = self.events_of(id).await?;
@@ -192,32 +192,31 @@ impl Stack {
 
     async fn describe(&self, name: &str) -> Result<Option<aws_sdk_cloudformation::types::Stack>, Error> {
         match self.client.describe_stacks().stack_name(name).send().await {
-            Ok(answer) => Ok(answer.stacks.unwrap_or_default().into_iter().next()),
+            Ok(response) => Ok(response.stacks.unwrap_or_default().into_iter().next()),
             Err(error) => {
                 let error = Error::aws("DescribeStacks")(error);
-                // CloudFormation's word for a stack that does not exist.
+                // CloudFormation returns this code for a stack that does not exist.
                 if error.code() == Some("ValidationError") { Ok(None) } else { Err(error) }
             }
         }
     }
 }
 
-/// Puts the function's zip, with the executable that Cargo built as its `bootstrap`, into the bucket of this prefix, a
-/// hyphen and the Region, and makes the bucket if it is missing. Gives the zip's SHA-256, which its key holds:
-/// [`function_key`].
+/// Uploads the function's zip, with the executable that Cargo built as `bootstrap`. The bucket is `<bucket_prefix>-<Region>`,
+/// and is created if it is missing. Returns the zip's SHA-256, which is part of its key ([`function_key`]).
 ///
 /// # Errors
-/// [`Error::Unusable`] if the executable is not built; [`Error::Aws`].
+/// [`Error::Unusable`] if the executable is missing, [`Error::Aws`].
 pub async fn upload_function(sdk: &SdkConfig, bucket_prefix: &str) -> Result<String, Error> {
     let executable = tools::bootstrap()?;
     let archive = archive(&executable, "").map_err(Error::file("archive", &executable))?;
     let sha256 = sha256(&archive);
-    // The client of an emulator on an address, not a host name, cannot put the bucket before it.
+    // The emulator has an address instead of a host name, so the bucket cannot be part of the host.
     let config = aws_sdk_s3::config::Builder::from(sdk).force_path_style(true).build();
     let client = aws_sdk_s3::Client::from_conf(config);
     let region = sdk.region().map_or("us-east-1", AsRef::as_ref);
     let bucket = format!("{bucket_prefix}-{region}");
-    // us-east-1 is the one region that a bucket's location must not name.
+    // us-east-1 is the only region that must not be a location constraint.
     let location = (region != "us-east-1").then(|| {
         CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(region)).build()
     });
@@ -226,29 +225,29 @@ pub async fn upload_function(sdk: &SdkConfig, bucket_prefix: &str) -> Result<Str
         Err(error) if error.code() != Some("BucketAlreadyOwnedByYou") => return Err(error),
         _ => {}
     }
-    // Presigned, since a signature over the body would hash 70 MB in code without optimization.
+    // Presigned, because a signature over the body would hash 70 MB in code without optimization.
     let expiry = PresigningConfig::expires_in(Duration::from_mins(5))
         .map_err(|error| Error::Unusable(format!("cannot presign an upload: {error}")))?;
     let put = client.put_object().bucket(&bucket).key(function_key(&sha256));
     let presigned = put.presigned(expiry).await.map_err(Error::aws("PutObject"))?;
-    let refused = |reason: String| Error::Unusable(format!("cannot upload the function: {reason}"));
-    let answer = reqwest::Client::new()
+    let failed = |reason: String| Error::Unusable(format!("cannot upload the function: {reason}"));
+    let response = reqwest::Client::new()
         .put(presigned.uri())
         .body(archive)
         .send()
         .await
-        .map_err(|error| refused(error.to_string()))?;
-    if !answer.status().is_success() {
-        return Err(refused(format!("S3 answered {}", answer.status())));
+        .map_err(|error| failed(error.to_string()))?;
+    if !response.status().is_success() {
+        return Err(failed(format!("S3 returned {}", response.status())));
     }
     Ok(sha256)
 }
 
-/// Writes the function's zip to a file, for those who upload it themselves. Gives its SHA-256, which is another for another
-/// comment.
+/// Writes the function's zip to a file, for callers that upload it themselves. Returns its SHA-256. Another comment results
+/// in another hash.
 ///
 /// # Errors
-/// [`Error::Unusable`] if the executable is not built; [`Error::File`].
+/// [`Error::Unusable`] if the executable is missing, [`Error::File`].
 pub fn write_function(path: &Path, comment: &str) -> Result<String, Error> {
     let executable = tools::bootstrap()?;
     let archive = archive(&executable, comment).map_err(Error::file("archive", &executable))?;
@@ -256,19 +255,19 @@ pub fn write_function(path: &Path, comment: &str) -> Result<String, Error> {
     Ok(sha256(&archive))
 }
 
-/// The key of the function's zip of this SHA-256, as the templates have it.
+/// Returns the key of the function's zip with this SHA-256, as in the templates.
 pub fn function_key(sha256: &str) -> String {
     format!("karpenter-prereqs/{sha256}/bootstrap.zip")
 }
 
-/// In hexadecimal, by the crate that is fast without optimization too.
+/// In hexadecimal. The crate ring is fast without optimization too.
 fn sha256(data: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, data);
     digest.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// A zip of the executable. It is stored as it is: compression in code without optimization takes
-/// longer than everything else.
+/// Returns a zip of the executable. It is not compressed, because compression in code without optimization takes longer than
+/// everything else.
 fn archive(executable: &Path, comment: &str) -> std::io::Result<Vec<u8>> {
     let mut code = Vec::new();
     File::open(executable)?.read_to_end(&mut code)?;
@@ -291,7 +290,7 @@ fn list(parameters: &[(&str, &str)]) -> Vec<Parameter> {
         .collect()
 }
 
-/// The state, if it is one that lasts until somebody acts.
-fn at_rest(status: &str) -> Option<String> {
+/// Returns the status if no operation is in progress.
+fn stable_status(status: &str) -> Option<String> {
     (!status.ends_with("_IN_PROGRESS")).then(|| status.to_owned())
 }

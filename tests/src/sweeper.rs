@@ -1,4 +1,4 @@
-//! `local-cloud sweep`: the whole sweep, case by case, with its totals.
+//! `local-cloud sweep`: the whole sweep, with its totals.
 
 use std::{
     collections::BTreeMap,
@@ -9,103 +9,103 @@ use std::{
 
 use local_cloud::{
     Error,
-    sweep::{Bench, Case, Operation, Record, Tally, Verdict, mixed, shards},
+    sweep::{Case, Operation, Record, Summary, SweepRunner, Verdict, shards, shuffled},
     tools,
 };
 
-/// How often the sweep says how far it is.
-const EVERY: Duration = Duration::from_secs(5);
+/// How often the sweep prints its progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What orders the cases: any number will do.
+/// The seed of the order. Any number is possible.
 const SEED: u64 = 1;
 
-/// What is swept, and how.
+/// The options of a sweep.
 #[derive(Debug)]
 pub(crate) struct Sweeper {
-    /// How many clouds work side by side.
+    /// The number of clouds that work at the same time.
     pub(crate) shards: usize,
-    /// Where the verdicts are kept until the sweep is over.
+    /// The folder with the verdicts until the sweep is complete.
     pub(crate) state: PathBuf,
-    /// The id of the only case; `None`: all are run.
+    /// The id of the only case; `None` for all cases.
     pub(crate) case: Option<String>,
 }
 
 impl Sweeper {
-    /// Runs the cases that are not judged yet, and tells the totals of all; whether all is as it should be.
+    /// Runs the cases without a verdict, and prints the totals of all. Returns whether all cases passed.
     ///
     /// # Errors
-    /// When a cloud cannot be brought up, there is no such case, or the record cannot be kept.
+    /// Fails when a cloud cannot start, the case does not exist, or the record cannot be written.
     pub(crate) async fn sweep(&self) -> Result<bool, Error> {
-        let mut bench = Bench::start().await?;
+        let mut runner = SweepRunner::start().await?;
         let mut cases = Vec::new();
         for operation in Operation::ALL {
-            cases.extend(Box::pin(bench.cases(operation)).await?);
+            cases.extend(Box::pin(runner.cases(operation)).await?);
         }
         match &self.case {
-            Some(id) => one(bench, cases, id).await,
-            None => self.all(bench, cases).await,
+            Some(id) => one(runner, cases, id).await,
+            None => self.all(runner, cases).await,
         }
     }
 
-    async fn all(&self, bench: Bench, cases: Vec<Case>) -> Result<bool, Error> {
+    async fn all(&self, runner: SweepRunner, cases: Vec<Case>) -> Result<bool, Error> {
         let own = std::env::current_exe().map_err(Error::file("find", "the running executable"))?;
         let mut record = Record::open(&self.state, &[tools::bootstrap()?, own], &cases)?;
         let all: Vec<_> = cases.iter().map(Case::id).collect();
-        let left = mixed(cases, SEED).into_iter().filter(|case| !record.verdicts().contains_key(&case.id()));
-        let left: Vec<_> = left.collect();
-        let (count, earlier, begun) = (all.len(), all.len() - left.len(), Instant::now());
-        say(&format!("sweep: {count} cases, {earlier} judged before, on {} clouds", self.shards))?;
-        let (mut done, mut bad, mut said) = (earlier, 0, Instant::now());
-        let tell = |case: &Case, verdict: &Verdict| {
+        let is_new = |case: &Case| !record.verdicts().contains_key(&case.id());
+        let remaining: Vec<_> = shuffled(cases, SEED).into_iter().filter(is_new).collect();
+        let (count, earlier, begun) = (all.len(), all.len() - remaining.len(), Instant::now());
+        print_line(&format!("sweep: {count} cases, {earlier} judged in earlier runs, on {} clouds", self.shards))?;
+        let (mut done, mut failed, mut last_progress) = (earlier, 0, Instant::now());
+        let report = |case: &Case, verdict: &Verdict| {
             let id = case.id();
-            record.note(&id, verdict)?;
+            record.add(&id, verdict)?;
             done += 1;
             if !verdict.is_good() {
-                bad += 1;
-                let mut line = Tally::default();
+                failed += 1;
+                let mut line = Summary::default();
                 line.add(&id, verdict);
-                say(&line.bad().join("\n"))?;
+                print_line(&line.failures().join("\n"))?;
             }
-            if EVERY < said.elapsed() || done == count {
-                said = Instant::now();
-                say(&format!("sweep: {done} of {count}, {bad} bad, {} s", begun.elapsed().as_secs()))?;
+            if PROGRESS_INTERVAL < last_progress.elapsed() || done == count {
+                last_progress = Instant::now();
+                print_line(&format!("sweep: {done} of {count}, {failed} failed, {} s", begun.elapsed().as_secs()))?;
             }
             Ok(())
         };
-        Box::pin(shards::run(bench, self.shards, left, tell)).await?;
-        let tally = tallied(record.verdicts());
+        Box::pin(shards::run(runner, self.shards, remaining, report)).await?;
+        let summary = summarize(record.verdicts());
         record.finish()?;
-        close(&tally)
+        print_summary(&summary)
     }
 }
 
-/// Runs one case, and tells what differs line by line.
-async fn one(mut bench: Bench, cases: Vec<Case>, id: &str) -> Result<bool, Error> {
+/// Runs one case, and prints the differences line by line.
+async fn one(mut runner: SweepRunner, cases: Vec<Case>, id: &str) -> Result<bool, Error> {
     let case = cases.into_iter().find(|case| case.id() == id);
     let case = case.ok_or_else(|| Error::Unusable(format!("there is no case {id}")))?;
-    let course = Box::pin(bench.play(&case)).await?;
-    let verdict = Box::pin(bench.judge(&case, &course)).await?;
-    say(&course.to_string())?;
-    say(&verdict.details)?;
-    close(&tallied(&[(case.id(), verdict)].into()))
+    let trace = Box::pin(runner.run_to_end(&case)).await?;
+    let verdict = Box::pin(runner.judge(&case, &trace)).await?;
+    print_line(&trace.to_string())?;
+    print_line(&verdict.details)?;
+    print_summary(&summarize(&[(case.id(), verdict)].into()))
 }
 
-fn tallied(verdicts: &BTreeMap<String, Verdict>) -> Tally {
-    let mut tally = Tally::default();
+fn summarize(verdicts: &BTreeMap<String, Verdict>) -> Summary {
+    let mut summary = Summary::default();
     for (id, verdict) in verdicts {
-        tally.add(id, verdict);
+        summary.add(id, verdict);
     }
-    tally
+    summary
 }
 
-fn close(tally: &Tally) -> Result<bool, Error> {
-    for line in tally.bad() {
-        say(line)?;
+fn print_summary(summary: &Summary) -> Result<bool, Error> {
+    for line in summary.failures() {
+        print_line(line)?;
     }
-    say(&tally.to_string())?;
-    Ok(tally.is_good())
+    print_line(&summary.to_string())?;
+    Ok(summary.is_good())
 }
 
-fn say(line: &str) -> Result<(), Error> {
+fn print_line(line: &str) -> Result<(), Error> {
     writeln!(io::stdout(), "{line}").map_err(Error::file("write to", "stdout"))
 }

@@ -1,4 +1,4 @@
-//! A CloudFormation template of `infra/`, with its parameters and conditions resolved: for who needs what it says without a
+//! A CloudFormation template of `infra/`, with resolved parameters and conditions, for tests that need its content without a
 //! stack.
 
 use std::collections::BTreeMap;
@@ -12,11 +12,11 @@ use crate::{error::Error, tools};
 #[derive(Clone, Debug)]
 pub struct Template(Value);
 
-/// What parameters are, and pseudo parameters: texts and lists.
+/// The values of parameters and pseudo parameters: texts and lists.
 pub type Values = BTreeMap<String, Value>;
 
 impl Template {
-    /// The template of this name in `infra/`.
+    /// Reads the template with this name from `infra/`.
     ///
     /// # Errors
     /// [`Error::File`], [`Error::Unusable`] when it is not YAML.
@@ -24,16 +24,16 @@ impl Template {
         let path = tools::checkout().join("infra").join(name);
         let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
         let yaml = yaml_serde::from_str(&text).map_err(|error| Error::Unusable(format!("{name}: {error}")))?;
-        Ok(Self(long(yaml)))
+        Ok(Self(to_long_form(yaml)))
     }
 
-    /// A section, its functions in their long form; `null` when it has none such.
+    /// Returns a section, with functions in their long form; `null` when it does not exist.
     pub fn section(&self, name: &str) -> &Value {
         &self.0[name]
     }
 
-    /// The defaults of the parameters, lists as lists, and these in their place. Texts with commas become lists where the
-    /// parameter is one.
+    /// Returns the values of the parameters: the given ones, or the defaults. The value of a list parameter is split at its
+    /// commas.
     pub fn values(&self, given: &[(&str, &str)]) -> Values {
         let parameters = self.0["Parameters"].as_object().into_iter().flatten();
         let values = parameters.map(|(name, parameter)| {
@@ -46,11 +46,11 @@ impl Template {
         values.collect()
     }
 
-    /// The documents of the managed policies, by the names of the resources. Of these values the pseudo parameters are among
-    /// them, and attributes as `Resource.Attribute`.
+    /// Returns the documents of the managed policies, by the names of the resources. `values` also contains the pseudo
+    /// parameters, and attributes as `Resource.Attribute`.
     ///
     /// # Panics
-    /// When the template names what has no value, or uses a function that no policy does.
+    /// Panics when a value is missing, or the template uses a function that no policy uses.
     pub fn policies(&self, values: &Values) -> BTreeMap<String, Value> {
         let resources = self.0["Resources"].as_object().into_iter().flatten();
         let policies = resources.filter(|(_, resource)| resource["Type"] == "AWS::IAM::ManagedPolicy");
@@ -58,7 +58,7 @@ impl Template {
         policies.map(|(name, policy)| (name.clone(), resolved(&policy["Properties"]["PolicyDocument"]))).collect()
     }
 
-    /// The environment variables of the function, resolved as [`policies`](Self::policies) are.
+    /// Returns the environment variables of the function, resolved like [`policies`](Self::policies).
     ///
     /// # Panics
     /// As `policies`.
@@ -67,13 +67,13 @@ impl Template {
         self.resolve(variables, values).unwrap_or_default()
     }
 
-    fn holds(&self, condition: &Value, values: &Values) -> bool {
-        let go = |condition| self.holds(condition, values);
+    fn is_true(&self, condition: &Value, values: &Values) -> bool {
+        let evaluate = |condition| self.is_true(condition, values);
         match function(condition) {
-            None => go(&self.0["Conditions"][condition.as_str().unwrap_or_default()]),
-            Some(("Condition", name)) => go(name),
-            Some(("Fn::Not", one)) => !go(&one[0]),
-            Some(("Fn::And", all)) => all.as_array().into_iter().flatten().all(go),
+            None => evaluate(&self.0["Conditions"][condition.as_str().unwrap_or_default()]),
+            Some(("Condition", name)) => evaluate(name),
+            Some(("Fn::Not", one)) => !evaluate(&one[0]),
+            Some(("Fn::And", all)) => all.as_array().into_iter().flatten().all(evaluate),
             Some(("Fn::Equals", two)) => self.resolve(&two[0], values) == self.resolve(&two[1], values),
             Some((other, _)) => panic!("{other} in a condition"),
         }
@@ -81,9 +81,9 @@ impl Template {
 
     /// `None` is `AWS::NoValue`.
     fn resolve(&self, node: &Value, values: &Values) -> Option<Value> {
-        let go = |node| self.resolve(node, values);
+        let resolve = |node| self.resolve(node, values);
         let named = |name: &str| values.get(name).unwrap_or_else(|| panic!("{name} has no value")).clone();
-        let texts = |node| match go(node) {
+        let texts = |node| match resolve(node) {
             Some(Value::Array(items)) => {
                 items.iter().map(|item| item.as_str().unwrap_or_default().to_owned()).collect()
             }
@@ -95,64 +95,66 @@ impl Template {
             (Some(("Fn::GetAtt", path)), _) => {
                 named(&path.as_array()?.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("."))
             }
-            (Some(("Fn::If", choice)), _) => return go(&choice[if self.holds(&choice[0], values) { 1 } else { 2 }]),
+            (Some(("Fn::If", choice)), _) => {
+                return resolve(&choice[if self.is_true(&choice[0], values) { 1 } else { 2 }]);
+            }
             (Some(("Fn::Select", choice)), _) => {
                 let place = choice[0].as_u64().and_then(|place| usize::try_from(place).ok())?;
                 texts(&choice[1]).get(place).cloned()?.into()
             }
             (Some(("Fn::Join", join)), _) => texts(&join[1]).join(join[0].as_str()?).into(),
             (Some(("Fn::Split", split)), _) => {
-                let text = go(&split[1])?;
+                let text = resolve(&split[1])?;
                 text.as_str()?.split(split[0].as_str()?).collect::<Vec<_>>().into()
             }
             (Some(("Fn::Sub", Value::Array(sub))), _) => {
-                let own = sub[1].as_object()?.iter().filter_map(|(name, value)| Some((name.clone(), go(value)?)));
-                substituted(sub[0].as_str()?, &values.clone().into_iter().chain(own).collect()).into()
+                let own = sub[1].as_object()?.iter().filter_map(|(name, value)| Some((name.clone(), resolve(value)?)));
+                substitute(sub[0].as_str()?, &values.clone().into_iter().chain(own).collect()).into()
             }
-            (Some(("Fn::Sub", text)), _) => substituted(text.as_str()?, values).into(),
-            (_, Value::Array(items)) => items.iter().filter_map(go).collect(),
+            (Some(("Fn::Sub", text)), _) => substitute(text.as_str()?, values).into(),
+            (_, Value::Array(items)) => items.iter().filter_map(resolve).collect(),
             (_, Value::Object(map)) => {
-                map.iter().filter_map(|(key, value)| Some((key.clone(), go(value)?))).collect::<Map<_, _>>().into()
+                map.iter().filter_map(|(key, value)| Some((key.clone(), resolve(value)?))).collect::<Map<_, _>>().into()
             }
             (_, plain) => plain.clone(),
         })
     }
 }
 
-/// A function in its long form, and its argument.
+/// Returns a function in its long form, and its argument.
 fn function(node: &Value) -> Option<(&str, &Value)> {
     let (name, argument) = node.as_object().filter(|map| map.len() == 1)?.iter().next()?;
     (name.starts_with("Fn::") || name == "Ref" || name == "Condition" && argument.is_string())
         .then_some((name.as_str(), argument))
 }
 
-fn substituted(text: &str, values: &Values) -> String {
+fn substitute(text: &str, values: &Values) -> String {
     let mut parts = text.split("${");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |before, part| {
-        let (name, after) = part.split_once('}').unwrap_or_else(|| panic!("no end in {text}"));
+        let (name, after) = part.split_once('}').unwrap_or_else(|| panic!("missing brace in {text}"));
         let value = values.get(name).unwrap_or_else(|| panic!("{name} has no value"));
-        before + value.as_str().unwrap_or_else(|| panic!("{name} is no text")) + after
+        before + value.as_str().unwrap_or_else(|| panic!("{name} is not a text")) + after
     })
 }
 
-/// YAML with short forms as JSON with long ones.
-fn long(yaml: Yaml) -> Value {
+/// Converts YAML with short forms to JSON with long forms.
+fn to_long_form(yaml: Yaml) -> Value {
     match yaml {
         Yaml::Tagged(tagged) => {
             let tag = tagged.tag.to_string();
             let tag = tag.trim_start_matches('!');
-            let value = match long(tagged.value) {
+            let value = match to_long_form(tagged.value) {
                 Value::String(path) if tag == "GetAtt" => path.split('.').collect::<Vec<_>>().into(),
                 value => value,
             };
             let name = if ["Ref", "Condition"].contains(&tag) { tag.to_owned() } else { format!("Fn::{tag}") };
             json!({ name: value })
         }
-        Yaml::Sequence(items) => items.into_iter().map(long).collect(),
+        Yaml::Sequence(items) => items.into_iter().map(to_long_form).collect(),
         Yaml::Mapping(map) => {
             let key = |key: Yaml| key.as_str().unwrap_or_default().to_owned();
-            map.into_iter().map(|(name, value)| (key(name), long(value))).collect::<Map<_, _>>().into()
+            map.into_iter().map(|(name, value)| (key(name), to_long_form(value))).collect::<Map<_, _>>().into()
         }
         plain => serde_json::to_value(plain).unwrap_or_default(),
     }

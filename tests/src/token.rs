@@ -1,5 +1,4 @@
-//! The bearer token that an EKS cluster's API server accepts, made by other code than the
-//! function's, so that each can tell on the other.
+//! Creates the bearer token for an EKS cluster. It does not share code with the function, so that each verifies the other.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,8 +12,8 @@ use url::Url;
 
 use crate::error::Error;
 
-/// A token of these credentials for a cluster: a presigned `GetCallerIdentity` of the region's real
-/// STS host, since aws-iam-authenticator refuses every other.
+/// Creates a token of these credentials for a cluster: a presigned `GetCallerIdentity` for the region's real STS host,
+/// because aws-iam-authenticator rejects every other host.
 ///
 /// # Errors
 /// [`Error::Unusable`] if the request cannot be signed.

@@ -1,4 +1,4 @@
-//! Where the programs are that a cloud runs.
+//! Finds the programs of a cloud.
 
 use std::{
     env,
@@ -10,21 +10,21 @@ use tokio::{process::Command, sync::OnceCell};
 
 use crate::error::Error;
 
-/// The folders of the built control plane and of the Python environment, and the built function.
+/// The folders of the control plane and of the Python environment.
 #[derive(Debug)]
 pub struct Tools {
-    /// Holds `kube-apiserver`, `etcd` and `aws-iam-authenticator`.
+    /// Contains `kube-apiserver`, `etcd` and `aws-iam-authenticator`.
     pub control_plane: PathBuf,
-    /// The virtual environment's `bin`; holds `ministack`.
+    /// The virtual environment's `bin`, with `ministack`.
     pub python: PathBuf,
 }
 
 impl Tools {
-    /// Finds the programs, once a process. What is missing is built or installed first, as
-    /// `make control-plane` and `make python` do, with their progress on stderr.
+    /// Finds the programs, once a process. Missing programs are built or installed first, like `make control-plane` and `make
+    /// python`, with their progress on stderr.
     ///
     /// # Errors
-    /// [`Error::Script`] if building or installing fails.
+    /// [`Error::Script`] if a build or an installation fails.
     pub async fn locate() -> Result<&'static Self, Error> {
         static TOOLS: OnceCell<Tools> = OnceCell::const_new();
         TOOLS
@@ -37,11 +37,11 @@ impl Tools {
     }
 }
 
-/// The folder of Karpenter's controller, its chart and its definitions, and of Helm: built first where that is missing,
-/// as `make karpenter` does, with the progress on stderr. About 8 minutes on two cores.
+/// Returns the folder with Karpenter's controller, its chart and its definitions, and with Helm. Builds it first if it is
+/// missing, like `make karpenter`, with the progress on stderr. This takes about 8 minutes on two cores.
 ///
 /// # Errors
-/// [`Error::Script`] if building fails.
+/// [`Error::Script`] if the build fails.
 pub async fn karpenter() -> Result<PathBuf, Error> {
     folder_from("karpenter/build.sh").await
 }
@@ -51,11 +51,11 @@ pub fn checkout() -> &'static Path {
     Path::new(env!("KARPENTER_PREREQS_CHECKOUT"))
 }
 
-/// The function's executable, as `cargo build` leaves it beside the program that asks.
-/// `KARPENTER_PREREQS_BOOTSTRAP` names another.
+/// Returns the function's executable, which `cargo build` writes next to the running program. `KARPENTER_PREREQS_BOOTSTRAP`
+/// overrides it.
 ///
 /// # Errors
-/// [`Error::Unusable`] if it is not there, with the command that makes it.
+/// [`Error::Unusable`] if it does not exist, with the command that builds it.
 pub fn bootstrap() -> Result<PathBuf, Error> {
     match env::var_os("KARPENTER_PREREQS_BOOTSTRAP") {
         Some(path) => built(PathBuf::from(path), "karpenter-prereqs-function"),
@@ -63,7 +63,7 @@ pub fn bootstrap() -> Result<PathBuf, Error> {
     }
 }
 
-/// The command-line program's executable, beside the function's.
+/// Returns the command-line program's executable, in the folder of the function.
 ///
 /// # Errors
 /// As [`bootstrap`].
@@ -76,27 +76,27 @@ fn built(path: PathBuf, package: &str) -> Result<PathBuf, Error> {
         return Ok(path);
     }
     let path = path.display();
-    Err(Error::Unusable(format!("the executable {path} is missing; run cargo build --package {package}")))
+    Err(Error::Unusable(format!("the executable {path} is missing. Run cargo build --package {package}")))
 }
 
-/// The profile's folder in Cargo's target folder: tests run in its `deps`, programs in itself.
+/// Returns the profile's folder in Cargo's target folder. Tests run in its `deps`, programs in the folder itself.
 fn target_folder() -> Result<PathBuf, Error> {
     let executable = env::current_exe().map_err(Error::file("find", "the running executable"))?;
     let folder = executable.parent().unwrap_or_else(|| Path::new("."));
     Ok(if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }.to_owned())
 }
 
-/// The virtual environment of the packages of a `requirements.txt`, given by its path within this crate's folder:
-/// installed first where that is missing.
+/// Returns the virtual environment with the packages of a `requirements.txt`, given by its path in this crate's folder.
+/// Installs it first if it is missing.
 ///
 /// # Errors
-/// [`Error::Script`] if installing fails.
+/// [`Error::Script`] if the installation fails.
 pub async fn python(requirements: &str) -> Result<PathBuf, Error> {
     let requirements = checkout().join("tests").join(requirements);
     folder_from_with("python.sh", &[("REQUIREMENTS", &requirements)]).await
 }
 
-/// Runs a script of this crate's folder that prints a folder on the last line of its stdout.
+/// Runs a script of this crate's folder, which prints a folder on the last line of its stdout.
 async fn folder_from(script: &str) -> Result<PathBuf, Error> {
     folder_from_with(script, &[]).await
 }

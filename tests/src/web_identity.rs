@@ -1,5 +1,5 @@
-//! What STS does for a service account token before it looks at the trust document, and `MiniStack` leaves out: it checks the
-//! token against the issuer's keys. Here the API server vouches for it, which is the same check with the same keys.
+//! Verifies a service account token like STS. STS checks the token with the issuer's keys before the trust policy, and
+//! MiniStack does not. Here the API server checks it, with the same keys.
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
@@ -14,11 +14,11 @@ pub(crate) async fn assume_role(
     role_arn: &str,
     token: &str,
 ) -> Result<Credentials, Error> {
-    let audience = audience(token).ok_or_else(|| invalid("the token is no JWT with one audience"))?;
-    if !control_plane.vouches_for(token, &audience).await? {
+    let audience = audience(token).ok_or_else(|| invalid("the token is not a JWT with one audience"))?;
+    if !control_plane.accepts_token(token, &audience).await? {
         return Err(invalid("couldn't verify the token with the issuer's keys"));
     }
-    let answer = aws_sdk_sts::Client::new(admin)
+    let response = aws_sdk_sts::Client::new(admin)
         .assume_role_with_web_identity()
         .role_arn(role_arn)
         .role_session_name("web-identity")
@@ -26,16 +26,16 @@ pub(crate) async fn assume_role(
         .send()
         .await
         .map_err(Error::aws(OPERATION))?;
-    session_credentials(OPERATION, answer.credentials())
+    session_credentials(OPERATION, response.credentials())
 }
 
 const OPERATION: &str = "AssumeRoleWithWebIdentity";
 
 fn invalid(message: &str) -> Error {
-    Error::Refusal { operation: OPERATION, code: "InvalidIdentityToken", message: message.to_owned() }
+    Error::Rejected { operation: OPERATION, code: "InvalidIdentityToken", message: message.to_owned() }
 }
 
-/// The token's only audience.
+/// Returns the only audience of the token.
 fn audience(token: &str) -> Option<String> {
     let bytes = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&bytes).ok()?;

@@ -1,5 +1,5 @@
-//! What stands in an account and a cluster, as text to compare and to show: all that the function may touch, and
-//! all that it must not.
+//! Snapshots of an account and a cluster, as text that can be compared and printed. A snapshot contains all that the function
+//! may change, and all that it must not change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,28 +19,28 @@ use crate::error::Error;
 /// The name of the text that maps roles.
 const MAP_ROLES: &str = "aws-auth/mapRoles";
 
-/// A snapshot: each thing's name, and all that is to be known of it.
+/// A snapshot: the name of each object, and its properties as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct World(BTreeMap<String, String>);
 
-/// One thing that is not the same in two worlds.
+/// One object that differs between two snapshots.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
-    /// The thing's name.
+    /// The object's name.
     pub name: &'a str,
-    /// All that was to be known of it; `None` when it was not there.
+    /// Its properties in the first snapshot; `None` when it did not exist.
     pub before: Option<&'a str>,
-    /// All that is to be known of it; `None` when it is there no more.
+    /// Its properties in the second snapshot; `None` when it does not exist any more.
     pub after: Option<&'a str>,
 }
 
 impl World {
-    /// Reads roles, instance profiles, OIDC providers, and the tags of subnets and security groups of the account;
-    /// with a cluster, its access entries, its Pod Identity associations and its ConfigMap `kube-system/aws-auth` too,
-    /// byte for byte.
+    /// Reads roles, instance profiles, OIDC providers, and the tags of subnets and security groups of the account. With a
+    /// cluster, it also reads its access entries, its Pod Identity associations and its ConfigMap `kube-system/aws-auth`,
+    /// byte by byte.
     ///
     /// # Errors
-    /// Any refusal of AWS or of the API server.
+    /// Fails when AWS or the API server rejects a call.
     pub async fn read(cloud: &Cloud, cluster: Option<&Cluster>) -> Result<Self, Error> {
         let admin = cloud.admin();
         let mut world = Self::read_account(&admin).await?;
@@ -55,7 +55,7 @@ impl World {
     /// Reads roles, instance profiles, OIDC providers, and the tags of subnets and security groups of an account and region.
     ///
     /// # Errors
-    /// Any refusal of AWS.
+    /// [`Error::Aws`].
     pub async fn read_account(admin: &SdkConfig) -> Result<Self, Error> {
         let mut world = Self::default();
         world.read_iam(admin).await?;
@@ -63,27 +63,27 @@ impl World {
         Ok(world)
     }
 
-    /// The names of what is there, such as `role/KarpenterNodeRole-demo`.
+    /// Returns the names of the objects, such as `role/KarpenterNodeRole-demo`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// All that is to be known of one thing; `None` when it is not there.
+    /// Returns the properties of an object; `None` when it does not exist.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// One thing as JSON: a role, a profile, tags.
+    /// Returns an object as JSON: a role, a profile, tags.
     ///
     /// # Panics
-    /// When it is not there, or is a text of aws-auth.
+    /// Panics when it does not exist, or is a text of aws-auth.
     #[track_caller]
     pub fn json(&self, name: &str) -> Value {
-        let found = self.get(name).unwrap_or_else(|| panic!("there is no {name}"));
-        serde_json::from_str(found).unwrap_or_else(|error| panic!("{name} is no JSON: {error}"))
+        let found = self.get(name).unwrap_or_else(|| panic!("{name} does not exist"));
+        serde_json::from_str(found).unwrap_or_else(|error| panic!("{name} is not JSON: {error}"))
     }
 
-    /// The same without the things whose names begin so.
+    /// Returns a copy without the objects whose names begin with `prefix`.
     #[must_use]
     pub fn without(&self, prefix: &str) -> Self {
         Self(
@@ -95,7 +95,7 @@ impl World {
         )
     }
 
-    /// The same with another value of one thing.
+    /// Returns a copy with another value of one object.
     #[must_use]
     pub fn with(&self, name: &str, value: &Value) -> Self {
         let mut same = self.clone();
@@ -103,7 +103,7 @@ impl World {
         same
     }
 
-    /// The same with the mapRoles of another world.
+    /// Returns a copy with the mapRoles of another snapshot.
     #[must_use]
     pub fn with_map_roles_of(&self, other: &Self) -> Self {
         let mut same = self.without(MAP_ROLES);
@@ -111,21 +111,21 @@ impl World {
         same
     }
 
-    /// What is not the same in another world, thing by thing.
+    /// Returns the differences to another snapshot, object by object.
     pub fn changes<'a>(&'a self, other: &'a Self) -> Vec<Change<'a>> {
         let names: BTreeSet<_> = self.names().chain(other.names()).collect();
         let changes = names.into_iter().map(|name| Change { name, before: self.get(name), after: other.get(name) });
         changes.filter(|change| change.before != change.after).collect()
     }
 
-    /// The same with one text in the place of another, wherever it stands.
+    /// Returns a copy with one text in place of another, in all objects.
     #[must_use]
     pub fn with_text(&self, text: &str, instead_of: &str) -> Self {
         Self(self.0.iter().map(|(name, value)| (name.clone(), value.replace(instead_of, text))).collect())
     }
 
-    /// The lines that differ, `-` before those of this world alone and `+` before those of the other; empty when
-    /// they are equal.
+    /// Returns the lines that differ, with `-` for lines of this snapshot and `+` for lines of the other one. Empty when they
+    /// are equal.
     pub fn difference(&self, other: &Self) -> String {
         if self == other {
             return String::new();
@@ -137,21 +137,21 @@ impl World {
     /// Asserts that nothing differs.
     ///
     /// # Panics
-    /// With the lines that differ.
+    /// Panics with the lines that differ.
     #[track_caller]
     pub fn assert_same(&self, other: &Self, when: &str) {
         let difference = self.difference(other);
-        assert!(difference.is_empty(), "the world is not as before {when}:\n{difference}");
+        assert!(difference.is_empty(), "the snapshot differs {when}:\n{difference}");
     }
 
     fn insert(&mut self, name: String, value: &Value) {
-        // Indented, so that a difference shows the line that it is in.
+        // Indented, so that a difference shows the right line.
         self.0.insert(name, serde_json::to_string_pretty(value).unwrap_or_default());
     }
 
     async fn read_iam(&mut self, admin: &SdkConfig) -> Result<(), Error> {
         let iam = aws_sdk_iam::Client::new(admin);
-        // One call tells all of every role, where one a role would be the better part of a suite's time.
+        // One call returns all properties of all roles. One call for each role would take most of a suite's time.
         let details = iam.get_account_authorization_details().filter(EntityType::Role);
         let mut pages = details.into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -206,7 +206,7 @@ impl World {
         if let Some(map) = cluster.control_plane().aws_auth().await? {
             let metadata = json!({"annotations": map.metadata.annotations, "labels": map.metadata.labels});
             self.insert("aws-auth/metadata".to_owned(), &metadata);
-            // Raw: each byte counts, and a person reads it line by line.
+            // Unchanged, because each byte counts, and people read it line by line.
             self.0
                 .extend(map.data.unwrap_or_default().into_iter().map(|(key, text)| (format!("aws-auth/{key}"), text)));
         }
@@ -240,7 +240,7 @@ impl World {
         let mut listed = list.into_paginator().items().send();
         while let Some(summary) = listed.next().await {
             let summary = match summary {
-                // They go with their cluster.
+                // Associations are deleted with their cluster.
                 Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(()),
                 summary => summary.map_err(Error::aws("ListPodIdentityAssociations"))?,
             };
@@ -264,7 +264,7 @@ impl fmt::Display for World {
     }
 }
 
-/// All that hangs on one role.
+/// Returns all properties of a role.
 fn role_of(role: &RoleDetail) -> Value {
     let attached = role.attached_managed_policies().iter().filter_map(AttachedPolicy::policy_arn);
     let inline = role

@@ -49,7 +49,7 @@ impl Setting {
 
     /// Updates the stack; gives the writes that the function made meanwhile.
     async fn update(&self) -> Vec<Call> {
-        let mark = self.cloud.gateway().journal().mark();
+        let mark = self.cloud.gateway().journal().position();
         self.deployment.update().await.unwrap();
         self.cloud.gateway().journal().since(mark).into_iter().filter(Call::is_write).collect()
     }
@@ -183,7 +183,7 @@ async fn updates_change_what_is_asked_with_the_permissions_of_the_template() {
     }
 
     setting.deployment.set("Revision", "2");
-    let mark = setting.cloud.gateway().journal().mark();
+    let mark = setting.cloud.gateway().journal().position();
     let writes = setting.update().await;
     assert!(writes.is_empty(), "{writes:?}");
     assert!(!setting.cloud.gateway().journal().since(mark).is_empty(), "the function did not run");

@@ -9,7 +9,7 @@ use aws_sdk_ec2::types::{Instance, InstanceStateName};
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Deployment,
     gateway::Call,
-    karpenter::{Karpenter, Launched, Release},
+    karpenter::{Karpenter, Launched, Installation},
     node::assume_role,
     process::wait_until,
     scenario::AWS_AUTH,
@@ -39,7 +39,7 @@ impl Setting {
         }
         deployment.create().await.unwrap();
         let outputs = deployment.stack().outputs().await.unwrap();
-        let release = Release {
+        let release = Installation {
             namespace: &outputs["Namespace"],
             helm_values: &outputs["HelmValues"],
             instance_profile: &outputs["InstanceProfileName"],
@@ -87,7 +87,7 @@ impl Setting {
 
     /// Karpenter's objects go, Karpenter goes, the stack goes.
     async fn end(mut self) {
-        self.karpenter.clear().await.unwrap();
+        self.karpenter.delete_config().await.unwrap();
         drop(self.karpenter);
         self.deployment.delete().await.unwrap();
         let after = World::read(&self.cloud, Some(&self.cluster)).await.unwrap();
@@ -102,8 +102,8 @@ async fn karpenter_launches_a_node_and_ends_it_with_the_permissions_of_its_relea
     let mut setting = Setting::start(&[("KarpenterVersion", "1.14.3"), ("Namespace", "kube-system")]).await;
     let launched = setting.karpenter.launch("one").await.unwrap();
     setting.is_a_node(&launched).await;
-    setting.karpenter.give_back("one").await.unwrap();
-    setting.karpenter.wait_released("one").await.unwrap();
+    setting.karpenter.terminate("one").await.unwrap();
+    setting.karpenter.wait_terminated("one").await.unwrap();
     let state = setting.state(&launched).await;
     assert!(matches!(state, InstanceStateName::ShuttingDown | InstanceStateName::Terminated), "{state}");
     assert_eq!(setting.denied(), BTreeSet::new());
@@ -118,7 +118,7 @@ async fn with_the_baseline_karpenter_launches_a_node_and_cannot_end_it() {
     let warnings = setting.deployment.stack().outputs().await.unwrap()["Warnings"].clone();
     let launched = setting.karpenter.launch("one").await.unwrap();
     setting.is_a_node(&launched).await;
-    setting.karpenter.give_back("one").await.unwrap();
+    setting.karpenter.terminate("one").await.unwrap();
     let tried = async || setting.denied().contains("ec2:TerminateInstances").then_some(());
     wait_until("Karpenter has tried to end the instance", Duration::from_mins(2), tried).await.unwrap();
     assert_eq!(setting.state(&launched).await, InstanceStateName::Running);
@@ -129,6 +129,6 @@ async fn with_the_baseline_karpenter_launches_a_node_and_cannot_end_it() {
     }
     let ec2 = aws_sdk_ec2::Client::new(&setting.cloud.admin());
     ec2.terminate_instances().instance_ids(&launched.instance_id).send().await.unwrap();
-    setting.karpenter.wait_released("one").await.unwrap();
+    setting.karpenter.wait_terminated("one").await.unwrap();
     setting.end().await;
 }

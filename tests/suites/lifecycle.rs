@@ -16,7 +16,7 @@ async fn a_create_makes_everything_and_a_delete_leaves_nothing() {
 
     let event = scenario.resource.create(&properties());
     let created = scenario.send(&event).await.unwrap();
-    let answer = created.succeeded().clone();
+    let response = created.succeeded().clone();
     let world = scenario.world().await.unwrap();
 
     // The roles and the profile.
@@ -59,17 +59,17 @@ async fn a_create_makes_everything_and_a_delete_leaves_nothing() {
     assert!(added.contains("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo"), "{added}");
 
     // The attributes: all of them, and the same after every run.
-    assert_eq!(answer.data.len(), 16, "{:?}", answer.data);
-    assert_eq!(answer.data["NodeAccess"], "AwsAuth");
-    assert_eq!(answer.data["SubnetIds"].split(',').count(), 4);
-    let id = answer.physical_resource_id.clone();
+    assert_eq!(response.data.len(), 16, "{:?}", response.data);
+    assert_eq!(response.data["NodeAccess"], "AwsAuth");
+    assert_eq!(response.data["SubnetIds"].split(',').count(), 4);
+    let id = response.physical_resource_id.clone();
     let again = scenario.resource.create(&properties());
     let update = scenario.resource.update(&id, &properties(), &properties());
     for (what, event) in [("delivered again", &event), ("created again", &again), ("updated", &update)] {
         let same = scenario.send(event).await.unwrap();
         same.wrote_nothing();
         assert_eq!(same.succeeded().physical_resource_id, id, "{what}");
-        assert_eq!(same.succeeded().data, answer.data, "{what}");
+        assert_eq!(same.succeeded().data, response.data, "{what}");
     }
 
     let delete = scenario.resource.delete(&id, &properties());

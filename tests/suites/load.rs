@@ -4,7 +4,7 @@
 mod patience;
 
 use local_cloud::{
-    load::{self, Doing, Member, Network, Rush, Served},
+    load::{self, LoadOp, Member, Network, LoadResult, Served},
     scenario::{CLUSTER, Scenario},
     world::World,
 };
@@ -23,43 +23,43 @@ async fn all_resources_are_served_at_once_and_leave_nothing() {
     let mut members = Member::start_many(&scenario, &networks, count).await.unwrap();
     let before = scenario.world().await.unwrap();
 
-    let (to_create, to_delete) = load::alone(&scenario, &mut members).await.unwrap();
+    let (to_create, to_delete) = load::baseline(&scenario, &mut members).await.unwrap();
     before.assert_same(&scenario.world().await.unwrap(), "after the first alone");
 
-    let created = load::at_once(&scenario, &mut members, Doing::Create, &to_create).await.unwrap();
+    let created = load::at_once(&scenario, &mut members, LoadOp::Create, &to_create).await.unwrap();
     assert_rush(&created, "created");
     assert_stand(&scenario.world().await.unwrap(), &before, &members);
 
-    let deleted = load::at_once(&scenario, &mut members, Doing::Delete, &to_delete).await.unwrap();
+    let deleted = load::at_once(&scenario, &mut members, LoadOp::Delete, &to_delete).await.unwrap();
     assert_rush(&deleted, "deleted");
     before.assert_same(&scenario.world().await.unwrap(), "after all were deleted at once");
 }
 
 /// Says how long it took, and how long it had to take; and that all succeeded.
 #[track_caller]
-fn assert_rush(rush: &Rush, done: &str) {
+fn assert_rush(result: &LoadResult, done: &str) {
     println!(
         "load: {} resources {done} in {:.0} s; the buckets allow {:.0} s ({}); {} calls, {} throttled; {} where nothing throttles",
-        rush.served.len(),
-        rush.took.as_secs_f64(),
-        rush.bound.least.as_secs_f64(),
-        rush.bound.bucket,
-        rush.calls.len(),
-        rush.throttled,
-        rush.needed,
+        result.served.len(),
+        result.took.as_secs_f64(),
+        result.bound.least.as_secs_f64(),
+        result.bound.bucket,
+        result.calls.len(),
+        result.throttled,
+        result.needed,
     );
-    assert_served(&rush.served);
-    assert!(0 < rush.throttled, "nothing was throttled");
+    assert_served(&result.served);
+    assert!(0 < result.throttled, "nothing was throttled");
 }
 
 /// That all answers are sound, and successes.
 #[track_caller]
 fn assert_served(served: &[Served]) {
     for one in served {
-        one.answer.assert_sound();
+        one.response.assert_sound();
     }
-    let failed: Vec<_> = served.iter().filter(|one| !one.answer.succeeded()).collect();
-    let reasons: Vec<_> = failed.iter().map(|one| one.answer.reason.as_deref().unwrap_or_default()).collect();
+    let failed: Vec<_> = served.iter().filter(|one| !one.response.succeeded()).collect();
+    let reasons: Vec<_> = failed.iter().map(|one| one.response.reason.as_deref().unwrap_or_default()).collect();
     let log = failed.first().map(|one| one.invocation.log_text()).unwrap_or_default();
     assert!(failed.is_empty(), "{} failed:\n{}\nthe log of the first:\n{log}", failed.len(), reasons.join("\n"));
 }

@@ -57,7 +57,7 @@ impl Shown {
                  <Timestamp>{since}</Timestamp><ResourceStatus>{status}</ResourceStatus></member>"
             )
         };
-        let answers = [
+        let responses = [
             (
                 "DescribeStackResource",
                 format!(
@@ -83,14 +83,14 @@ impl Shown {
                 ),
             ),
         ];
-        for (operation, result) in answers {
+        for (operation, result) in responses {
             let body = format!(
                 "<{operation}Response xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><{operation}Result>\
                  {result}</{operation}Result><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></{operation}Response>"
             );
-            let told = Effect::rewrite(move |_, answer| {
-                answer.status = 200.try_into().unwrap();
-                answer.body = body.clone().into();
+            let told = Effect::rewrite(move |_, response| {
+                response.status = 200.try_into().unwrap();
+                response.body = body.clone().into();
             });
             let when = When::call("cloudformation", operation);
             // The events are asked for only where the status is one that may speak against it; the last word holds.
@@ -108,8 +108,8 @@ impl Shown {
 
 /// Sends an event that CloudFormation issued at this time; the rules are for it alone.
 async fn deliver(scenario: &mut Scenario, event: &Event, issued: SystemTime) -> Delivered {
-    let url = scenario.answers.expect_signed_at(event.ids(), issued);
-    let delivered = scenario.send_raw(&event.answered_at(&url), &url).await.unwrap();
+    let url = scenario.responses.expect_signed_at(event.ids(), issued);
+    let delivered = scenario.send_raw(&event.with_response_url(&url), &url).await.unwrap();
     scenario.cloud.gateway().rules().clear();
     delivered
 }

@@ -39,8 +39,8 @@ async fn refused(scenario: &mut Scenario, event: &Event, words: &[&str]) -> Stri
 async fn accepts(scenario: &mut Scenario, properties: &Value, attribute: &str) -> String {
     let before = scenario.world().await.unwrap();
     let created = scenario.send(&scenario.resource.create(properties)).await.unwrap();
-    let answer = created.succeeded();
-    let (id, value) = (answer.physical_resource_id.clone(), answer.data[attribute].clone());
+    let response = created.succeeded();
+    let (id, value) = (response.physical_resource_id.clone(), response.data[attribute].clone());
     scenario.send(&scenario.resource.delete(&id, properties)).await.unwrap().succeeded();
     before.assert_same(&scenario.world().await.unwrap(), "after Create and Delete");
     value

@@ -180,7 +180,7 @@ async fn one_account_that_fails_harms_no_other() {
         .collect();
     set.publish(&cloud, "2", "bootstrap-x86_64.zip").await;
     let standing = set.worlds().await;
-    let mark = cloud.gateway().journal().mark();
+    let mark = cloud.gateway().journal().position();
     for (site, outcome) in set.sites.iter().zip(set.deploy(true).await) {
         outcome.unwrap_or_else(|error| panic!("{} {}: {error}", site.account, site.region));
     }

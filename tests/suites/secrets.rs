@@ -36,15 +36,15 @@ impl Watch {
 
     /// Sends an event, and looks at all that comes of it.
     async fn send(&mut self, scenario: &mut Scenario, event: &Event, limit: Duration, script: &[Behaviour]) -> Outcome {
-        let url = scenario.answers.expect(event.ids());
+        let url = scenario.responses.expect(event.ids());
         self.add([url.secret().to_owned()]);
-        scenario.answers.script(&url, script.iter().copied());
-        let invocation = scenario.function.invoke(&event.answered_at(&url), limit).await.unwrap();
+        scenario.responses.script(&url, script.iter().copied());
+        let invocation = scenario.function.invoke(&event.with_response_url(&url), limit).await.unwrap();
         let log = invocation.log_text();
-        let puts = scenario.answers.puts(&url);
-        let answers: String = puts.iter().map(|put| String::from_utf8_lossy(&put.body).into_owned()).collect();
+        let puts = scenario.responses.puts(&url);
+        let responses: String = puts.iter().map(|put| String::from_utf8_lossy(&put.body).into_owned()).collect();
         let outcome = format!("{:?}", invocation.outcome);
-        for text in [log.as_str(), &answers, &outcome] {
+        for text in [log.as_str(), &responses, &outcome] {
             assert_eq!(self.leak(text), None, "{text}");
         }
         self.lines += invocation.log.len();
@@ -77,10 +77,10 @@ async fn no_path_at_any_log_level_tells_a_secret() {
     watch.add(own);
     // The session of KubernetesRoleArn, as STS gives it.
     let given = Arc::clone(&watch.secrets);
-    let assumed = Effect::rewrite(move |_, answer| {
+    let assumed = Effect::rewrite(move |_, response| {
         for name in ["SecretAccessKey", "SessionToken"] {
             // A refusal has none.
-            let text = answer.text();
+            let text = response.text();
             let value = text.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split('<').next());
             given.lock().unwrap().extend(value.map(str::to_owned));
         }

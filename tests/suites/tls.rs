@@ -35,7 +35,7 @@ async fn create_and_delete_work_over_tls_alone() {
     assert!(scenario.cloud.gateway().url().starts_with("https://"));
     let before = scenario.world().await.unwrap();
     let event = scenario.resource.create(&properties());
-    assert!(scenario.answers.expect(event.ids()).as_str().starts_with("https://"));
+    assert!(scenario.responses.expect(event.ids()).as_str().starts_with("https://"));
     let created = scenario.send(&event).await.unwrap();
     let id = created.succeeded().physical_resource_id.clone();
     for service in ["iam", "ec2", "eks", "cloudformation", "kubernetes"] {
@@ -54,15 +54,15 @@ async fn an_authority_that_is_not_trusted_is_told_nothing() {
     let other = Pki::new(other.path()).unwrap();
     let creator = scenario.cluster.creator_role_arn.clone();
     scenario.restart(&creator, |options| options.ca_file = Some(other.ca_path())).await.unwrap();
-    let mark = scenario.cloud.gateway().journal().mark();
+    let mark = scenario.cloud.gateway().journal().position();
     let event = scenario.resource.create(&properties());
-    let url = scenario.answers.expect(event.ids());
-    let invocation = scenario.function.invoke(&event.answered_at(&url), Duration::from_secs(12)).await.unwrap();
+    let url = scenario.responses.expect(event.ids());
+    let invocation = scenario.function.invoke(&event.with_response_url(&url), Duration::from_secs(12)).await.unwrap();
     let Outcome::Error(error) = &invocation.outcome else { panic!("{:?}", invocation.outcome) };
     assert!(error.to_string().contains("answer"), "{error}");
     let calls: Vec<_> = scenario.cloud.gateway().journal().since(mark).iter().map(ToString::to_string).collect();
     assert!(calls.is_empty(), "{calls:?}");
-    assert!(scenario.answers.puts(&url).is_empty());
+    assert!(scenario.responses.puts(&url).is_empty());
 }
 
 /// A port that keeps the first byte of each connection, and never says anything.

@@ -1,4 +1,5 @@
-//! The edit of aws-auth alone: a program of the release profile times it, with no API server and no network.
+//! Measures the edit of aws-auth alone. A program of the release profile times it, without an API server and without a
+//! network.
 
 use local_cloud::Error;
 use serde::{Deserialize, Serialize};
@@ -9,48 +10,50 @@ use crate::{programs::Programs, statistics::Spread};
 /// The edit of a list of one size.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Edited {
-    /// How many entries it has.
+    /// The number of entries in the list.
     pub(crate) entries: usize,
-    /// How many bytes.
+    /// The size of the list in bytes.
     pub(crate) bytes: usize,
-    /// Adding one, in milliseconds.
-    pub(crate) admit_ms: Spread,
-    /// Taking it out again, in milliseconds.
-    pub(crate) expel_ms: Spread,
+    /// Adding an entry, in milliseconds.
+    pub(crate) add_ms: Spread,
+    /// Removing it again, in milliseconds.
+    pub(crate) remove_ms: Spread,
 }
 
-/// What the program tells.
+/// The output of the program.
 #[derive(Debug, Deserialize)]
-struct Told {
+struct EditOutput {
     entries: usize,
     bytes: usize,
-    admit_ms: Vec<f64>,
-    expel_ms: Vec<f64>,
+    add_ms: Vec<f64>,
+    remove_ms: Vec<f64>,
 }
 
-/// How often each size is edited, and the sizes.
+/// The number of edits of each size, and then the sizes.
 const ARGUMENTS: [&str; 4] = ["11", "10", "500", "5000"];
 
 /// Runs the program.
 ///
 /// # Errors
-/// When it fails.
+/// Fails when the program fails.
 pub(crate) async fn measure(programs: &Programs) -> Result<Vec<Edited>, Error> {
     let output = Command::new(&programs.edit).args(ARGUMENTS).output().await;
     let output = output.map_err(|source| Error::Spawn { program: "edit".to_owned(), source })?;
     let unusable = |what: &str| {
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        Error::Unusable(format!("edit: {what}\n{told}"))
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Error::Unusable(format!("edit: {what}\n{stderr}"))
     };
-    let told: Vec<Told> = serde_json::from_slice(&output.stdout).map_err(|error| unusable(&error.to_string()))?;
-    told.into_iter()
-        .map(|told| {
-            let spread = |values: Vec<f64>| Spread::of(values).ok_or_else(|| unusable("it tells of no run"));
+    let sizes: Vec<EditOutput> =
+        serde_json::from_slice(&output.stdout).map_err(|error| unusable(&error.to_string()))?;
+    sizes
+        .into_iter()
+        .map(|size| {
+            let spread = |values: Vec<f64>| Spread::of(values).ok_or_else(|| unusable("the output has no run"));
             Ok(Edited {
-                entries: told.entries,
-                bytes: told.bytes,
-                admit_ms: spread(told.admit_ms)?,
-                expel_ms: spread(told.expel_ms)?,
+                entries: size.entries,
+                bytes: size.bytes,
+                add_ms: spread(size.add_ms)?,
+                remove_ms: spread(size.remove_ms)?,
             })
         })
         .collect()

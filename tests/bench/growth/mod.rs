@@ -1,7 +1,7 @@
-//! How the cost grows: with subnets and security groups, with the entries of aws-auth, with node groups.
+//! Measures how the cost grows with the number of subnets and security groups, of entries in aws-auth, and of node groups.
 //!
-//! The local cloud takes longer with more as well. So what is told of the function is the time that its process was on
-//! a processor, and the time in which none of its calls was under way.
+//! The local cloud takes longer with more objects too. For this reason the report has the processor time of the function's
+//! process, and the time in which none of its calls was running.
 
 mod edit;
 mod node_groups;
@@ -19,108 +19,108 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::edit::Edited;
-use crate::{critical, process, programs::Programs, progress, stage::Stage, statistics::Spread};
+use crate::{critical, environment::Environment, process, programs::Programs, progress, statistics::Spread};
 
-/// What there is more and more of.
+/// What grows.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(crate) enum Axis {
-    /// Subnets, and as many security groups, given as properties.
+    /// Subnets, and as many security groups, named by properties.
     Resources,
-    /// Entries in aws-auth before ours.
+    /// Entries in aws-auth before the stack's own entry.
     Entries,
     /// Node groups, each with a launch template and a security group of its own.
     NodeGroups,
 }
 
-/// What a Create came to at one size.
+/// The result of a Create at one size.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Point {
-    /// Along which.
+    /// What grows.
     pub(crate) axis: Axis,
-    /// How many.
+    /// The number of objects.
     pub(crate) size: usize,
-    /// The time on a processor, in milliseconds.
+    /// The processor time, in milliseconds.
     pub(crate) processor_ms: Spread,
-    /// The time in which no call was under way, in milliseconds.
+    /// The time in which no call was running, in milliseconds.
     pub(crate) between_ms: Spread,
-    /// All of the time, that of the local cloud in it, in milliseconds.
+    /// The total time with that of the local cloud, in milliseconds.
     pub(crate) wall_ms: Spread,
-    /// The most memory, in bytes.
+    /// The peak memory, in bytes.
     pub(crate) peak: u64,
-    /// How often each operation was called.
+    /// The number of calls of each operation.
     pub(crate) calls: BTreeMap<String, usize>,
-    /// How many resources each call of EC2's `CreateTags` took.
+    /// The number of resources in each call of EC2's `CreateTags`.
     pub(crate) batches: Vec<usize>,
-    /// How many calls asked for a further page.
+    /// The number of calls that requested another page.
     pub(crate) pages: usize,
 }
 
-/// All of it.
+/// All results of this part.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Growth {
-    /// What Creates came to.
+    /// The results of the Creates.
     pub(crate) points: Vec<Point>,
     /// The edit of aws-auth alone.
     pub(crate) edits: Vec<Edited>,
 }
 
-/// The sizes along each axis. The first is what the cost of the others is counted from.
+/// The sizes along each axis. The cost of the others is counted from the first.
 pub(crate) const SIZES: [(Axis, &[usize]); 3] =
     [(Axis::Resources, &[1, 10, 100, 1000]), (Axis::Entries, &[1, 10, 500, 5000]), (Axis::NodeGroups, &[2, 10, 100])];
 
-/// How long one invocation may take.
+/// The maximum duration of one invocation.
 const LIMIT: Duration = Duration::from_mins(10);
 
-/// Measures a Create at each size, so many times, and deletes it again each time.
+/// Measures a Create at each size, `runs` times, with a Delete after each.
 ///
 /// # Errors
-/// When one fails.
-pub(crate) async fn measure(stage: &Stage, programs: &Programs, runs: usize) -> Result<Growth, Error> {
+/// Fails when one of the operations fails.
+pub(crate) async fn measure(environment: &Environment, programs: &Programs, runs: usize) -> Result<Growth, Error> {
     let edits = edit::measure(programs).await?;
-    progress("growth: the edit alone is measured");
+    progress("growth: measured the edit of aws-auth");
     let mut points = Vec::new();
     for (axis, sizes) in SIZES {
-        let mut grown = match axis {
-            Axis::Resources => Grown::Resources(resources::Resources::new(stage).await?),
-            Axis::Entries => Grown::Entries,
-            Axis::NodeGroups => Grown::NodeGroups(node_groups::NodeGroups::new(stage)),
+        let mut workload = match axis {
+            Axis::Resources => Workload::Resources(resources::Resources::new(environment).await?),
+            Axis::Entries => Workload::Entries,
+            Axis::NodeGroups => Workload::NodeGroups(node_groups::NodeGroups::new(environment)),
         };
         for &size in sizes {
-            let properties = grown.to(stage, size).await?;
-            let point = point(stage, programs, (axis, size), &properties, runs).await?;
+            let properties = workload.grow_to(environment, size).await?;
+            let point = point(environment, programs, (axis, size), &properties, runs).await?;
             let (median, wall) = (point.processor_ms.median, point.wall_ms.median);
-            progress(&format!("growth: {axis:?} {size}: {median:.0} ms on a processor, {wall:.0} ms in all"));
+            progress(&format!("growth: {axis:?} {size}: {median:.0} ms processor time, {wall:.0} ms in total"));
             points.push(point);
         }
     }
     Ok(Growth { points, edits })
 }
 
-/// The account, as far as it has grown.
-enum Grown {
+/// What has grown in the account.
+enum Workload {
     Resources(resources::Resources),
     Entries,
     NodeGroups(node_groups::NodeGroups),
 }
 
-impl Grown {
-    /// Makes there be as many; gives the properties that lead there.
-    async fn to(&mut self, stage: &Stage, size: usize) -> Result<Value, Error> {
+impl Workload {
+    /// Creates the missing objects, and returns properties for this size.
+    async fn grow_to(&mut self, environment: &Environment, size: usize) -> Result<Value, Error> {
         match self {
-            Self::Resources(resources) => resources.to(size).await,
+            Self::Resources(resources) => resources.grow_to(size).await,
             Self::NodeGroups(groups) => {
-                groups.to(stage, size).await?;
+                groups.grow_to(environment, size).await?;
                 Ok(json!({"ClusterName": CLUSTER, "NodeAccess": "None"}))
             }
             Self::Entries => {
-                stage.cluster.control_plane().set_aws_auth(&entries(size)).await?;
+                environment.cluster.control_plane().set_aws_auth(&entries(size)).await?;
                 Ok(json!({"ClusterName": CLUSTER}))
             }
         }
     }
 }
 
-/// A mapRoles of so many entries.
+/// Returns a mapRoles with this many entries.
 fn entries(count: usize) -> String {
     let entry = |number| {
         format!(
@@ -131,7 +131,7 @@ fn entries(count: usize) -> String {
 }
 
 async fn point(
-    stage: &Stage,
+    environment: &Environment,
     programs: &Programs,
     (axis, size): (Axis, usize),
     properties: &Value,
@@ -140,21 +140,21 @@ async fn point(
     let mut seen = Vec::new();
     let (mut peak, mut calls) = (0, Vec::new());
     for _ in 0..runs {
-        let mut function = Function::start(stage.function_options(programs.function.clone()).await?).await?;
-        let process = function.process_id().ok_or_else(|| Error::Unusable("the function is gone".to_owned()))?;
-        let resource =
-            Resource::new(stage.cloud.account(), stage.cloud.region(), "bench", "Prereqs").service_timeout(600);
-        let (before, mark) = (process::time(process)?, stage.cloud.gateway().journal().mark());
-        let (id, wall) = served(stage, &mut function, &resource.create(properties)).await?;
+        let mut function = Function::start(environment.function_options(programs.function.clone()).await?).await?;
+        let process = function.process_id().ok_or_else(|| Error::Unusable("the function has ended".to_owned()))?;
+        let resource = Resource::new(environment.cloud.account(), environment.cloud.region(), "bench", "Prereqs")
+            .service_timeout(600);
+        let (before, position) = (process::time(process)?, environment.cloud.gateway().journal().position());
+        let (id, wall) = served(environment, &mut function, &resource.create(properties)).await?;
         let processor = process::time(process)?.saturating_sub(before);
-        calls = stage.cloud.gateway().journal().since(mark);
+        calls = environment.cloud.gateway().journal().since(position);
         peak = peak.max(process::memory(process)?.peak);
         seen.push((processor, wall.saturating_sub(critical::under_way(&calls)), wall));
-        served(stage, &mut function, &resource.delete(&id, properties)).await?;
+        served(environment, &mut function, &resource.delete(&id, properties)).await?;
     }
     let spread = |value: fn(&(Duration, Duration, Duration)) -> Duration| {
         let spread = Spread::of(seen.iter().map(|seen| value(seen).as_secs_f64() * 1e3));
-        spread.ok_or_else(|| Error::Unusable("no run was asked for".to_owned()))
+        spread.ok_or_else(|| Error::Unusable("the number of runs is 0".to_owned()))
     };
     Ok(Point {
         axis,
@@ -173,16 +173,21 @@ async fn point(
     })
 }
 
-/// Delivers an event; gives the physical id, and how long it took.
-async fn served(stage: &Stage, function: &mut Function, event: &Event) -> Result<(String, Duration), Error> {
-    let url = stage.answers.expect(event.ids());
-    let invocation = function.invoke(&event.answered_at(&url), LIMIT).await?;
-    let answer = stage.answers.take(&url, Duration::from_secs(1)).await;
-    let answer = answer.map_err(|error| Error::Unusable(format!("{error}; the log:\n{}", invocation.log_text())))?;
-    if answer.succeeded() {
-        return Ok((answer.physical_resource_id, invocation.duration));
+/// Delivers an event, and returns the physical id and the duration.
+async fn served(
+    environment: &Environment,
+    function: &mut Function,
+    event: &Event,
+) -> Result<(String, Duration), Error> {
+    let url = environment.responses.expect(event.ids());
+    let invocation = function.invoke(&event.with_response_url(&url), LIMIT).await?;
+    let response = environment.responses.take(&url, Duration::from_secs(1)).await;
+    let response =
+        response.map_err(|error| Error::Unusable(format!("{error}; the log:\n{}", invocation.log_text())))?;
+    if response.succeeded() {
+        return Ok((response.physical_resource_id, invocation.duration));
     }
-    let reason = answer.reason.unwrap_or_default();
+    let reason = response.reason.unwrap_or_default();
     Err(Error::Unusable(format!("{reason}; the log:\n{}", invocation.log_text())))
 }
 
@@ -194,7 +199,7 @@ fn counted(calls: &[Call]) -> BTreeMap<String, usize> {
     counted
 }
 
-/// As the services spell it: EC2, EKS, IAM.
+/// EC2, EKS and IAM spell the parameter in these ways.
 fn is_further_page(call: &Call) -> bool {
     ["NextToken", "nextToken", "Marker"].iter().any(|name| call.param(name).is_some_and(|token| !token.is_empty()))
 }

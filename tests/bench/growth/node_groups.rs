@@ -8,48 +8,51 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use local_cloud::{Error, gateway::ClusterRewrite, process::wait_until, scenario::CLUSTER};
 
 use super::resources::group;
-use crate::stage::Stage;
+use crate::environment::Environment;
 
-/// How many are made at once.
+/// How many node groups are created at the same time.
 const AT_ONCE: usize = 8;
 
-/// `MiniStack`'s node groups are ACTIVE within a second or so.
+/// MiniStack's node groups are ACTIVE within about a second.
 const ACTIVE_BOUND: Duration = Duration::from_mins(1);
 
-/// The cluster's node groups: those that it had, and those that are made here.
+/// The cluster's node groups: its own and those that are added here.
 pub(crate) struct NodeGroups {
     count: usize,
     rewrite: ClusterRewrite,
 }
 
 impl NodeGroups {
-    /// Those that it has.
-    pub(crate) fn new(stage: &Stage) -> Self {
-        Self { count: stage.cluster.node_groups.len(), rewrite: stage.cluster.rewrite() }
+    /// Starts with the cluster's own node groups.
+    pub(crate) fn new(environment: &Environment) -> Self {
+        Self { count: environment.cluster.node_groups.len(), rewrite: environment.cluster.rewrite() }
     }
 
-    /// Makes there be as many in all.
+    /// Creates node groups until there are `size` in total.
     ///
     /// # Errors
     /// [`Error::Aws`], and [`Error::TimedOut`] when one does not become ACTIVE.
-    pub(crate) async fn to(&mut self, stage: &Stage, size: usize) -> Result<(), Error> {
-        let made: Vec<_> =
-            stream::iter(self.count..size).map(|number| make(stage, number)).buffered(AT_ONCE).try_collect().await?;
+    pub(crate) async fn grow_to(&mut self, environment: &Environment, size: usize) -> Result<(), Error> {
+        let created: Vec<_> = stream::iter(self.count..size)
+            .map(|number| create_node_group(environment, number))
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
         self.count = self.count.max(size);
         self.rewrite
             .launch_templates
-            .extend(made.into_iter().map(|(name, template)| (name, (template, "1".to_owned()))));
-        stage.cloud.gateway().set_cluster(CLUSTER, self.rewrite.clone());
+            .extend(created.into_iter().map(|(name, template)| (name, (template, "1".to_owned()))));
+        environment.cloud.gateway().set_cluster(CLUSTER, self.rewrite.clone());
         Ok(())
     }
 }
 
-/// Makes one; gives its name, and its launch template's id.
-async fn make(stage: &Stage, number: usize) -> Result<(String, String), Error> {
-    let admin = stage.cloud.admin();
+/// Creates one, and returns its name and the id of its launch template.
+async fn create_node_group(environment: &Environment, number: usize) -> Result<(String, String), Error> {
+    let admin = environment.cloud.admin();
     let (ec2, eks) = (aws_sdk_ec2::Client::new(&admin), aws_sdk_eks::Client::new(&admin));
     let name = format!("grown-{number}");
-    let group = group(&ec2, &stage.cluster.vpc_id, &format!("node-group-{number}")).await?;
+    let group = group(&ec2, &environment.cluster.vpc_id, &format!("node-group-{number}")).await?;
     let template = ec2
         .create_launch_template()
         .launch_template_name(&name)
@@ -63,8 +66,8 @@ async fn make(stage: &Stage, number: usize) -> Result<(String, String), Error> {
     eks.create_nodegroup()
         .cluster_name(CLUSTER)
         .nodegroup_name(&name)
-        .node_role(format!("arn:aws:iam::{}:role/{CLUSTER}-managed-nodes", stage.cloud.account()))
-        .set_subnets(stage.cluster.subnet_ids.first().map(|id| vec![id.clone()]))
+        .node_role(format!("arn:aws:iam::{}:role/{CLUSTER}-managed-nodes", environment.cloud.account()))
+        .set_subnets(environment.cluster.subnet_ids.first().map(|id| vec![id.clone()]))
         .launch_template(LaunchTemplateSpecification::builder().id(&template).version("1").build())
         .scaling_config(NodegroupScalingConfig::builder().min_size(0).desired_size(0).max_size(1).build())
         .send()

@@ -5,12 +5,12 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use local_cloud::{Error, scenario::CLUSTER};
 use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use crate::environment::Environment;
 
-/// How many calls make them at once.
+/// How many are created at the same time.
 const AT_ONCE: usize = 8;
 
-/// A VPC of their own, and what is in it so far.
+/// A VPC for this part, and what it contains so far.
 pub(crate) struct Resources {
     ec2: Client,
     vpc_id: String,
@@ -19,23 +19,23 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    /// A VPC with nothing in it.
+    /// Creates an empty VPC.
     ///
     /// # Errors
     /// [`Error::Aws`].
-    pub(crate) async fn new(stage: &Stage) -> Result<Self, Error> {
-        let ec2 = Client::new(&stage.cloud.admin());
-        let made = ec2.create_vpc().cidr_block("10.1.0.0/16").send().await.map_err(Error::aws("CreateVpc"))?;
-        let vpc_id = made.vpc.and_then(|vpc| vpc.vpc_id);
+    pub(crate) async fn new(environment: &Environment) -> Result<Self, Error> {
+        let ec2 = Client::new(&environment.cloud.admin());
+        let created = ec2.create_vpc().cidr_block("10.1.0.0/16").send().await.map_err(Error::aws("CreateVpc"))?;
+        let vpc_id = created.vpc.and_then(|vpc| vpc.vpc_id);
         let vpc_id = vpc_id.ok_or(Error::Incomplete { operation: "CreateVpc", field: "vpcId" })?;
         Ok(Self { ec2, vpc_id, subnet_ids: Vec::new(), security_group_ids: Vec::new() })
     }
 
-    /// Makes there be as many; gives the properties that name them.
+    /// Creates the missing subnets and security groups, and returns properties that name `size` of each.
     ///
     /// # Errors
     /// [`Error::Aws`].
-    pub(crate) async fn to(&mut self, size: usize) -> Result<Value, Error> {
+    pub(crate) async fn grow_to(&mut self, size: usize) -> Result<Value, Error> {
         let missing = || self.subnet_ids.len()..size;
         let (this, subnets, groups) = (&*self, missing(), missing());
         let subnets: Vec<_> =
@@ -54,8 +54,8 @@ impl Resources {
 
     async fn subnet(&self, number: usize) -> Result<String, Error> {
         let block = format!("10.1.{}.{}/28", number / 16, number % 16 * 16);
-        let made = self.ec2.create_subnet().vpc_id(&self.vpc_id).cidr_block(block).send().await;
-        let id = made.map_err(Error::aws("CreateSubnet"))?.subnet.and_then(|subnet| subnet.subnet_id);
+        let created = self.ec2.create_subnet().vpc_id(&self.vpc_id).cidr_block(block).send().await;
+        let id = created.map_err(Error::aws("CreateSubnet"))?.subnet.and_then(|subnet| subnet.subnet_id);
         id.ok_or(Error::Incomplete { operation: "CreateSubnet", field: "subnetId" })
     }
 
@@ -64,12 +64,12 @@ impl Resources {
     }
 }
 
-/// Makes a security group.
+/// Creates a security group, and returns its id.
 ///
 /// # Errors
 /// [`Error::Aws`].
 pub(super) async fn group(ec2: &Client, vpc_id: &str, name: &str) -> Result<String, Error> {
-    let made = ec2.create_security_group().vpc_id(vpc_id).group_name(name).description("bench").send().await;
-    let id = made.map_err(Error::aws("CreateSecurityGroup"))?.group_id;
+    let created = ec2.create_security_group().vpc_id(vpc_id).group_name(name).description("bench").send().await;
+    let id = created.map_err(Error::aws("CreateSecurityGroup"))?.group_id;
     id.ok_or(Error::Incomplete { operation: "CreateSecurityGroup", field: "groupId" })
 }

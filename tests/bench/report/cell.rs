@@ -1,28 +1,28 @@
-//! Figures as a cell of a table has them.
+//! Formats figures for the cells of a table.
 
 use crate::statistics::Spread;
 
-/// A time in milliseconds, with three digits: `12.3 ms`, `1.23 s`.
+/// Formats milliseconds with three digits: `12.3 ms`, `1.23 s`.
 pub(super) fn millis(ms: f64) -> String {
     if 1000.0 <= ms { format!("{} s", digits(ms / 1e3)) } else { format!("{} ms", digits(ms)) }
 }
 
-/// A spread of times: the middle, and the ends in brackets.
+/// Formats a spread of times: the median, and minimum and maximum in parentheses.
 pub(super) fn spread(spread: &Spread) -> String {
     format!("**{}** ({} to {})", millis(spread.median), millis(spread.min), millis(spread.max))
 }
 
-/// A size in bytes: `9.4 MB`.
+/// Formats a size in bytes: `9.4 MB`.
 pub(super) fn megabytes(bytes: f64) -> String {
     format!("{} MB", digits(bytes / 1e6))
 }
 
-/// A ratio: `1.2×`.
+/// Formats a ratio: `1.2×`; `–` when `to` is 0.
 pub(super) fn ratio(of: f64, to: f64) -> String {
     if 0.0 < to { format!("{}×", digits(of / to)) } else { "–".to_owned() }
 }
 
-/// A number with about three digits, and no more than two after the point.
+/// Formats a number with about three digits, and at most two decimals.
 pub(super) fn digits(value: f64) -> String {
     match value.abs() {
         size if 100.0 <= size => format!("{value:.0}"),
@@ -31,7 +31,7 @@ pub(super) fn digits(value: f64) -> String {
     }
 }
 
-/// A count, its thousands apart.
+/// Formats a count, with commas between thousands.
 pub(super) fn count(value: usize) -> String {
     let digits = value.to_string();
     let mut text = String::new();
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_have_three_digits() {
+    fn figures_have_about_three_digits() {
         assert_eq!(millis(4.567), "4.57 ms");
         assert_eq!(millis(45.67), "45.7 ms");
         assert_eq!(millis(456.7), "457 ms");

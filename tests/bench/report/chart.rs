@@ -1,5 +1,4 @@
-//! The chart: operations under the longest delay, and what a start costs, as bars. It brings its own colours for light
-//! and dark.
+//! The chart: bars for the operations under the longest delay, and for the costs of a start. It supports light and dark mode.
 
 use std::fmt::Write as _;
 
@@ -14,18 +13,18 @@ use crate::{
     subject::{Operation, Subject},
 };
 
-/// The width of all of it, and the margin.
+/// The width of the chart, and its margin.
 const WIDTH: f64 = 800.0;
 const MARGIN: f64 = 20.0;
 
-/// A bar's height, and the room from one to the next.
+/// The height of a bar, and the distance between two bars.
 const BAR: f64 = 14.0;
 const STEP: f64 = 20.0;
 
-/// What is above the bars of a panel: its title, and what it is about.
+/// The height above the bars of a panel: its title and its subtitle.
 const HEAD: f64 = 52.0;
 
-/// The room for a bar's text after its end.
+/// The width that is kept free for the text after a bar.
 const TEXT: f64 = 130.0;
 
 /// One bar.
@@ -35,11 +34,11 @@ struct Bar {
     label: String,
     value: f64,
     text: String,
-    /// Where the least that is possible lies.
+    /// The position of the minimum, if the bar has one.
     bound: Option<f64>,
 }
 
-/// The chart as an SVG.
+/// Returns the chart as an SVG.
 pub(crate) fn chart(results: &Results) -> String {
     let mut body = String::new();
     let mut y = MARGIN;
@@ -52,13 +51,13 @@ pub(crate) fn chart(results: &Results) -> String {
     let height = (y + MARGIN / 2.0).ceil();
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-labelledby=\"title desc\">\n  \
-         <title id=\"title\">What it costs, beside what people use today</title>\n  \
+         <title id=\"title\">Costs, compared with the alternatives</title>\n  \
          <desc id=\"desc\">{}</desc>\n{STYLE}  <rect class=\"page\" width=\"{WIDTH}\" height=\"{height}\" rx=\"6\"/>\n{body}</svg>\n",
         escaped(&described(results))
     )
 }
 
-/// The operations one below the other, with a bar each for ours, Python's and the runbook's; gives where it ends.
+/// Draws the operations below each other, with one bar each for the function, Python and the runbook. Returns the lower end.
 fn operations(samples: &[Sample], delay: u64, top: f64, body: &mut String) -> f64 {
     let shown = [(Subject::Ours, "ours"), (Subject::Python, "python"), (Subject::Runbook, "runbook")];
     let groups: Vec<(Operation, Vec<Bar>)> = Operation::ALL
@@ -75,7 +74,7 @@ fn operations(samples: &[Sample], delay: u64, top: f64, body: &mut String) -> f6
         .collect();
     let most = groups.iter().flat_map(|(_, bars)| bars).map(|bar| bar.value).fold(0.0, f64::max);
     let about =
-        format!("with {delay} ms added to every call; the line is the chain of calls that must follow each other");
+        format!("With {delay} ms added to every call. The line is the chain of calls that must follow each other");
     heading(body, MARGIN, top, "One operation", &about);
     let (left, mut y) = (MARGIN + 250.0, top + HEAD);
     for (operation, bars) in groups.iter().filter(|(_, bars)| !bars.is_empty()) {
@@ -86,7 +85,7 @@ fn operations(samples: &[Sample], delay: u64, top: f64, body: &mut String) -> f6
     y - 10.0
 }
 
-/// Cold start, memory and size side by side; gives where it ends.
+/// Draws cold start, memory and size next to each other. Returns the lower end.
 fn starts(started: &[Started], top: f64, body: &mut String) -> f64 {
     let named = |name: &str| started.iter().find(|started| started.name == name);
     let ordered: Vec<&Started> = NAMES.iter().filter_map(|name| named(name)).collect();
@@ -120,14 +119,14 @@ fn starts(started: &[Started], top: f64, body: &mut String) -> f64 {
     bottom
 }
 
-/// A figure of a program's, and its text.
+/// Reads a figure of a program, and its text.
 type Value = fn(&Started) -> Option<(f64, String)>;
 
 fn short(name: &str) -> String {
     name.split([' ', '-']).next().unwrap_or_default().to_owned()
 }
 
-/// Bars one below the other, from `left` on, with their labels before them: the greatest value is `width` long.
+/// Draws bars below each other, from `left` on, with their labels before them. The greatest value is `width` long.
 fn bars_at(body: &mut String, bars: &[Bar], (left, labels): (f64, f64), top: f64, width: f64, most: f64) {
     for (index, bar) in bars.iter().enumerate() {
         let y = STEP.mul_add(crate::statistics::as_f64(index), top);
@@ -151,7 +150,7 @@ fn bars_at(body: &mut String, bars: &[Bar], (left, labels): (f64, f64), top: f64
     }
 }
 
-/// A bar is seen however short.
+/// Returns the length of a bar. It is at least 1, so that every bar is visible.
 fn length(value: f64, most: f64, width: f64) -> f64 {
     if 0.0 < most { (value / most * width).clamp(1.0, width) } else { 1.0 }
 }
@@ -165,7 +164,7 @@ fn text(body: &mut String, class: &str, x: f64, y: f64, text: &str) {
     let _ = writeln!(body, "  <text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(text));
 }
 
-/// The chart in words.
+/// Returns the chart in words.
 fn described(results: &Results) -> String {
     let mut words = Vec::new();
     if let Some(&delay) = delays(&results.operations).last() {
@@ -236,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_of_nothing_is_one() {
+    fn chart_without_results_is_valid() {
         let chart = chart(&Results::new());
         assert!(chart.starts_with("<svg") && chart.ends_with("</svg>\n"));
         assert!(!chart.contains("class=\"ours\""));
     }
 
     #[test]
-    fn every_program_has_its_bars() {
+    fn each_program_has_three_bars() {
         let results =
             Results { start: vec![started("ours", 12.0), started("Python function", 900.0)], ..Results::new() };
         let chart = chart(&results);
@@ -254,13 +253,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bar_leaves_its_room(value in 0.0..1e9, more in 0.0..1e9, width in 10.0..600.0) {
+        fn bar_fits_its_width(value in 0.0..1e9, more in 0.0..1e9, width in 10.0..600.0) {
             let long = length(value, value + more, width);
             prop_assert!((1.0..=width).contains(&long));
         }
 
         #[test]
-        fn longer_is_no_less(a in 0.0..1e6, b in 0.0..1e6) {
+        fn longer_bar_means_greater_value(a in 0.0..1e6, b in 0.0..1e6) {
             let most = f64::max(a, b);
             prop_assert!((a <= b) == (length(a, most, 500.0) <= length(b, most, 500.0)) || (a - b).abs() * 500.0 < most * 1.1);
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::cell::{count, digits, ratio};
 use crate::crowd::Crowd;
 
-/// The table; empty where nothing was measured.
+/// Returns the table, or an empty text when nothing was measured.
 pub(super) fn table(crowd: &[Crowd]) -> String {
     if crowd.is_empty() {
         return String::new();
@@ -27,9 +27,9 @@ pub(super) fn table(crowd: &[Crowd]) -> String {
             count(crowd.calls),
             count(crowd.throttled),
             count(crowd.needed),
-            digits(crowd.answered.median),
-            digits(crowd.answered.min),
-            digits(crowd.answered.max),
+            digits(crowd.response_times.median),
+            digits(crowd.response_times.min),
+            digits(crowd.response_times.max),
             crowd.tenths.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
         );
     }

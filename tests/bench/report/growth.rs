@@ -8,7 +8,7 @@ use crate::{
     statistics::{as_f64, exponent},
 };
 
-/// The tables.
+/// Returns the tables.
 pub(super) fn tables(growth: &Growth) -> String {
     let mut text = "### Growth\n\nA Create, by the size of its input. *Processor time*: of the function's process. *Between calls*: the time without a call under way. Most of the total time is the local cloud's. *Exponent*: of the size, in the cost beyond the first line, by least squares of the logarithms. 1 is linear.\n".to_owned();
     for (axis, _) in SIZES {
@@ -59,11 +59,11 @@ fn edits(edits: &[Edited]) -> String {
     let mut text =
         "\nThe edit of aws-auth alone, in the release profile:\n\n| Entries | Bytes | Add the entry | Remove it |\n|---|---|---|---|\n"
             .to_owned();
-    for Edited { entries, bytes, admit_ms, expel_ms } in edits {
+    for Edited { entries, bytes, add_ms, remove_ms } in edits {
         let _ =
-            writeln!(text, "| {} | {} | {} | {} |", count(*entries), count(*bytes), spread(admit_ms), spread(expel_ms));
+            writeln!(text, "| {} | {} | {} | {} |", count(*entries), count(*bytes), spread(add_ms), spread(remove_ms));
     }
-    let points: Vec<_> = edits.iter().map(|edit| (as_f64(edit.entries), edit.admit_ms.median)).collect();
+    let points: Vec<_> = edits.iter().map(|edit| (as_f64(edit.entries), edit.add_ms.median)).collect();
     if let Some(exponent) = exponent(&points) {
         let _ = writeln!(text, "\nExponent of the addition: {}.", digits(exponent));
     }

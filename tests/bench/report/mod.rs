@@ -1,4 +1,4 @@
-//! What people read: tables, and a chart.
+//! The report for people: tables and a chart.
 
 mod cell;
 mod chart;
@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 pub(crate) use self::chart::chart;
 use crate::results::{Machine, Results};
 
-/// All tables of the results, in Markdown.
+/// Returns all tables of the results, in Markdown.
 pub(crate) fn tables(results: &Results) -> String {
     let Machine { processor, cores, memory_gib } = &results.machine;
     let mut text = format!("Measured on {}: {processor}, {cores} cores, {memory_gib} GiB.\n", results.date);
@@ -24,7 +24,6 @@ pub(crate) fn tables(results: &Results) -> String {
         crowd::table(&results.crowd),
     ];
     for part in parts.iter().filter(|part| !part.is_empty()) {
-        // Writing to a String does not fail.
         let _ = write!(text, "\n{part}");
     }
     let took: Vec<_> = results.took.iter().map(|(part, seconds)| format!("{part} {:.1} min", seconds / 60.0)).collect();

@@ -10,7 +10,7 @@ use crate::{
     subject::{Operation, Subject},
 };
 
-/// All runs of one operation by one subject.
+/// All runs of one operation of one subject.
 pub(super) struct Row<'a> {
     pub(super) subject: Subject,
     pub(super) operation: Operation,
@@ -18,30 +18,30 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The row of this operation and subject, if there is one.
+    /// Returns the row of an operation and a subject; `None` when it was not measured.
     pub(super) fn of(samples: &'a [Sample], operation: Operation, subject: Subject) -> Option<Self> {
         let samples: Vec<_> =
             samples.iter().filter(|sample| sample.subject == subject && sample.operation == operation).collect();
         (!samples.is_empty()).then_some(Self { subject, operation, samples })
     }
 
-    /// The times under a delay.
+    /// Returns the times under a delay.
     pub(super) fn under(&self, delay_ms: u64) -> Option<Spread> {
         Spread::of(self.samples.iter().filter(|sample| sample.delay_ms == delay_ms).map(|sample| sample.ms))
     }
 
-    /// The chain that must be, in milliseconds under a delay.
+    /// Returns the time of the chain under a delay, in milliseconds.
     pub(super) fn bound(&self, delay_ms: u64) -> f64 {
         as_f64(self.links()) * millis_of(delay_ms)
     }
 
     fn links(&self) -> usize {
-        chain::of(self.operation, self.subject.way()).len()
+        chain::links(self.operation, self.subject.join_method()).len()
     }
 
-    /// How many calls' delays lie one after the other: how much longer it takes for each millisecond of delay.
+    /// Returns how many delays add up: the increase of the duration for each millisecond of delay.
     fn in_series(&self) -> Option<f64> {
-        // Its commands take seconds to start, now more and now less: what a delay adds is lost in that.
+        // Each of its commands takes seconds to start, with a large variance. The effect of the delay is not visible in it.
         if self.subject == Subject::Runbook {
             return None;
         }
@@ -50,7 +50,7 @@ impl<'a> Row<'a> {
         slope(&medians.collect::<Vec<_>>())
     }
 
-    /// Least and greatest, where they differ.
+    /// Returns minimum and maximum, or one number when they are equal.
     fn range(&self, count: fn(&Sample) -> usize) -> String {
         let counts: BTreeSet<usize> = self.samples.iter().map(|sample| count(sample)).collect();
         match (counts.first(), counts.last()) {
@@ -60,20 +60,20 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The waves of calls of the run with the fewest, under a delay: what is late by chance makes one more.
-    fn seen(&self, delay_ms: u64) -> Option<&'a [Vec<String>]> {
+    /// Returns the waves of the run with the fewest waves under a delay, because a call that is late by chance adds a wave.
+    fn shortest_waves(&self, delay_ms: u64) -> Option<&'a [Vec<String>]> {
         let waves =
             self.samples.iter().filter(|sample| sample.delay_ms == delay_ms).map(|sample| sample.waves.as_slice());
         waves.min_by_key(|waves| waves.len())
     }
 }
 
-/// The delays of these runs.
+/// Returns the delays of these runs.
 pub(super) fn delays(samples: &[Sample]) -> BTreeSet<u64> {
     samples.iter().map(|sample| sample.delay_ms).collect()
 }
 
-/// The tables; empty where nothing was measured.
+/// Returns the tables, or an empty text when nothing was measured.
 pub(super) fn tables(samples: &[Sample]) -> String {
     let delays = delays(samples);
     let Some(&longest) = delays.last() else { return String::new() };
@@ -112,18 +112,18 @@ pub(super) fn tables(samples: &[Sample]) -> String {
             let _ = writeln!(text, " {} | {in_series} | {to_ours} | {to_chain} |", row.links());
         }
     }
-    text + &seen(samples, longest) + &budget(samples, longest)
+    text + &waves_section(samples, longest) + &budget(samples, longest)
 }
 
-/// Which calls of ours lay one after the other.
-fn seen(samples: &[Sample], longest: u64) -> String {
+/// Returns the waves of the function's calls.
+fn waves_section(samples: &[Sample], longest: u64) -> String {
     let mut text = format!(
         "\nOur calls under {longest} ms in waves, from the gateway's journal. A call begins after a call of the previous wave has ended. The PUT of the response follows the last wave.\n"
     );
-    for subject in [Subject::Ours, Subject::OursToday] {
+    for subject in [Subject::Ours, Subject::OursAccessEntry] {
         for operation in Operation::ALL {
             let row = Row::of(samples, operation, subject);
-            let Some(waves) = row.as_ref().and_then(|row| row.seen(longest)) else { continue };
+            let Some(waves) = row.as_ref().and_then(|row| row.shortest_waves(longest)) else { continue };
             let _ = writeln!(text, "\n{}, {}: {} waves\n", operation.name(), subject.name(), waves.len());
             for (index, wave) in waves.iter().enumerate() {
                 let _ = writeln!(text, "{}. {}", index + 1, wave.join(", "));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_series_is_how_the_time_grows() {
+    fn in_series_is_the_slope_of_the_duration() {
         let samples = [sample(0, 100.0), sample(20, 300.0), sample(50, 600.0), sample(50, 640.0), sample(50, 600.0)];
         let row = Row::of(&samples, Operation::Create, Subject::Ours).unwrap();
         assert!((row.in_series().unwrap() - 10.0).abs() < 1e-9);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_was_not_run_has_no_table() {
+    fn unmeasured_part_has_no_table() {
         assert_eq!(tables(&[]), "");
         assert!(tables(&[sample(0, 1.0)]).contains("| Create | ours | 40 | 12 | **1.00 ms**"));
     }

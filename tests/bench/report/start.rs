@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::cell::{megabytes, ratio, spread};
 use crate::start::{NAMES, Started};
 
-/// The table; empty where nothing was measured.
+/// Returns the table, or an empty text when nothing was measured.
 pub(super) fn table(started: &[Started]) -> String {
     let Some(runs) = started.first().map(|started| started.cold_ms.runs) else { return String::new() };
     let mut text = format!(
@@ -16,7 +16,6 @@ pub(super) fn table(started: &[Started]) -> String {
         let peak = peak.map_or_else(|| "–".to_owned(), |bytes| megabytes(as_f64(bytes)));
         let idle = megabytes(idle.median);
         let (unpacked, zipped) = (megabytes(as_f64(*unpacked)), megabytes(as_f64(*zipped)));
-        // Writing to a String does not fail.
         let _ = writeln!(text, "| {name} | {} | {idle} | {peak} | {unpacked} | {zipped} |", spread(cold_ms));
     }
     let median = |name| started.iter().find(|started| started.name == name).map(|started| started.cold_ms.median);

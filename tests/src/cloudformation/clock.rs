@@ -1,16 +1,16 @@
-//! The time that one stack's events bear.
+//! The times of one stack's events.
 
 use std::time::{Duration, SystemTime};
 
-/// A clock that makes a step at each event, so that what takes minutes in CloudFormation takes no time here. The
-/// function tells by dates alone whether a rollback began after the event that it is at work on.
+/// A clock that advances by one step at each event, so that the minutes of a real operation take no time here. The function
+/// compares dates to find out whether a rollback began after its event.
 #[derive(Clone, Debug)]
 pub(super) struct Clock(SystemTime);
 
-/// More than the five seconds within which an Update cannot be told from the one of its rollback.
+/// The step. It is longer than 5 s, because within 5 s an Update looks like the Update of its rollback.
 const STEP: Duration = Duration::from_secs(7);
 
-/// How far back it begins: room for four hundred steps, and well within a `ServiceTimeout` of an hour.
+/// The first time is this long ago. It has room for 400 steps, and is well below a `ServiceTimeout` of one hour.
 const HEAD_START: Duration = Duration::from_secs(2800);
 
 impl Clock {
@@ -18,7 +18,7 @@ impl Clock {
         Self(SystemTime::now() - HEAD_START)
     }
 
-    /// The next moment. It is never in the future: when the steps have used up the head start, real time goes on.
+    /// Returns the next time. It is never in the future: after all steps, it follows the real time.
     pub(super) fn tick(&mut self) -> SystemTime {
         let now = SystemTime::now();
         self.0 = (self.0 + STEP).clamp(now - HEAD_START, now);

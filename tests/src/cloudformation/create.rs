@@ -1,18 +1,18 @@
-//! The creation of a stack, and how it is rolled back.
+//! The creation of a stack, and its rollback.
 
 use serde_json::Value;
 
 use super::{
     request::{Kind, Request},
-    stack::{Held, Stack, Template, Waiting},
+    stack::{ResourceState, Stack, Template, Waiting},
 };
 use crate::lambda::Resource;
 
 impl Stack {
-    /// Creates the stack: what is sent first.
+    /// Creates the stack, and returns the first requests.
     ///
     /// # Panics
-    /// When there is a stack already: only what was never created, or is deleted, can be.
+    /// Panics when the stack exists. Only a new or a deleted stack can be created.
     pub fn create(&mut self, template: &Template) -> Vec<Request> {
         assert!(matches!(self.status, "REVIEW_IN_PROGRESS" | "DELETE_COMPLETE"), "create a stack in {}", self.status);
         self.resources.clear();
@@ -20,11 +20,11 @@ impl Stack {
         template.iter().filter_map(|(logical_id, properties)| self.begin_create(logical_id, properties)).collect()
     }
 
-    /// Something else in the stack fails while it is created, or the update of it is cancelled: what is sent now.
-    /// What is under way is given up, not ended.
+    /// Fails another resource while the stack is created, or cancels its update. Returns the next requests. The responses of
+    /// running requests do not count any more.
     ///
     /// # Panics
-    /// When nothing is under way that can be cancelled.
+    /// Panics when no operation is running that can be cancelled.
     pub fn cancel(&mut self) -> Vec<Request> {
         match self.status {
             "CREATE_IN_PROGRESS" => self.roll_back_create(),
@@ -35,27 +35,27 @@ impl Stack {
 
     pub(super) fn begin_create(&mut self, logical_id: &str, properties: &Value) -> Option<Request> {
         let resource = Resource::new(&self.account, &self.region, &self.name, logical_id);
-        // The longest that CloudFormation takes: the stack's clock is far behind, and must not run out.
+        // The maximum that CloudFormation allows, because the stack's clock is behind, and the timeout must not pass.
         let resource = resource.in_stack(&self.id).service_timeout(3600);
-        let held = Held {
+        let state = ResourceState {
             resource,
             status: "CREATE_IN_PROGRESS",
             physical_id: None,
             properties: properties.clone(),
             attributes: Vec::new(),
-            before: None,
+            previous: None,
             is_new: true,
-            goes: false,
+            is_removed: false,
             cleanup: Vec::new(),
         };
-        self.resources.insert(logical_id.to_owned(), held);
+        self.resources.insert(logical_id.to_owned(), state);
         self.send(logical_id, Kind::Create, properties)
     }
 
     pub(super) fn created(&mut self, waiting: &Waiting, id: String, succeeded: bool) -> Vec<Request> {
-        if let Some(held) = self.resources.get_mut(&waiting.logical_id) {
-            held.physical_id = Some(id);
-            held.status = if succeeded { "CREATE_COMPLETE" } else { "CREATE_FAILED" };
+        if let Some(state) = self.resources.get_mut(&waiting.logical_id) {
+            state.physical_id = Some(id);
+            state.status = if succeeded { "CREATE_COMPLETE" } else { "CREATE_FAILED" };
         }
         match (succeeded, self.status) {
             (true, _) => self.advance(),
@@ -64,7 +64,8 @@ impl Stack {
         }
     }
 
-    /// Deletes what was made, and at once what is being made: with an id made up, while that Create may still run
+    /// Deletes resources that exist, and resources that are still being created. The latter get a Delete with a generated id,
+    /// while their Create may still run
     /// (<https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1814>).
     fn roll_back_create(&mut self) -> Vec<Request> {
         self.enter("ROLLBACK_IN_PROGRESS");
@@ -74,17 +75,17 @@ impl Stack {
         requests
     }
 
-    /// Sends a resource its Delete, whatever it is doing.
+    /// Sends a resource its Delete, even if another request is running.
     pub(super) fn delete_now(&mut self, logical_id: &str) -> Option<Request> {
-        self.give_up_on(logical_id);
-        let made_up = self.made_up_id(logical_id);
-        let held = self.resources.get_mut(logical_id)?;
-        if held.status == "DELETE_COMPLETE" {
+        self.forget_request(logical_id);
+        let generated_id = self.generate_id(logical_id);
+        let state = self.resources.get_mut(logical_id)?;
+        if state.status == "DELETE_COMPLETE" {
             return None;
         }
-        held.physical_id.get_or_insert(made_up);
-        held.status = "DELETE_IN_PROGRESS";
-        let properties = held.properties.clone();
+        state.physical_id.get_or_insert(generated_id);
+        state.status = "DELETE_IN_PROGRESS";
+        let properties = state.properties.clone();
         self.send(logical_id, Kind::Delete, &properties)
     }
 }

@@ -1,15 +1,15 @@
-//! The deletion of a stack, and the clean-up after an update.
+//! The deletion of a stack, and the cleanup after an update.
 
 use super::{
     request::{Kind, Request},
-    stack::{Doomed, Stack, Waiting},
+    stack::{PendingDelete, Stack, Waiting},
 };
 
 impl Stack {
-    /// Deletes the stack, or tries again: what is sent first. A creation under way is given up for it.
+    /// Deletes the stack, or retries the deletion. Returns the first requests. A running creation is cancelled.
     ///
     /// # Panics
-    /// When an update is under way, its rollback has failed (continue that first), or there is nothing to delete.
+    /// Panics during an update, after a failed rollback (continue it first), or when there is nothing to delete.
     pub fn delete(&mut self) -> Vec<Request> {
         let may = self.status == "CREATE_IN_PROGRESS"
             || self.is_at_rest()
@@ -26,53 +26,54 @@ impl Stack {
         if self.status.contains("CLEANUP") {
             return self.cleaned_up(waiting, succeeded);
         }
-        if let Some(held) = self.resources.get_mut(&waiting.logical_id) {
-            held.status = if succeeded { "DELETE_COMPLETE" } else { "DELETE_FAILED" };
+        if let Some(state) = self.resources.get_mut(&waiting.logical_id) {
+            state.status = if succeeded { "DELETE_COMPLETE" } else { "DELETE_FAILED" };
         }
         self.advance()
     }
 
-    /// Deletes what an update has left behind: the replaced, and resources that are in the template no more.
+    /// Deletes replaced resources and resources that were removed from the template.
     pub(super) fn clean_up(&mut self, status: &'static str) -> Vec<Request> {
         self.enter(status);
-        let doomed: Vec<_> = self
+        let pending: Vec<_> = self
             .resources
             .iter()
-            .flat_map(|(logical_id, held)| held.cleanup.iter().map(|doomed| (logical_id.clone(), doomed.clone())))
+            .flat_map(|(logical_id, state)| state.cleanup.iter().map(|pending| (logical_id.clone(), pending.clone())))
             .collect();
         let mut requests: Vec<_> =
-            doomed.iter().filter_map(|(logical_id, doomed)| self.delete_old(logical_id, doomed)).collect();
+            pending.iter().filter_map(|(logical_id, pending)| self.delete_old(logical_id, pending)).collect();
         requests.extend(self.advance());
         requests
     }
 
-    /// The status of the resource stays what the update made it: the Delete is of an id that it has no more.
-    fn delete_old(&mut self, logical_id: &str, doomed: &Doomed) -> Option<Request> {
-        let held = self.resources.get_mut(logical_id)?;
-        if held.goes {
-            held.status = "DELETE_IN_PROGRESS";
+    /// The resource keeps the status of the update, because the Delete has a previous id.
+    fn delete_old(&mut self, logical_id: &str, pending: &PendingDelete) -> Option<Request> {
+        let state = self.resources.get_mut(logical_id)?;
+        if state.is_removed {
+            state.status = "DELETE_IN_PROGRESS";
         }
-        let event = held.resource.delete(&doomed.physical_id, &doomed.properties);
-        Some(self.issue(event, logical_id, Kind::Delete, Some(doomed.physical_id.clone()), &doomed.properties))
+        let event = state.resource.delete(&pending.physical_id, &pending.properties);
+        Some(self.issue(event, logical_id, Kind::Delete, Some(pending.physical_id.clone()), &pending.properties))
     }
 
     fn cleaned_up(&mut self, waiting: &Waiting, succeeded: bool) -> Vec<Request> {
-        let Some(held) = self.resources.get_mut(&waiting.logical_id) else { return Vec::new() };
-        let Some(at) = held.cleanup.iter().position(|doomed| Some(&doomed.physical_id) == waiting.physical_id.as_ref())
+        let Some(state) = self.resources.get_mut(&waiting.logical_id) else { return Vec::new() };
+        let Some(at) =
+            state.cleanup.iter().position(|pending| Some(&pending.physical_id) == waiting.physical_id.as_ref())
         else {
             return Vec::new();
         };
-        let mut doomed = held.cleanup.remove(at);
-        doomed.tries -= 1;
-        if !succeeded && doomed.tries != 0 {
-            held.cleanup.push(doomed.clone());
-            return self.delete_old(&waiting.logical_id, &doomed).into_iter().collect();
+        let mut pending = state.cleanup.remove(at);
+        pending.tries -= 1;
+        if !succeeded && pending.tries != 0 {
+            state.cleanup.push(pending.clone());
+            return self.delete_old(&waiting.logical_id, &pending).into_iter().collect();
         }
-        if held.goes {
-            held.status = "DELETE_COMPLETE";
+        if state.is_removed {
+            state.status = "DELETE_COMPLETE";
         }
         if !succeeded {
-            self.left_over.push(doomed.physical_id);
+            self.left_over.push(pending.physical_id);
         }
         self.advance()
     }

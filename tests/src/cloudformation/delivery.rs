@@ -1,67 +1,67 @@
-//! How an event is delivered, and what came of it.
+//! The delivery of an event, and its result.
 
 use std::time::Duration;
 
 use super::request::Request;
 use crate::{
     gateway::When,
-    lambda::{Answer, Behaviour, Invocation, ResponseUrl},
-    scenario::Cut,
+    lambda::{Behaviour, CfnResponse, Invocation, ResponseUrl},
+    scenario::CrashPoint,
 };
 
-/// How an event is delivered. By default: once, by CloudFormation itself, with two minutes' time, to a bucket that
-/// takes the answer.
+/// How an event is delivered. The default: one delivery from CloudFormation itself, with two minutes for the function, and a
+/// URL that accepts the response.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The function's time-out: then the process is killed.
+    /// The function's timeout, after which the process is killed.
     pub limit: Duration,
-    /// How many deliveries there are side by side. Lambda promises one at least, not one at most.
+    /// The number of deliveries at the same time. Lambda guarantees at least one delivery, not at most one.
     pub copies: usize,
     /// Whether the `ServiceToken` is an SNS topic.
     pub by_sns: bool,
-    /// What the URL does with the first PUTs; it takes those after them.
+    /// What the URL does with the first PUTs. It accepts the others.
     pub script: Vec<Behaviour>,
-    /// A call at which the process is killed. The event is delivered again then, without this.
-    pub power_cut: Option<(When, Cut)>,
+    /// The call at which the process is killed. The event is then delivered again, without a crash.
+    pub crash: Option<(When, CrashPoint)>,
 }
 
-/// What came of one event.
+/// The result of one event.
 #[derive(Debug)]
 pub struct Delivered {
-    /// What was sent.
+    /// The request.
     pub request: Request,
-    /// Where it had to be answered.
+    /// The presigned URL of the response.
     pub url: ResponseUrl,
-    /// The first answer that was taken; `None`: there was none after all deliveries.
-    pub answer: Option<Answer>,
-    /// Each time it was delivered, but for those that were cut.
+    /// The first accepted response; `None` when there was none after all deliveries.
+    pub response: Option<CfnResponse>,
+    /// The invocations, without those that crashed.
     pub invocations: Vec<Invocation>,
-    /// Whether the power was cut, as it was asked; false when the run was over before.
-    pub was_cut: bool,
-    /// What the stack sends now.
+    /// Whether the process was killed as requested; false when the run ended before the call.
+    pub crashed: bool,
+    /// The next requests of the stack.
     pub next: Vec<Request>,
-    /// Every rule that was broken: of the protocol, of time, of secrecy.
-    pub wrong: Vec<String>,
+    /// The violated rules: of the protocol, of deadlines, and of secrets.
+    pub violations: Vec<String>,
 }
 
 impl Default for Delivery {
     fn default() -> Self {
-        Self { limit: Duration::from_mins(2), copies: 1, by_sns: false, script: Vec::new(), power_cut: None }
+        Self { limit: Duration::from_mins(2), copies: 1, by_sns: false, script: Vec::new(), crash: None }
     }
 }
 
 impl Delivered {
-    /// Whether the answer is a success.
+    /// Returns whether the response is a success.
     pub fn succeeded(&self) -> bool {
-        self.answer.as_ref().is_some_and(Answer::succeeded)
+        self.response.as_ref().is_some_and(CfnResponse::succeeded)
     }
 
-    /// The reason of a failure; empty without one.
+    /// Returns the reason of a failure; empty without one.
     pub fn reason(&self) -> &str {
-        self.answer.as_ref().and_then(|answer| answer.reason.as_deref()).unwrap_or_default()
+        self.response.as_ref().and_then(|response| response.reason.as_deref()).unwrap_or_default()
     }
 
-    /// All that the deliveries logged.
+    /// Returns the log of all deliveries.
     pub fn log_text(&self) -> String {
         let logs: Vec<_> = self.invocations.iter().map(Invocation::log_text).collect();
         logs.join("\n")

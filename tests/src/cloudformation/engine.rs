@@ -1,4 +1,4 @@
-//! What sends the stacks' events, and brings their answers back.
+//! Sends the events of stacks, and passes the responses to them.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::{
     delivery::{Delivered, Delivery},
+    describe::{self, Stacks},
     request::Request,
-    shown::{self, Stacks},
     stack::Stack,
 };
 use crate::{
@@ -19,21 +19,21 @@ use crate::{
     error::Error,
     gateway::{Effect, Hold, Journal, Rules, When},
     lambda::{
-        Answers, Environments, FunctionOptions, Invocation, Outcome, ResponseUrl, answer::ANOTHER_BODY,
-        environments::DELIVERIES,
+        Environments, FunctionOptions, Invocation, Outcome, ResponseBucket, ResponseUrl, environments::DELIVERIES,
+        response::ANOTHER_BODY,
     },
-    scenario::{Cut, function_options},
+    scenario::{CrashPoint, function_options},
 };
 
-/// How long AWS may take to end what a killed function had asked for.
+/// How long AWS may take to complete the calls of a killed function.
 const SETTLE: Duration = Duration::from_secs(20);
 
-/// How long an answer may be on its way when the function has returned.
+/// How long a response may take to arrive after the function has returned.
 const ARRIVAL: Duration = Duration::from_millis(200);
 
-/// CloudFormation and Lambda for one function in one cloud. Dropped, all its processes are gone.
+/// CloudFormation and Lambda for one function in one cloud. Dropping it ends all processes.
 pub struct Engine {
-    answers: Answers,
+    responses: ResponseBucket,
     environments: Environments,
     stacks: Stacks,
     secrets: Arc<Mutex<Vec<String>>>,
@@ -42,10 +42,10 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A function that has the session of a role, with options changed so.
+    /// Starts an engine for a function with the session of a role. `change` changes the options of the function.
     ///
     /// # Errors
-    /// When there is no session, or no port for the answers.
+    /// Fails when the role cannot be assumed, or no port is free for the responses.
     pub async fn start(
         cloud: &Cloud,
         role_arn: &str,
@@ -58,67 +58,68 @@ impl Engine {
         let secrets = Arc::new(Mutex::new(secrets));
         let (rules, journal) = (cloud.gateway().rules().clone(), cloud.gateway().journal().clone());
         let stacks = Stacks::default();
-        shown::serve(&rules, &stacks);
-        watch_sessions(&rules, &secrets);
-        let answers = Answers::start(None).await.map_err(Error::file("bind", "the port for answers"))?;
-        Ok(Self { answers, environments: Environments::new(options), stacks, secrets, rules, journal })
+        describe::serve(&rules, &stacks);
+        collect_session_secrets(&rules, &secrets);
+        let responses = ResponseBucket::start(None).await.map_err(Error::file("bind", "the port for responses"))?;
+        Ok(Self { responses, environments: Environments::new(options), stacks, secrets, rules, journal })
     }
 
-    /// Lets CloudFormation know a stack, in the place of one with the same id.
+    /// Adds a stack, and replaces a stack with the same id.
     pub fn add(&self, stack: Stack) {
         self.stacks.lock().unwrap_or_else(PoisonError::into_inner).insert(stack.id().to_owned(), stack);
     }
 
-    /// Does something to a stack: begins an operation, or looks at it.
+    /// Calls `act` with a stack, to begin an operation or to read the state.
     ///
     /// # Panics
-    /// When there is no such stack.
+    /// Panics when the stack does not exist.
     pub fn stack<T>(&self, id: &str, act: impl FnOnce(&mut Stack) -> T) -> T {
         let mut stacks = self.stacks.lock().unwrap_or_else(PoisonError::into_inner);
         act(stacks.get_mut(id).unwrap_or_else(|| panic!("there is no stack {id}")))
     }
 
-    /// Delivers what a stack sends and all that it sends because of the answers, side by side, until it rests. Gives
-    /// what came of each, in the order of their ends.
+    /// Delivers requests, and all requests that follow from their responses, at the same time, until there are no more.
+    /// Returns the results in the order in which they end.
     ///
     /// # Errors
     /// As [`Engine::deliver`].
     pub async fn settle(&self, requests: Vec<Request>) -> Result<Vec<Delivered>, Error> {
         let mut ended = Vec::new();
-        let mut under_way: FuturesUnordered<_> = requests.into_iter().map(|request| self.plainly(request)).collect();
+        let mut under_way: FuturesUnordered<_> =
+            requests.into_iter().map(|request| self.deliver_once(request)).collect();
         while let Some(delivered) = under_way.next().await {
             let mut delivered = delivered?;
-            under_way.extend(std::mem::take(&mut delivered.next).into_iter().map(|request| self.plainly(request)));
+            under_way.extend(std::mem::take(&mut delivered.next).into_iter().map(|request| self.deliver_once(request)));
             ended.push(delivered);
         }
         Ok(ended)
     }
 
-    async fn plainly(&self, request: Request) -> Result<Delivered, Error> {
+    async fn deliver_once(&self, request: Request) -> Result<Delivered, Error> {
         Box::pin(self.deliver(request, &Delivery::default())).await
     }
 
-    /// Delivers an event as Lambda does: again after an error, and after the process was killed. The stack takes the
-    /// answer, or that there was none.
+    /// Delivers an event as Lambda does: again after an error, and again after the process was killed. The stack then gets
+    /// the response, or the information that there was none.
     ///
     /// # Errors
-    /// When a process cannot be started, or a call does not end after a power cut.
+    /// Fails when a process cannot be started, or a call does not end after a crash.
     pub async fn deliver(&self, request: Request, delivery: &Delivery) -> Result<Delivered, Error> {
-        let url = self.answers.expect_signed_at(request.event.ids(), request.issued);
+        let url = self.responses.expect_signed_at(request.event.ids(), request.issued);
         let mut delivered = self.deliver_at(request, url, delivery).await?;
-        let (request, answer) = (&delivered.request, delivered.answer.as_ref());
+        let (request, response) = (&delivered.request, delivered.response.as_ref());
         let stack_id = request.stack_id().to_owned();
-        delivered.next = self.stack(&stack_id, |stack| stack.answered(request, answer));
-        delivered.wrong.extend(self.stack(&stack_id, Stack::take_wrong));
+        delivered.next = self.stack(&stack_id, |stack| stack.handle_response(request, response));
+        delivered.violations.extend(self.stack(&stack_id, Stack::take_violations));
         Ok(delivered)
     }
 
-    /// The event as it would be delivered, with a URL that nobody waits at: for who wants to know what it would do.
-    pub fn shown(&self, request: &Request) -> Value {
-        request.event.answered_at(&self.answers.expect_signed_at(request.event.ids(), request.issued))
+    /// Returns the event with a presigned URL, without delivering it. A caller can preview the event.
+    pub fn event_for(&self, request: &Request) -> Value {
+        request.event.with_response_url(&self.responses.expect_signed_at(request.event.ids(), request.issued))
     }
 
-    /// Delivers an event once more, when it was answered long ago. Whatever comes of it, CloudFormation has its answer.
+    /// Delivers an event again, long after its response. CloudFormation ignores the second response.
     ///
     /// # Errors
     /// As [`Engine::deliver`].
@@ -127,15 +128,15 @@ impl Engine {
     }
 
     async fn deliver_at(&self, request: Request, url: ResponseUrl, delivery: &Delivery) -> Result<Delivered, Error> {
-        let earlier = self.answers.puts(&url).len();
-        self.answers.script(&url, delivery.script.iter().copied());
-        let event = if delivery.by_sns { request.event.by_sns(&url) } else { request.event.answered_at(&url) };
-        let was_cut = match &delivery.power_cut {
-            Some((when, cut)) => self.cut(&event, delivery.limit, when, *cut).await?,
+        let earlier = self.responses.puts(&url).len();
+        self.responses.script(&url, delivery.script.iter().copied());
+        let event = if delivery.by_sns { request.event.by_sns(&url) } else { request.event.with_response_url(&url) };
+        let crashed = match &delivery.crash {
+            Some((when, point)) => self.deliver_and_crash(&event, delivery.limit, when, *point).await?,
             None => None,
         };
-        let (invocations, was_cut) = match was_cut {
-            // The run was over before it came to that call: this was the delivery.
+        let (invocations, crashed) = match crashed {
+            // The run ended before it made that call, so this was the delivery.
             Some(Some(invocation)) => (vec![invocation], false),
             Some(None) => (self.until_returned(&event, delivery.limit).await?, true),
             None => {
@@ -143,14 +144,14 @@ impl Engine {
                 (try_join_all(copies).await?.concat(), false)
             }
         };
-        let answer = self.answers.take_after(&url, earlier, ARRIVAL).await.ok();
+        let response = self.responses.take_after(&url, earlier, ARRIVAL).await.ok();
         let mut delivered =
-            Delivered { request, url, answer, invocations, was_cut, next: Vec::new(), wrong: Vec::new() };
-        delivered.wrong = self.judged(&delivered);
+            Delivered { request, url, response, invocations, crashed, next: Vec::new(), violations: Vec::new() };
+        delivered.violations = self.find_violations(&delivered);
         Ok(delivered)
     }
 
-    /// Delivers an event until the function returns, as often as Lambda does.
+    /// Delivers an event until the function returns, at most as often as Lambda does.
     async fn until_returned(&self, event: &Value, limit: Duration) -> Result<Vec<Invocation>, Error> {
         let mut invocations = Vec::new();
         for _ in 0..DELIVERIES {
@@ -164,19 +165,19 @@ impl Engine {
         Ok(invocations)
     }
 
-    /// Delivers an event and kills the process at a call, then waits until AWS has ended what was asked of it. `None`
-    /// inside: it was killed.
-    async fn cut(
+    /// Delivers an event and kills the process at a call. Then waits until AWS has completed the running calls.
+    /// Returns `Some(None)` when the process was killed, and `Some(Some(…))` when the run ended without that call.
+    async fn deliver_and_crash(
         &self,
         event: &Value,
         limit: Duration,
         when: &When,
-        cut: Cut,
+        point: CrashPoint,
     ) -> Result<Option<Option<Invocation>>, Error> {
         let hold = Hold::new();
-        let effect = match cut {
-            Cut::Before => Effect::HoldBefore(hold.clone()),
-            Cut::After => Effect::HoldAfter(hold.clone()),
+        let effect = match point {
+            CrashPoint::Before => Effect::HoldBefore(hold.clone()),
+            CrashPoint::After => Effect::HoldAfter(hold.clone()),
         };
         let rule = self.rules.add(when.clone(), effect);
         let ended = tokio::select! {
@@ -188,60 +189,62 @@ impl Engine {
         if settled {
             ended.map(Some)
         } else {
-            Err(Error::Unusable(format!("a call is still under way {SETTLE:?} after the cut")))
+            Err(Error::Unusable(format!("a call is still running {SETTLE:?} after the crash")))
         }
     }
 
-    /// What is wrong with how an event was answered.
-    fn judged(&self, delivered: &Delivered) -> Vec<String> {
-        let mut wrong = delivered.answer.as_ref().map(|answer| answer.violations.clone()).unwrap_or_default();
-        if is_split_by_silence(delivered) {
-            wrong.retain(|wrong| !wrong.contains(ANOTHER_BODY));
+    /// Returns the rules that the responses, the logs or the duration violate.
+    fn find_violations(&self, delivered: &Delivered) -> Vec<String> {
+        let mut violations =
+            delivered.response.as_ref().map(|response| response.violations.clone()).unwrap_or_default();
+        if differ_only_by_stack_status(delivered) {
+            violations.retain(|violation| !violation.contains(ANOTHER_BODY));
         }
         let killed = delivered.invocations.iter().filter(|invocation| invocation.outcome == Outcome::Killed).count();
         if killed != 0 {
-            wrong.push(format!("the function came to its deadline {killed} times"));
+            violations.push(format!("the function reached its deadline {killed} times"));
         }
         let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         let secrets: Vec<_> = secrets.iter().map(String::as_str).chain([delivered.url.secret()]).collect();
         let outcomes = delivered.invocations.iter().map(|invocation| format!("{:?}", invocation.outcome));
         let logs = delivered.invocations.iter().map(Invocation::log_text);
-        let puts = self.answers.puts(&delivered.url);
+        let puts = self.responses.puts(&delivered.url);
         let bodies = puts.iter().map(|put| String::from_utf8_lossy(&put.body).into_owned());
         for text in logs.chain(outcomes).chain(bodies) {
-            let told = secrets.iter().filter(|secret| text.contains(**secret));
-            wrong.extend(told.map(|secret| {
+            let leaked = secrets.iter().filter(|secret| text.contains(**secret));
+            violations.extend(leaked.map(|secret| {
                 let line = text.lines().find(|line| line.contains(*secret)).unwrap_or_default();
-                format!("a secret is told: {line}")
+                format!("a secret is in the output: {line}")
             }));
         }
-        wrong
+        violations
     }
 }
 
-/// Whether of several deliveries at once of a late duplicate only some got CloudFormation's word. Those say that they are late
-/// duplicates, and those without it go by the event's date; CloudFormation reads neither.
-fn is_split_by_silence(delivered: &Delivered) -> bool {
-    let puts = delivered.answer.iter().flat_map(|answer| &answer.puts);
+/// Returns whether a late duplicate was delivered several times at the same time, and only some of the runs could read the
+/// stack status. Those respond that it is a late duplicate. The others decide by the event's date. CloudFormation ignores
+/// both responses.
+fn differ_only_by_stack_status(delivered: &Delivered) -> bool {
+    let puts = delivered.response.iter().flat_map(|response| &response.puts);
     let is_late = |body: &[u8]| String::from_utf8_lossy(body).contains("a late duplicate");
     let (late, others): (Vec<_>, Vec<_>) = puts.map(|put| &put.body).partition(|body| is_late(body));
     let is_same = |bodies: &[_]| bodies.windows(2).all(|pair| pair[0] == pair[1]);
-    !late.is_empty() && is_same(&late) && is_same(&others) && delivered.log_text().contains(UNASKED)
+    !late.is_empty() && is_same(&late) && is_same(&others) && delivered.log_text().contains(STATUS_UNKNOWN)
 }
 
-/// What the function logs when CloudFormation does not answer its question.
-const UNASKED: &str = "CloudFormation cannot be asked";
+/// The function logs this when it cannot read the stack status.
+const STATUS_UNKNOWN: &str = "the stack status could not be read";
 
-/// What is in every secret of a kind, and in nothing else that the function may say.
+/// Texts that every secret of some kind contains, and that no other text of the function contains.
 const SECRET_WORDS: [&str; 4] = ["k8s-aws-v1.", "X-Amz-Signature", "X-Amz-Security-Token", "Bearer "];
 
-/// Learns the secrets of the sessions that STS gives the function.
-fn watch_sessions(rules: &Rules, secrets: &Arc<Mutex<Vec<String>>>) {
+/// Collects the secrets of the sessions that STS returns to the function.
+fn collect_session_secrets(rules: &Rules, secrets: &Arc<Mutex<Vec<String>>>) {
     let secrets = Arc::clone(secrets);
-    let learn = Effect::rewrite(move |_, answer| {
-        let text = answer.text();
+    let learn = Effect::rewrite(move |_, response| {
+        let text = response.text();
         for name in ["SecretAccessKey", "SessionToken"] {
-            // A refusal has none.
+            // An error response has none.
             let value = text.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split('<').next());
             secrets.lock().unwrap_or_else(PoisonError::into_inner).extend(value.map(str::to_owned));
         }

@@ -1,28 +1,30 @@
-//! CloudFormation as a custom resource meets it: strict, and in every one of its moods.
+//! A strict simulation of CloudFormation for custom resources, with its corner cases: rollback, replacement, cancellation and
+//! repeated delivery.
 //!
 //! ```text
 //!            Requests                events             bootstrap
 //!  Stack ───────────────► Engine ───────────► Lambda ──────────────► the cloud
 //!    ▲                      │  ▲                           │ PUT
-//!    └──────── answers ─────┘  └────── Answers ◄───────────┘
+//!    └─────── responses ────┘  └── ResponseBucket ◄────────┘
 //! ```
 //!
-//! [`Stack`] is the state machine: what a stack sends its custom resources, and what it makes of each answer. It does
-//! no I/O, and its rules are those of AWS's documentation and of what people have seen (each is named where it stands):
-//! `create`, `update` and `delete` hold one operation each. [`Engine`] drives it: it sends what the stack asks for
-//! through the Runtime API to real processes, delivers again what was not answered, [judges](judge) the answers, and
-//! has the gateway [show](shown) the stack's states to whoever describes them.
+//! [`Stack`] is the state machine: the requests that a stack sends to its custom resources, and the result of each response.
+//! It does no I/O. Its rules come from AWS's documentation and from observed behaviour. The code names the source of each.
+//! `create`, `update` and `delete` contain one operation each.
 //!
-//! Nothing here uses the function's code: its answers, ids and ownership are judged by other rules than its own.
+//! [`Engine`] sends the requests through the Runtime API to real processes, delivers events again without a response, and
+//! [checks](judge) the responses. The gateway [returns](describe) the stack's state to callers of `DescribeStacks`.
+//!
+//! The simulation does not use the function's code. Independent rules judge the function's responses, ids and ownership.
 
 mod clock;
 mod create;
 mod delete;
 pub mod delivery;
+mod describe;
 pub mod engine;
 mod judge;
 pub mod request;
-mod shown;
 pub mod stack;
 #[cfg(test)]
 mod tests;

@@ -1,25 +1,25 @@
-//! What a stack sends to a custom resource.
+//! A request of a stack to a custom resource.
 
 use std::time::SystemTime;
 
 use crate::lambda::Event;
 
-/// One event that a stack wants delivered.
+/// An event to deliver.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// How many the stack had sent by then.
+    /// The number of the request in its stack, from 1.
     pub(super) number: usize,
-    /// The event, complete but for its URL.
+    /// The event, without its URL.
     pub event: Event,
-    /// What it asks for.
+    /// The request type.
     pub kind: Kind,
-    /// The `PhysicalResourceId` in it; absent in a Create.
+    /// The `PhysicalResourceId`; `None` in a Create.
     pub physical_resource_id: Option<String>,
-    /// When the stack sent it: the date of its URL.
+    /// When the stack sent it. This is the date of the URL.
     pub issued: SystemTime,
 }
 
-/// A `RequestType`.
+/// The `RequestType`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
     /// Create.
@@ -41,7 +41,7 @@ impl Request {
         &self.event.ids().stack_id
     }
 
-    /// The resource that it is for.
+    /// The logical id of the resource.
     pub fn logical_resource_id(&self) -> &str {
         &self.event.ids().logical_resource_id
     }

@@ -1,4 +1,4 @@
-//! One stack: its status, its custom resources, and what it waits for.
+//! One stack: its status, its custom resources, and the responses that it waits for.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -8,18 +8,18 @@ use super::{
     clock::Clock,
     request::{Kind, Request},
 };
-use crate::lambda::{Answer, Event, Resource, random_hex};
+use crate::lambda::{CfnResponse, Event, Resource, random_hex};
 
-/// The custom resources of a stack: the properties of each, by logical id.
+/// The custom resources of a stack: the properties by logical id.
 pub type Template = BTreeMap<String, Value>;
 
-/// How a stack undoes the Update of a resource that came to another id before something else failed. Both were seen.
+/// How a stack rolls back the Update of a resource that got a new id before another resource failed. Both were observed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Rollback {
-    /// An Update back to the old properties, under the new id; then a Delete of the id that this one leaves.
+    /// Sends an Update to the previous properties with the new id. Then deletes the id that this Update replaces.
     #[default]
     UpdateBack,
-    /// Nothing but the Delete of the new id: the old one is the current one again.
+    /// Only deletes the new id. The previous id is the current one again.
     DeleteNew,
 }
 
@@ -33,81 +33,82 @@ pub struct Stack {
     pub(super) clock: Clock,
     pub(super) status: &'static str,
     pub(super) events: Vec<StackEvent>,
-    pub(super) resources: BTreeMap<String, Held>,
-    /// By the number of what was sent.
+    pub(super) resources: BTreeMap<String, ResourceState>,
+    /// By the number of the request.
     pub(super) waiting: BTreeMap<usize, Waiting>,
-    /// How many events were sent.
+    /// The number of requests so far.
     pub(super) sent: usize,
-    /// Whether the operation also waits for a resource of AWS's own.
+    /// Whether the operation also waits for a resource of an AWS type.
     pub(super) native_under_way: bool,
     pub(super) rollback: Rollback,
     pub(super) reuses_request_ids: bool,
     pub(super) left_over: Vec<String>,
-    pub(super) wrong: Vec<String>,
+    pub(super) violations: Vec<String>,
 }
 
-/// The stack came to a status.
+/// A change of the stack's status.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StackEvent {
     pub(super) status: &'static str,
     pub(super) at: SystemTime,
 }
 
-/// One resource.
+/// The state of one resource.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
+pub(super) struct ResourceState {
     pub(super) resource: Resource,
     pub(super) status: &'static str,
-    /// Absent until CloudFormation knows one.
+    /// Absent until CloudFormation has one.
     pub(super) physical_id: Option<String>,
-    /// Of the current physical id.
+    /// The properties of the current physical id.
     pub(super) properties: Value,
-    /// The names in the `Data` of the latest success: what `Fn::GetAtt` may ask for.
+    /// The names in the `Data` of the latest success. `Fn::GetAtt` can read these.
     pub(super) attributes: Vec<String>,
-    /// What it was before the operation under way; absent when that one made it, or does not touch it.
-    pub(super) before: Option<Before>,
-    /// Made by the operation under way.
+    /// The state before the current operation. Absent when the operation creates the resource, or does not change it.
+    pub(super) previous: Option<PreviousState>,
+    /// Whether the current operation created it.
     pub(super) is_new: bool,
-    /// To be taken away in the clean-up of the operation under way.
-    pub(super) goes: bool,
-    /// Physical ids and properties that the clean-up deletes.
-    pub(super) cleanup: Vec<Doomed>,
+    /// Whether the cleanup of the current operation deletes it.
+    pub(super) is_removed: bool,
+    /// Physical ids and properties that the cleanup deletes.
+    pub(super) cleanup: Vec<PendingDelete>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Before {
+pub(super) struct PreviousState {
     pub(super) physical_id: String,
     pub(super) properties: Value,
-    /// The properties that the operation asks for.
-    pub(super) wanted: Value,
+    /// The properties that the operation requests.
+    pub(super) requested: Value,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Doomed {
+pub(super) struct PendingDelete {
     pub(super) physical_id: String,
     pub(super) properties: Value,
-    /// How often CloudFormation still tries.
+    /// The number of remaining attempts.
     pub(super) tries: usize,
 }
 
-/// What was sent and is not answered yet.
+/// A request without a response.
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
     pub(super) logical_id: String,
     pub(super) kind: Kind,
     pub(super) physical_id: Option<String>,
-    /// The properties that were sent.
+    /// The properties in the request.
     pub(super) properties: Value,
 }
 
 impl Stack {
-    /// A stack that nothing was done with yet.
+    /// Creates a new stack without resources.
     pub fn new(account: &str, region: &str, name: &str) -> Self {
         let id = Resource::new(account, region, name, "Any").stack_id().to_owned();
         Self::with_id(account, region, name, id)
     }
 
-    /// The same under an id of one's own: worlds of two runs can be compared only if the marks in them are the same.
+    /// Creates a new stack with a given id. Snapshots of two runs are comparable only with equal ids, because the markers
+    /// depend on the id.
     pub fn with_id(account: &str, region: &str, name: &str, id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -124,19 +125,19 @@ impl Stack {
             rollback: Rollback::default(),
             reuses_request_ids: false,
             left_over: Vec::new(),
-            wrong: Vec::new(),
+            violations: Vec::new(),
         }
     }
 
-    /// The same with another way to undo a replacement.
+    /// Selects how a replacement is rolled back.
     #[must_use]
     pub const fn rolled_back_by(mut self, rollback: Rollback) -> Self {
         self.rollback = rollback;
         self
     }
 
-    /// The same with one `RequestId` for all events of a kind to a resource, as CloudFormation uses one again when a
-    /// deployment is tried again (<https://github.com/aws/aws-cdk/issues/35957>).
+    /// Uses one `RequestId` for all events of a type for a resource. CloudFormation does this when a deployment is retried
+    /// (<https://github.com/aws/aws-cdk/issues/35957>).
     #[must_use]
     pub const fn reusing_request_ids(mut self) -> Self {
         self.reuses_request_ids = true;
@@ -153,60 +154,59 @@ impl Stack {
         self.status
     }
 
-    /// Whether no operation is under way.
+    /// Returns whether no operation is running.
     pub fn is_at_rest(&self) -> bool {
         !self.status.ends_with("_IN_PROGRESS") || self.status == "REVIEW_IN_PROGRESS"
     }
 
-    /// What stands, by CloudFormation's books: the current physical id and properties of each resource that is not
-    /// deleted.
-    pub fn standing(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
-        self.resources.iter().filter(|(_, held)| held.status != "DELETE_COMPLETE").filter_map(|(logical_id, held)| {
-            Some((logical_id.as_str(), held.physical_id.as_deref()?, &held.properties))
-        })
+    /// Returns the logical id, the physical id and the properties of each resource that is not deleted.
+    pub fn existing(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
+        self.resources.iter().filter(|(_, state)| state.status != "DELETE_COMPLETE").filter_map(
+            |(logical_id, state)| Some((logical_id.as_str(), state.physical_id.as_deref()?, &state.properties)),
+        )
     }
 
-    /// The properties that the stack has now: what an Update of nothing would send.
+    /// Returns the current properties. An update with these changes nothing.
     pub fn template(&self) -> Template {
-        self.standing().map(|(logical_id, _, properties)| (logical_id.to_owned(), properties.clone())).collect()
+        self.existing().map(|(logical_id, _, properties)| (logical_id.to_owned(), properties.clone())).collect()
     }
 
-    /// The status of a resource; `None` before there is one.
+    /// Returns the status of a resource; `None` before it exists.
     pub fn resource_status(&self, logical_id: &str) -> Option<&'static str> {
-        self.resources.get(logical_id).map(|held| held.status)
+        self.resources.get(logical_id).map(|state| state.status)
     }
 
-    /// Physical ids that a clean-up could not delete: CloudFormation forgets them after three tries.
+    /// Physical ids that a cleanup could not delete. CloudFormation forgets them after three attempts.
     pub fn left_over(&self) -> &[String] {
         &self.left_over
     }
 
-    /// What answers did since this was last asked that breaks a stack, though each was well formed: another id where
-    /// the event's had to be repeated, an attribute that is gone.
-    pub fn take_wrong(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.wrong)
+    /// Returns violations since the last call, of responses with a correct form: a changed id where the event's id is
+    /// required, or a missing attribute.
+    pub fn take_violations(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.violations)
     }
 
-    /// A resource of AWS's own is made or changed beside the custom ones, in a creation or an update under way, and
-    /// takes longer than they: when all of them have answered, [`Stack::cancel`] says that it failed.
-    pub fn native_begins(&mut self) {
+    /// Begins to create or change a resource of an AWS type, next to the custom resources. It takes longer than they do.
+    /// After all of them have responded, [`Stack::cancel`] makes it fail.
+    pub fn begin_native_resource(&mut self) {
         self.native_under_way = matches!(self.status, "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS");
     }
 
-    /// Takes the answer to a request; `None`: there was none within its `ServiceTimeout`. Gives what is sent now. An
-    /// answer that is not waited for any more changes nothing.
-    pub fn answered(&mut self, request: &Request, answer: Option<&Answer>) -> Vec<Request> {
-        // By its URL, as it were: a RequestId may be used again.
+    /// Handles the response to a request; `None` when there was none within its `ServiceTimeout`. Returns the next requests.
+    /// The response to a request that was cancelled changes nothing.
+    pub fn handle_response(&mut self, request: &Request, response: Option<&CfnResponse>) -> Vec<Request> {
+        // Responses are matched by their URL, because a `RequestId` may be used again.
         let Some(waiting) = self.waiting.remove(&request.number) else { return Vec::new() };
-        self.judge(&waiting, answer);
-        let succeeded = answer.is_some_and(Answer::succeeded);
-        // An id of CloudFormation's own where there is no answer, or none in it (facts: the Delete that follows has
-        // an id that the function never gave).
-        let id = answer.map(|answer| answer.physical_resource_id.clone()).filter(|id| !id.is_empty());
-        let id = id.or_else(|| waiting.physical_id.clone()).unwrap_or_else(|| self.made_up_id(&waiting.logical_id));
-        let Some(held) = self.resources.get_mut(&waiting.logical_id) else { return Vec::new() };
-        if let Some(answer) = answer.filter(|_| succeeded) {
-            held.attributes = answer.data.keys().cloned().collect();
+        self.judge(&waiting, response);
+        let succeeded = response.is_some_and(CfnResponse::succeeded);
+        // CloudFormation generates an id when the response has none. The following Delete then has an id that the function
+        // never returned.
+        let id = response.map(|response| response.physical_resource_id.clone()).filter(|id| !id.is_empty());
+        let id = id.or_else(|| waiting.physical_id.clone()).unwrap_or_else(|| self.generate_id(&waiting.logical_id));
+        let Some(state) = self.resources.get_mut(&waiting.logical_id) else { return Vec::new() };
+        if let Some(response) = response.filter(|_| succeeded) {
+            state.attributes = response.data.keys().cloned().collect();
         }
         match waiting.kind {
             Kind::Create => self.created(&waiting, id, succeeded),
@@ -215,12 +215,12 @@ impl Stack {
         }
     }
 
-    /// Goes on when nothing is waited for any more.
+    /// Continues when no response is pending.
     pub(super) fn advance(&mut self) -> Vec<Request> {
         if !self.waiting.is_empty() || self.native_under_way {
             return Vec::new();
         }
-        let failed = self.resources.values().any(|held| held.status.ends_with("_FAILED"));
+        let failed = self.resources.values().any(|state| state.status.ends_with("_FAILED"));
         match self.status {
             "CREATE_IN_PROGRESS" => self.rest("CREATE_COMPLETE"),
             "ROLLBACK_IN_PROGRESS" => self.rest(if failed { "ROLLBACK_FAILED" } else { "ROLLBACK_COMPLETE" }),
@@ -234,7 +234,7 @@ impl Stack {
         }
     }
 
-    /// The stack comes to a status.
+    /// Sets the stack's status, with an event.
     pub(super) fn enter(&mut self, status: &'static str) {
         (self.status, self.native_under_way) = (status, false);
         let at = self.clock.tick();
@@ -244,9 +244,9 @@ impl Stack {
     fn rest(&mut self, status: &'static str) -> Vec<Request> {
         self.enter(status);
         if status != "UPDATE_ROLLBACK_FAILED" {
-            for held in self.resources.values_mut() {
-                (held.before, held.is_new, held.goes) = (None, false, false);
-                held.cleanup.clear();
+            for state in self.resources.values_mut() {
+                (state.previous, state.is_new, state.is_removed) = (None, false, false);
+                state.cleanup.clear();
             }
         }
         Vec::new()
@@ -254,12 +254,12 @@ impl Stack {
 
     /// Sends an event to a resource.
     pub(super) fn send(&mut self, logical_id: &str, kind: Kind, properties: &Value) -> Option<Request> {
-        let held = self.resources.get(logical_id)?;
-        let current = held.physical_id.clone();
+        let state = self.resources.get(logical_id)?;
+        let current = state.physical_id.clone();
         let event = match kind {
-            Kind::Create => held.resource.create(properties),
-            Kind::Update => held.resource.update(current.as_deref()?, properties, &held.properties),
-            Kind::Delete => held.resource.delete(current.as_deref()?, properties),
+            Kind::Create => state.resource.create(properties),
+            Kind::Update => state.resource.update(current.as_deref()?, properties, &state.properties),
+            Kind::Delete => state.resource.delete(current.as_deref()?, properties),
         };
         Some(self.issue(event, logical_id, kind, current.filter(|_| kind != Kind::Create), properties))
     }
@@ -273,8 +273,7 @@ impl Stack {
         properties: &Value,
     ) -> Request {
         let event = if self.reuses_request_ids {
-            let again = format!("{logical_id}-{kind:?}-{}", physical_id.as_deref().unwrap_or_default());
-            event.with_request_id(again)
+            event.with_request_id(format!("{logical_id}-{kind:?}-{}", physical_id.as_deref().unwrap_or_default()))
         } else {
             event
         };
@@ -289,14 +288,14 @@ impl Stack {
         Request { number: self.sent, event, kind, physical_resource_id: physical_id, issued: self.clock.tick() }
     }
 
-    /// Forgets what was sent to a resource and is not answered: a cancelled operation's answer counts no more.
-    pub(super) fn give_up_on(&mut self, logical_id: &str) -> Option<Waiting> {
+    /// Forgets the pending request of a resource, because the response of a cancelled request does not count.
+    pub(super) fn forget_request(&mut self, logical_id: &str) -> Option<Waiting> {
         let number = *self.waiting.iter().find(|(_, waiting)| waiting.logical_id == logical_id)?.0;
         self.waiting.remove(&number)
     }
 
-    /// An id as CloudFormation makes one up for a resource that gave none.
-    pub(super) fn made_up_id(&self, logical_id: &str) -> String {
+    /// Generates an id, as CloudFormation does for a resource that returned none.
+    pub(super) fn generate_id(&self, logical_id: &str) -> String {
         format!("{}-{logical_id}-{}", self.name, random_hex(12).to_uppercase())
     }
 }

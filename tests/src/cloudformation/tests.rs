@@ -1,11 +1,11 @@
-//! The state machine by itself: what is sent, and what is shown, at each turn.
+//! Tests of the state machine: the requests, and the status after each response.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::{Kind, Request, Rollback, Stack, Template};
-use crate::lambda::{Answer, ResponseUrl};
+use crate::lambda::{CfnResponse, ResponseUrl};
 
 fn template(ids: &[&str], cluster: &str) -> Template {
     ids.iter().map(|id| ((*id).to_owned(), json!({"ClusterName": cluster}))).collect()
@@ -15,8 +15,8 @@ fn stack() -> Stack {
     Stack::new("111122223333", "us-east-1", "platform")
 }
 
-fn answer(succeeded: bool, id: &str, data: &[&str]) -> Answer {
-    Answer {
+fn response(succeeded: bool, id: &str, data: &[&str]) -> CfnResponse {
+    CfnResponse {
         status: if succeeded { "SUCCESS" } else { "FAILED" }.to_owned(),
         reason: (!succeeded).then(|| "because".to_owned()),
         physical_resource_id: id.to_owned(),
@@ -28,15 +28,15 @@ fn answer(succeeded: bool, id: &str, data: &[&str]) -> Answer {
     }
 }
 
-fn says(stack: &mut Stack, request: &Request, succeeded: bool, id: &str) -> Vec<Request> {
-    stack.answered(request, Some(&answer(succeeded, id, &[])))
+fn respond(stack: &mut Stack, request: &Request, succeeded: bool, id: &str) -> Vec<Request> {
+    stack.handle_response(request, Some(&response(succeeded, id, &[])))
 }
 
 fn body(request: &Request) -> Value {
-    request.event.answered_at(&ResponseUrl::test("u"))
+    request.event.with_response_url(&ResponseUrl::test("u"))
 }
 
-/// What is sent, in short: the kind, the resource, and the physical id.
+/// Returns the kind, the resource and the physical id of each request.
 fn sent(requests: &[Request]) -> Vec<(Kind, &str, Option<&str>)> {
     requests
         .iter()
@@ -49,52 +49,52 @@ fn one(requests: Vec<Request>) -> Request {
     requests.into_iter().next().unwrap()
 }
 
-/// A stack with the resource `A` under the id `a1`.
+/// Returns a stack with the resource `A` and the id `a1`.
 fn created() -> Stack {
     let mut stack = stack();
     let create = one(stack.create(&template(&["A"], "one")));
-    assert!(says(&mut stack, &create, true, "a1").is_empty());
+    assert!(respond(&mut stack, &create, true, "a1").is_empty());
     assert_eq!((stack.status(), stack.resource_status("A")), ("CREATE_COMPLETE", Some("CREATE_COMPLETE")));
     stack
 }
 
 #[test]
-fn a_failed_create_is_deleted_under_the_id_of_its_answer_and_its_sibling_under_one_made_up() {
+fn failed_create_is_deleted_and_sibling_gets_generated_id() {
     let mut stack = stack();
     let requests = stack.create(&template(&["A", "B", "C"], "one"));
-    assert!(says(&mut stack, &requests[2], true, "c1").is_empty());
-    let deletes = says(&mut stack, &requests[0], false, "a1");
+    assert!(respond(&mut stack, &requests[2], true, "c1").is_empty());
+    let deletes = respond(&mut stack, &requests[0], false, "a1");
     assert_eq!(stack.status(), "ROLLBACK_IN_PROGRESS");
-    let told = sent(&deletes);
-    assert_eq!(told[0], (Kind::Delete, "A", Some("a1")));
-    assert_eq!(told[2], (Kind::Delete, "C", Some("c1")));
-    let made_up = told[1].2.unwrap();
-    assert!(made_up.starts_with("platform-B-") && told[1].0 == Kind::Delete, "{made_up}");
-    // B's own answer comes too late to count.
-    assert!(says(&mut stack, &requests[1], true, "b1").is_empty());
+    let requests_sent = sent(&deletes);
+    assert_eq!(requests_sent[0], (Kind::Delete, "A", Some("a1")));
+    assert_eq!(requests_sent[2], (Kind::Delete, "C", Some("c1")));
+    let generated_id = requests_sent[1].2.unwrap();
+    assert!(generated_id.starts_with("platform-B-") && requests_sent[1].0 == Kind::Delete, "{generated_id}");
+    // B's own response is too late to count.
+    assert!(respond(&mut stack, &requests[1], true, "b1").is_empty());
     for delete in &deletes {
         let id = delete.physical_resource_id.clone().unwrap();
-        assert!(says(&mut stack, delete, true, &id).is_empty());
+        assert!(respond(&mut stack, delete, true, &id).is_empty());
     }
-    assert_eq!((stack.status(), stack.standing().count()), ("ROLLBACK_COMPLETE", 0));
+    assert_eq!((stack.status(), stack.existing().count()), ("ROLLBACK_COMPLETE", 0));
 }
 
 #[test]
-fn an_update_in_place_leaves_nothing_to_clean_up() {
+fn in_place_update_has_no_cleanup() {
     let mut stack = created();
     assert!(stack.update(&template(&["A"], "one")).is_empty(), "equal properties are no change");
     assert_eq!(stack.status(), "UPDATE_COMPLETE");
     let update = one(stack.update(&template(&["A"], "two")));
     assert_eq!(body(&update)["OldResourceProperties"]["ClusterName"], "one");
-    assert!(says(&mut stack, &update, true, "a1").is_empty());
-    assert_eq!(stack.standing().collect::<Vec<_>>(), [("A", "a1", &json!({"ClusterName": "two"}))]);
+    assert!(respond(&mut stack, &update, true, "a1").is_empty());
+    assert_eq!(stack.existing().collect::<Vec<_>>(), [("A", "a1", &json!({"ClusterName": "two"}))]);
 }
 
 #[test]
-fn what_is_replaced_is_deleted_with_its_old_properties_and_three_times_tried() {
+fn replaced_resource_is_deleted_with_three_attempts() {
     let mut stack = created();
     let update = one(stack.update(&template(&["A"], "two")));
-    let mut delete = one(says(&mut stack, &update, true, "a2"));
+    let mut delete = one(respond(&mut stack, &update, true, "a2"));
     assert_eq!(
         (stack.status(), stack.resource_status("A")),
         ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Some("UPDATE_COMPLETE"))
@@ -102,138 +102,138 @@ fn what_is_replaced_is_deleted_with_its_old_properties_and_three_times_tried() {
     for _ in 0..2 {
         assert_eq!(sent(std::slice::from_ref(&delete)), [(Kind::Delete, "A", Some("a1"))]);
         assert_eq!(body(&delete)["ResourceProperties"]["ClusterName"], "one");
-        delete = one(says(&mut stack, &delete, false, "a1"));
+        delete = one(respond(&mut stack, &delete, false, "a1"));
     }
-    assert!(says(&mut stack, &delete, false, "a1").is_empty());
+    assert!(respond(&mut stack, &delete, false, "a1").is_empty());
     assert_eq!((stack.status(), stack.left_over()), ("UPDATE_COMPLETE", &["a1".to_owned()][..]));
 }
 
 #[test]
-fn a_failed_update_is_undone_by_an_update_back_under_the_old_id() {
+fn failed_update_is_rolled_back_with_the_same_id() {
     let mut stack = created();
     let update = one(stack.update(&template(&["A"], "two")));
-    let back = one(says(&mut stack, &update, false, "a1"));
+    let rollback_request = one(respond(&mut stack, &update, false, "a1"));
     assert_eq!(
-        (stack.status(), sent(std::slice::from_ref(&back))),
+        (stack.status(), sent(std::slice::from_ref(&rollback_request))),
         ("UPDATE_ROLLBACK_IN_PROGRESS", vec![(Kind::Update, "A", Some("a1"))])
     );
-    assert_eq!(body(&back)["ResourceProperties"]["ClusterName"], "one");
-    assert_eq!(body(&back)["OldResourceProperties"]["ClusterName"], "two");
-    assert!(says(&mut stack, &back, false, "a1").is_empty());
+    assert_eq!(body(&rollback_request)["ResourceProperties"]["ClusterName"], "one");
+    assert_eq!(body(&rollback_request)["OldResourceProperties"]["ClusterName"], "two");
+    assert!(respond(&mut stack, &rollback_request, false, "a1").is_empty());
     assert_eq!(stack.status(), "UPDATE_ROLLBACK_FAILED");
     let again = one(stack.continue_rollback());
-    assert!(says(&mut stack, &again, true, "a1").is_empty());
+    assert!(respond(&mut stack, &again, true, "a1").is_empty());
     assert_eq!(stack.status(), "UPDATE_ROLLBACK_COMPLETE");
 }
 
 #[test]
-fn a_replacement_is_undone_in_both_ways_and_the_new_id_deleted() {
+fn replacement_rollback_deletes_new_id() {
     for rollback in [Rollback::UpdateBack, Rollback::DeleteNew] {
         let mut stack = stack().rolled_back_by(rollback);
         let creates = stack.create(&template(&["A", "B"], "one"));
-        says(&mut stack, &creates[0], true, "a1");
-        says(&mut stack, &creates[1], true, "b1");
+        respond(&mut stack, &creates[0], true, "a1");
+        respond(&mut stack, &creates[1], true, "b1");
         let updates = stack.update(&template(&["A", "B"], "two"));
-        assert!(says(&mut stack, &updates[0], true, "a2").is_empty());
-        // B fails: A is undone too.
-        let mut backs = says(&mut stack, &updates[1], false, "b1");
+        assert!(respond(&mut stack, &updates[0], true, "a2").is_empty());
+        // B fails, so A is rolled back too.
+        let mut rollbacks = respond(&mut stack, &updates[1], false, "b1");
         if rollback == Rollback::UpdateBack {
-            assert_eq!(sent(&backs)[0], (Kind::Update, "A", Some("a2")));
-            let back = backs.remove(0);
-            assert!(says(&mut stack, &back, true, "a1").is_empty());
+            assert_eq!(sent(&rollbacks)[0], (Kind::Update, "A", Some("a2")));
+            let rollback_request = rollbacks.remove(0);
+            assert!(respond(&mut stack, &rollback_request, true, "a1").is_empty());
         }
-        let back = one(backs);
-        let delete = one(says(&mut stack, &back, true, "b1"));
+        let rollback_request = one(rollbacks);
+        let delete = one(respond(&mut stack, &rollback_request, true, "b1"));
         assert_eq!(sent(std::slice::from_ref(&delete)), [(Kind::Delete, "A", Some("a2"))]);
         assert_eq!(body(&delete)["ResourceProperties"]["ClusterName"], "two");
-        assert!(says(&mut stack, &delete, true, "a2").is_empty());
+        assert!(respond(&mut stack, &delete, true, "a2").is_empty());
         assert_eq!(stack.status(), "UPDATE_ROLLBACK_COMPLETE");
-        let standing: Vec<_> = stack.standing().map(|(id, physical, _)| (id.to_owned(), physical.to_owned())).collect();
+        let standing: Vec<_> = stack.existing().map(|(id, physical, _)| (id.to_owned(), physical.to_owned())).collect();
         assert_eq!(standing, [("A".to_owned(), "a1".to_owned()), ("B".to_owned(), "b1".to_owned())]);
     }
 }
 
 #[test]
-fn a_cancelled_update_is_undone_while_it_runs_and_its_answer_counts_no_more() {
+fn cancelled_update_is_rolled_back_and_its_response_ignored() {
     let mut stack = created();
     let update = one(stack.update(&template(&["A"], "two")));
-    let back = one(stack.cancel());
-    assert_eq!(sent(std::slice::from_ref(&back)), [(Kind::Update, "A", Some("a1"))]);
-    assert!(update.issued < back.issued);
-    assert!(says(&mut stack, &update, true, "a2").is_empty());
-    assert!(says(&mut stack, &back, true, "a1").is_empty());
+    let rollback_request = one(stack.cancel());
+    assert_eq!(sent(std::slice::from_ref(&rollback_request)), [(Kind::Update, "A", Some("a1"))]);
+    assert!(update.issued < rollback_request.issued);
+    assert!(respond(&mut stack, &update, true, "a2").is_empty());
+    assert!(respond(&mut stack, &rollback_request, true, "a1").is_empty());
     assert_eq!(stack.status(), "UPDATE_ROLLBACK_COMPLETE");
-    assert_eq!(stack.standing().next(), Some(("A", "a1", &json!({"ClusterName": "one"}))));
+    assert_eq!(stack.existing().next(), Some(("A", "a1", &json!({"ClusterName": "one"}))));
 }
 
 #[test]
-fn what_has_succeeded_is_undone_when_a_resource_of_another_type_fails() {
+fn completed_update_is_rolled_back_when_another_type_fails() {
     let mut stack = created();
     let update = one(stack.update(&template(&["A"], "two")));
-    stack.native_begins();
-    assert!(says(&mut stack, &update, true, "a2").is_empty());
+    stack.begin_native_resource();
+    assert!(respond(&mut stack, &update, true, "a2").is_empty());
     assert_eq!((stack.status(), stack.resource_status("A")), ("UPDATE_IN_PROGRESS", Some("UPDATE_COMPLETE")));
-    let back = one(stack.cancel());
-    assert_eq!(sent(std::slice::from_ref(&back)), [(Kind::Update, "A", Some("a2"))]);
-    let delete = one(says(&mut stack, &back, true, "a1"));
+    let rollback_request = one(stack.cancel());
+    assert_eq!(sent(std::slice::from_ref(&rollback_request)), [(Kind::Update, "A", Some("a2"))]);
+    let delete = one(respond(&mut stack, &rollback_request, true, "a1"));
     assert_eq!(sent(std::slice::from_ref(&delete)), [(Kind::Delete, "A", Some("a2"))]);
-    says(&mut stack, &delete, true, "a2");
+    respond(&mut stack, &delete, true, "a2");
     assert_eq!(stack.status(), "UPDATE_ROLLBACK_COMPLETE");
-    // Nothing is under way that it could be beside.
-    stack.native_begins();
+    // No operation is running at the same time.
+    stack.begin_native_resource();
     assert!(stack.delete().len() == 1);
 }
 
 #[test]
-fn a_resource_comes_and_goes_with_the_template() {
+fn resources_are_added_and_removed_with_the_template() {
     let mut stack = created();
     let create = one(stack.update(&template(&["B"], "one")));
     assert_eq!(create.kind, Kind::Create);
-    let delete = one(says(&mut stack, &create, true, "b1"));
+    let delete = one(respond(&mut stack, &create, true, "b1"));
     assert_eq!(sent(std::slice::from_ref(&delete)), [(Kind::Delete, "A", Some("a1"))]);
-    assert!(says(&mut stack, &delete, true, "a1").is_empty());
-    // A failed addition goes at once, and what was to go stays.
+    assert!(respond(&mut stack, &delete, true, "a1").is_empty());
+    // A failed addition is deleted at once, and the removed resource is kept.
     let create = one(stack.update(&template(&["C"], "one")));
-    let delete = one(says(&mut stack, &create, false, "c1"));
+    let delete = one(respond(&mut stack, &create, false, "c1"));
     assert_eq!(
         (stack.status(), sent(std::slice::from_ref(&delete))),
         ("UPDATE_ROLLBACK_IN_PROGRESS", vec![(Kind::Delete, "C", Some("c1"))])
     );
-    assert!(says(&mut stack, &delete, true, "c1").is_empty());
-    assert_eq!((stack.status(), stack.standing().count()), ("UPDATE_ROLLBACK_COMPLETE", 1));
+    assert!(respond(&mut stack, &delete, true, "c1").is_empty());
+    assert_eq!((stack.status(), stack.existing().count()), ("UPDATE_ROLLBACK_COMPLETE", 1));
 }
 
 #[test]
-fn a_delete_that_fails_is_tried_again_and_no_answer_is_a_failure() {
+fn missing_response_fails_delete_and_retry_succeeds() {
     let mut stack = created();
     let delete = one(stack.delete());
-    assert!(stack.answered(&delete, None).is_empty());
+    assert!(stack.handle_response(&delete, None).is_empty());
     assert_eq!(stack.status(), "DELETE_FAILED");
     let delete = one(stack.delete());
-    assert!(says(&mut stack, &delete, true, "a1").is_empty());
+    assert!(respond(&mut stack, &delete, true, "a1").is_empty());
     assert_eq!(stack.status(), "DELETE_COMPLETE");
 }
 
 #[test]
-fn an_answer_that_breaks_the_stack_is_told() {
+fn invalid_response_is_reported() {
     let mut stack = stack();
     let create = one(stack.create(&template(&["A"], "one")));
-    stack.answered(&create, Some(&answer(true, "a1", &["Arn", "Name"])));
+    stack.handle_response(&create, Some(&response(true, "a1", &["Arn", "Name"])));
     let update = one(stack.update(&template(&["A"], "two")));
-    stack.answered(&update, Some(&answer(true, "a1", &["Arn"])));
-    assert!(stack.take_wrong()[0].ends_with("lacks the attributes Name"));
+    stack.handle_response(&update, Some(&response(true, "a1", &["Arn"])));
+    assert!(stack.take_violations()[0].ends_with("lacks the attributes Name"));
     let update = one(stack.update(&template(&["A"], "three")));
-    stack.answered(&update, Some(&answer(false, "a9", &[])));
-    assert!(stack.take_wrong()[0].contains("answered FAILED with the id a9"));
-    assert!(stack.take_wrong().is_empty());
+    stack.handle_response(&update, Some(&response(false, "a9", &[])));
+    assert!(stack.take_violations()[0].contains("is FAILED with the id a9"));
+    assert!(stack.take_violations().is_empty());
 }
 
 #[test]
-fn a_request_id_is_used_again_where_a_deployment_is_tried_again() {
+fn request_id_is_reused_when_deployment_is_retried() {
     let mut stack = stack().reusing_request_ids();
     let first = one(stack.create(&template(&["A"], "one")));
-    let delete = one(says(&mut stack, &first, false, "a1"));
-    says(&mut stack, &delete, true, "a1");
+    let delete = one(respond(&mut stack, &first, false, "a1"));
+    respond(&mut stack, &delete, true, "a1");
     assert_eq!(stack.status(), "ROLLBACK_COMPLETE");
     stack.delete();
     let second = one(stack.create(&template(&["A"], "one")));
@@ -241,15 +241,15 @@ fn a_request_id_is_used_again_where_a_deployment_is_tried_again() {
 }
 
 #[test]
-fn the_answer_of_a_cancelled_update_is_not_that_of_its_rollback_though_they_bear_one_request_id() {
+fn reused_request_id_does_not_mix_responses() {
     let mut stack = stack().reusing_request_ids();
     let create = one(stack.create(&template(&["A"], "one")));
-    says(&mut stack, &create, true, "a1");
+    respond(&mut stack, &create, true, "a1");
     let update = one(stack.update(&template(&["A"], "two")));
-    let back = one(stack.cancel());
-    assert_eq!(update.id(), back.id());
-    assert!(says(&mut stack, &update, true, "a2").is_empty());
+    let rollback_request = one(stack.cancel());
+    assert_eq!(update.id(), rollback_request.id());
+    assert!(respond(&mut stack, &update, true, "a2").is_empty());
     assert_eq!(stack.resource_status("A"), Some("UPDATE_IN_PROGRESS"));
-    assert!(says(&mut stack, &back, true, "a1").is_empty());
+    assert!(respond(&mut stack, &rollback_request, true, "a1").is_empty());
     assert_eq!(stack.status(), "UPDATE_ROLLBACK_COMPLETE");
 }

@@ -1,4 +1,4 @@
-//! AWS's objects for a cluster: EKS's own, and IAM's OIDC provider for its issuer.
+//! AWS's objects for a cluster: the EKS cluster, and IAM's OIDC provider for its issuer.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use aws_sdk_eks::types::{
 use super::network::Network;
 use crate::{error::Error, process::wait_until};
 
-/// Gives the cluster's ARN and its issuer.
+/// Creates the cluster, and returns its ARN and its issuer.
 pub(super) async fn create_cluster(
     admin: &SdkConfig,
     name: &str,
@@ -35,8 +35,8 @@ pub(super) async fn create_cluster(
         .await
         .map_err(Error::aws("CreateCluster"))?;
     let cluster = wait_until("the EKS cluster is ACTIVE", ACTIVE_BOUND, async || {
-        let answer = eks.describe_cluster().name(name).send().await.ok()?;
-        answer.cluster.filter(|cluster| cluster.status() == Some(&ClusterStatus::Active))
+        let response = eks.describe_cluster().name(name).send().await.ok()?;
+        response.cluster.filter(|cluster| cluster.status() == Some(&ClusterStatus::Active))
     })
     .await?;
     let missing = |field| Error::Incomplete { operation: "DescribeCluster", field };
@@ -54,7 +54,7 @@ pub(super) async fn create_oidc_provider(
     issuer: &str,
     audiences: Vec<String>,
 ) -> Result<String, Error> {
-    let answer = aws_sdk_iam::Client::new(admin)
+    let response = aws_sdk_iam::Client::new(admin)
         .create_open_id_connect_provider()
         .url(issuer)
         .set_client_id_list(Some(audiences))
@@ -62,8 +62,8 @@ pub(super) async fn create_oidc_provider(
         .await
         .map_err(Error::aws("CreateOpenIDConnectProvider"))?;
     let missing = Error::Incomplete { operation: "CreateOpenIDConnectProvider", field: "OpenIDConnectProviderArn" };
-    answer.open_id_connect_provider_arn.ok_or(missing)
+    response.open_id_connect_provider_arn.ok_or(missing)
 }
 
-/// `MiniStack`'s clusters are ACTIVE at once.
+/// MiniStack's clusters are ACTIVE immediately.
 const ACTIVE_BOUND: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! An EKS cluster: AWS's objects for it, and a control plane of real programs.
+//! An EKS cluster: AWS's objects, and a control plane of real programs.
 
 mod eks;
 mod network;
@@ -31,21 +31,20 @@ use crate::{
     web_identity,
 };
 
-/// What a cluster is like.
+/// The options of a cluster.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
-    /// How principals are let in.
+    /// The authentication mode.
     pub authentication_mode: AuthenticationMode,
-    /// How many subnets the VPC has, one after the other in three zones.
+    /// The number of subnets in the VPC, distributed over three zones.
     pub subnets: usize,
     /// The node groups.
     pub node_groups: Vec<NodeGroupOptions>,
-    /// The audiences that IAM's OIDC provider for the cluster's issuer admits; no provider is made
-    /// where there are none.
+    /// The audiences of IAM's OIDC provider for the cluster's issuer. Without audiences, no provider is created.
     pub oidc_audiences: Vec<String>,
 }
 
-/// Four subnets; one node group without a launch template and one with, that share a subnet.
+/// Four subnets. One node group without a launch template and one with a launch template, which share a subnet.
 impl Default for ClusterOptions {
     fn default() -> Self {
         Self {
@@ -64,25 +63,26 @@ impl Default for ClusterOptions {
     }
 }
 
-/// An EKS cluster of the cloud, whose control plane lives as long as this value.
+/// An EKS cluster of the cloud. Dropping it stops its control plane.
 pub struct Cluster {
     /// The name.
     pub name: String,
     /// The ARN.
     pub arn: String,
-    /// How principals are let in.
+    /// The authentication mode.
     pub authentication_mode: AuthenticationMode,
     /// The OIDC issuer, with its scheme.
     pub issuer: String,
     /// The ARN of IAM's OIDC provider for the issuer, if there is one.
     pub oidc_provider_arn: Option<String>,
-    /// The role that is let in whatever aws-auth says; any principal of the account may assume it.
+    /// The role of the cluster's creator. The cluster authenticates it regardless of aws-auth. Every principal of the account
+    /// may assume it.
     pub creator_role_arn: String,
     /// The VPC.
     pub vpc_id: String,
     /// The VPC's subnets.
     pub subnet_ids: Vec<String>,
-    /// The security group that EKS made for the cluster, as the function sees it.
+    /// The cluster security group of EKS, as the function sees it.
     pub cluster_security_group_id: String,
     /// The node groups.
     pub node_groups: Vec<NodeGroup>,
@@ -95,7 +95,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes a cluster; [`Cloud::create_cluster`] is the way to call it.
+    /// Creates a cluster. Call [`Cloud::create_cluster`] instead.
     pub(crate) async fn create(cloud: &Cloud, name: &str, options: ClusterOptions) -> Result<Self, Error> {
         let admin = cloud.admin();
         let network = Network::create(&admin, name, options.subnets).await?;
@@ -166,19 +166,19 @@ impl Cluster {
         })
     }
 
-    /// The control plane: the Kubernetes API, and who is let in.
+    /// The control plane, with the Kubernetes API and its authentication.
     pub fn control_plane(&self) -> &ControlPlane {
         &self.control_plane
     }
 
-    /// The subnets and security groups that the node groups lead to, subnets first: what discovery finds.
+    /// Returns the subnets and security groups of the node groups, subnets first. Discovery finds these.
     pub fn tagged(&self) -> Vec<String> {
         let groups: BTreeSet<_> =
             self.node_groups.iter().flat_map(|group| group.security_group_ids.iter().cloned()).collect();
         self.subnet_ids.iter().cloned().chain(groups).collect()
     }
 
-    /// What the gateway tells callers of the cluster: the ground for telling them something else by
+    /// Returns the values that the gateway puts into responses for this cluster. A test can change them and call
     /// [`Gateway::set_cluster`].
     pub fn rewrite(&self) -> ClusterRewrite {
         self.rewrite.clone()
@@ -196,7 +196,7 @@ impl Cluster {
         Node::run(&self.admin, instance_profile, subnet).await
     }
 
-    /// Ends a node's instance. Its session stays as good as it was.
+    /// Terminates a node's instance. The session of the node remains valid.
     ///
     /// # Errors
     /// [`Error::Aws`].
@@ -206,7 +206,7 @@ impl Cluster {
         ended.map(drop).map_err(Error::aws("TerminateInstances"))
     }
 
-    /// A session of the role that created the cluster.
+    /// Returns a session of the role that created the cluster.
     ///
     /// # Errors
     /// [`Error::Aws`].
@@ -214,18 +214,16 @@ impl Cluster {
         assume_role(&self.admin, &self.creator_role_arn, "creator").await
     }
 
-    /// A session of a role for the bearer of a service account token, as a pod with IRSA asks STS for
-    /// it. Nobody's credentials are needed.
+    /// Assumes a role with a service account token, as a pod with IRSA does. No credentials are needed.
     ///
     /// # Errors
-    /// With the code `InvalidIdentityToken` if the token is not the cluster's, or IAM has no OIDC
-    /// provider that admits its issuer and audience; with `AccessDenied` if the role's trust document
-    /// does not let it in.
+    /// The code `InvalidIdentityToken` if the token is not the cluster's, or IAM has no OIDC provider with its issuer and
+    /// audience. The code `AccessDenied` if the role's trust policy does not allow it.
     pub async fn assume_role_with_web_identity(&self, role_arn: &str, token: &str) -> Result<Credentials, Error> {
         web_identity::assume_role(&self.admin, &self.control_plane, role_arn, token).await
     }
 
-    /// Who the holder of these credentials is to the cluster now; `None` if it lets them not in.
+    /// Returns the Kubernetes identity of these credentials; `None` if the cluster does not authenticate them.
     ///
     /// # Errors
     /// [`Error::Kubernetes`].
@@ -234,32 +232,32 @@ impl Cluster {
         self.control_plane.who_is(&token).await
     }
 
-    /// Waits until the cluster lets the holder of these credentials in, and says as whom.
+    /// Waits until the cluster authenticates these credentials, and returns their identity.
     ///
     /// # Errors
-    /// [`Error::TimedOut`] if it does not, within the time that the authenticator needs to see a
-    /// change of aws-auth.
+    /// [`Error::TimedOut`] if it does not within 20 s, which is longer than the authenticator needs to see a change of
+    /// aws-auth.
     pub async fn wait_admitted(&self, credentials: &Credentials) -> Result<Identity, Error> {
-        wait_until("the cluster lets the credentials in", ADMISSION_BOUND, async || {
+        wait_until("the cluster authenticates the credentials", AUTHENTICATION_BOUND, async || {
             self.identity(credentials).await.ok().flatten()
         })
         .await
     }
 
-    /// Waits until the cluster lets the holder of these credentials in no more.
+    /// Waits until the cluster does not authenticate these credentials any more.
     ///
     /// # Errors
-    /// [`Error::TimedOut`] if it still does after the time that the authenticator needs to see a
-    /// change of aws-auth.
+    /// [`Error::TimedOut`] if it still does after 20 s, which is longer than the authenticator needs to see a change of
+    /// aws-auth.
     pub async fn wait_refused(&self, credentials: &Credentials) -> Result<(), Error> {
-        wait_until("the cluster refuses the credentials", ADMISSION_BOUND, async || {
+        wait_until("the cluster rejects the credentials", AUTHENTICATION_BOUND, async || {
             matches!(self.identity(credentials).await, Ok(None)).then_some(())
         })
         .await
     }
 }
 
-/// Stands between the function and the API server, with the journal and the rules of the gateway.
+/// Starts a gateway between the function and the API server, with the journal and the rules of the AWS gateway.
 async fn serve_kubernetes(cloud: &Cloud, name: &str, control_plane: &ControlPlane) -> Result<KubernetesGateway, Error> {
     let bound = Gateway::bind().await.map_err(Error::file("bind", "the Kubernetes gateway's port"))?;
     let tls = cloud.pki().server(&format!("{name}-endpoint"), &["127.0.0.1"])?.server_config()?;
@@ -273,6 +271,5 @@ async fn serve_kubernetes(cloud: &Cloud, name: &str, control_plane: &ControlPlan
     ))
 }
 
-/// The authenticator sees a change of aws-auth in about a second; a node's first sight also waits
-/// for `DescribeInstances`.
-const ADMISSION_BOUND: Duration = Duration::from_secs(20);
+/// The authenticator sees a change of aws-auth in about 1 s. The first request of a node also waits for `DescribeInstances`.
+const AUTHENTICATION_BOUND: Duration = Duration::from_secs(20);

@@ -1,11 +1,11 @@
-//! The VPC that a cluster is in.
+//! The VPC of a cluster.
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
 
 use crate::error::Error;
 
-/// A VPC with subnets and the security group that EKS makes for a cluster.
+/// A VPC with subnets, and the security group that EKS creates for a cluster.
 pub(super) struct Network {
     pub(super) vpc_id: String,
     pub(super) subnet_ids: Vec<String>,
@@ -27,7 +27,7 @@ impl Network {
             vpc.vpc.and_then(|vpc| vpc.vpc_id).ok_or(Error::Incomplete { operation: "CreateVpc", field: "vpcId" })?;
         let mut subnet_ids = Vec::with_capacity(subnets);
         for index in 0..subnets {
-            let answer = ec2
+            let response = ec2
                 .create_subnet()
                 .vpc_id(&vpc_id)
                 .cidr_block(format!("10.0.{index}.0/24"))
@@ -36,10 +36,10 @@ impl Network {
                 .send()
                 .await
                 .map_err(Error::aws("CreateSubnet"))?;
-            let id = answer.subnet.and_then(|subnet| subnet.subnet_id);
+            let id = response.subnet.and_then(|subnet| subnet.subnet_id);
             subnet_ids.push(id.ok_or(Error::Incomplete { operation: "CreateSubnet", field: "subnetId" })?);
         }
-        // MiniStack's EKS names a group that its EC2 does not know; the gateway puts this one there.
+        // MiniStack's EKS returns a group that its EC2 does not know. The gateway replaces it with this one.
         let name = format!("eks-cluster-sg-{cluster}");
         let cluster_security_group_id = create_security_group(admin, &vpc_id, &name).await?;
         Ok(Self { vpc_id, subnet_ids, cluster_security_group_id })

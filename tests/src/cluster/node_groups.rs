@@ -1,4 +1,4 @@
-//! A cluster's managed node groups, as discovery meets them.
+//! The managed node groups of a cluster, in the forms that discovery must handle.
 
 use std::{ops::Range, time::Duration};
 
@@ -9,23 +9,23 @@ use aws_sdk_eks::types::{LaunchTemplateSpecification, NodegroupScalingConfig, No
 use super::network::{Network, create_security_group};
 use crate::{error::Error, process::wait_until};
 
-/// What a node group is like.
+/// The options of a node group.
 #[derive(Debug, Clone)]
 pub struct NodeGroupOptions {
     /// The name.
     pub name: String,
-    /// Its subnets, out of the cluster's.
+    /// Its subnets, as a range of the cluster's subnets.
     pub subnets: Range<usize>,
     /// Its launch template.
     pub launch_template: LaunchTemplate,
 }
 
-/// A node group's launch template: where, if anywhere, it names security groups, and how many.
+/// A node group's launch template, and the number of security groups in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LaunchTemplate {
-    /// The node group has none.
+    /// There is no launch template.
     None,
-    /// It has one that names no security group.
+    /// The launch template names no security group.
     WithoutSecurityGroups,
     /// It names this many in `SecurityGroupIds`.
     SecurityGroups(usize),
@@ -40,7 +40,7 @@ pub struct NodeGroup {
     pub name: String,
     /// Its subnets.
     pub subnet_ids: Vec<String>,
-    /// The security groups that its nodes carry: its launch template's, or else the cluster's.
+    /// The security groups of its nodes: those of the launch template, or the cluster security group.
     pub security_group_ids: Vec<String>,
     /// The launch template's id, if it has one.
     pub launch_template_id: Option<String>,
@@ -145,5 +145,5 @@ async fn create_launch_template(
         .ok_or(Error::Incomplete { operation: "CreateLaunchTemplate", field: "launchTemplateId" })
 }
 
-/// `MiniStack`'s node groups are ACTIVE within a second or so.
+/// MiniStack's node groups are ACTIVE within about 1 s.
 const ACTIVE_BOUND: Duration = Duration::from_secs(20);

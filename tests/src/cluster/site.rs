@@ -1,4 +1,4 @@
-//! A cluster of another account or region, of AWS's objects alone.
+//! A cluster in another account or region, which consists only of AWS's objects.
 
 use aws_config::SdkConfig;
 use aws_sdk_eks::types::AuthenticationMode;
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{cloud::Cloud, error::Error, world::World};
 
-/// A cluster in authentication mode API, of an account and a region, without a control plane: nobody calls its Kubernetes API.
+/// A cluster in authentication mode API. It has no control plane, because no test calls its Kubernetes API.
 #[derive(Debug)]
 pub struct Site {
     /// The account.
@@ -21,12 +21,12 @@ pub struct Site {
     pub subnet_ids: Vec<String>,
     /// A security group.
     pub security_group_id: String,
-    /// How to call AWS there, as the account's root.
+    /// An SDK configuration for the account's root user in this region.
     pub admin: SdkConfig,
 }
 
 impl Site {
-    /// Makes the cluster, its network and what EKS needs of IAM.
+    /// Creates the cluster, its network and its IAM role.
     ///
     /// # Errors
     /// [`Error::Aws`].
@@ -41,7 +41,7 @@ impl Site {
         Ok(Self { account: account.to_owned(), region: region.to_owned(), subnet_ids, security_group_id, admin })
     }
 
-    /// What stands in the account, of IAM, and in the region, of EC2.
+    /// Reads a snapshot of the account's IAM and the region's EC2.
     ///
     /// # Errors
     /// As [`World::read_account`].

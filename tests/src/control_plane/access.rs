@@ -1,4 +1,4 @@
-//! Who gets into the Kubernetes API, and what lets them in.
+//! Authentication at the Kubernetes API, and the objects that it depends on.
 
 use k8s_openapi::api::{
     authentication::v1::{SelfSubjectReview, TokenRequest, TokenRequestSpec, TokenReview, TokenReviewSpec},
@@ -13,7 +13,7 @@ use kube::{
 use super::{ControlPlane, client_config};
 use crate::error::Error;
 
-/// Who somebody is to the Kubernetes API.
+/// A Kubernetes identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The user name.
@@ -23,10 +23,10 @@ pub struct Identity {
 }
 
 impl ControlPlane {
-    /// Who the bearer of a token is, as the API server sees it; `None` if it lets them not in (401).
+    /// Returns the identity of a token, as the API server sees it; `None` if it rejects the token (401).
     ///
     /// # Errors
-    /// [`Error::Kubernetes`] on any other refusal, or if the API server does not answer.
+    /// [`Error::Kubernetes`] on any other error.
     pub async fn who_is(&self, token: &str) -> Result<Option<Identity>, Error> {
         let failed = || Error::kubernetes("create a SelfSubjectReview");
         let mut config = client_config(&self.kubeconfig).await?;
@@ -45,20 +45,20 @@ impl ControlPlane {
         }
     }
 
-    /// A token of a service account for an audience, from `TokenRequest`, as a pod with a projected
-    /// token has it. The namespace and the service account are made if they are missing.
+    /// Requests a token of a service account for an audience, with `TokenRequest`, like the projected token of a pod. Creates
+    /// the namespace and the service account if they are missing.
     ///
     /// # Errors
     /// [`Error::Kubernetes`].
     pub async fn service_account_token(&self, namespace: &str, name: &str, audience: &str) -> Result<String, Error> {
         let meta = |name: &str| ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
         let namespaces: Api<Namespace> = Api::all(self.client());
-        let made = Namespace { metadata: meta(namespace), ..Namespace::default() };
-        absent_or_made(namespaces.create(&PostParams::default(), &made).await)
+        let object = Namespace { metadata: meta(namespace), ..Namespace::default() };
+        created_or_exists(namespaces.create(&PostParams::default(), &object).await)
             .map_err(Error::kubernetes("create a namespace"))?;
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), namespace);
-        let made = ServiceAccount { metadata: meta(name), ..ServiceAccount::default() };
-        absent_or_made(accounts.create(&PostParams::default(), &made).await)
+        let object = ServiceAccount { metadata: meta(name), ..ServiceAccount::default() };
+        created_or_exists(accounts.create(&PostParams::default(), &object).await)
             .map_err(Error::kubernetes("create a service account"))?;
 
         let request = TokenRequest {
@@ -69,31 +69,30 @@ impl ControlPlane {
             },
             ..TokenRequest::default()
         };
-        let answer = accounts
+        let response = accounts
             .create_token_request(name, &PostParams::default(), &request)
             .await
             .map_err(Error::kubernetes("request a service account token"))?;
-        Ok(answer.status.map(|status| status.token).unwrap_or_default())
+        Ok(response.status.map(|status| status.token).unwrap_or_default())
     }
 
-    /// Whether a service account token is one that this API server signed for this audience, and has
-    /// not expired.
+    /// Returns whether the API server signed this service account token for this audience, and it has not expired.
     ///
     /// # Errors
     /// [`Error::Kubernetes`].
-    pub async fn vouches_for(&self, token: &str, audience: &str) -> Result<bool, Error> {
+    pub async fn accepts_token(&self, token: &str, audience: &str) -> Result<bool, Error> {
         let review = TokenReview {
             spec: TokenReviewSpec { token: Some(token.to_owned()), audiences: Some(vec![audience.to_owned()]) },
             ..TokenReview::default()
         };
-        let answer = Api::all(self.client())
+        let response = Api::all(self.client())
             .create(&PostParams::default(), &review)
             .await
             .map_err(Error::kubernetes("create a TokenReview"))?;
-        Ok(answer.status.and_then(|status| status.authenticated).unwrap_or(false))
+        Ok(response.status.and_then(|status| status.authenticated).unwrap_or(false))
     }
 
-    /// The `ConfigMap` `kube-system/aws-auth`, or `None` where there is none.
+    /// Reads the ConfigMap `kube-system/aws-auth`; `None` when it does not exist.
     ///
     /// # Errors
     /// [`Error::Kubernetes`].
@@ -104,8 +103,8 @@ impl ControlPlane {
             .map_err(Error::kubernetes("get the ConfigMap kube-system/aws-auth"))
     }
 
-    /// Makes or replaces `kube-system/aws-auth`, with this text as `mapRoles` and nothing else. The
-    /// authenticator heeds it within about a second.
+    /// Creates or replaces `kube-system/aws-auth`, with this text as `mapRoles` and nothing else. The authenticator uses it
+    /// within about 1 s.
     ///
     /// # Errors
     /// [`Error::Kubernetes`].
@@ -125,7 +124,7 @@ impl ControlPlane {
         }
     }
 
-    /// Deletes `kube-system/aws-auth`; nothing happens where there is none.
+    /// Deletes `kube-system/aws-auth`, if it exists.
     ///
     /// # Errors
     /// [`Error::Kubernetes`].
@@ -142,8 +141,8 @@ impl ControlPlane {
     }
 }
 
-/// Nothing wrong if the object is there already.
-fn absent_or_made<T>(result: Result<T, kube::Error>) -> Result<(), kube::Error> {
+/// Accepts the error that the object exists already.
+fn created_or_exists<T>(result: Result<T, kube::Error>) -> Result<(), kube::Error> {
     match result {
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
         other => other.map(drop),

@@ -1,4 +1,4 @@
-//! The files that the programs of a control plane read.
+//! The configuration files of a control plane's programs.
 
 use std::path::Path;
 
@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use super::ControlPlaneOptions;
 use crate::{error::Error, pki::Leaf};
 
-/// A kubeconfig whose user is a client certificate. All of it is in the file, so that it can be
-/// copied elsewhere.
+/// Returns a kubeconfig with a client certificate. It contains all files, so that it can be copied.
 pub(super) fn admin_kubeconfig(cluster: &str, endpoint: &str, ca_pem: &str, admin: &Leaf) -> Value {
     let user = json!({
         "client-certificate-data": STANDARD.encode(&admin.certificate_pem),
@@ -18,14 +17,15 @@ pub(super) fn admin_kubeconfig(cluster: &str, endpoint: &str, ca_pem: &str, admi
     kubeconfig(cluster, endpoint, ca_pem, &user)
 }
 
-/// The kubeconfig by which the API server reaches its token webhook.
+/// Returns the kubeconfig with which the API server calls its token webhook.
 pub(super) fn webhook_kubeconfig(port: u16, ca_pem: &str) -> Value {
     let url = format!("https://127.0.0.1:{port}/authenticate");
     kubeconfig("aws-iam-authenticator", &url, ca_pem, &json!({}))
 }
 
-/// The authenticator's settings: the creator's role in the file, the others from access entries and aws-auth, as the cluster's
-/// authentication mode has it. As on EKS, an entry lets in the role that it was made for, by its hidden id.
+/// Returns the authenticator's settings. The creator's role is in the file. The other identities come from access entries and
+/// aws-auth, according to the cluster's authentication mode. As on EKS, an access entry is valid only for the role with the
+/// same unique id.
 pub(super) fn authenticator(options: &ControlPlaneOptions<'_>, port: u16, state: &Path, kubeconfig: &Path) -> Value {
     let backends = [
         Some("MountedFile"),
@@ -39,7 +39,7 @@ pub(super) fn authenticator(options: &ControlPlaneOptions<'_>, port: u16, state:
             "port": port,
             "stateDir": state,
             "kubeconfig": kubeconfig,
-            // The API server's was written by us, before either of them ran.
+            // The kubeconfig of the API server exists already, before the two programs start.
             "kubeconfigPregenerated": true,
             "backendMode": backends.into_iter().flatten().collect::<Vec<_>>(),
             "mapRoles": [{

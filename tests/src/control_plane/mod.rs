@@ -1,4 +1,4 @@
-//! A cluster's control plane: etcd, kube-apiserver and aws-iam-authenticator, the real programs.
+//! The control plane of a cluster: the real etcd, kube-apiserver and aws-iam-authenticator.
 
 mod access;
 mod config;
@@ -19,25 +19,24 @@ use tokio::net::TcpStream;
 pub use self::access::Identity;
 use crate::{error::Error, pki::Pki, ports, process::Running};
 
-/// What a control plane needs to know of the rest of the cloud.
+/// The inputs of a control plane.
 #[derive(Debug, Clone)]
 pub struct ControlPlaneOptions<'a> {
-    /// The EKS cluster's name, which a token must be made for.
+    /// The name of the EKS cluster, for which a token must be created.
     pub cluster: &'a str,
-    /// The EKS cluster's OIDC issuer, which signs service account tokens.
+    /// The OIDC issuer of the EKS cluster, which signs service account tokens.
     pub issuer: &'a str,
-    /// The role that is let in as `system:masters` whatever aws-auth says, as EKS lets in the
-    /// cluster's creator.
+    /// The role with the group `system:masters`, regardless of aws-auth, like the cluster creator of EKS.
     pub creator_role_arn: &'a str,
-    /// The proxy through which the authenticator reaches `sts.<region>.amazonaws.com`.
+    /// The proxy through which the authenticator calls `sts.<region>.amazonaws.com`.
     pub sts_proxy_url: &'a str,
-    /// Where the authenticator asks for an instance's private DNS name.
+    /// The endpoint at which the authenticator reads the private DNS name of an instance.
     pub ec2_endpoint: &'a str,
-    /// Whether aws-auth counts.
+    /// Whether aws-auth is used.
     pub has_aws_auth: bool,
-    /// The file with the cluster's access entries, which come before aws-auth; `None` where it has none.
+    /// The file with the cluster's access entries, which have precedence over aws-auth; `None` when the cluster has none.
     pub access_entries: Option<&'a Path>,
-    /// The account, whose number is the authenticator's access key.
+    /// The account. Its number is the authenticator's access key id.
     pub account: &'a str,
     /// The region.
     pub region: &'a str,
@@ -45,7 +44,7 @@ pub struct ControlPlaneOptions<'a> {
 
 /// A running control plane.
 pub struct ControlPlane {
-    // The order of the fields is the order in which they end.
+    // Fields are dropped in this order, so the programs end in this order.
     _authenticator: Running,
     _api_server: Running,
     _etcd: Running,
@@ -57,12 +56,11 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts the programs out of `programs`, with their logs and files in `folder`, and waits until
-    /// the API server is ready and the authenticator listens.
+    /// Starts the programs in the folder `programs`, with their logs and files in `folder`. Waits until the API server is
+    /// ready and the authenticator listens.
     ///
     /// # Errors
-    /// [`Error::Ended`] or [`Error::TimedOut`] if a program does not come up; [`Error::Certificate`]
-    /// and [`Error::File`] before that.
+    /// [`Error::Ended`] or [`Error::TimedOut`] if a program does not start, [`Error::Certificate`], [`Error::File`].
     pub async fn start(
         folder: &Path,
         programs: &Path,
@@ -87,7 +85,7 @@ impl ControlPlane {
         let client = client(&kubeconfig).await?;
         api_server.wait_until("the API server is ready", START_BOUND, async || is_ready(&client).await).await?;
 
-        // It begins to watch aws-auth at once, and waits five seconds after a watch that failed.
+        // It starts last, because it watches aws-auth at once, and waits 5 s after a failed watch.
         let mut authenticator =
             programs::start_authenticator(folder, programs, pki, options, authenticator_port, &kubeconfig)?;
         authenticator
@@ -108,7 +106,7 @@ impl ControlPlane {
         })
     }
 
-    /// Where the API server listens.
+    /// The address of the API server.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -118,17 +116,17 @@ impl ControlPlane {
         &self.endpoint
     }
 
-    /// The certificate of the authority that the API server's certificate is from.
+    /// The certificate of the authority of the API server's certificate.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }
 
-    /// A kubeconfig file of a member of `system:masters`, who needs no AWS credentials.
+    /// A kubeconfig file of a member of `system:masters`. It needs no AWS credentials.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
 
-    /// A client of that same administrator.
+    /// A client of the same administrator.
     pub fn client(&self) -> Client {
         self.client.clone()
     }
@@ -138,13 +136,13 @@ async fn client_config(kubeconfig: &Path) -> Result<Config, Error> {
     let unusable = |error| Error::Unusable(format!("cannot use {}: {error}", kubeconfig.display()));
     let file = Kubeconfig::read_from(kubeconfig).map_err(unusable)?;
     let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(unusable)?;
-    // A test sees the first answer, and the wait for the API server repeats by itself.
+    // A test must see the first response. The wait for the API server has its own retries.
     config.default_retry = false;
     Ok(config)
 }
 
 async fn client(kubeconfig: &Path) -> Result<Client, Error> {
-    Client::try_from(client_config(kubeconfig).await?).map_err(Error::kubernetes("make a client"))
+    Client::try_from(client_config(kubeconfig).await?).map_err(Error::kubernetes("create a client"))
 }
 
 async fn is_ready(client: &Client) -> bool {
@@ -155,5 +153,5 @@ async fn is_ready(client: &Client) -> bool {
     }
 }
 
-/// The API server takes under three seconds alone; several may start at once on two cores.
+/// The API server takes less than 3 s alone. Several may start at the same time on two cores.
 const START_BOUND: Duration = Duration::from_mins(2);

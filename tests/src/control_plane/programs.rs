@@ -47,13 +47,13 @@ pub(super) fn start_api_server(
         .option("--authorization-mode", "RBAC")
         .option("--service-cluster-ip-range", "10.0.0.0/24")
         .option("--endpoint-reconciler-type", "none")
-        // No controller manager runs, and this plug-in waits for objects that it would make.
+        // No controller manager runs, and this plug-in waits for objects that it would create.
         .option("--disable-admission-plugins", "ServiceAccount")
         .option("--service-account-issuer", options.issuer)
         .option("--service-account-key-file", &key.public_path)
         .option("--service-account-signing-key-file", &key.private_path)
         .option("--authentication-token-webhook-config-file", webhook)
-        // A change of aws-auth must count at once.
+        // A change of aws-auth must take effect at once.
         .option("--authentication-token-webhook-cache-ttl", "0s")
         .start()
 }
@@ -66,8 +66,7 @@ pub(super) fn start_authenticator(
     port: u16,
     kubeconfig: &Path,
 ) -> Result<Running, Error> {
-    // The authenticator takes `cert.pem` and `key.pem` of its state folder for its own, and makes
-    // them only where they are missing.
+    // The authenticator uses `cert.pem` and `key.pem` in its state folder, and creates them only if they are missing.
     let serving = pki.server(&format!("{}-authenticator", options.cluster), &["127.0.0.1"])?;
     let state = folder.join("authenticator");
     std::fs::create_dir_all(&state).map_err(Error::file("create", &state))?;

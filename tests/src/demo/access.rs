@@ -1,13 +1,13 @@
-//! Who gets in, by the judgement of the real API server and of STS.
+//! Shows and checks access: of nodes at the real API server, and of the controller at STS.
 
 use local_cloud::{Error, scenario::AWS_AUTH, world::World};
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
-use super::{Failure, Page, Stage, made::json};
+use super::{Environment, Failure, Reporter, created::json};
 
-/// The difference that the stack makes to aws-auth.
-pub(crate) fn aws_auth(page: &mut Page, stage: &Stage, world: &World) -> Result<(), Failure> {
+/// Shows and checks the change of aws-auth.
+pub(crate) fn aws_auth(reporter: &mut Reporter, environment: &Environment, world: &World) -> Result<(), Failure> {
     let after = world.get("aws-auth/mapRoles").unwrap_or_default();
     let diff = TextDiff::from_lines(AWS_AUTH, after);
     let lines: Vec<_> = diff
@@ -18,23 +18,26 @@ pub(crate) fn aws_auth(page: &mut Page, stage: &Stage, world: &World) -> Result<
             ChangeTag::Equal => (' ', line.value().trim_end_matches('\n')),
         })
         .collect();
-    page.note("data.mapRoles of the ConfigMap kube-system/aws-auth")?;
-    page.diff(lines.iter().copied())?;
+    reporter.dim_line("data.mapRoles of the ConfigMap kube-system/aws-auth")?;
+    reporter.diff(lines.iter().copied())?;
     let annotations = annotations(world);
-    page.note("metadata.annotations")?;
-    page.diff(annotations.iter().map(|line| ('+', line.as_str())))?;
-    page.gap()?;
+    reporter.dim_line("metadata.annotations")?;
+    reporter.diff(annotations.iter().map(|line| ('+', line.as_str())))?;
+    reporter.blank_line()?;
 
-    page.claim(
-        annotations_before(stage).is_empty() && annotations.len() == 1,
-        "one annotation says what is ours",
+    reporter.check(
+        annotations_before(environment).is_empty() && annotations.len() == 1,
+        "one annotation records the entry of this stack",
         || annotations.join("\n"),
     )?;
-    page.claim(lines.iter().all(|(sign, _)| *sign != '-'), "no line of others changed: only lines were added", || {
-        "a line was taken away or changed".to_owned()
-    })?;
-    let entries =
-        |text: &str| yaml_serde::from_str::<Vec<Value>>(text).map_err(|error| not_so("mapRoles parses", &error));
+    reporter.check(
+        lines.iter().all(|(sign, _)| *sign != '-'),
+        "existing lines are unchanged, and only lines were added",
+        || "a line was removed or changed".to_owned(),
+    )?;
+    let entries = |text: &str| {
+        yaml_serde::from_str::<Vec<Value>>(text).map_err(|error| check_failed("mapRoles is valid YAML", &error))
+    };
     let mut expected = entries(AWS_AUTH)?;
     expected.push(serde_json::json!({
         "rolearn": "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo",
@@ -42,64 +45,72 @@ pub(crate) fn aws_auth(page: &mut Page, stage: &Stage, world: &World) -> Result<
         "groups": ["system:bootstrappers", "system:nodes"],
     }));
     let found = entries(after)?;
-    page.claim(found == expected, "another YAML parser reads the entries from before, and the node role's", || {
-        format!("{found:#?}")
-    })
+    reporter.check(
+        found == expected,
+        "another YAML parser reads the existing entries and the node role's entry",
+        || format!("{found:#?}"),
+    )
 }
 
-/// A node with our instance profile joins.
-pub(crate) async fn node(page: &mut Page, stage: &Stage) -> Result<(), Failure> {
-    let node = page
+/// Starts a node with the stack's instance profile, and checks that it joins.
+pub(crate) async fn node(reporter: &mut Reporter, environment: &Environment) -> Result<(), Failure> {
+    let node = reporter
         .step(
             "an instance starts with the instance profile",
-            stage.node.get_or_try_init(|| Box::pin(stage.cluster.run_node("KarpenterNodeInstanceProfile-demo"))),
+            environment
+                .node
+                .get_or_try_init(|| Box::pin(environment.cluster.run_node("KarpenterNodeInstanceProfile-demo"))),
         )
         .await?;
-    let admitted = stage.cluster.wait_admitted(&node.credentials);
-    let identity = page.step("aws-iam-authenticator sees the new aws-auth", admitted).await?;
-    page.line(format_args!("kube-apiserver, to the session of {}:", node.instance_id))?;
+    let admitted = environment.cluster.wait_admitted(&node.credentials);
+    let identity = reporter.step("aws-iam-authenticator sees the new aws-auth", admitted).await?;
+    reporter.line(format_args!("kube-apiserver authenticates the session of {} as:", node.instance_id))?;
     let username = format!("system:node:{}", node.private_dns_name);
     let found = || format!("{identity:?}");
-    page.claim(
+    reporter.check(
         identity.username == username && node.private_dns_name.starts_with("ip-"),
         format_args!("username  {username}"),
         found,
     )?;
     let groups = ["system:authenticated", "system:bootstrappers", "system:nodes"];
-    page.claim(identity.groups == groups, format_args!("groups    {}", groups.join(", ")), found)
+    reporter.check(identity.groups == groups, format_args!("groups    {}", groups.join(", ")), found)
 }
 
-/// Karpenter's service account assumes the controller role, and no other does.
-pub(crate) async fn controller(page: &mut Page, stage: &Stage) -> Result<(), Failure> {
-    let role = format!("arn:aws:iam::{}:role/KarpenterControllerRole-demo", stage.cloud.account());
+/// Checks that Karpenter's service account can assume the controller role, and others cannot.
+pub(crate) async fn controller(reporter: &mut Reporter, environment: &Environment) -> Result<(), Failure> {
+    let role = format!("arn:aws:iam::{}:role/KarpenterControllerRole-demo", environment.cloud.account());
     let session = async |namespace: &str, name: &str| {
-        let token = stage.cluster.control_plane().service_account_token(namespace, name, "sts.amazonaws.com").await?;
-        stage.cluster.assume_role_with_web_identity(&role, &token).await
+        let token =
+            environment.cluster.control_plane().service_account_token(namespace, name, "sts.amazonaws.com").await?;
+        environment.cluster.assume_role_with_web_identity(&role, &token).await
     };
-    page.line("AssumeRoleWithWebIdentity, with tokens that kube-apiserver signs for service accounts:")?;
+    reporter.line("AssumeRoleWithWebIdentity with service account tokens of kube-apiserver:")?;
     let credentials = session("karpenter", "karpenter").await?;
-    let sdk = stage.cloud.sdk_config(credentials);
+    let sdk = environment.cloud.sdk_config(credentials);
     let identity = aws_sdk_sts::Client::new(&sdk).get_caller_identity().send().await;
     let identity = identity.map_err(Error::aws("GetCallerIdentity"))?;
-    let arn = format!("arn:aws:sts::{}:assumed-role/KarpenterControllerRole-demo/web-identity", stage.cloud.account());
-    let claim = format!("{:<22}  {arn}", "karpenter/karpenter");
-    page.claim(identity.arn() == Some(arn.as_str()), claim, || format!("{identity:?}"))?;
+    let arn =
+        format!("arn:aws:sts::{}:assumed-role/KarpenterControllerRole-demo/web-identity", environment.cloud.account());
+    let check = format!("{:<22}  {arn}", "karpenter/karpenter");
+    reporter.check(identity.arn() == Some(arn.as_str()), check, || format!("{identity:?}"))?;
     for (namespace, name) in [("kube-system", "karpenter"), ("karpenter", "another")] {
-        let refused = session(namespace, name).await;
-        let claim = format!("{:<22}  AccessDenied", format!("{namespace}/{name}"));
-        let denied = refused.as_ref().is_err_and(|error| error.code() == Some("AccessDenied"));
-        page.claim(denied, claim, || format!("{refused:?}"))?;
+        let rejected = session(namespace, name).await;
+        let check = format!("{:<22}  AccessDenied", format!("{namespace}/{name}"));
+        let is_denied = rejected.as_ref().is_err_and(|error| error.code() == Some("AccessDenied"));
+        reporter.check(is_denied, check, || format!("{rejected:?}"))?;
     }
     Ok(())
 }
 
-/// The node stays outside again.
-pub(crate) async fn refused(page: &mut Page, stage: &Stage) -> Result<(), Failure> {
-    let Some(node) = stage.node.get() else { return Ok(()) };
-    page.step("aws-iam-authenticator sees aws-auth as it was", stage.cluster.wait_refused(&node.credentials)).await?;
-    let identity = stage.cluster.identity(&node.credentials).await?;
-    let claim = format!("kube-apiserver, to the session of {}: 401 Unauthorized", node.instance_id);
-    page.claim(identity.is_none(), claim, || format!("{identity:?}"))
+/// Checks that the cluster rejects the node again.
+pub(crate) async fn node_is_rejected(reporter: &mut Reporter, environment: &Environment) -> Result<(), Failure> {
+    let Some(node) = environment.node.get() else { return Ok(()) };
+    reporter
+        .step("aws-iam-authenticator sees the restored aws-auth", environment.cluster.wait_refused(&node.credentials))
+        .await?;
+    let identity = environment.cluster.identity(&node.credentials).await?;
+    let check = format!("kube-apiserver rejects the session of {}: 401 Unauthorized", node.instance_id);
+    reporter.check(identity.is_none(), check, || format!("{identity:?}"))
 }
 
 fn annotations(world: &World) -> Vec<String> {
@@ -108,10 +119,10 @@ fn annotations(world: &World) -> Vec<String> {
     annotations.iter().map(|(key, value)| format!("{key}: {}", value.as_str().unwrap_or_default())).collect()
 }
 
-fn annotations_before(stage: &Stage) -> Vec<String> {
-    annotations(&stage.before)
+fn annotations_before(environment: &Environment) -> Vec<String> {
+    annotations(&environment.before)
 }
 
-fn not_so(claim: &str, found: &dyn std::fmt::Display) -> Failure {
-    Failure::NotSo { claim: claim.to_owned(), found: found.to_string() }
+fn check_failed(check: &str, found: &dyn std::fmt::Display) -> Failure {
+    Failure::CheckFailed { check: check.to_owned(), found: found.to_string() }
 }

@@ -1,9 +1,11 @@
-//! The demo whose cloud stays: a process of its own plays it and holds the cloud up, while the one that the user
-//! started passes on what it writes, until the cloud is theirs.
+//! The demo with a cloud that continues to run (`--keep`).
 //!
-//! The player's stdin is its leash: as long as the demo is played, its end means that the user is gone, and the cloud
-//! goes too. Its stdout ends with [`READY`]; after that nobody listens, and it writes no more. What goes wrong is in
-//! a log, since its stderr outlives the terminal.
+//! A child process runs the demo and keeps the cloud. The process that the user started copies the output of the child until
+//! the demo is complete, and then ends.
+//!
+//! The child's stdin is a pipe from this process. While the demo runs, its end means that the user has interrupted it, and
+//! the child stops the cloud. The child's stdout ends with [`READY`]. After that, nobody reads it, and the child writes no
+//! more. Errors are in a log file, because the terminal may be closed before the child ends.
 
 use std::{
     fs::File,
@@ -17,88 +19,88 @@ use std::{
 use local_cloud::{Error, folder::RunFolder};
 use tokio::sync::oneshot;
 
-use super::{Failure, Page, colour, play};
-use crate::hold::{Hold, environment};
+use super::{Failure, Reporter, colour, run as run_demo};
+use crate::daemon::{self, Daemon};
 
-/// Plays the demo in a process of its own, and returns when it is played and the cloud is held up, or when that
-/// process has ended with a failure, which is told.
+/// Runs the demo in a child process. Returns when the demo is complete and the cloud is running, or when the child has
+/// failed. Its error is then on stderr.
 ///
 /// # Errors
-/// When that process cannot be started or its output not passed on.
+/// Fails when the child cannot be started, or its output cannot be copied.
 pub(crate) fn start() -> Result<ExitCode, Failure> {
     let log = log();
     std::fs::create_dir_all(RunFolder::parent()).map_err(Error::file("create", RunFolder::parent()))?;
     let stderr = File::create(&log).map_err(Error::file("create", &log))?;
     let own = std::env::current_exe().map_err(Error::file("find", "the running executable"))?;
     let mut command = Command::new(own);
-    command.args(["demo", "--keep", "--hold"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
-    // Its stdout is no terminal, but it is written to this one; and ctrl-c is for this process alone, which then
-    // lets go of the leash.
+    command.args(["demo", "--keep", "--daemon"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+    // The child's stdout is no terminal, but this process copies it to one. ctrl-c must reach only this process, whose end
+    // then closes the pipe.
     if colour() {
         command.env("CLICOLOR_FORCE", "1");
     }
     command.process_group(0);
-    let program = || "the process that holds the cloud up".to_owned();
-    let mut player = command.spawn().map_err(|source| Error::Spawn { program: program(), source })?;
-    let ready = player.stdout.take().is_some_and(|stdout| pass_on(stdout, io::stdout()).unwrap_or(false));
+    let program = || "the process that keeps the cloud".to_owned();
+    let mut child = command.spawn().map_err(|source| Error::Spawn { program: program(), source })?;
+    let ready = child.stdout.take().is_some_and(|stdout| copy_until_ready(stdout, io::stdout()).unwrap_or(false));
     if ready {
         return Ok(ExitCode::SUCCESS);
     }
-    drop(player.stdin.take());
-    player.wait().map_err(Error::file("wait for", program()))?;
+    drop(child.stdin.take());
+    child.wait().map_err(Error::file("wait for", program()))?;
     eprint!("{}", std::fs::read_to_string(&log).map_err(Error::file("read", &log))?);
     std::fs::remove_file(&log).map_err(Error::file("remove", &log))?;
     Ok(ExitCode::FAILURE)
 }
 
-/// Plays the demo, holds the cloud up and ends it when asked.
+/// Runs the demo, keeps the cloud, and stops it on request. This is the child process.
 ///
 /// # Errors
-/// As [`play`]; or that a cloud is up already.
-pub(crate) async fn hold() -> Result<(), Failure> {
-    let mut hold = Hold::begin().await?;
-    let mut page = Page::stdout();
-    let stage = tokio::select! {
-        stage = play(&mut page, true) => stage?,
-        _ = hold.asked() => return Err(Failure::Interrupted),
+/// As [`run_demo`], or when a cloud is running already.
+pub(crate) async fn run() -> Result<(), Failure> {
+    let mut daemon = Daemon::start().await?;
+    let mut reporter = Reporter::stdout();
+    let environment = tokio::select! {
+        environment = run_demo(&mut reporter, true) => environment?,
+        _ = daemon.stop_requested() => return Err(Failure::Interrupted),
         () = end_of_stdin() => {
             // Nobody is left to read it.
             let _ = std::fs::remove_file(log());
             return Err(Failure::Interrupted);
         }
     };
-    page.heading("The cloud stays up, with the stack; make down ends it")?;
-    page.note("for this or another shell:")?;
-    for line in environment(&stage.cloud, &stage.cluster).lines() {
-        page.line(line)?;
+    reporter.heading("The cloud keeps running, with the stack. Stop it with make down")?;
+    reporter.dim_line("environment for a shell:")?;
+    for line in daemon::environment(&environment.cloud, &environment.cluster).lines() {
+        reporter.line(line)?;
     }
-    page.note("to look around, and to take the stack away:")?;
-    for line in LOOK_AROUND {
-        page.line(line)?;
+    reporter.dim_line("commands to look at the objects, and to delete the stack:")?;
+    for line in NEXT_COMMANDS {
+        reporter.line(line)?;
     }
-    page.note(format_args!("logs: {}", stage.cloud.folder().display()))?;
-    page.gap()?;
-    page.raw(READY)?;
-    let asked = hold.asked().await;
-    drop(stage);
-    drop(hold);
+    reporter.dim_line(format_args!("logs: {}", environment.cloud.folder().display()))?;
+    reporter.blank_line()?;
+    reporter.raw(READY)?;
+    let stop_request = daemon.stop_requested().await;
+    drop(environment);
+    drop(daemon);
     let _ = std::fs::remove_file(log());
-    drop(asked);
+    drop(stop_request);
     Ok(())
 }
 
 /// ASCII's end of transmission.
 const READY: &str = "\u{4}";
 
-const LOOK_AROUND: [&str; 4] = [
+const NEXT_COMMANDS: [&str; 4] = [
     "aws cloudformation describe-stack-events --stack-name karpenter-demo",
     "aws iam get-role --role-name KarpenterControllerRole-demo",
     "kubectl --namespace kube-system get configmap aws-auth --output yaml",
     "aws cloudformation delete-stack --stack-name karpenter-demo",
 ];
 
-/// Copies until the demo is ready. False if it ends before.
-fn pass_on(mut from: impl Read, mut to: impl Write) -> io::Result<bool> {
+/// Copies until the demo is complete. Returns false if the input ends before.
+fn copy_until_ready(mut from: impl Read, mut to: impl Write) -> io::Result<bool> {
     let mut buffer = [0; 4096];
     loop {
         let read = from.read(&mut buffer)?;
@@ -112,7 +114,7 @@ fn pass_on(mut from: impl Read, mut to: impl Write) -> io::Result<bool> {
     }
 }
 
-/// Waits for the end of stdin. On a thread that nobody waits for: a read cannot be called off.
+/// Waits for the end of stdin. The thread is not joined, because a read cannot be cancelled.
 async fn end_of_stdin() {
     let (ended, end) = oneshot::channel();
     thread::spawn(move || {
@@ -131,10 +133,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_player_writes_is_passed_on_until_it_is_ready() {
+    fn output_is_copied_until_ready() {
         let mut seen = Vec::new();
-        assert!(pass_on("lines\n\u{4}".as_bytes(), &mut seen).unwrap());
+        assert!(copy_until_ready("lines\n\u{4}".as_bytes(), &mut seen).unwrap());
         assert_eq!(seen, b"lines\n");
-        assert!(!pass_on("lines\n".as_bytes(), io::sink()).unwrap());
+        assert!(!copy_until_ready("lines\n".as_bytes(), io::sink()).unwrap());
     }
 }

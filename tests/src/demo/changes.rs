@@ -1,4 +1,4 @@
-//! What differs between two worlds, shown and checked.
+//! Shows and checks the differences between two snapshots.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,25 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use similar::{ChangeTag, TextDiff};
 
-use super::{Failure, Page};
+use super::{Failure, Reporter};
 
-/// Shows the lines that differ, thing by thing.
-pub(crate) fn show(page: &mut Page, before: &World, after: &World) -> Result<(), Failure> {
+/// Shows the lines that differ, object by object.
+pub(crate) fn print(reporter: &mut Reporter, before: &World, after: &World) -> Result<(), Failure> {
     for change in before.changes(after) {
-        page.line(change.name)?;
+        reporter.line(change.name)?;
         let lines = changed_lines(&change);
-        page.diff(lines.iter().map(|(sign, line)| (*sign, line.as_str())))?;
+        reporter.diff(lines.iter().map(|(sign, line)| (*sign, line.as_str())))?;
     }
     Ok(())
 }
 
-/// Claims that these things changed, by these lines, and nothing else. A line is its sign and its text.
-pub(crate) fn are(page: &mut Page, before: &World, after: &World, expected: &[(&str, &[&str])]) -> Result<(), Failure> {
+/// Checks that exactly these objects changed, by exactly these lines. A line is its sign and its text.
+pub(crate) fn check(
+    reporter: &mut Reporter,
+    before: &World,
+    after: &World,
+    expected: &[(&str, &[&str])],
+) -> Result<(), Failure> {
     let found: BTreeMap<_, Vec<_>> = before
         .changes(after)
         .iter()
@@ -30,19 +35,24 @@ pub(crate) fn are(page: &mut Page, before: &World, after: &World, expected: &[(&
         .collect();
     let holds = found.len() == expected.len()
         && expected.iter().all(|(name, lines)| found.get(name).is_some_and(|found| found == lines));
-    page.claim(holds, "that was asked for, and nothing else changed", || format!("{found:#?}"))
+    reporter.check(holds, "these changes were requested, and nothing else changed", || format!("{found:#?}"))
 }
 
-/// Claims that nothing differs.
-pub(crate) fn none(page: &mut Page, before: &World, after: &World, claim: &str) -> Result<(), Failure> {
-    page.claim(before == after, claim, || before.difference(after))
+/// Checks that nothing differs.
+pub(crate) fn check_unchanged(
+    reporter: &mut Reporter,
+    before: &World,
+    after: &World,
+    text: &str,
+) -> Result<(), Failure> {
+    reporter.check(before == after, text, || before.difference(after))
 }
 
-/// Shows how much is the same, and the digest of aws-auth.
-pub(crate) fn compared(page: &mut Page, world: &World) -> Result<(), Failure> {
+/// Shows how many objects are equal, and the digest of aws-auth.
+pub(crate) fn print_totals(reporter: &mut Reporter, world: &World) -> Result<(), Failure> {
     let of = |prefix: &str| world.names().filter(|name| name.starts_with(prefix)).count();
-    page.note(format_args!(
-        "  {} roles, {} instance profiles, {} OIDC provider, tags of {} subnets and {} security groups, aws-auth;",
+    reporter.dim_line(format_args!(
+        "  {} roles, {} instance profiles, {} OIDC providers, tags of {} subnets and {} security groups, aws-auth",
         of("role/"),
         of("instance-profile/"),
         of("oidc-provider/"),
@@ -50,14 +60,14 @@ pub(crate) fn compared(page: &mut Page, world: &World) -> Result<(), Failure> {
         of("sg-"),
     ))?;
     let text = world.get("aws-auth/mapRoles").unwrap_or_default();
-    page.note(format_args!("  mapRoles: {} bytes, SHA-256 {}", text.len(), hex(&Sha256::digest(text))))
+    reporter.dim_line(format_args!("  mapRoles: {} bytes, SHA-256 {}", text.len(), hex(&Sha256::digest(text))))
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// The lines that differ, each with its sign.
+/// Returns the lines that differ, each with its sign.
 fn changed_lines(change: &Change<'_>) -> Vec<(char, String)> {
     let (before, after) = (readable(change.before), readable(change.after));
     let diff = TextDiff::from_lines(&before, &after);
@@ -72,7 +82,7 @@ fn changed_lines(change: &Change<'_>) -> Vec<(char, String)> {
     changes.collect()
 }
 
-/// As YAML, where it is JSON: an item more then changes no comma of the line before.
+/// Returns JSON as YAML, because another item then does not change the comma of the previous line. Other text is unchanged.
 fn readable(text: Option<&str>) -> String {
     let text = text.unwrap_or_default();
     let value = serde_json::from_str::<Value>(text).ok();
@@ -84,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_told_by_its_lines_alone() {
+    fn change_consists_of_changed_lines() {
         let change = Change {
             name: "role/r",
             before: Some(r#"{"tags": {"a": "1"}}"#),

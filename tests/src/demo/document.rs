@@ -1,17 +1,17 @@
-//! IAM's documents, as lines that a person reads.
+//! Formats IAM policy documents as lines for people.
 
 use serde_json::Value;
 
-use super::page::wrapped;
+use super::reporter::wrapped;
 
-/// The lines of a trust or permission document: a statement's effect, actions and whom or what it is about first,
-/// its conditions below.
+/// Returns the lines of a trust or permission policy. Each statement begins with its effect, actions, and principals or
+/// resources. Its conditions follow.
 pub(crate) fn lines(document: &Value, width: usize) -> Vec<String> {
-    many(&document["Statement"]).into_iter().flat_map(|statement| statement_lines(statement, width)).collect()
+    as_list(&document["Statement"]).into_iter().flat_map(|statement| statement_lines(statement, width)).collect()
 }
 
-/// IAM writes a list of one as its only item.
-pub(crate) fn many(value: &Value) -> Vec<&Value> {
+/// Returns a list. IAM returns a list with one item as this item.
+pub(crate) fn as_list(value: &Value) -> Vec<&Value> {
     match value {
         Value::Array(items) => items.iter().collect(),
         Value::Null => Vec::new(),
@@ -25,7 +25,7 @@ fn statement_lines(statement: &Value, width: usize) -> Vec<String> {
         Some(sid) => format!("{effect} ({sid})"),
         None => effect.to_owned(),
     };
-    let actions = many(&statement["Action"]);
+    let actions = as_list(&statement["Action"]);
     let actions = wrapped(actions.iter().filter_map(|action| action.as_str()), " ", width.saturating_sub(2));
     let mut lines = vec![head];
     for action in actions {
@@ -46,8 +46,7 @@ fn statement_lines(statement: &Value, width: usize) -> Vec<String> {
     lines
 }
 
-/// Puts a clause on the last line, or where it does not fit there on the next, a bit further in than a statement's
-/// first line.
+/// Appends a clause to the last line. If it does not fit, it starts a new, indented line.
 fn add(lines: &mut Vec<String>, clause: &str, width: usize) {
     match lines.last_mut() {
         Some(line) if line.chars().count() + 1 + clause.chars().count() <= width => {
@@ -62,7 +61,7 @@ fn add(lines: &mut Vec<String>, clause: &str, width: usize) {
 }
 
 fn joined(values: &Value) -> String {
-    many(values).iter().filter_map(|value| value.as_str()).collect::<Vec<_>>().join(", ")
+    as_list(values).iter().filter_map(|value| value.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -72,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_is_told_whole() {
+    fn statement_has_all_its_parts() {
         let document = json!({"Statement": [
             {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
             {

@@ -1,19 +1,25 @@
-//! The whole runbook, shown and checked: a cluster is made ready for Karpenter by a stack, changed, and left as it
-//! was.
+//! Shows and checks the whole runbook: a stack prepares a cluster for Karpenter, is updated and deleted, and the cluster is
+//! as before.
 //!
-//! `page` is what it writes on; `stage` the cloud that it plays in; `operation` drives the stack and shows its events
-//! and the function's calls; `made`, `access` and `changes` show what came of it, `timeline` where the time went; `background` lets the
-//! cloud stay. All that is shown is checked: what
-//! is not so ends the demo, with an error that says it.
+//! | Module | Content |
+//! |---|---|
+//! | `reporter` | Prints the output, and checks what it prints |
+//! | `environment` | The cloud and the stack |
+//! | `operation` | Runs an operation, and shows the stack's events and the function's calls |
+//! | `created`, `access`, `changes` | Show the results |
+//! | `timeline` | Shows where the time went |
+//! | `background` | Keeps the cloud running |
+//!
+//! Everything that the demo shows is checked. The demo ends with an error at the first check that fails.
 
 mod access;
 pub(crate) mod background;
 mod changes;
+mod created;
 mod document;
-mod made;
+mod environment;
 mod operation;
-mod page;
-mod stage;
+mod reporter;
 mod timeline;
 
 use std::{
@@ -24,107 +30,114 @@ use std::{
 
 use local_cloud::Error;
 
+pub(crate) use self::{
+    environment::Environment,
+    reporter::{Reporter, colour},
+};
 use self::{
     operation::Operation,
-    page::{Style, seconds},
-};
-pub(crate) use self::{
-    page::{Page, colour},
-    stage::Stage,
+    reporter::{Style, seconds},
 };
 
 /// Why the demo ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// What it wanted to show is not so.
-    #[error("not so: {claim}\n{found}")]
-    NotSo {
-        /// What was to be shown.
-        claim: String,
-        /// What is so instead.
+    /// A check failed.
+    #[error("check failed: {check}\n{found}")]
+    CheckFailed {
+        /// The expectation.
+        check: String,
+        /// The actual state.
         found: String,
     },
     /// The local cloud failed.
     #[error("{0:?}")]
     Cloud(#[from] Error),
-    /// The user had enough.
-    #[error("interrupted; the cloud is gone")]
+    /// The user interrupted the demo.
+    #[error("interrupted: the cloud was stopped")]
     Interrupted,
-    /// Nobody reads.
+    /// The output could not be written.
     #[error("cannot write to stdout: {0}")]
     Output(io::Error),
 }
 
-/// Plays all of it; with `keep`, all but the stack's deletion. Gives the stage, with the cloud that goes when it is
+/// Runs the demo. With `keep`, it does not delete the stack. Returns the environment with the cloud, which ends when it is
 /// dropped.
 ///
 /// # Errors
-/// The first thing that is not so, or that failed.
-pub(crate) async fn play(page: &mut Page, keep: bool) -> Result<Stage, Failure> {
+/// The first failure.
+pub(crate) async fn run(reporter: &mut Reporter, keep: bool) -> Result<Environment, Failure> {
     let begun = Instant::now();
-    page.line("An EKS cluster is made ready for Karpenter by one CloudFormation stack, and left as it was.")?;
-    page.note("Real: kube-apiserver, etcd, aws-iam-authenticator, the function. Emulated, with IAM enforced: AWS.")?;
+    reporter
+        .line("One CloudFormation stack prepares an EKS cluster for Karpenter. Its deletion restores the cluster.")?;
+    reporter.dim_line(
+        "Real: kube-apiserver, etcd, aws-iam-authenticator, the function. Emulated, with IAM enforced: AWS.",
+    )?;
 
-    let mut stage = Box::pin(Stage::set(page)).await?;
+    let mut environment = Box::pin(Environment::start(reporter)).await?;
     let cloud = begun.elapsed();
-    let mut times = acts(page, &mut stage, keep).await.inspect_err(|failure| {
-        if matches!(failure, Failure::NotSo { .. } | Failure::Cloud(_)) {
-            stage.cloud.keep_logs();
+    let mut times = run_sections(reporter, &mut environment, keep).await.inspect_err(|failure| {
+        if matches!(failure, Failure::CheckFailed { .. } | Failure::Cloud(_)) {
+            environment.cloud.keep_logs();
         }
     })?;
 
     times.insert(0, ("cloud", cloud));
     let times: Vec<_> = times.into_iter().map(|(what, time)| format!("{what} {}", seconds(time))).collect();
-    let tick = page.paint(Style::Green, "✓");
-    let (claims, all) = (page.claims(), seconds(begun.elapsed()));
-    page.gap()?;
-    page.line(format_args!("{tick} All {claims} claims hold. {}; all of it {all}.", times.join(", ")))?;
-    Ok(stage)
+    let tick = reporter.paint(Style::Green, "✓");
+    let (checks, total) = (reporter.checks(), seconds(begun.elapsed()));
+    reporter.blank_line()?;
+    reporter.line(format_args!("{tick} All {checks} checks passed. Times: {}, total {total}.", times.join(", ")))?;
+    Ok(environment)
 }
 
-/// The acts, by name, and how long the stack took in each.
-async fn acts(page: &mut Page, stage: &mut Stage, keep: bool) -> Result<Vec<(&'static str, Duration)>, Failure> {
-    let mut times = vec![("create", Box::pin(create(page, stage)).await?)];
-    times.push(("update", Box::pin(update(page, stage)).await?));
-    times.push(("no-op", Box::pin(revise(page, stage)).await?));
+/// Runs the sections. Returns their names, and how long the stack operation of each took.
+async fn run_sections(
+    reporter: &mut Reporter,
+    environment: &mut Environment,
+    keep: bool,
+) -> Result<Vec<(&'static str, Duration)>, Failure> {
+    let mut times = vec![("create", Box::pin(create(reporter, environment)).await?)];
+    times.push(("update", Box::pin(update(reporter, environment)).await?));
+    times.push(("no-op", Box::pin(no_op_update(reporter, environment)).await?));
     if !keep {
-        times.push(("delete", Box::pin(delete(page, stage)).await?));
+        times.push(("delete", Box::pin(delete(reporter, environment)).await?));
     }
     Ok(times)
 }
 
-async fn create(page: &mut Page, stage: &Stage) -> Result<Duration, Failure> {
-    page.heading("Create the stack from infra/template.yaml")?;
-    let operation = Operation::run(page, stage, stage.deployment.create()).await?;
-    operation.tell_calls(page)?;
-    made::outputs(page, stage).await?;
-    timeline::draw(page, stage).await?;
+async fn create(reporter: &mut Reporter, environment: &Environment) -> Result<Duration, Failure> {
+    reporter.heading("Create the stack from infra/template.yaml")?;
+    let operation = Operation::run(reporter, environment, environment.deployment.create()).await?;
+    operation.print_calls(reporter)?;
+    created::outputs(reporter, environment).await?;
+    timeline::draw(reporter, environment).await?;
 
-    let world = stage.world().await?;
-    page.heading("Roles, instance profile and policies")?;
-    made::roles(page, stage, &world)?;
-    page.heading("Discovery tags")?;
-    made::tags(page, stage, &world)?;
-    page.heading("aws-auth")?;
-    access::aws_auth(page, stage, &world)?;
-    page.heading("Who gets in")?;
-    access::node(page, stage).await?;
-    access::controller(page, stage).await?;
+    let world = environment.world().await?;
+    reporter.heading("Roles, instance profile and policies")?;
+    created::roles(reporter, environment, &world)?;
+    reporter.heading("Discovery tags")?;
+    created::tags(reporter, environment, &world)?;
+    reporter.heading("aws-auth")?;
+    access::aws_auth(reporter, environment, &world)?;
+    reporter.heading("Access")?;
+    access::node(reporter, environment).await?;
+    access::controller(reporter, environment).await?;
     Ok(operation.took)
 }
 
-async fn update(page: &mut Page, stage: &mut Stage) -> Result<Duration, Failure> {
-    page.heading("Update that changes something: Tags {team: platform} and one more policy for the nodes")?;
-    stage.deployment.set_tags(&BTreeMap::from([("team", "platform")]))?;
-    stage.deployment.set("NodePolicyArns", MORE_POLICY);
-    let before = stage.world().await?;
-    let operation = Operation::run(page, stage, stage.deployment.update()).await?;
-    let after = stage.world().await?;
-    operation.tell_calls(page)?;
-    operation.tell_writes(page)?;
-    changes::show(page, &before, &after)?;
-    changes::are(
-        page,
+async fn update(reporter: &mut Reporter, environment: &mut Environment) -> Result<Duration, Failure> {
+    reporter.heading("Update with changes: Tags {team: platform}, and one more policy for the nodes")?;
+    environment.deployment.set_tags(&BTreeMap::from([("team", "platform")]))?;
+    environment.deployment.set("NodePolicyArns", MORE_POLICY);
+    let before = environment.world().await?;
+    let operation = Operation::run(reporter, environment, environment.deployment.update()).await?;
+    let after = environment.world().await?;
+    operation.print_calls(reporter)?;
+    operation.print_writes(reporter)?;
+    changes::print(reporter, &before, &after)?;
+    changes::check(
+        reporter,
         &before,
         &after,
         &[
@@ -136,29 +149,36 @@ async fn update(page: &mut Page, stage: &mut Stage) -> Result<Duration, Failure>
     Ok(operation.took)
 }
 
-async fn revise(page: &mut Page, stage: &mut Stage) -> Result<Duration, Failure> {
-    page.heading("Update that changes nothing: Revision 2")?;
-    stage.deployment.set("Revision", "2");
-    let before = stage.world().await?;
-    let operation = Operation::run(page, stage, stage.deployment.update()).await?;
-    operation.wrote_nothing(page)?;
-    changes::none(page, &before, &stage.world().await?, "the account and aws-auth are as before that update")?;
+async fn no_op_update(reporter: &mut Reporter, environment: &mut Environment) -> Result<Duration, Failure> {
+    reporter.heading("Update without changes: Revision 2")?;
+    environment.deployment.set("Revision", "2");
+    let before = environment.world().await?;
+    let operation = Operation::run(reporter, environment, environment.deployment.update()).await?;
+    operation.check_no_writes(reporter)?;
+    changes::check_unchanged(reporter, &before, &environment.world().await?, "the account and aws-auth are unchanged")?;
     Ok(operation.took)
 }
 
-async fn delete(page: &mut Page, stage: &Stage) -> Result<Duration, Failure> {
-    page.heading("Delete the stack")?;
-    if let Some(node) = stage.node.get() {
-        page.step("the instance ends: while it runs, nothing would be deleted", stage.cluster.end_node(node)).await?;
+async fn delete(reporter: &mut Reporter, environment: &Environment) -> Result<Duration, Failure> {
+    reporter.heading("Delete the stack")?;
+    if let Some(node) = environment.node.get() {
+        reporter
+            .step("terminating the instance, because Delete fails while nodes run", environment.cluster.end_node(node))
+            .await?;
     }
-    let operation = Operation::run(page, stage, stage.deployment.delete()).await?;
-    operation.tell_calls(page)?;
-    let after = stage.world().await?;
-    changes::none(page, &stage.before, &after, "the account and aws-auth are as before the stack, byte for byte")?;
-    changes::compared(page, &after)?;
-    access::refused(page, stage).await?;
+    let operation = Operation::run(reporter, environment, environment.deployment.delete()).await?;
+    operation.print_calls(reporter)?;
+    let after = environment.world().await?;
+    changes::check_unchanged(
+        reporter,
+        &environment.before,
+        &after,
+        "the account and aws-auth equal those before the stack, byte by byte",
+    )?;
+    changes::print_totals(reporter, &after)?;
+    access::node_is_rejected(reporter, environment).await?;
     Ok(operation.took)
 }
 
-/// What the nodes get beside the four policies that all get.
+/// A policy of the nodes in addition to the four that all nodes get.
 const MORE_POLICY: &str = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";

@@ -1,4 +1,4 @@
-//! One operation on the stack: its events as they come, and the calls that the function made.
+//! Runs one operation on the stack, and shows the stack's events and the function's calls.
 
 use std::{
     pin::pin,
@@ -9,11 +9,11 @@ use aws_sdk_cloudformation::types::{ResourceStatus, StackEvent};
 use local_cloud::{Error, gateway::Call};
 
 use super::{
-    Failure, Page, Stage,
-    page::{Style, seconds},
+    Environment, Failure, Reporter,
+    reporter::{Style, seconds},
 };
 
-/// An operation that went well.
+/// A successful operation.
 pub(crate) struct Operation {
     /// How long it took.
     pub(crate) took: Duration,
@@ -21,17 +21,17 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// Waits for an operation, and shows the stack's events meanwhile.
+    /// Runs an operation, and prints the stack's events while it runs.
     pub(crate) async fn run(
-        page: &mut Page,
-        stage: &Stage,
+        reporter: &mut Reporter,
+        environment: &Environment,
         work: impl Future<Output = Result<(), Error>>,
     ) -> Result<Self, Failure> {
-        let stack = stage.deployment.stack();
-        let journal = stage.cloud.gateway().journal();
-        let (begun, mark) = (Instant::now(), journal.mark());
+        let stack = environment.deployment.stack();
+        let journal = environment.cloud.gateway().journal();
+        let (begun, position) = (Instant::now(), journal.position());
         let mut id = Box::pin(stack.id()).await?;
-        // Those of the operations before.
+        // Events of previous operations are not printed.
         let mut shown = match &id {
             Some(id) => Box::pin(stack.events_of(id)).await?.len(),
             None => 0,
@@ -41,48 +41,46 @@ impl Operation {
         while result.is_none() {
             tokio::select! {
                 done = &mut work => result = Some(done),
-                () = tokio::time::sleep(GLANCE) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
             if id.is_none() {
                 id = Box::pin(stack.id()).await?;
             }
             let Some(id) = &id else { continue };
             let events = Box::pin(stack.events_of(id)).await?;
-            for event in events.iter().skip(shown).filter(|event| is_news(event)) {
-                page.line(event_line(page, event, begun.elapsed()))?;
+            for event in events.iter().skip(shown).filter(|event| is_printed(event)) {
+                reporter.line(event_line(reporter, event, begun.elapsed()))?;
             }
             shown = events.len();
         }
         result.transpose()?;
-        Ok(Self { took: begun.elapsed(), calls: journal.since(mark) })
+        Ok(Self { took: begun.elapsed(), calls: journal.since(position) })
     }
 
-    /// How many calls the function made.
-    pub(crate) fn tell_calls(&self, page: &mut Page) -> Result<(), Failure> {
+    /// Prints the numbers of the function's calls.
+    pub(crate) fn print_calls(&self, reporter: &mut Reporter) -> Result<(), Failure> {
         let (calls, writes) = (self.calls.len(), self.writes().count());
-        page.gap()?;
-        page.line(format_args!("The function made {} reads and {writes} writes.", calls - writes))
+        reporter.blank_line()?;
+        reporter.line(format_args!("The function made {} reads and {writes} writes.", calls - writes))
     }
 
-    /// The calls that changed something.
-    pub(crate) fn tell_writes(&self, page: &mut Page) -> Result<(), Failure> {
+    /// Prints the calls that changed something.
+    pub(crate) fn print_writes(&self, reporter: &mut Reporter) -> Result<(), Failure> {
         for call in self.writes() {
-            page.line(format_args!("  {}", call_line(call)))?;
+            reporter.line(format_args!("  {}", call_line(call)))?;
         }
         Ok(())
     }
 
-    /// That it ran, and made no write.
-    pub(crate) fn wrote_nothing(&self, page: &mut Page) -> Result<(), Failure> {
+    /// Checks that the function ran, and made no write.
+    pub(crate) fn check_no_writes(&self, reporter: &mut Reporter) -> Result<(), Failure> {
         let writes: Vec<_> = self.writes().map(call_line).collect();
-        let claim = format!("the function made {} reads and 0 writes", self.calls.len() - writes.len());
+        let check = format!("the function made {} reads and 0 writes", self.calls.len() - writes.len());
         let ran = !self.calls.is_empty();
-        page.gap()?;
-        page.claim(
-            ran && writes.is_empty(),
-            claim,
-            || if ran { writes.join("\n") } else { "it did not run".to_owned() },
-        )
+        reporter.blank_line()?;
+        reporter.check(ran && writes.is_empty(), check, || {
+            if ran { writes.join("\n") } else { "the function did not run".to_owned() }
+        })
     }
 
     fn writes(&self) -> impl Iterator<Item = &Call> {
@@ -90,18 +88,19 @@ impl Operation {
     }
 }
 
-/// How often the stack's events are looked at.
-const GLANCE: Duration = Duration::from_millis(100);
+/// How often the stack's events are read.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What becomes of the stack and of its custom resource; of the rest that it is there, or what went wrong.
-fn is_news(event: &StackEvent) -> bool {
+/// Returns whether an event is printed: all events of the stack and of its custom resource, and the creations and failures of
+/// other resources.
+fn is_printed(event: &StackEvent) -> bool {
     let status = status(event);
     status == "CREATE_COMPLETE"
         || status.ends_with("_FAILED")
         || event.resource_type().is_some_and(|kind| kind.starts_with("Custom::") || kind.ends_with("::Stack"))
 }
 
-fn event_line(page: &Page, event: &StackEvent, after: Duration) -> String {
+fn event_line(reporter: &Reporter, event: &StackEvent, after: Duration) -> String {
     let status = status(event);
     let failed = status.contains("FAILED") || status.contains("ROLLBACK");
     let style = match status {
@@ -109,7 +108,7 @@ fn event_line(page: &Page, event: &StackEvent, after: Duration) -> String {
         began if began.ends_with("_IN_PROGRESS") => Style::Dim,
         _ => Style::Green,
     };
-    let status = page.paint(style, &format!("{status:<20}"));
+    let status = reporter.paint(style, &format!("{status:<20}"));
     let (resource, kind) = (event.logical_resource_id().unwrap_or_default(), event.resource_type().unwrap_or_default());
     let reason = event.resource_status_reason().filter(|_| failed).map(|reason| format!("\n      {reason}"));
     format!("{:>6}  {status}  {resource:<16}  {kind}{}", seconds(after), reason.unwrap_or_default())
@@ -119,7 +118,7 @@ fn status(event: &StackEvent) -> &str {
     event.resource_status().map(ResourceStatus::as_str).unwrap_or_default()
 }
 
-/// `iam:AttachRolePolicy RoleName=… PolicyArn=…`: the parameters that say what it is about.
+/// Returns `iam:AttachRolePolicy RoleName=… PolicyArn=…`: the call with the parameters that identify its object.
 fn call_line(call: &Call) -> String {
     let about = ["RoleName", "InstanceProfileName", "PolicyName", "PolicyArn"];
     let params = about.iter().filter_map(|name| Some(format!("{name}={}", call.param(name)?)));

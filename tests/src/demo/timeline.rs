@@ -1,28 +1,28 @@
-//! Where the time of the function's last run went, drawn by the program that people run.
+//! Draws where the time of the function's last run went, with the command-line program.
 
 use std::path::PathBuf;
 
 use local_cloud::{Error, cli, tools};
 
-use super::{Failure, Page, Stage};
+use super::{Environment, Failure, Reporter};
 
-/// Draws it from the function's log, and says where the picture is.
-pub(super) async fn draw(page: &mut Page, stage: &Stage) -> Result<(), Failure> {
-    page.heading("Where the time went: karpenter-prereqs timeline")?;
+/// Draws the timeline from the function's log, and prints the file of the picture.
+pub(super) async fn draw(reporter: &mut Reporter, environment: &Environment) -> Result<(), Failure> {
+    reporter.heading("Where the time went: karpenter-prereqs timeline")?;
     let picture = picture()?;
-    let log = stage.deployment.log(&stage.cloud).await?;
+    let log = environment.deployment.log(&environment.cloud).await?;
     let drawn = cli::run(&["timeline", "-", "--output", &picture.to_string_lossy()], &[], &log).await?;
     for line in drawn.stdout.lines() {
-        page.line(line)?;
+        reporter.line(line)?;
     }
-    page.gap()?;
-    let claim = "the log tells each call of the run, and the picture shows them";
-    page.claim(drawn.code == Some(0), claim, || drawn.stderr)
+    reporter.blank_line()?;
+    let check = "the log has each call of the run, and the picture shows them";
+    reporter.check(drawn.code == Some(0), check, || drawn.stderr)
 }
 
-/// The file: in a folder of the checkout that git ignores.
+/// Returns the file, in a folder of the checkout that git ignores.
 fn picture() -> Result<PathBuf, Error> {
     let folder = tools::checkout().join(".local-cloud");
-    std::fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
+    std::fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
     Ok(folder.join("timeline.svg"))
 }

@@ -1,4 +1,4 @@
-//! What a request is: which operation of which service, with which parameters, by whom.
+//! A call: the operation of a service, its parameters and its caller.
 
 use std::{
     collections::BTreeMap,
@@ -10,53 +10,53 @@ use hyper::{Method, body::Bytes, http::request::Parts};
 
 use super::journal;
 
-/// One call, as the gateway saw it and as it ended.
+/// One call, with its request and its result.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Its number: calls are counted from 1 as they arrive, over a journal's whole life.
+    /// The number of the call. Calls are numbered from 1 in the order of their arrival, over the whole life of a journal.
     pub seq: u64,
     /// When it arrived.
     pub at: SystemTime,
     /// The service as `SigV4` names it (`iam`, `ec2`, `eks`, …), `kubernetes`, or `unknown`.
     pub service: String,
-    /// The API's own name of the operation (`CreateRole`). For Kubernetes the verb (`patch`); for
-    /// an HTTP API that is only passed on, the method and path.
+    /// The API's name of the operation (`CreateRole`). For Kubernetes the verb (`patch`). For an unknown HTTP API the method
+    /// and the path.
     pub operation: String,
-    /// Whether it can change anything.
+    /// Whether the call can change something.
     pub access: Access,
-    /// The region that it was signed for, if it was signed.
+    /// The region of the signature, if there is one.
     pub region: Option<String>,
-    /// Form parameters by their wire names (`Tags.member.1.Key`), or what path and query hold.
+    /// Form parameters by their wire names (`Tags.member.1.Key`), or parameters of the path and the query.
     pub params: BTreeMap<String, String>,
     /// HTTP method.
     pub method: Method,
-    /// Path without the query, which may hold a signature.
+    /// Path without the query, because the query may contain a signature.
     pub path: String,
-    /// The request's body.
+    /// The body of the request.
     pub body: Bytes,
-    /// Who signed it. None for an unsigned call, as `AssumeRoleWithWebIdentity` is.
+    /// The signer. `None` for an unsigned call, such as `AssumeRoleWithWebIdentity`.
     pub caller: Option<Caller>,
-    /// What the gateway did to it, if it did anything.
+    /// The effect of the gateway's rules, if there was one.
     pub fault: Option<&'static str>,
-    /// The answer's status. None while there is none, and for good when the connection was cut
-    /// or the caller left before the service was asked.
+    /// The status of the response. `None` until there is one, and forever when the connection was closed or the caller left
+    /// before the service got the call.
     pub status: Option<u16>,
-    /// The service's error code, for an answer that is a refusal.
+    /// The service's error code, in an error response.
     pub error_code: Option<String>,
-    /// Time from arrival to the answer. None as long as it is under way.
+    /// Time from the arrival to the response. `None` while the call is running.
     pub duration: Option<Duration>,
 }
 
-/// Whether a call can change anything.
+/// Whether a call can change something.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
-    /// It reads, or asks for credentials.
+    /// It reads, or requests credentials.
     Read,
-    /// It changes something, if the service grants it.
+    /// It changes something if the service accepts it.
     Write,
 }
 
-/// Who signed a call.
+/// The signer of a call.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Caller {
     /// The access key id of the signature.
@@ -64,7 +64,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The account that a root key of `MiniStack` stands for. None for the key of a user or a session.
+    /// Returns the account of a root key of MiniStack. `None` for the key of a user or a session.
     pub fn account(&self) -> Option<&str> {
         let key = self.access_key_id.as_str();
         (key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_digit())).then_some(key)
@@ -72,28 +72,28 @@ impl Caller {
 }
 
 impl Call {
-    /// Whether it can change anything.
+    /// Returns whether it can change something.
     pub fn is_write(&self) -> bool {
         self.access == Access::Write
     }
 
-    /// Whether it is this operation of this service.
+    /// Returns whether it is this operation of this service.
     pub fn is(&self, service: &str, operation: &str) -> bool {
         self.service == service && self.operation == operation
     }
 
-    /// A parameter by its wire name.
+    /// Returns a parameter by its wire name.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params.get(name).map(String::as_str)
     }
 
-    /// The values of a list parameter, by the name that stands before the number: `ResourceId`
-    /// for `ResourceId.1`, `ResourceId.2` …
+    /// Returns the values of a list parameter, by the name before the number: `ResourceId` for `ResourceId.1`, `ResourceId.2`
+    /// …
     pub fn list(&self, name: &str) -> Vec<&str> {
         (1..).map_while(|index| self.param(&format!("{name}.{index}"))).collect()
     }
 
-    /// The keys of the tags that it sets, in IAM's or EC2's form.
+    /// Returns the keys of the tags that it sets, in IAM's or EC2's form.
     pub fn tag_keys(&self) -> Vec<&str> {
         let prefixes: &[&str] = match self.service.as_str() {
             "iam" => &["Tags.member"],
@@ -105,7 +105,7 @@ impl Call {
             .collect()
     }
 
-    /// A call that has just arrived and of which only the request is known.
+    /// Creates a call that has just arrived. Only its request is known.
     pub(crate) fn unfinished(
         parts: &Parts,
         body: Bytes,

@@ -1,5 +1,5 @@
-//! What an EKS cluster looks like to callers: `MiniStack` has no control plane behind its clusters,
-//! so `DescribeCluster`'s answer is filled in with the one that runs beside it.
+//! Completes the description of EKS clusters. MiniStack has no control plane for its clusters, so the gateway writes the
+//! endpoint of the local control plane into the response to `DescribeCluster`.
 
 use std::{
     collections::BTreeMap,
@@ -9,26 +9,26 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{answer::Answer, call::Call};
+use super::{call::Call, response::ServiceResponse};
 
-/// What `DescribeCluster` is to say of a cluster; what is None stays as the service has it.
+/// The values for the response to `DescribeCluster`. `None` keeps the value of the service.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterRewrite {
     /// `endpoint`.
     pub endpoint: Option<String>,
-    /// The certificate, as PEM, of `certificateAuthority`.
+    /// The certificate of `certificateAuthority`, as PEM.
     pub ca_pem: Option<String>,
-    /// `resourcesVpcConfig.clusterSecurityGroupId`. The one that `MiniStack` gives is unknown to EC2.
+    /// `resourcesVpcConfig.clusterSecurityGroupId`. MiniStack's EC2 does not know the group in its response.
     pub cluster_security_group_id: Option<String>,
     /// `status`, for a cluster that is not ACTIVE.
     pub status: Option<String>,
     /// `accessConfig.authenticationMode`.
     pub authentication_mode: Option<String>,
-    /// Id and version of the launch template by node group: `MiniStack` forgets what `CreateNodegroup` was given.
+    /// Id and version of the launch template by node group, because MiniStack does not store them.
     pub launch_templates: BTreeMap<String, (String, String)>,
 }
 
-/// The rewrites of all clusters, by name.
+/// The values of all clusters, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Clusters(Mutex<BTreeMap<String, ClusterRewrite>>);
 
@@ -37,23 +37,24 @@ impl Clusters {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, rewrite);
     }
 
-    /// Fills in an answer to `DescribeCluster` or `DescribeNodegroup`. Other answers stay as they are.
-    pub(crate) fn rewrite(&self, call: &Call, answer: &mut Answer) {
-        if !(call.is("eks", "DescribeCluster") || call.is("eks", "DescribeNodegroup")) || !answer.status.is_success() {
+    /// Completes the response to `DescribeCluster` or `DescribeNodegroup`. Other responses are unchanged.
+    pub(crate) fn rewrite(&self, call: &Call, response: &mut ServiceResponse) {
+        if !(call.is("eks", "DescribeCluster") || call.is("eks", "DescribeNodegroup")) || !response.status.is_success()
+        {
             return;
         }
         let clusters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(rewrite) = call.param("name").and_then(|name| clusters.get(name)) else {
             return;
         };
-        let Some(mut body) = answer.json() else {
+        let Some(mut body) = response.json() else {
             return;
         };
         match call.param("nodegroupName") {
             Some(group) => rewrite.apply_to_node_group(group, &mut body),
             None => rewrite.apply(&mut body),
         }
-        answer.set_json(&body);
+        response.set_json(&body);
     }
 }
 
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_given_changes() {
+    fn rewrite_changes_only_given_values() {
         let rewrite = ClusterRewrite {
             endpoint: Some("https://localhost:1".to_owned()),
             ca_pem: Some("PEM".to_owned()),

@@ -1,54 +1,54 @@
-//! What happens to a call that a rule is for.
+//! The effect of a rule on a call.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, watch};
 
 use super::{
-    answer::{Answer, Refusal},
     call::Call,
+    response::{ErrorResponse, ServiceResponse},
 };
 
-/// What happens to a call.
+/// The effect of a rule on a call.
 #[derive(Clone)]
 pub enum Effect {
-    /// It waits before it goes on.
+    /// Waits before the service gets the call.
     Delay(Duration),
-    /// It waits before it goes on, until the test lets it.
+    /// Waits before the service gets the call, until the test continues it.
     HoldBefore(Hold),
-    /// The service performs it; the answer waits until the test lets it go.
+    /// Waits after the service has performed the call, until the test continues it.
     HoldAfter(Hold),
-    /// The service performs it; the caller gets another answer. See [`Effect::rewrite`].
+    /// Changes the service's response. See [`Effect::rewrite`].
     Rewrite(Arc<Rewrite>),
-    /// The service does not see it; the caller is refused in the service's own form.
-    Refuse(Refusal),
-    /// The service does not see it; the caller gets this answer all the same.
-    Answer(Answer),
-    /// As `Refuse`, with the words of a service that is asked too often.
+    /// Returns this error. The service does not get the call.
+    Refuse(ErrorResponse),
+    /// Returns this response. The service does not get the call.
+    Respond(ServiceResponse),
+    /// Returns the throttling error of the service, like `Refuse`.
     Throttle,
-    /// As `Refuse`, with the words of a service that broke.
+    /// Returns the internal error of the service, like `Refuse`.
     Error500,
-    /// As `Refuse`, with the words of a service that does not let the caller do this.
+    /// Returns the authorization error of the service, like `Refuse`.
     Deny,
-    /// The connection is closed before the service sees the call.
+    /// Closes the connection before the service gets the call.
     CutBefore,
-    /// The service performs it, and the connection is closed without an answer.
+    /// Closes the connection without a response, after the service has performed the call.
     CutAfter,
-    /// The connection is reset (TCP RST) before the service sees the call.
+    /// Resets the connection (TCP RST) before the service gets the call.
     Reset,
-    /// There is never an answer, and the service does not see the call.
+    /// Never responds. The service does not get the call.
     Hang,
 }
 
 impl Effect {
-    /// Changes the service's answer.
-    pub fn rewrite(rewrite: impl Fn(&Call, &mut Answer) + Send + Sync + 'static) -> Self {
+    /// Changes the service's response with a function.
+    pub fn rewrite(rewrite: impl Fn(&Call, &mut ServiceResponse) + Send + Sync + 'static) -> Self {
         Self::Rewrite(Arc::new(rewrite))
     }
 
-    /// Refuses with this status, code and message.
+    /// Returns an error with this status, code and message.
     pub fn refuse(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Refuse(Refusal::new(status, code, message))
+        Self::Refuse(ErrorResponse::new(status, code, message))
     }
 
     pub(crate) const fn name(&self) -> &'static str {
@@ -58,7 +58,7 @@ impl Effect {
             Self::HoldAfter(_) => "held after",
             Self::Rewrite(_) => "rewritten",
             Self::Refuse(_) => "refused",
-            Self::Answer(_) => "answered",
+            Self::Respond(_) => "responded",
             Self::Throttle => "throttled",
             Self::Error500 => "error 500",
             Self::Deny => "denied",
@@ -76,10 +76,10 @@ impl fmt::Debug for Effect {
     }
 }
 
-/// Changes an answer.
-pub type Rewrite = dyn Fn(&Call, &mut Answer) + Send + Sync;
+/// Changes a response.
+pub type Rewrite = dyn Fn(&Call, &mut ServiceResponse) + Send + Sync;
 
-/// A door that calls wait at until the test opens it. A clone is another handle on the same door.
+/// A barrier at which calls wait until the test continues them. A clone is another handle of the same barrier.
 #[derive(Clone, Debug)]
 pub struct Hold {
     arrived: Arc<Semaphore>,
@@ -87,24 +87,24 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// A closed door.
+    /// Creates a closed barrier.
     pub fn new() -> Self {
         Self { arrived: Arc::new(Semaphore::new(0)), open: watch::Sender::new(false) }
     }
 
-    /// Waits until a call stands at the door; each arrival is told once.
+    /// Waits until a call reaches the barrier. Each call ends one wait.
     ///
     /// # Panics
-    /// If none comes within a minute: what was to call has ended without it.
+    /// Panics if no call arrives within one minute, because the caller has then ended without it.
     pub async fn reached(&self) {
         let arrival = tokio::time::timeout(Duration::from_mins(1), self.arrived.acquire()).await;
         // The semaphore is never closed.
-        if let Ok(permit) = arrival.expect("a call reaches the door within a minute") {
+        if let Ok(permit) = arrival.expect("a call reaches the barrier within a minute") {
             permit.forget();
         }
     }
 
-    /// Opens the door, for those that wait and those to come.
+    /// Continues the calls that wait, and all later ones.
     pub fn release(&self) {
         self.open.send_replace(true);
     }
@@ -112,7 +112,7 @@ impl Hold {
     pub(crate) async fn wait(&self) {
         let mut open = self.open.subscribe();
         self.arrived.add_permits(1);
-        // Cannot fail: this handle holds the sender.
+        // Cannot fail, because this handle owns the sender.
         let _ = open.wait_for(|open| *open).await;
     }
 }

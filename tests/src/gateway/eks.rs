@@ -1,15 +1,14 @@
-//! EKS is a REST API: the operation stands in the method and the path.
+//! Finds the operation of a request to EKS, a REST API, from its method and path.
 
 use std::borrow::Cow;
 
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
-/// The operation that a request to EKS is, and the parameters in its path. None for a route that
-/// is not here.
+/// Returns the operation and the parameters in the path; `None` for an unknown route.
 pub(crate) fn operation(method: &Method, path: &str) -> Option<(&'static str, Params)> {
-    // Split before decoding: the ARNs in a path hold encoded slashes. Some clients send those
-    // as they are, so the routes that end in an ARN take the rest of the path.
+    // The path is split before it is decoded, because the ARNs in it contain encoded slashes. Some clients do not encode
+    // these. For this reason, a route that ends with an ARN takes the rest of the path.
     let decoded: Vec<Cow<'_, str>> = path
         .trim_start_matches('/')
         .split('/')
@@ -24,7 +23,7 @@ pub(crate) fn operation(method: &Method, path: &str) -> Option<(&'static str, Pa
         ["clusters"] => Some((by_method(method, "ListClusters", "CreateCluster", None)?, Params::new())),
         ["access-policies"] if method == Method::GET => Some(("ListAccessPolicies", Params::new())),
         ["clusters", cluster, rest @ ..] => {
-            let (operation, mut params) = of_cluster(method, rest)?;
+            let (operation, mut params) = cluster_route(method, rest)?;
             params.extend(named([("name", cluster)]));
             Some((operation, params))
         }
@@ -32,10 +31,10 @@ pub(crate) fn operation(method: &Method, path: &str) -> Option<(&'static str, Pa
     }
 }
 
-/// Parameter names, as the API's reference spells them, and values.
+/// Parameter names, as in the API reference, and values.
 pub(crate) type Params = Vec<(String, String)>;
 
-fn of_cluster(method: &Method, path: &[&str]) -> Option<(&'static str, Params)> {
+fn cluster_route(method: &Method, path: &[&str]) -> Option<(&'static str, Params)> {
     let post = method == Method::POST;
     Some(match path {
         [] if method == Method::GET => ("DescribeCluster", Params::new()),
@@ -66,12 +65,12 @@ fn of_cluster(method: &Method, path: &[&str]) -> Option<(&'static str, Params)> 
             )?,
             named([("associationId", id)]),
         ),
-        ["access-entries", rest @ ..] => of_access_entries(method, rest)?,
+        ["access-entries", rest @ ..] => access_entry_route(method, rest)?,
         _ => return None,
     })
 }
 
-fn of_access_entries(method: &Method, path: &[&str]) -> Option<(&'static str, Params)> {
+fn access_entry_route(method: &Method, path: &[&str]) -> Option<(&'static str, Params)> {
     if path.is_empty() {
         let operation = by_method(method, "ListAccessEntries", "CreateAccessEntry", None)?;
         return Some((operation, Params::new()));
@@ -114,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_route_has_its_name() {
+    fn routes_have_the_names_of_the_api() {
         for (method, path, expected, params) in [
             (Method::GET, "/clusters", "ListClusters", vec![]),
             (Method::POST, "/clusters", "CreateCluster", vec![]),
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_route_has_none() {
+    fn unknown_route_has_no_operation() {
         assert_eq!(operation(&Method::POST, "/clusters/c/node-groups/m"), None);
         assert_eq!(operation(&Method::GET, "/oidc/id/X/keys"), None);
     }

@@ -1,5 +1,5 @@
-//! One call, from its arrival to its end: recorded, struck by the rules, checked, passed on and
-//! rewritten. Every gateway here is this, with its own way to tell calls and its own checks.
+//! Handles one call from its arrival to its end: records it, applies the rules, checks it, forwards it and rewrites the
+//! response. All gateways use this, each with its own way to identify calls and its own checks.
 
 use std::{future::pending, sync::Arc};
 
@@ -12,45 +12,45 @@ use hyper::{
 use tokio::time::sleep;
 
 use super::{
-    answer::{Answer, Refusal},
     call::Call,
     effect::{Effect, Rewrite},
-    journal::{Journal, Ticket},
+    journal::{CallGuard, Journal},
+    response::{ErrorResponse, ServiceResponse},
     rules::Rules,
-    server::{Body, Connection, Cut},
+    server::{Body, CloseConnection, Connection},
     strict::Strict,
     upstream::{Upstream, UpstreamError, end_to_end},
 };
 
-/// A gateway's settings.
+/// The settings of a gateway.
 pub(crate) struct Exchange {
     pub(crate) upstream: Upstream,
     pub(crate) journal: Journal,
     pub(crate) rules: Rules,
-    /// Tells what a request is.
+    /// Identifies the call of a request.
     pub(crate) identify: fn(&Parts, Bytes) -> Call,
-    /// The checks that the service behind leaves out.
+    /// Checks of AWS that the emulator lacks.
     pub(crate) strict: Option<Strict>,
-    /// What this gateway does to every answer, before the rules do.
+    /// Changes every response, before the rules do.
     pub(crate) rewrite: Option<Arc<Rewrite>>,
 }
 
 impl Exchange {
-    /// Takes one request to its end.
+    /// Handles one request.
     pub(crate) async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
         connection: Connection,
-    ) -> Result<Response<Body>, Cut> {
+    ) -> Result<Response<Body>, CloseConnection> {
         let (parts, body) = request.into_parts();
-        // A caller that leaves in the middle of a request has not made a call.
-        let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+        // A caller that leaves in the middle of a request has made no call.
+        let body = body.collect().await.map_err(|_| CloseConnection)?.to_bytes();
         let mut call = (self.identify)(&parts, body);
-        let ticket = self.journal.begin(&mut call);
-        let effects = self.rules.strike(&call);
+        let guard = self.journal.begin(&mut call);
+        let effects = self.rules.apply(&call);
 
         for effect in &effects {
-            ticket.note(effect.name());
+            guard.set_fault(effect.name());
             match effect {
                 Effect::Delay(delay) => sleep(*delay).await,
                 Effect::HoldBefore(hold) => hold.wait().await,
@@ -58,31 +58,30 @@ impl Exchange {
             }
         }
         for effect in &effects {
-            let refusal = match effect {
-                Effect::Refuse(refusal) => refusal.clone(),
-                Effect::Throttle => Refusal::throttled(&call.service),
-                Effect::Error500 => Refusal::internal(&call.service),
-                Effect::Deny => Refusal::denied(&call),
-                Effect::Answer(answer) => {
-                    return Ok(finish(&ticket, answer.clone()).into_response(&call.method));
+            let error = match effect {
+                Effect::Refuse(error) => error.clone(),
+                Effect::Throttle => ErrorResponse::throttled(&call.service),
+                Effect::Error500 => ErrorResponse::internal(&call.service),
+                Effect::Deny => ErrorResponse::denied(&call),
+                Effect::Respond(response) => {
+                    return Ok(finish(&guard, response.clone()).into_response(&call.method));
                 }
-                Effect::CutBefore => return Err(Cut),
+                Effect::CutBefore => return Err(CloseConnection),
                 Effect::Reset => return Err(connection.reset()),
                 Effect::Hang => return pending().await,
                 _ => continue,
             };
-            return Ok(finish(&ticket, refusal.answer(&call)).into_response(&call.method));
+            return Ok(finish(&guard, error.response(&call)).into_response(&call.method));
         }
 
-        // In a task of its own: a call that reached AWS is carried out, even if the caller is gone
-        // before it is answered.
-        let performed = tokio::spawn(perform(self, parts, call, ticket, effects.clone()));
-        // It fails if a rewrite panicked, which has printed itself.
-        let response = performed.await.map_err(|_| Cut)?;
+        // A task of its own, because AWS performs a call that it has received, even if the caller leaves before the response.
+        let performed = tokio::spawn(perform(self, parts, call, guard, effects.clone()));
+        // It fails only if a rewrite panicked. The panic was printed already.
+        let response = performed.await.map_err(|_| CloseConnection)?;
         for effect in &effects {
             match effect {
                 Effect::HoldAfter(hold) => hold.wait().await,
-                Effect::CutAfter => return Err(Cut),
+                Effect::CutAfter => return Err(CloseConnection),
                 _ => {}
             }
         }
@@ -94,60 +93,63 @@ async fn perform(
     exchange: Arc<Exchange>,
     parts: Parts,
     call: Call,
-    ticket: Ticket,
+    guard: CallGuard,
     effects: Vec<Effect>,
 ) -> Response<Body> {
     if let Some(strict) = &exchange.strict
-        && let Some(answer) = strict.refuse(&call, &exchange.upstream).await
+        && let Some(response) = strict.check(&call, &exchange.upstream).await
     {
-        ticket.note("refused as AWS would");
-        return finish(&ticket, answer).into_response(&call.method);
+        guard.set_fault("rejected as AWS would");
+        return finish(&guard, response).into_response(&call.method);
     }
-    let mut answer = match pass_on(&exchange.upstream, &parts, &call).await {
-        Ok(Passed::Whole(answer)) => answer,
-        Ok(Passed::Stream(response)) => {
-            ticket.answered(response.status().as_u16(), None);
+    let mut response = match forward(&exchange.upstream, &parts, &call).await {
+        Ok(Forwarded::Whole(response)) => response,
+        Ok(Forwarded::Stream(response)) => {
+            guard.set_response(response.status().as_u16(), None);
             return response;
         }
         Err(error) => {
-            tracing::warn!(%call, error = &error as &dyn std::error::Error, "call not passed on");
-            ticket.note("service out of reach");
-            let answer =
-                Answer { status: StatusCode::BAD_GATEWAY, headers: HeaderMap::new(), body: error.to_string().into() };
-            return finish(&ticket, answer).into_response(&call.method);
+            tracing::warn!(%call, error = &error as &dyn std::error::Error, "call not forwarded");
+            guard.set_fault("service unreachable");
+            let response = ServiceResponse {
+                status: StatusCode::BAD_GATEWAY,
+                headers: HeaderMap::new(),
+                body: error.to_string().into(),
+            };
+            return finish(&guard, response).into_response(&call.method);
         }
     };
     if let Some(strict) = &exchange.strict {
-        strict.observe(&call, &answer);
+        strict.observe(&call, &response);
     }
     if let Some(rewrite) = &exchange.rewrite {
-        rewrite(&call, &mut answer);
+        rewrite(&call, &mut response);
     }
     for effect in &effects {
         if let Effect::Rewrite(rewrite) = effect {
-            rewrite(&call, &mut answer);
+            rewrite(&call, &mut response);
         }
     }
-    finish(&ticket, answer).into_response(&call.method)
+    finish(&guard, response).into_response(&call.method)
 }
 
-enum Passed {
-    Whole(Answer),
-    /// An answer that does not end by itself: it goes on as it comes.
+enum Forwarded {
+    Whole(ServiceResponse),
+    /// A response that does not end by itself. It is streamed.
     Stream(Response<Body>),
 }
 
-async fn pass_on(upstream: &Upstream, parts: &Parts, call: &Call) -> Result<Passed, UpstreamError> {
+async fn forward(upstream: &Upstream, parts: &Parts, call: &Call) -> Result<Forwarded, UpstreamError> {
     let response = upstream.send(parts, call.body.clone()).await?;
     if call.is("kubernetes", "watch") {
         let (mut head, body) = response.into_parts();
         head.headers = end_to_end(&head.headers);
-        return Ok(Passed::Stream(Response::from_parts(head, body.boxed_unsync())));
+        return Ok(Forwarded::Stream(Response::from_parts(head, body.boxed_unsync())));
     }
-    Answer::read(response).await.map(Passed::Whole)
+    ServiceResponse::read(response).await.map(Forwarded::Whole)
 }
 
-fn finish(ticket: &Ticket, answer: Answer) -> Answer {
-    ticket.answered(answer.status.as_u16(), answer.error_code());
-    answer
+fn finish(guard: &CallGuard, response: ServiceResponse) -> ServiceResponse {
+    guard.set_response(response.status.as_u16(), response.error_code());
+    response
 }

@@ -1,4 +1,4 @@
-//! Which operation of which AWS service a request is.
+//! Identifies the operation and the AWS service of a request.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use super::{
 };
 
 impl Call {
-    /// An AWS call, told from its signature, form, path and body. `seq` is the journal's to give.
+    /// Identifies an AWS call by its signature, form, path and body. The journal sets `seq`.
     pub(crate) fn aws(parts: &Parts, body: Bytes) -> Self {
         let query = parts.uri.query().unwrap_or_default();
         let scope = credential_scope(&parts.headers, query);
@@ -54,8 +54,8 @@ struct Scope {
     service: String,
 }
 
-/// The credential scope (`KEY/20260101/us-east-1/iam/aws4_request`) of a signed or presigned
-/// request. A `SigV4a` scope has no region.
+/// Returns the credential scope (`KEY/20260101/us-east-1/iam/aws4_request`) of a signed or presigned request. A `SigV4a`
+/// scope has no region.
 fn credential_scope(headers: &HeaderMap, query: &str) -> Option<Scope> {
     let header = headers
         .get(AUTHORIZATION)
@@ -81,7 +81,7 @@ fn credential_scope(headers: &HeaderMap, query: &str) -> Option<Scope> {
     }
 }
 
-/// The query's parameters without those of a presigned signature, and the body's where it is a form.
+/// Returns the parameters of the query without those of a presigned signature, and of the body if it is a form.
 fn form(headers: &HeaderMap, query: &str, body: &Bytes) -> BTreeMap<String, String> {
     let is_form = headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(FORM.as_bytes()));
     let body: &[u8] = if is_form { body } else { &[] };
@@ -92,7 +92,7 @@ fn form(headers: &HeaderMap, query: &str, body: &Bytes) -> BTreeMap<String, Stri
         .collect()
 }
 
-/// The service of a call that nobody signed: only STS takes those.
+/// Returns the service of an unsigned call. Only STS accepts these.
 fn unsigned_service(params: &BTreeMap<String, String>) -> &'static str {
     match params.get("Action") {
         Some(action) if action.starts_with("AssumeRoleWith") => "sts",
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn query_services_name_the_operation_in_the_form() {
+    fn query_services_have_the_operation_in_the_form() {
         for (service, body, operation, access) in [
             ("iam", "Action=CreateRole&RoleName=r", "CreateRole", Access::Write),
             ("iam", "Action=GetRole&RoleName=r", "GetRole", Access::Read),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_is_the_call_s_parameters() {
+    fn form_fields_are_the_parameters() {
         let call = call(
             "POST",
             "/",
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_presigned_call_is_told_from_its_query() {
+    fn presigned_call_is_identified_by_its_query() {
         let (parts, body) = Request::get(
             "/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Credential=ASIAX%2F20261122%2Feu-west-1%2Fsts%2Faws4_request&X-Amz-Signature=5",
         )
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsigned_call_for_credentials_is_sts() {
+    fn unsigned_call_for_credentials_is_sts() {
         let (parts, body) = Request::post("/")
             .header(CONTENT_TYPE, FORM)
             .body(Bytes::from_static(b"Action=AssumeRoleWithWebIdentity&RoleArn=r"))
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_passed_on_is_told_by_its_method() {
+    fn unknown_api_is_identified_by_its_method() {
         let put = call("PUT", "/bucket/key", "s3", "");
         assert_eq!((put.operation.as_str(), put.access), ("PUT /bucket/key", Access::Write));
         assert_eq!(call("HEAD", "/bucket/key", "s3", "").access, Access::Read);

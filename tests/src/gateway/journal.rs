@@ -1,4 +1,4 @@
-//! The record of every call, in the order of arrival.
+//! Records every call, in the order of arrival.
 
 use std::{
     fmt,
@@ -10,73 +10,72 @@ use tokio::{sync::watch, time::timeout};
 
 use super::call::Call;
 
-/// Every call that went through. A clone is another handle on the same record.
+/// The record of all calls. A clone is another handle of the same record.
 #[derive(Clone, Debug)]
 pub struct Journal {
     shared: Arc<Shared>,
 }
 
-/// A place in a journal: everything before it has happened already.
+/// A position in a journal, between two calls.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Mark(u64);
+pub struct Position(u64);
 
 impl Journal {
-    /// An empty record.
+    /// Creates an empty journal.
     pub fn new() -> Self {
-        Self { shared: Arc::new(Shared { record: Mutex::default(), under_way: watch::Sender::new(0) }) }
+        Self { shared: Arc::new(Shared { record: Mutex::default(), running: watch::Sender::new(0) }) }
     }
 
-    /// All calls since the beginning, or since [`clear`](Self::clear).
+    /// Returns all calls since the beginning, or since [`clear`](Self::clear).
     pub fn calls(&self) -> Vec<Call> {
         self.select(|_| true)
     }
 
-    /// The calls that can change anything. A call that was refused or cut is one of them: what
-    /// counts is that it was tried.
+    /// Returns the calls that can change something. Rejected and cut calls are included, because the attempt counts.
     pub fn writes(&self) -> Vec<Call> {
         self.select(Call::is_write)
     }
 
-    /// The calls that change nothing.
+    /// Returns the calls that change nothing.
     pub fn reads(&self) -> Vec<Call> {
         self.select(|call| !call.is_write())
     }
 
-    /// The calls of one operation of one service.
+    /// Returns the calls of one operation of one service.
     pub fn of(&self, service: &str, operation: &str) -> Vec<Call> {
         self.select(|call| call.is(service, operation))
     }
 
-    /// This place, for [`since`](Self::since).
-    pub fn mark(&self) -> Mark {
-        Mark(self.record().next)
+    /// Returns the current position, for [`since`](Self::since).
+    pub fn position(&self) -> Position {
+        Position(self.record().next)
     }
 
-    /// The calls that arrived after `mark`.
-    pub fn since(&self, mark: Mark) -> Vec<Call> {
-        self.select(|call| mark.0 < call.seq)
+    /// Returns the calls that arrived after this position.
+    pub fn since(&self, position: Position) -> Vec<Call> {
+        self.select(|call| position.0 < call.seq)
     }
 
-    /// Forgets all calls. The numbers go on, so that older marks stay good.
+    /// Forgets all calls. The numbers continue, so that older positions remain valid.
     pub fn clear(&self) {
         self.record().calls.clear();
     }
 
-    /// Waits until no call is under way. A killed function's last call is still carried out, as
-    /// AWS would, and this is how to wait for it. False if `bound` passes first.
+    /// Waits until no call is running. AWS completes the last calls of a killed function, and so does the gateway. Returns
+    /// false if `bound` passes first.
     pub async fn settled(&self, bound: Duration) -> bool {
-        let mut under_way = self.shared.under_way.subscribe();
-        timeout(bound, under_way.wait_for(|count| *count == 0)).await.is_ok_and(|waited| waited.is_ok())
+        let mut running = self.shared.running.subscribe();
+        timeout(bound, running.wait_for(|count| *count == 0)).await.is_ok_and(|waited| waited.is_ok())
     }
 
     /// Records a call that has arrived.
-    pub(crate) fn begin(&self, call: &mut Call) -> Ticket {
+    pub(crate) fn begin(&self, call: &mut Call) -> CallGuard {
         let mut record = self.record();
         record.next += 1;
         call.seq = record.next;
         record.calls.push(call.clone());
-        self.shared.under_way.send_modify(|count| *count += 1);
-        Ticket { journal: self.clone(), seq: call.seq, since: Instant::now() }
+        self.shared.running.send_modify(|count| *count += 1);
+        CallGuard { journal: self.clone(), seq: call.seq, since: Instant::now() }
     }
 
     fn select(&self, wanted: impl Fn(&Call) -> bool) -> Vec<Call> {
@@ -95,7 +94,7 @@ impl Default for Journal {
     }
 }
 
-/// One line a call, the time counted from the first.
+/// One line for each call. Times count from the first call.
 impl fmt::Display for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let calls = self.calls();
@@ -108,22 +107,22 @@ impl fmt::Display for Journal {
     }
 }
 
-/// A call under way. Its end is recorded when it is dropped, answered or not.
+/// A running call. Dropping this value records its end, with or without a response.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct CallGuard {
     journal: Journal,
     seq: u64,
     since: Instant,
 }
 
-impl Ticket {
-    /// Notes what the gateway does to the call.
-    pub(crate) fn note(&self, fault: &'static str) {
+impl CallGuard {
+    /// Records the effect of a rule on the call.
+    pub(crate) fn set_fault(&self, fault: &'static str) {
         self.amend(|call| call.fault = Some(fault));
     }
 
-    /// Notes the answer.
-    pub(crate) fn answered(&self, status: u16, error_code: Option<String>) {
+    /// Records the response.
+    pub(crate) fn set_response(&self, status: u16, error_code: Option<String>) {
         self.amend(|call| {
             call.status = Some(status);
             call.error_code = error_code;
@@ -132,22 +131,22 @@ impl Ticket {
 
     fn amend(&self, amend: impl FnOnce(&mut Call)) {
         let mut record = self.journal.record();
-        // Absent after a `clear` in between. They stand in the order of their numbers, and may be many thousands.
+        // The call is absent after `clear`. Calls are sorted by number, and there may be many thousands.
         if let Ok(place) = record.calls.binary_search_by_key(&self.seq, |call| call.seq) {
             amend(&mut record.calls[place]);
         }
     }
 }
 
-impl Drop for Ticket {
+impl Drop for CallGuard {
     fn drop(&mut self) {
         let duration = self.since.elapsed();
         self.amend(|call| call.duration = Some(duration));
-        self.journal.shared.under_way.send_modify(|count| *count -= 1);
+        self.journal.shared.running.send_modify(|count| *count -= 1);
     }
 }
 
-/// The line of one call: `#7 write iam CreateRole RoleName=r → 200 (3 ms)`.
+/// Writes the line of one call: `#7 write iam CreateRole RoleName=r → 200 (3 ms)`.
 pub(crate) fn write_line(call: &Call, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let kind = if call.is_write() { "write" } else { "read " };
     write!(f, "#{:<4} {kind} {} {}", call.seq, call.service, call.operation)?;
@@ -160,8 +159,8 @@ pub(crate) fn write_line(call: &Call, f: &mut fmt::Formatter<'_>) -> fmt::Result
     match (call.status, &call.error_code) {
         (Some(status), Some(code)) => write!(f, " → {status} {code}")?,
         (Some(status), None) => write!(f, " → {status}")?,
-        (None, _) if call.duration.is_none() => write!(f, " … under way")?,
-        (None, _) => write!(f, " → no answer")?,
+        (None, _) if call.duration.is_none() => write!(f, " … running")?,
+        (None, _) => write!(f, " → no response")?,
     }
     if let Some(duration) = call.duration {
         write!(f, " ({} ms)", duration.as_millis())?;
@@ -175,7 +174,7 @@ pub(crate) fn write_line(call: &Call, f: &mut fmt::Formatter<'_>) -> fmt::Result
 #[derive(Debug)]
 struct Shared {
     record: Mutex<Record>,
-    under_way: watch::Sender<usize>,
+    running: watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -203,15 +202,15 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_told_apart_and_counted_on_after_clear() {
+    fn calls_are_selected_and_numbers_continue_after_clear() {
         let journal = Journal::new();
         drop(journal.begin(&mut call("Action=GetRole&RoleName=r")));
-        let mark = journal.mark();
+        let position = journal.position();
         drop(journal.begin(&mut call("Action=CreateRole&RoleName=r")));
         assert_eq!(journal.calls().len(), 2);
         assert_eq!(journal.reads()[0].operation, "GetRole");
         assert_eq!(journal.writes()[0].operation, "CreateRole");
-        assert_eq!(journal.since(mark)[0].seq, 2);
+        assert_eq!(journal.since(position)[0].seq, 2);
         assert_eq!(journal.of("iam", "CreateRole").len(), 1);
 
         journal.clear();
@@ -220,24 +219,24 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_the_call_and_its_end() {
+    fn line_contains_call_and_result() {
         let journal = Journal::new();
-        let ticket = journal.begin(&mut call("Action=CreateRole&RoleName=r"));
-        assert!(journal.to_string().contains("write iam CreateRole RoleName=r … under way"));
-        ticket.note("throttled");
-        ticket.answered(400, Some("Throttling".to_owned()));
-        drop(ticket);
+        let guard = journal.begin(&mut call("Action=CreateRole&RoleName=r"));
+        assert!(journal.to_string().contains("write iam CreateRole RoleName=r … running"));
+        guard.set_fault("throttled");
+        guard.set_response(400, Some("Throttling".to_owned()));
+        drop(guard);
         let line = journal.to_string();
         assert!(line.contains("→ 400 Throttling ("), "{line}");
         assert!(line.trim_end().ends_with("[throttled]"), "{line}");
     }
 
     #[tokio::test]
-    async fn settled_waits_for_calls_under_way() {
+    async fn settled_waits_for_running_calls() {
         let journal = Journal::new();
-        let ticket = journal.begin(&mut call("Action=ListRoles"));
+        let guard = journal.begin(&mut call("Action=ListRoles"));
         assert!(!journal.settled(Duration::from_millis(20)).await);
-        drop(ticket);
+        drop(guard);
         assert!(journal.settled(Duration::from_secs(1)).await);
     }
 }

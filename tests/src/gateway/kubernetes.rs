@@ -1,9 +1,9 @@
-//! The same gateway before a kube-apiserver: it ends TLS with a certificate of our CA, passes the
-//! bearer token on, records each call in the journal of the AWS calls, and takes the same rules.
+//! The gateway in front of a kube-apiserver. It terminates TLS with a certificate of the cloud's authority, forwards the
+//! bearer token, records each call in the journal of the AWS calls, and applies the same rules.
 //!
-//! An operation is Kubernetes' verb (`get`, `list`, `watch`, `create`, `update`, `patch`, `delete`,
-//! `deletecollection`); the parameters are `group`, `namespace`, `resource`, `name` and
-//! `subresource`, as far as the path has them, and the query's.
+//! The operation of a call is Kubernetes' verb: `get`, `list`, `watch`, `create`, `update`, `patch`, `delete` or
+//! `deletecollection`. Its parameters are `group`, `namespace`, `resource`, `name` and `subresource`, if the path has them,
+//! and the parameters of the query.
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
@@ -21,16 +21,16 @@ use super::{
     upstream::Upstream,
 };
 
-/// A gateway before a kube-apiserver. Dropped, it stops.
+/// A gateway in front of a kube-apiserver. Dropping it stops it.
 pub struct KubernetesGateway {
     url: String,
     _server: Server,
 }
 
 impl KubernetesGateway {
-    /// Stands at `bound`, with `tls` towards callers, and before the API server at `upstream`, whose
-    /// certificate (for its IP address) is checked by `trust`. Calls are recorded in `journal` and
-    /// struck by `rules`, which may be those of a [`Gateway`](super::Gateway).
+    /// Serves at `bound` with the certificate of `tls`, and forwards to the API server at `upstream`. `trust` verifies the
+    /// API server's certificate, which must be for its IP address. Calls are recorded in `journal`, and `rules` apply. Both
+    /// may be those of a [`Gateway`](super::Gateway).
     pub fn serve(
         bound: Bound,
         tls: Arc<ServerConfig>,
@@ -54,7 +54,7 @@ impl KubernetesGateway {
         Self { url, _server: server }
     }
 
-    /// The endpoint that callers use: `https://127.0.0.1:<port>`.
+    /// The endpoint for callers: `https://127.0.0.1:<port>`.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -70,7 +70,9 @@ fn identify(parts: &Parts, body: Bytes) -> Call {
         _ => ("", [].as_slice()),
     };
     let (namespace, rest) = match rest {
-        ["namespaces", namespace, rest @ ..] if rest.first().is_some_and(|part| !OF_NAMESPACES.contains(part)) => {
+        ["namespaces", namespace, rest @ ..]
+            if rest.first().is_some_and(|part| !NAMESPACE_SUBRESOURCES.contains(part)) =>
+        {
             (*namespace, rest)
         }
         _ => ("", rest),
@@ -92,7 +94,7 @@ fn identify(parts: &Parts, body: Bytes) -> Call {
         (method, _, _) => method.as_str().to_ascii_lowercase(),
     };
     let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS)
-        || (parts.method == Method::POST && STORED_NOWHERE.contains(&resource));
+        || (parts.method == Method::POST && REVIEWS.contains(&resource));
     let named = [
         ("group", group),
         ("namespace", namespace),
@@ -109,11 +111,11 @@ fn identify(parts: &Parts, body: Bytes) -> Call {
     }
 }
 
-/// What can follow a namespace's own name in a path, and is not a resource in it.
-const OF_NAMESPACES: [&str; 2] = ["finalize", "status"];
+/// Path segments that can follow the name of a namespace, and are no resources in it.
+const NAMESPACE_SUBRESOURCES: [&str; 2] = ["finalize", "status"];
 
-/// Reviews are questions that are asked by POST.
-const STORED_NOWHERE: [&str; 6] = [
+/// Reviews are read requests with the method POST.
+const REVIEWS: [&str; 6] = [
     "localsubjectaccessreviews",
     "selfsubjectaccessreviews",
     "selfsubjectreviews",
@@ -129,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_and_methods_make_verbs() {
+    fn verb_is_derived_from_method_and_path() {
         let aws_auth = "/api/v1/namespaces/kube-system/configmaps/aws-auth";
         for (method, path, line) in [
             (Method::GET, aws_auth, "read  kubernetes get name=aws-auth namespace=kube-system resource=configmaps"),
@@ -168,7 +170,7 @@ mod tests {
             let request = Request::builder().method(&method).uri(path).body(Bytes::new()).unwrap();
             let (parts, body) = request.into_parts();
             let call = identify(&parts, body).to_string();
-            assert_eq!(call, format!("#0    {line} … under way"), "{method} {path}");
+            assert_eq!(call, format!("#0    {line} … running"), "{method} {path}");
         }
     }
 }

@@ -1,16 +1,16 @@
-//! What AWS refuses on sight: names that are too long, tags that are too many or reserved, managed
-//! policies that do not exist; and the managed policies that do.
+//! Checks of AWS that need only the call: the length of names, the number and the prefix of tags, and the existence of
+//! managed policies.
 
 use hyper::StatusCode;
 
 use super::{
-    answer::{Answer, REQUEST_ID, Refusal},
     call::Call,
     quotas,
+    response::{ErrorResponse, REQUEST_ID, ServiceResponse},
 };
 
-/// What can be refused on sight.
-pub(crate) fn by_itself(call: &Call) -> Option<Refusal> {
+/// Returns the error that AWS would return, if the call alone shows it.
+pub(crate) fn check_call(call: &Call) -> Option<ErrorResponse> {
     match call.service.as_str() {
         "iam" => too_long(call)
             .or_else(|| unknown_managed_policy(call))
@@ -19,7 +19,7 @@ pub(crate) fn by_itself(call: &Call) -> Option<Refusal> {
         "ec2" if call.operation == "CreateTags" => {
             let reserved = call.tag_keys().iter().any(|key| key.to_ascii_lowercase().starts_with("aws:"));
             reserved.then(|| {
-                Refusal::new(
+                ErrorResponse::new(
                     400,
                     "InvalidParameterValue",
                     "Tag keys starting with 'aws:' are reserved for internal use",
@@ -30,7 +30,7 @@ pub(crate) fn by_itself(call: &Call) -> Option<Refusal> {
     }
 }
 
-fn too_long(call: &Call) -> Option<Refusal> {
+fn too_long(call: &Call) -> Option<ErrorResponse> {
     LONGEST_NAMES.iter().find_map(|(param, member, most)| {
         let name = call.param(param)?;
         (*most < name.chars().count()).then(|| {
@@ -38,12 +38,12 @@ fn too_long(call: &Call) -> Option<Refusal> {
                 "1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: \
                  Member must have length less than or equal to {most}"
             );
-            Refusal::new(400, "ValidationError", message)
+            ErrorResponse::new(400, "ValidationError", message)
         })
     })
 }
 
-fn unknown_managed_policy(call: &Call) -> Option<Refusal> {
+fn unknown_managed_policy(call: &Call) -> Option<ErrorResponse> {
     let arn = match call.operation.as_str() {
         "AttachRolePolicy" | "GetPolicy" => call.param("PolicyArn"),
         "CreateRole" | "PutRolePermissionsBoundary" => call.param("PermissionsBoundary"),
@@ -53,21 +53,21 @@ fn unknown_managed_policy(call: &Call) -> Option<Refusal> {
     (!MANAGED_POLICIES.contains(&name)).then(|| no_such_policy(arn))
 }
 
-pub(crate) fn no_such_policy(arn: &str) -> Refusal {
-    Refusal::new(404, "NoSuchEntity", format!("Policy {arn} does not exist or is not attachable."))
+pub(crate) fn no_such_policy(arn: &str) -> ErrorResponse {
+    ErrorResponse::new(404, "NoSuchEntity", format!("Policy {arn} does not exist or is not attachable."))
 }
 
-/// `GetPolicy` of a managed policy that AWS has and `MiniStack` does not: it is told to be there.
-pub(crate) fn complete(call: &Call, answer: &mut Answer) {
-    if !call.is("iam", "GetPolicy") || answer.status != StatusCode::NOT_FOUND {
+/// Completes the response to `GetPolicy` for a managed policy that AWS has and MiniStack lacks.
+pub(crate) fn complete_get_policy(call: &Call, response: &mut ServiceResponse) {
+    if !call.is("iam", "GetPolicy") || response.status != StatusCode::NOT_FOUND {
         return;
     }
     let Some((arn, name)) = call.param("PolicyArn").and_then(|arn| Some((arn, arn.split_once(":iam::aws:policy/")?.1)))
     else {
         return;
     };
-    answer.status = StatusCode::OK;
-    answer.body = format!(
+    response.status = StatusCode::OK;
+    response.body = format!(
         "<GetPolicyResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetPolicyResult><Policy>\
          <PolicyName>{}</PolicyName><Arn>{arn}</Arn><IsAttachable>true</IsAttachable></Policy></GetPolicyResult>\
          <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></GetPolicyResponse>",
@@ -76,14 +76,14 @@ pub(crate) fn complete(call: &Call, answer: &mut Answer) {
     .into();
 }
 
-pub(crate) fn too_many_tags(quota: &str) -> Refusal {
-    Refusal::new(409, "LimitExceeded", format!("Cannot exceed quota for {quota}: {MOST_TAGS}"))
+pub(crate) fn too_many_tags(quota: &str) -> ErrorResponse {
+    ErrorResponse::new(409, "LimitExceeded", format!("Cannot exceed quota for {quota}: {MOST_TAGS}"))
 }
 
-/// Of IAM's objects and of EC2's alike.
+/// The maximum number of tags, for objects of IAM and of EC2.
 pub(crate) const MOST_TAGS: usize = 50;
 
-/// Parameter, its name in the message, and the most characters that it may have.
+/// Parameter, its name in the message, and its maximum number of characters.
 const LONGEST_NAMES: [(&str, &str, usize); 4] = [
     ("Path", "path", 512),
     ("RoleName", "roleName", 64),
@@ -91,8 +91,8 @@ const LONGEST_NAMES: [(&str, &str, usize); 4] = [
     ("PolicyName", "policyName", 128),
 ];
 
-/// AWS's managed policies that a cluster's roles are likely to have. One that is missing here is
-/// refused, so a test that needs it adds it.
+/// AWS's managed policies that are typical for a cluster's roles. Others are rejected. A test that needs another one adds it
+/// here.
 const MANAGED_POLICIES: [&str; 22] = [
     "AWSXRayDaemonWriteAccess",
     "AdministratorAccess",
@@ -131,18 +131,18 @@ mod tests {
     }
 
     fn code(call: &Call) -> Option<String> {
-        by_itself(call).map(|refusal| refusal.code)
+        check_call(call).map(|error| error.code)
     }
 
     #[test]
-    fn names_end_where_iam_ends_them() {
+    fn names_longer_than_the_limit_are_rejected() {
         let role = |length| call("iam", "CreateRole", &[("RoleName", &"r".repeat(length))]);
         assert_eq!(code(&role(64)), None);
         assert_eq!(code(&role(65)).as_deref(), Some("ValidationError"));
     }
 
     #[test]
-    fn only_known_managed_policies_are_attached() {
+    fn unknown_managed_policy_is_rejected() {
         let attach = |arn| call("iam", "AttachRolePolicy", &[("PolicyArn", arn)]);
         assert_eq!(code(&attach("arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy")), None);
         assert_eq!(code(&attach("arn:aws:iam::111122223333:policy/mine")), None);
@@ -150,23 +150,23 @@ mod tests {
     }
 
     #[test]
-    fn the_managed_policies_that_aws_has_are_there() {
+    fn get_policy_finds_managed_policies_of_aws() {
         let get = |arn| call("iam", "GetPolicy", &[("PolicyArn", arn)]);
-        let missing = || Refusal::new(404, "NoSuchEntity", "not found").answer(&get(""));
+        let missing = || ErrorResponse::new(404, "NoSuchEntity", "not found").response(&get(""));
         let (known, unknown) =
             (get("arn:aws:iam::aws:policy/ReadOnlyAccess"), get("arn:aws:iam::aws:policy/ReadOnlyAcess"));
         assert_eq!(code(&known), None);
         assert_eq!(code(&unknown).as_deref(), Some("NoSuchEntity"));
-        let mut answer = missing();
-        complete(&known, &mut answer);
-        assert_eq!((answer.status, answer.error_code()), (StatusCode::OK, None));
-        let mut answer = missing();
-        complete(&get("arn:aws:iam::111122223333:policy/mine"), &mut answer);
-        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        let mut response = missing();
+        complete_get_policy(&known, &mut response);
+        assert_eq!((response.status, response.error_code()), (StatusCode::OK, None));
+        let mut response = missing();
+        complete_get_policy(&get("arn:aws:iam::111122223333:policy/mine"), &mut response);
+        assert_eq!(response.status, StatusCode::NOT_FOUND);
     }
 
     #[test]
-    fn tags_are_limited_in_number_and_name() {
+    fn too_many_or_reserved_tags_are_rejected() {
         let tags = |count: usize| {
             let keys: Vec<_> = (1..=count).map(|n| (format!("Tags.member.{n}.Key"), format!("k{n}"))).collect();
             let keys: Vec<_> = keys.iter().map(|(name, key)| (name.as_str(), key.as_str())).collect();

@@ -1,18 +1,25 @@
-//! The gateway: one proxy before `MiniStack` that every call of the function goes through.
+//! The gateway: a proxy in front of MiniStack. Every call of the function goes through it.
 //!
 //! ```text
 //!  caller ──► identify ──► journal ──► rules ──► strict ──► MiniStack ──► rewrites ──► caller
-//!            what is it   record it   faults    as AWS       as it came   cluster's CA
+//!            operation     record     faults    checks     unchanged     cluster's CA
 //! ```
 //!
-//! A call goes on as it came: method, path, query, headers with the Host that was signed, and body.
-//! Map of the code: [`call`] is a request, told by `identify` (and `eks`, for its REST paths), and
-//! [`journal`] keeps it; [`rules`] says [`when`] which [`effect`] strikes, and [`throttle`] is a rule by rate;
-//! `strict` and `limits` refuse where AWS would and `MiniStack` does not; [`answer`] is what goes back. `exchange`
-//! is the road of one call; [`kubernetes`] and [`sts`] are the same road before other services; `server` and
-//! `upstream` are its two ends.
+//! A call is forwarded unchanged: method, path, query, headers with the signed Host, and body.
+//!
+//! | Module | Content |
+//! |---|---|
+//! | [`call`], `identify`, `eks` | A call, and how it is identified |
+//! | [`journal`] | The record of all calls |
+//! | [`rules`], [`when`], [`effect`] | Rules: the calls that they select, and their effects |
+//! | [`throttle`] | A rule that limits the rate |
+//! | `strict`, `limits`, `quotas` | Checks of AWS that MiniStack lacks |
+//! | `cluster` | Completes the descriptions of EKS clusters |
+//! | [`response`] | Responses and error responses |
+//! | `exchange` | The handling of one call |
+//! | [`kubernetes`], [`sts`] | The same in front of other services |
+//! | `server`, `upstream` | The connections to the caller and to the service |
 
-pub mod answer;
 pub mod call;
 mod cluster;
 pub mod effect;
@@ -23,6 +30,7 @@ pub mod journal;
 pub mod kubernetes;
 mod limits;
 mod quotas;
+pub mod response;
 pub mod rules;
 pub(crate) mod server;
 mod strict;
@@ -41,12 +49,12 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
 pub use self::{
-    answer::{Answer, Refusal},
     call::{Access, Call, Caller},
     cluster::ClusterRewrite,
     effect::{Effect, Hold, Rewrite},
-    journal::{Journal, Mark},
+    journal::{Journal, Position},
     kubernetes::KubernetesGateway,
+    response::{ErrorResponse, ServiceResponse},
     rules::{Installed, Rules},
     strict::{Consistency, Strictness},
     sts::StsProxy,
@@ -55,8 +63,8 @@ pub use self::{
 };
 use self::{cluster::Clusters, exchange::Exchange, server::Server, strict::Strict, upstream::Upstream};
 
-/// A port of 127.0.0.1 that is ours already, before anything is served on it: `MiniStack` must be told
-/// the gateway's address when it starts, and the gateway must be told `MiniStack`'s.
+/// A bound port of 127.0.0.1 that nothing is served on yet. MiniStack needs the gateway's address when it starts, and the
+/// gateway needs MiniStack's address.
 #[derive(Debug)]
 pub struct Bound {
     listener: TcpListener,
@@ -67,7 +75,7 @@ impl Bound {
     /// Binds a free port.
     ///
     /// # Errors
-    /// No port of 127.0.0.1 can be bound.
+    /// Fails when no port of 127.0.0.1 is free.
     pub async fn new() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -79,13 +87,13 @@ impl Bound {
         self.address
     }
 
-    /// The URL that this will be served at, over TLS or not.
+    /// Returns the URL, with or without TLS.
     pub fn url(&self, tls: bool) -> String {
         format!("{}://{}", if tls { "https" } else { "http" }, self.address)
     }
 }
 
-/// The gateway before `MiniStack`. Dropped, it stops.
+/// The gateway in front of MiniStack. Dropping it stops it.
 pub struct Gateway {
     url: String,
     exchange: Arc<Exchange>,
@@ -94,15 +102,15 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Binds a free port of 127.0.0.1, to be served by [`serve`](Self::serve).
+    /// Binds a free port of 127.0.0.1, for [`serve`](Self::serve).
     ///
     /// # Errors
-    /// No port can be bound.
+    /// Fails when no port is free.
     pub async fn bind() -> io::Result<Bound> {
         Bound::new().await
     }
 
-    /// Stands at `bound`, over TLS where `tls` is given, and before `MiniStack` at `upstream`.
+    /// Serves at `bound`, with TLS if `tls` is given, and forwards to MiniStack at `upstream`.
     pub fn serve(bound: Bound, upstream: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Self {
         let clusters = Arc::new(Clusters::default());
         let rewritten = Arc::clone(&clusters);
@@ -112,9 +120,9 @@ impl Gateway {
             rules: Rules::new(),
             identify: Call::aws,
             strict: Some(Strict::default()),
-            rewrite: Some(Arc::new(move |call: &Call, answer: &mut Answer| {
-                rewritten.rewrite(call, answer);
-                limits::complete(call, answer);
+            rewrite: Some(Arc::new(move |call: &Call, response: &mut ServiceResponse| {
+                rewritten.rewrite(call, response);
+                limits::complete_get_policy(call, response);
             })),
         });
         let url = bound.url(tls.is_some());
@@ -135,18 +143,17 @@ impl Gateway {
         &self.exchange.journal
     }
 
-    /// The rules in force.
+    /// The current rules.
     pub fn rules(&self) -> &Rules {
         &self.exchange.rules
     }
 
-    /// What `DescribeCluster` says of a cluster from now on, in every account and region.
+    /// Sets the values in responses for a cluster, in every account and region.
     pub fn set_cluster(&self, name: impl Into<String>, rewrite: ClusterRewrite) {
         self.clusters.set(name.into(), rewrite);
     }
 
-    /// What is refused from now on where AWS would and `MiniStack` does not. The default is all of
-    /// it, without eventual consistency.
+    /// Sets the checks of AWS that MiniStack lacks. The default is all checks, without eventual consistency.
     pub fn set_strictness(&self, strictness: Strictness) {
         if let Some(strict) = &self.exchange.strict {
             strict.set(strictness);

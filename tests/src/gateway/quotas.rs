@@ -1,22 +1,22 @@
-//! IAM's quotas on a role and an instance profile
+//! IAM's quotas for roles and instance profiles
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
 
 use super::{
-    answer::{Refusal, elements},
     call::Call,
     limits::no_such_policy,
+    response::{ErrorResponse, elements},
     upstream::Upstream,
 };
 
-/// The most managed policies on a role.
+/// The maximum number of managed policies of a role.
 const POLICIES_PER_ROLE: usize = 10;
 
-/// The most characters, white space not counted, of a role's inline policies and of its trust policy.
+/// The maximum number of characters, without white space, of a role's inline policies and of its trust policy.
 const INLINE_MOST: usize = 10_240;
 const TRUST_MOST: usize = 2_048;
 
-/// What is too large on sight: a document.
-pub(super) fn too_large(call: &Call) -> Option<Refusal> {
+/// Returns the error for a document that is too large.
+pub(super) fn too_large(call: &Call) -> Option<ErrorResponse> {
     let exceeds = |param: &str, most: usize| {
         call.param(param).is_some_and(|document| most < document.chars().filter(|c| !c.is_whitespace()).count())
     };
@@ -29,21 +29,21 @@ pub(super) fn too_large(call: &Call) -> Option<Refusal> {
         "UpdateAssumeRolePolicy" if exceeds("PolicyDocument", TRUST_MOST) => trust_exceeded(),
         _ => return None,
     };
-    Some(Refusal::new(409, "LimitExceeded", message))
+    Some(ErrorResponse::new(409, "LimitExceeded", message))
 }
 
 fn trust_exceeded() -> String {
     format!("Cannot exceed quota for ACLSizePerRole: {TRUST_MOST}")
 }
 
-/// What is one too many beside what stands: a role's managed policy, a profile's role; and a policy of the account's that does
-/// not exist.
-pub(super) async fn refuse(account: &str, call: &Call, upstream: &Upstream) -> Option<Refusal> {
+/// Returns the error for a managed policy of a role or a role of a profile that exceeds its quota, and for an unknown policy
+/// of the account.
+pub(super) async fn check_quotas(account: &str, call: &Call, upstream: &Upstream) -> Option<ErrorResponse> {
     let ask = async |operation: &str, param: &str| {
         let form = [("Action", operation), (param, call.param(param)?)];
-        let answer =
+        let response =
             upstream.ask(account, call, &form.map(|(name, value)| (name.to_owned(), value.to_owned()))).await?;
-        Some((answer.status, answer.text().into_owned()))
+        Some((response.status, response.text().into_owned()))
     };
     match call.operation.as_str() {
         "AttachRolePolicy" => {
@@ -55,13 +55,17 @@ pub(super) async fn refuse(account: &str, call: &Call, upstream: &Upstream) -> O
             let attached: Vec<_> = elements(&text, "PolicyArn").collect();
             (POLICIES_PER_ROLE <= attached.len() && !attached.contains(&arn)).then(|| {
                 let message = format!("Cannot exceed quota for PoliciesPerRole: {POLICIES_PER_ROLE}");
-                Refusal::new(409, "LimitExceeded", message)
+                ErrorResponse::new(409, "LimitExceeded", message)
             })
         }
         "AddRoleToInstanceProfile" => {
             let (_, text) = ask("GetInstanceProfile", "InstanceProfileName").await?;
             elements(&text, "RoleName").next().map(|_| {
-                Refusal::new(409, "LimitExceeded", "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1")
+                ErrorResponse::new(
+                    409,
+                    "LimitExceeded",
+                    "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1",
+                )
             })
         }
         _ => None,
@@ -75,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn documents_end_where_iam_ends_them() {
+    fn documents_larger_than_the_quota_are_rejected() {
         let (parts, _) = Request::new(Bytes::new()).into_parts();
         let call = |operation: &str, param: &str, length: usize| {
             let params = [("RoleName", "r".to_owned()), (param, format!("{} \n", "x".repeat(length)))];
@@ -88,8 +92,8 @@ mod tests {
             ("UpdateAssumeRolePolicy", "PolicyDocument", 2_048),
         ] {
             assert!(too_large(&call(operation, param, most)).is_none(), "{operation}");
-            let refusal = too_large(&call(operation, param, most + 1));
-            assert_eq!(refusal.map(|refusal| refusal.code).as_deref(), Some("LimitExceeded"), "{operation}");
+            let error = too_large(&call(operation, param, most + 1));
+            assert_eq!(error.map(|error| error.code).as_deref(), Some("LimitExceeded"), "{operation}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The rules that a gateway follows: faults, refusals, delays and rewritten answers, installed while
-//! it runs.
+//! The rules of a gateway: faults, errors, delays and rewritten responses. A test adds and removes them while the gateway
+//! runs.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -8,20 +8,20 @@ use std::sync::{
 
 use super::{call::Call, effect::Effect, when::When};
 
-/// The rules in force. A clone is another handle on the same rules.
+/// The current rules. A clone is another handle of the same rules.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     rules: Arc<Mutex<Vec<Rule>>>,
 }
 
 impl Rules {
-    /// No rules.
+    /// Creates an empty set of rules.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Puts a rule in force, after those that are. The handle tells whether it ever struck; it may
-    /// be dropped, the rule stays.
+    /// Adds a rule after the existing ones. The handle counts the calls that the rule applied to. The rule remains if the
+    /// handle is dropped.
     pub fn add(&self, when: When, effect: Effect) -> Installed {
         let installed = Installed { hits: Arc::default(), rules: self.clone() };
         let hits = Arc::clone(&installed.hits);
@@ -29,14 +29,14 @@ impl Rules {
         installed
     }
 
-    /// Takes all rules away.
+    /// Removes all rules.
     pub fn clear(&self) {
         self.lock().clear();
     }
 
-    /// The effects of all rules that are for this call, in the order of their installation.
-    pub(crate) fn strike(&self, call: &Call) -> Vec<Effect> {
-        self.lock().iter_mut().filter_map(|rule| rule.strike(call)).collect()
+    /// Returns the effects of all rules that apply to this call, in the order of the rules.
+    pub(crate) fn apply(&self, call: &Call) -> Vec<Effect> {
+        self.lock().iter_mut().filter_map(|rule| rule.apply(call)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Rule>> {
@@ -44,7 +44,7 @@ impl Rules {
     }
 }
 
-/// A rule that was put in force.
+/// A rule that was added.
 #[derive(Clone, Debug)]
 pub struct Installed {
     hits: Arc<AtomicUsize>,
@@ -52,12 +52,12 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// How many calls it struck. A test of a fault that struck none proves nothing.
+    /// The number of calls that the rule applied to. A test of a fault that applied to no call proves nothing.
     pub fn hits(&self) -> usize {
         self.hits.load(Ordering::Relaxed)
     }
 
-    /// Takes the rule away.
+    /// Removes the rule.
     pub fn remove(self) {
         self.rules.lock().retain(|rule| !Arc::ptr_eq(&rule.hits, &self.hits));
     }
@@ -72,7 +72,7 @@ struct Rule {
 }
 
 impl Rule {
-    fn strike(&mut self, call: &Call) -> Option<Effect> {
+    fn apply(&mut self, call: &Call) -> Option<Effect> {
         if !self.when.matches(call) {
             return None;
         }
@@ -100,35 +100,35 @@ mod tests {
         Call::unfinished(&parts, body, service.to_owned(), operation.to_owned(), params)
     }
 
-    fn struck(rules: &Rules, call: &Call) -> Vec<&'static str> {
-        rules.strike(call).iter().map(Effect::name).collect()
+    fn applied(rules: &Rules, call: &Call) -> Vec<&'static str> {
+        rules.apply(call).iter().map(Effect::name).collect()
     }
 
     #[test]
-    fn a_rule_is_for_the_calls_it_names() {
+    fn rule_applies_only_to_selected_calls() {
         let rules = Rules::new();
         rules.add(When::call("iam", "CreateRole").with("RoleName", "a"), Effect::Throttle);
         rules.add(When::service("ec2"), Effect::Error500);
         rules.add(When::any().passing(|call| call.operation == "GetRole"), Effect::Hang);
         let create = |name| call("iam", "CreateRole", ("RoleName", name));
-        assert_eq!(struck(&rules, &create("a")), ["throttled"]);
-        assert!(struck(&rules, &create("b")).is_empty());
-        assert_eq!(struck(&rules, &call("ec2", "CreateTags", ("a", ""))), ["error 500"]);
-        assert_eq!(struck(&rules, &call("iam", "GetRole", ("a", ""))), ["hung"]);
+        assert_eq!(applied(&rules, &create("a")), ["throttled"]);
+        assert!(applied(&rules, &create("b")).is_empty());
+        assert_eq!(applied(&rules, &call("ec2", "CreateTags", ("a", ""))), ["error 500"]);
+        assert_eq!(applied(&rules, &call("iam", "GetRole", ("a", ""))), ["hung"]);
     }
 
     #[test]
-    fn occurrences_are_counted_by_rule() {
+    fn each_rule_counts_its_own_calls() {
         let rules = Rules::new();
         let nth = rules.add(When::any().nth(2), Effect::Reset);
         let first = rules.add(When::any().first(2), Effect::Throttle);
         let every = rules.add(When::any(), Effect::Delay(Duration::ZERO));
         let call = call("iam", "GetRole", ("a", ""));
-        assert_eq!(struck(&rules, &call), ["throttled", "delayed"]);
-        assert_eq!(struck(&rules, &call), ["reset", "throttled", "delayed"]);
-        assert_eq!(struck(&rules, &call), ["delayed"]);
+        assert_eq!(applied(&rules, &call), ["throttled", "delayed"]);
+        assert_eq!(applied(&rules, &call), ["reset", "throttled", "delayed"]);
+        assert_eq!(applied(&rules, &call), ["delayed"]);
         assert_eq!((nth.hits(), first.hits(), every.hits()), (1, 2, 3));
         every.remove();
-        assert!(struck(&rules, &call).is_empty());
+        assert!(applied(&rules, &call).is_empty());
     }
 }

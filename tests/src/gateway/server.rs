@@ -1,5 +1,5 @@
-//! The one HTTP/1 server under every emulated service here: plain or TLS, with connections that
-//! can be cut or reset on purpose, and an end that does not leave clients in the middle of an answer.
+//! The HTTP/1 server of all emulated services: with or without TLS. It can close or reset connections on purpose, and its end
+//! does not interrupt responses.
 
 use std::{
     future::Future,
@@ -31,58 +31,58 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// The body of an answer: a whole one, or one that streams from the upstream.
+/// The body of a response: complete, or streamed from the upstream.
 pub(crate) type Body = UnsyncBoxBody<Bytes, hyper::Error>;
 
-/// A body that is known whole.
+/// Returns a complete body.
 pub(crate) fn whole(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// What a handler returns to close the connection instead of answering.
+/// An error of a handler, which closes the connection instead of sending a response.
 #[derive(Debug, thiserror::Error)]
-#[error("connection cut on purpose")]
-pub(crate) struct Cut;
+#[error("connection closed on purpose")]
+pub(crate) struct CloseConnection;
 
-/// The connection that a request came in on.
+/// The connection of a request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Connection {
     reset: Arc<AtomicBool>,
 }
 
 impl Connection {
-    /// Makes the end of this connection a TCP RST: the peer sees "connection reset", not an end
-    /// of file. Counts once the handler has returned [`Cut`].
-    pub(crate) fn reset(&self) -> Cut {
+    /// Makes the server end this connection with a TCP RST, so that the peer sees "connection reset" and not an end of file.
+    /// It takes effect when the handler has returned [`CloseConnection`].
+    pub(crate) fn reset(&self) -> CloseConnection {
         self.reset.store(true, Ordering::Relaxed);
-        Cut
+        CloseConnection
     }
 }
 
-/// Tells servers and their connections that it is over.
+/// Stops a server and its connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
     async fn stopped(&mut self) {
-        // An error means that the server is gone altogether, which ends its connections as well.
+        // An error means that the server was dropped, which ends its connections too.
         let _ = self.0.wait_for(|stop| *stop).await;
     }
 }
 
-/// A running server. Dropped, it takes no more connections, lets answers under way finish within
-/// [`GRACE`] and closes the rest.
+/// A running server. When it is dropped, it accepts no more connections, waits up to [`GRACE`] for running responses, and
+/// closes the others.
 #[derive(Debug)]
 pub(crate) struct Server {
     stop: watch::Sender<bool>,
 }
 
 impl Server {
-    /// Serves `listener`; over TLS where `tls` is given. `handler` is called once a request.
+    /// Serves `listener`, with TLS if `tls` is given. `handler` is called for each request.
     pub(crate) fn start<H, F>(listener: TcpListener, tls: Option<Arc<ServerConfig>>, handler: H) -> Self
     where
         H: Fn(Request<Incoming>, Connection, Stop) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Result<Response<Body>, Cut>> + Send + 'static,
+        F: Future<Output = Result<Response<Body>, CloseConnection>> + Send + 'static,
     {
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(accept(listener, tls.map(acceptor), handler, Stop(stopped)));
@@ -96,25 +96,24 @@ impl Drop for Server {
     }
 }
 
-/// A TLS acceptor that speaks HTTP/1.1 only, whatever else `config` offers: these servers know
-/// no HTTP/2.
+/// Returns a TLS acceptor for HTTP/1.1 only, because these servers do not support HTTP/2.
 pub(crate) fn acceptor(config: Arc<ServerConfig>) -> TlsAcceptor {
     let mut config = Arc::unwrap_or_clone(config);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// Serves one connection until it ends by itself or the server stops.
+/// Serves one connection until it ends or the server stops.
 pub(crate) async fn serve_connection<I, H, F>(io: I, connection: Connection, handler: H, mut stop: Stop)
 where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     H: Fn(Request<Incoming>, Connection, Stop) -> F,
-    F: Future<Output = Result<Response<Body>, Cut>>,
+    F: Future<Output = Result<Response<Body>, CloseConnection>>,
 {
     let stop_of_requests = stop.clone();
     let service = service_fn(|request| handler(request, connection.clone(), stop_of_requests.clone()));
     let mut served = pin!(http1::Builder::new().serve_connection(TokioIo::new(io), service).with_upgrades());
-    // An error is a peer that went away or a cut on purpose: nothing for the server to do.
+    // An error means that the peer left or that the connection was closed on purpose. The server continues in both cases.
     tokio::select! {
         result = served.as_mut() => drop(result),
         () = stop.stopped() => {
@@ -127,7 +126,7 @@ where
 async fn accept<H, F>(listener: TcpListener, tls: Option<TlsAcceptor>, handler: H, mut stop: Stop)
 where
     H: Fn(Request<Incoming>, Connection, Stop) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Result<Response<Body>, Cut>> + Send + 'static,
+    F: Future<Output = Result<Response<Body>, CloseConnection>> + Send + 'static,
 {
     let mut connections = JoinSet::new();
     loop {
@@ -136,8 +135,7 @@ where
             () = stop.stopped() => break,
         };
         while connections.try_join_next().is_some() {}
-        // A failed accept (the peer left before it was served, or no file handle is free) says
-        // nothing about the next one.
+        // A failed accept has no effect on the next one. The peer has left, or no file handle is free.
         let Ok((stream, _)) = accepted else { continue };
         let (tls, handler, stop) = (tls.clone(), handler.clone(), stop.clone());
         connections.spawn(async move {
@@ -158,7 +156,7 @@ where
     let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-/// A TCP stream that knows how it is to end.
+/// A TCP stream that can end with a reset.
 struct Socket {
     stream: TcpStream,
     reset: Arc<AtomicBool>,
@@ -176,7 +174,7 @@ impl Drop for Socket {
         if self.reset.load(Ordering::Relaxed)
             && let Err(error) = self.stream.set_zero_linger()
         {
-            tracing::warn!(%error, "connection ends without the reset that was asked for");
+            tracing::warn!(%error, "connection ends without the requested reset");
         }
     }
 }
@@ -205,5 +203,5 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// How long a stopping server waits for answers under way. Hung calls never end by themselves.
+/// How long a stopping server waits for running responses. Hung calls never end by themselves.
 const GRACE: Duration = Duration::from_millis(500);

@@ -1,5 +1,5 @@
-//! Where AWS refuses and `MiniStack` does not: names, tags and policies that do not exist or are too
-//! long or too many, and, when asked for, IAM's eventual consistency.
+//! Checks of AWS that MiniStack lacks: names, tags and policies that do not exist, are too long or too many, and optionally
+//! IAM's eventual consistency.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,20 +8,20 @@ use std::{
 };
 
 use super::{
-    answer::{Answer, Refusal, element, elements},
     call::Call,
-    limits::{MOST_TAGS, by_itself, too_many_tags},
+    limits::{MOST_TAGS, check_call, too_many_tags},
     quotas,
+    response::{ErrorResponse, ServiceResponse, element, elements},
     upstream::Upstream,
 };
 
-/// What a gateway refuses in AWS's place.
+/// The checks of a gateway.
 #[derive(Clone, Debug)]
 pub struct Strictness {
-    /// `CreateTags` on a subnet or security group that does not exist, more tags than an object may have, and
-    /// IAM's quotas. Asks `MiniStack` before the call goes on.
+    /// Rejects `CreateTags` on a subnet or security group that does not exist, more tags than an object may have, and more
+    /// objects than IAM's quotas allow. It asks MiniStack before each of these calls.
     pub resources: bool,
-    /// How long a new IAM object stays unknown to other calls. None: not at all.
+    /// Simulates that a new IAM object is unknown to other calls for some time. `None` does not.
     pub consistency: Option<Consistency>,
 }
 
@@ -31,17 +31,17 @@ impl Default for Strictness {
     }
 }
 
-/// Eventual consistency of IAM: after `CreateRole` or `CreateInstanceProfile`, the next `calls` calls
-/// that change the new object are answered `NoSuchEntity`, if they come `within` this time.
+/// The eventual consistency of IAM. After `CreateRole` or `CreateInstanceProfile`, the next `calls` calls that change the new
+/// object fail with `NoSuchEntity`, if they arrive `within` this time.
 #[derive(Clone, Copy, Debug)]
 pub struct Consistency {
-    /// How many calls still do not find the object.
+    /// The number of calls that do not find the object.
     pub calls: usize,
-    /// When it is found at the latest.
+    /// The time after which the object is always found.
     pub within: Duration,
 }
 
-/// The checks of one gateway, with what they have to remember.
+/// The checks of one gateway, with their state.
 #[derive(Debug, Default)]
 pub(crate) struct Strict {
     state: Mutex<State>,
@@ -52,28 +52,28 @@ impl Strict {
         self.state().strictness = strictness;
     }
 
-    /// The refusal that AWS would give and the service behind would not. None: let it pass.
-    pub(crate) async fn refuse(&self, call: &Call, upstream: &Upstream) -> Option<Answer> {
-        if let Some(refusal) = by_itself(call).or_else(|| self.not_yet_there(call)) {
-            return Some(refusal.answer(call));
+    /// Returns the error that AWS would return and MiniStack would not; `None` for a valid call.
+    pub(crate) async fn check(&self, call: &Call, upstream: &Upstream) -> Option<ServiceResponse> {
+        if let Some(error) = check_call(call).or_else(|| self.not_visible_yet(call)) {
+            return Some(error.response(call));
         }
         if !self.state().strictness.resources {
             return None;
         }
         match (call.service.as_str(), call.operation.as_str()) {
-            ("ec2", "CreateTags") => self.refuse_ec2_tags(call, upstream).await,
+            ("ec2", "CreateTags") => self.check_ec2_tags(call, upstream).await,
             ("iam", "AttachRolePolicy" | "AddRoleToInstanceProfile") => {
                 let account = self.account(call, upstream).await;
-                quotas::refuse(&account, call, upstream).await.map(|refusal| refusal.answer(call))
+                quotas::check_quotas(&account, call, upstream).await.map(|error| error.response(call))
             }
-            ("iam", _) => self.refuse_iam_tags(call, upstream).await,
+            ("iam", _) => self.check_iam_tags(call, upstream).await,
             _ => None,
         }
     }
 
-    /// Remembers what was made and deleted.
-    pub(crate) fn observe(&self, call: &Call, answer: &Answer) {
-        if call.service != "iam" || !answer.status.is_success() {
+    /// Remembers new objects.
+    pub(crate) fn observe(&self, call: &Call, response: &ServiceResponse) {
+        if call.service != "iam" || !response.status.is_success() {
             return;
         }
         let mut state = self.state();
@@ -82,31 +82,31 @@ impl Strict {
         };
         let until = Instant::now() + consistency.within;
         if let Some(object) = created(call) {
-            state.fresh.insert(object, Fresh { calls: consistency.calls, until });
+            state.new_objects.insert(object, NewObject { calls: consistency.calls, until });
         }
     }
 
-    fn not_yet_there(&self, call: &Call) -> Option<Refusal> {
+    fn not_visible_yet(&self, call: &Call) -> Option<ErrorResponse> {
         if call.service != "iam" || !call.is_write() || created(call).is_some() || deletes(call) {
             return None;
         }
         let mut state = self.state();
         ["RoleName", "InstanceProfileName"].iter().find_map(|kind| {
             let name = call.param(kind)?;
-            let fresh = state.fresh.get_mut(&(*kind, name.to_owned()))?;
-            if fresh.calls == 0 || fresh.until < Instant::now() {
+            let object = state.new_objects.get_mut(&(*kind, name.to_owned()))?;
+            if object.calls == 0 || object.until < Instant::now() {
                 return None;
             }
-            fresh.calls -= 1;
+            object.calls -= 1;
             let message = match *kind {
                 "RoleName" => format!("The role with name {name} cannot be found."),
                 _ => format!("Instance Profile {name} cannot be found."),
             };
-            Some(Refusal::new(404, "NoSuchEntity", message))
+            Some(ErrorResponse::new(404, "NoSuchEntity", message))
         })
     }
 
-    async fn refuse_ec2_tags(&self, call: &Call, upstream: &Upstream) -> Option<Answer> {
+    async fn check_ec2_tags(&self, call: &Call, upstream: &Upstream) -> Option<ServiceResponse> {
         let account = self.account(call, upstream).await;
         let ids = call.list("ResourceId");
         for kind in &TAGGED {
@@ -120,7 +120,7 @@ impl Strict {
                 let text = described.text();
                 let id = ids.iter().find(|id| text.contains(**id))?;
                 let message = format!("The {} '{id}' does not exist", kind.noun);
-                return Some(Refusal::new(400, kind.code, message).answer(call));
+                return Some(ErrorResponse::new(400, kind.code, message).response(call));
             }
         }
         let mut form = numbered("DescribeTags", "Filter.1.Value", ids.iter().copied());
@@ -138,11 +138,11 @@ impl Strict {
         });
         full.then(|| {
             let message = "The maximum number of Tags for a resource has been reached.";
-            Refusal::new(400, "TagLimitExceeded", message).answer(call)
+            ErrorResponse::new(400, "TagLimitExceeded", message).response(call)
         })
     }
 
-    async fn refuse_iam_tags(&self, call: &Call, upstream: &Upstream) -> Option<Answer> {
+    async fn check_iam_tags(&self, call: &Call, upstream: &Upstream) -> Option<ServiceResponse> {
         let (operation, param, quota) = match call.operation.as_str() {
             "TagRole" => ("ListRoleTags", "RoleName", "TagsPerRole"),
             "TagInstanceProfile" => ("ListInstanceProfileTags", "InstanceProfileName", "TagsPerInstanceProfile"),
@@ -156,10 +156,10 @@ impl Strict {
         let tags = upstream.ask(&account, call, &form.map(owned)).await?;
         let text = tags.text();
         let keys: BTreeSet<&str> = elements(&text, "Key").chain(call.tag_keys()).collect();
-        (MOST_TAGS < keys.len()).then(|| too_many_tags(quota).answer(call))
+        (MOST_TAGS < keys.len()).then(|| too_many_tags(quota).response(call))
     }
 
-    /// The account that the caller is in, which is where its objects are.
+    /// Returns the account of the caller, which contains its objects.
     async fn account(&self, call: &Call, upstream: &Upstream) -> String {
         let Some(caller) = &call.caller else {
             return DEFAULT_CALLER.to_owned();
@@ -188,24 +188,24 @@ impl Strict {
 #[derive(Debug, Default)]
 struct State {
     strictness: Strictness,
-    /// By the kind of name and the name.
-    fresh: BTreeMap<(&'static str, String), Fresh>,
+    /// By the name of the parameter and its value.
+    new_objects: BTreeMap<(&'static str, String), NewObject>,
     accounts: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
-struct Fresh {
+struct NewObject {
     calls: usize,
     until: Instant,
 }
 
-/// The form of a question about many: `Param.1`, `Param.2` …
+/// Returns a form with a list of values: `Param.1`, `Param.2` …
 fn numbered<'a>(action: &str, param: &str, values: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
     let values = (1..).zip(values).map(|(n, value)| (format!("{param}.{n}"), value.to_owned()));
     std::iter::once(owned(("Action", action))).chain(values).collect()
 }
 
-/// The object that a call makes, by the kind of its name.
+/// Returns the object that a call creates, with the parameter of its name.
 fn created(call: &Call) -> Option<(&'static str, String)> {
     let kind = match call.operation.as_str() {
         "CreateRole" => "RoleName",
@@ -215,7 +215,7 @@ fn created(call: &Call) -> Option<(&'static str, String)> {
     Some((kind, call.param(kind)?.to_owned()))
 }
 
-/// Deletions find a new object: a cleanup that does not would be told that there is nothing to do.
+/// Deletions find a new object. Otherwise a cleanup would assume that there is nothing to delete.
 fn deletes(call: &Call) -> bool {
     ["Delete", "Detach", "Remove", "Untag"].iter().any(|verb| call.operation.starts_with(verb))
 }
@@ -224,7 +224,7 @@ fn owned((name, value): (&str, &str)) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
 
-/// What `CreateTags` is asked to tag, and how EC2 says that there is none.
+/// A kind of object of `CreateTags`, and the error of EC2 for an unknown id.
 struct Tagged {
     prefix: &'static str,
     describe: &'static str,
@@ -250,7 +250,7 @@ const TAGGED: [Tagged; 2] = [
     },
 ];
 
-/// `MiniStack`'s root key, in the account that it was started with.
+/// MiniStack's root key, in its default account.
 const DEFAULT_CALLER: &str = "test";
 
 #[cfg(test)]
@@ -266,20 +266,20 @@ mod tests {
     }
 
     #[test]
-    fn a_new_role_is_unknown_for_so_many_calls() {
+    fn new_role_is_unknown_for_the_given_calls() {
         let strict = Strict::default();
         strict.set(Strictness {
             consistency: Some(Consistency { calls: 2, within: Duration::from_mins(1) }),
             ..Strictness::default()
         });
         let attach = call("iam", "AttachRolePolicy", &[("RoleName", "r")]);
-        assert_eq!(strict.not_yet_there(&attach), None);
-        let made = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::new() };
+        assert_eq!(strict.not_visible_yet(&attach), None);
+        let made = ServiceResponse { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::new() };
         strict.observe(&call("iam", "CreateRole", &[("RoleName", "r")]), &made);
-        assert_eq!(strict.not_yet_there(&call("iam", "DeleteRole", &[("RoleName", "r")])), None);
+        assert_eq!(strict.not_visible_yet(&call("iam", "DeleteRole", &[("RoleName", "r")])), None);
         for _ in 0..2 {
-            assert_eq!(strict.not_yet_there(&attach).unwrap().code, "NoSuchEntity");
+            assert_eq!(strict.not_visible_yet(&attach).unwrap().code, "NoSuchEntity");
         }
-        assert_eq!(strict.not_yet_there(&attach), None);
+        assert_eq!(strict.not_visible_yet(&attach), None);
     }
 }

@@ -1,9 +1,9 @@
-//! The way by which aws-iam-authenticator reaches STS.
+//! The proxy through which aws-iam-authenticator calls STS.
 //!
-//! The authenticator takes a token for no other host than the real one, `sts.<region>.amazonaws.com`,
-//! but it honours `HTTPS_PROXY` and `SSL_CERT_FILE`. So this proxy accepts its CONNECT, ends TLS in the
-//! host's name, passes the presigned GET to `MiniStack`, Host and all, so that the signature holds,
-//! and gives the answer as JSON, which real STS does and `MiniStack` does not.
+//! The authenticator accepts only tokens for the real host, `sts.<region>.amazonaws.com`, but it uses `HTTPS_PROXY` and
+//! `SSL_CERT_FILE`. This proxy accepts its CONNECT, and terminates TLS with a certificate of the host's name. It forwards the
+//! presigned GET to MiniStack with the original Host, so that the signature remains valid. It converts the response to JSON,
+//! because real STS returns JSON and MiniStack does not.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -19,16 +19,16 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     Bound,
-    answer::{Answer, element},
     call::Call,
     exchange::Exchange,
     journal::Journal,
+    response::{ServiceResponse, element},
     rules::Rules,
     server::{Body, Connection, Server, Stop, acceptor, serve_connection, whole},
     upstream::Upstream,
 };
 
-/// The proxy that stands for the real STS. Dropped, it stops.
+/// The proxy in place of the real STS. Dropping it stops it.
 pub struct StsProxy {
     url: String,
     journal: Journal,
@@ -37,12 +37,11 @@ pub struct StsProxy {
 }
 
 impl StsProxy {
-    /// Starts the proxy before `MiniStack` at `upstream`. `tls` must present a certificate for each
-    /// STS host that is asked for: a wildcard covers one label only, so `*.amazonaws.com` does not
-    /// cover `sts.us-east-1.amazonaws.com`.
+    /// Starts the proxy in front of MiniStack at `upstream`. `tls` must have a certificate for each STS host. A wildcard
+    /// covers only one label, so `*.amazonaws.com` does not cover `sts.us-east-1.amazonaws.com`.
     ///
     /// # Errors
-    /// No port of 127.0.0.1 can be bound.
+    /// Fails when no port of 127.0.0.1 is free.
     pub async fn start(upstream: SocketAddr, tls: Arc<ServerConfig>) -> io::Result<Self> {
         let (journal, rules) = (Journal::new(), Rules::new());
         let proxy = Arc::new(Proxy {
@@ -70,12 +69,12 @@ impl StsProxy {
         &self.url
     }
 
-    /// The calls that came through: token checks, and nothing of the function's own.
+    /// The calls through the proxy. These are verifications of tokens, and no calls of the function.
     pub const fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// Rules for these calls: an STS that throttles or hangs, say.
+    /// The rules for these calls. A test can make STS throttle or hang.
     pub const fn rules(&self) -> &Rules {
         &self.rules
     }
@@ -90,10 +89,10 @@ impl Proxy {
     fn connect(&self, request: Request<Incoming>, stop: Stop) -> Response<Body> {
         let host = request.uri().host().unwrap_or_default().to_owned();
         if request.method() != Method::CONNECT || !is_sts(&host) {
-            tracing::warn!(method = %request.method(), host, "the STS proxy is for CONNECT to STS only");
-            let mut refusal = Response::new(whole("CONNECT to an STS host, nothing else\n"));
-            *refusal.status_mut() = StatusCode::FORBIDDEN;
-            return refusal;
+            tracing::warn!(method = %request.method(), host, "the STS proxy accepts only CONNECT to STS");
+            let mut forbidden = Response::new(whole("only CONNECT to an STS host is allowed\n"));
+            *forbidden.status_mut() = StatusCode::FORBIDDEN;
+            return forbidden;
         }
         let (tls, exchange) = (self.tls.clone(), Arc::clone(&self.exchange));
         tokio::spawn(async move {
@@ -117,15 +116,15 @@ fn is_sts(host: &str) -> bool {
     host.starts_with("sts.") && (host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
 }
 
-/// Turns the XML answer of `GetCallerIdentity` into the JSON one. Refusals stay as they are: the
-/// authenticator looks at their status alone.
-fn as_json(call: &Call, answer: &mut Answer) {
-    if !call.is("sts", "GetCallerIdentity") || !answer.status.is_success() {
+/// Converts the XML response of `GetCallerIdentity` to JSON. Error responses are unchanged, because the authenticator reads
+/// only their status.
+fn as_json(call: &Call, response: &mut ServiceResponse) {
+    if !call.is("sts", "GetCallerIdentity") || !response.status.is_success() {
         return;
     }
-    let body = caller_identity(&answer.text());
-    answer.set_json(&body);
-    answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let body = caller_identity(&response.text());
+    response.set_json(&body);
+    response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
 }
 
 fn caller_identity(xml: &str) -> Value {
@@ -146,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_is_the_same_in_json() {
+    fn json_response_equals_xml_response() {
         let xml = "<GetCallerIdentityResponse><GetCallerIdentityResult>\
                    <Arn>arn:aws:sts::111122223333:assumed-role/r/s</Arn><UserId>AROA:s</UserId>\
                    <Account>111122223333</Account></GetCallerIdentityResult>\
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn only_sts_is_let_through() {
+    fn only_sts_hosts_are_accepted() {
         assert!(is_sts("sts.us-east-1.amazonaws.com"));
         assert!(is_sts("sts.cn-north-1.amazonaws.com.cn"));
         assert!(!is_sts("iam.amazonaws.com"));

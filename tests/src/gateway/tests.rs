@@ -1,4 +1,4 @@
-//! The gateway on the wire, before a small service of this file's own.
+//! Tests of the gateway over the network, in front of a small service.
 
 use std::{
     error::Error as _,
@@ -13,12 +13,12 @@ use reqwest::{Certificate, Client, Proxy, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use super::{
-    server::{Body, Connection, Cut, whole},
+    server::{Body, CloseConnection, Connection, whole},
     *,
 };
 use crate::pki::Pki;
 
-/// A service that answers with what it was asked, and counts.
+/// A service that returns its request, and counts requests.
 struct Echo {
     address: SocketAddr,
     seen: Arc<AtomicUsize>,
@@ -33,11 +33,11 @@ impl Echo {
         let seen = Arc::new(AtomicUsize::new(0));
         let held = Hold::new();
         let (counted, door) = (Arc::clone(&seen), held.clone());
-        let answer = move |request: Request<Incoming>, _: Connection, _| {
+        let handler = move |request: Request<Incoming>, _: Connection, _| {
             counted.fetch_add(1, Ordering::Relaxed);
             echo(request, door.clone())
         };
-        Self { address: bound.address, seen, held, _server: Server::start(bound.listener, tls, answer) }
+        Self { address: bound.address, seen, held, _server: Server::start(bound.listener, tls, handler) }
     }
 
     fn seen(&self) -> usize {
@@ -45,7 +45,7 @@ impl Echo {
     }
 }
 
-async fn echo(request: Request<Incoming>, held: Hold) -> Result<Response<Body>, Cut> {
+async fn echo(request: Request<Incoming>, held: Hold) -> Result<Response<Body>, CloseConnection> {
     let (parts, body) = request.into_parts();
     if parts.uri.query() == Some("held") {
         held.wait().await;
@@ -55,28 +55,28 @@ async fn echo(request: Request<Incoming>, held: Hold) -> Result<Response<Body>, 
         let endless = futures::StreamExt::chain(first, futures::stream::pending());
         return Ok(Response::new(StreamBody::new(endless).boxed_unsync()));
     }
-    let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+    let body = body.collect().await.map_err(|_| CloseConnection)?.to_bytes();
     let headers: Value =
         parts.headers.iter().map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap()))).collect();
-    let answer = json!({
+    let response = json!({
         "method": parts.method.as_str(),
         "target": parts.uri.to_string(),
         "headers": headers,
         "body": body.to_vec(),
     });
-    Ok(Response::new(whole(answer.to_string())))
+    Ok(Response::new(whole(response.to_string())))
 }
 
-/// A gateway before an [`Echo`], and a client of it.
-struct Bench {
+/// A gateway in front of an [`Echo`], and a client.
+struct Setup {
     echo: Echo,
     gateway: Gateway,
     client: Client,
-    // It holds the certificate's files.
+    // It contains the certificate's files.
     _folder: tempfile::TempDir,
 }
 
-impl Bench {
+impl Setup {
     async fn new(tls: bool) -> Self {
         let (folder, pki) = pki();
         let echo = Echo::new(None).await;
@@ -85,12 +85,12 @@ impl Bench {
         Self { echo, gateway, client: client(&pki), _folder: folder }
     }
 
-    /// Strikes every call with `effect`, makes one, and gives its end.
-    async fn struck(&self, effect: Effect) -> Result<reqwest::Response, reqwest::Error> {
+    /// Applies `effect` to a call, and returns the result of the call.
+    async fn call_with(&self, effect: Effect) -> Result<reqwest::Response, reqwest::Error> {
         let rule = self.gateway.rules().add(When::any(), effect);
-        let answer = self.call("iam").await;
+        let response = self.call("iam").await;
         assert_eq!(rule.hits(), 1);
-        answer
+        response
     }
 
     async fn call(&self, service: &str) -> Result<reqwest::Response, reqwest::Error> {
@@ -115,7 +115,7 @@ fn pki() -> (tempfile::TempDir, Pki) {
 fn builder(pki: &Pki) -> reqwest::ClientBuilder {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let ca = Certificate::from_pem(pki.ca_pem().as_bytes()).unwrap();
-    Client::builder().no_proxy().tls_certs_only([ca]).timeout(PATIENCE).retry(reqwest::retry::never())
+    Client::builder().no_proxy().tls_certs_only([ca]).timeout(CLIENT_TIMEOUT).retry(reqwest::retry::never())
 }
 
 fn client(pki: &Pki) -> Client {
@@ -133,16 +133,16 @@ fn io_error(error: &reqwest::Error) -> Option<ErrorKind> {
     None
 }
 
-const PATIENCE: Duration = Duration::from_millis(700);
+const CLIENT_TIMEOUT: Duration = Duration::from_millis(700);
 
 #[tokio::test]
-async fn a_call_goes_on_as_it_came() {
+async fn call_is_forwarded_unchanged() {
     for tls in [false, true] {
-        let bench = Bench::new(tls).await;
+        let setup = Setup::new(tls).await;
         let target = "/a%2Fb//c%20d?x=%7B&y";
-        let sent = bench
+        let sent = setup
             .client
-            .put(format!("{}{target}", bench.gateway.url()))
+            .put(format!("{}{target}", setup.gateway.url()))
             .header("host", "bucket.example.org")
             .header("x-amz-date", "d")
             .body(vec![0, 255, 13, 10]);
@@ -153,34 +153,34 @@ async fn a_call_goes_on_as_it_came() {
         assert_eq!(echoed["headers"]["x-amz-date"], "d");
         assert_eq!(echoed["headers"]["content-length"], "4");
         assert_eq!(echoed["body"], json!([0, 255, 13, 10]));
-        assert_eq!(bench.gateway.journal().calls()[0].status, Some(200));
+        assert_eq!(setup.gateway.journal().calls()[0].status, Some(200));
     }
 }
 
 #[tokio::test]
-async fn connections_are_cut_reset_and_left_hanging() {
+async fn connection_effects_reach_the_client() {
     for tls in [false, true] {
-        let bench = Bench::new(tls).await;
-        let error = bench.struck(Effect::CutBefore).await.unwrap_err();
+        let setup = Setup::new(tls).await;
+        let error = setup.call_with(Effect::CutBefore).await.unwrap_err();
         assert!(!error.is_timeout() && io_error(&error) != Some(ErrorKind::ConnectionReset), "{error:?}");
-        assert_eq!(bench.echo.seen(), 0);
+        assert_eq!(setup.echo.seen(), 0);
 
-        bench.gateway.rules().clear();
-        let error = bench.struck(Effect::Reset).await.unwrap_err();
+        setup.gateway.rules().clear();
+        let error = setup.call_with(Effect::Reset).await.unwrap_err();
         assert_eq!(io_error(&error), Some(ErrorKind::ConnectionReset), "{error:?}");
-        assert_eq!(bench.echo.seen(), 0);
+        assert_eq!(setup.echo.seen(), 0);
 
-        bench.gateway.rules().clear();
-        assert!(bench.struck(Effect::Hang).await.unwrap_err().is_timeout());
-        assert_eq!(bench.echo.seen(), 0);
+        setup.gateway.rules().clear();
+        assert!(setup.call_with(Effect::Hang).await.unwrap_err().is_timeout());
+        assert_eq!(setup.echo.seen(), 0);
 
-        bench.gateway.rules().clear();
-        let error = bench.struck(Effect::CutAfter).await.unwrap_err();
+        setup.gateway.rules().clear();
+        let error = setup.call_with(Effect::CutAfter).await.unwrap_err();
         assert!(!error.is_timeout(), "{error:?}");
-        assert_eq!(bench.echo.seen(), 1);
+        assert_eq!(setup.echo.seen(), 1);
 
-        assert!(bench.gateway.journal().settled(PATIENCE).await);
-        let ends: Vec<_> = bench.gateway.journal().calls().iter().map(|call| (call.fault, call.status)).collect();
+        assert!(setup.gateway.journal().settled(CLIENT_TIMEOUT).await);
+        let ends: Vec<_> = setup.gateway.journal().calls().iter().map(|call| (call.fault, call.status)).collect();
         assert_eq!(
             ends,
             [(Some("cut before"), None), (Some("reset"), None), (Some("hung"), None), (Some("cut after"), Some(200))]
@@ -189,8 +189,8 @@ async fn connections_are_cut_reset_and_left_hanging() {
 }
 
 #[tokio::test]
-async fn each_service_throttles_and_breaks_in_its_own_words() {
-    let bench = Bench::new(false).await;
+async fn errors_have_the_form_of_each_service() {
+    let setup = Setup::new(false).await;
     for (effect, expected) in [
         (
             Effect::Throttle,
@@ -201,104 +201,104 @@ async fn each_service_throttles_and_breaks_in_its_own_words() {
             [("iam", 500, "ServiceFailure"), ("ec2", 500, "InternalError"), ("eks", 500, "ServerException")],
         ),
     ] {
-        bench.gateway.rules().clear();
-        bench.gateway.rules().add(When::any(), effect);
+        setup.gateway.rules().clear();
+        setup.gateway.rules().add(When::any(), effect);
         for (service, status, code) in expected {
-            assert_eq!(bench.call(service).await.unwrap().status(), status);
-            let call = bench.gateway.journal().calls().pop().unwrap();
+            assert_eq!(setup.call(service).await.unwrap().status(), status);
+            let call = setup.gateway.journal().calls().pop().unwrap();
             assert_eq!((call.status, call.error_code.as_deref()), (Some(status), Some(code)));
         }
     }
-    assert_eq!(bench.echo.seen(), 0);
+    assert_eq!(setup.echo.seen(), 0);
 }
 
 #[tokio::test]
-async fn answers_are_delayed_refused_and_rewritten() {
-    let bench = Bench::new(false).await;
-    bench.gateway.rules().add(When::any(), Effect::Delay(Duration::from_millis(60)));
-    bench
+async fn responses_are_delayed_rejected_and_rewritten() {
+    let setup = Setup::new(false).await;
+    setup.gateway.rules().add(When::any(), Effect::Delay(Duration::from_millis(60)));
+    setup
         .gateway
         .rules()
         .add(When::call("iam", "CreateRole").once(), Effect::refuse(409, "EntityAlreadyExists", "there already"));
-    bench.gateway.rules().add(
+    setup.gateway.rules().add(
         When::call("iam", "CreateRole"),
-        Effect::rewrite(|call, answer| {
-            answer.status = StatusCode::CREATED;
-            answer.set_json(&json!({"seq": call.seq}));
+        Effect::rewrite(|call, response| {
+            response.status = StatusCode::CREATED;
+            response.set_json(&json!({"seq": call.seq}));
         }),
     );
     let begun = Instant::now();
-    let refused = bench.call("iam").await.unwrap();
+    let refused = setup.call("iam").await.unwrap();
     assert!(Duration::from_millis(60) <= begun.elapsed());
     assert_eq!(refused.status(), 409);
     assert!(refused.text().await.unwrap().contains("<Code>EntityAlreadyExists</Code>"));
-    let rewritten = bench.call("iam").await.unwrap();
+    let rewritten = setup.call("iam").await.unwrap();
     assert_eq!(rewritten.status(), 201);
     assert_eq!(rewritten.text().await.unwrap(), r#"{"seq":2}"#);
-    assert_eq!(bench.call("ec2").await.unwrap().status(), 200);
+    assert_eq!(setup.call("ec2").await.unwrap().status(), 200);
 }
 
 #[tokio::test]
-async fn a_held_call_waits_for_the_test() {
-    let bench = Bench::new(false).await;
+async fn held_call_waits_for_the_test() {
+    let setup = Setup::new(false).await;
     let (before, after) = (Hold::new(), Hold::new());
-    bench.gateway.rules().add(When::any(), Effect::HoldBefore(before.clone()));
-    bench.gateway.rules().add(When::any(), Effect::HoldAfter(after.clone()));
-    let call = tokio::spawn(bench.request("iam").send());
+    setup.gateway.rules().add(When::any(), Effect::HoldBefore(before.clone()));
+    setup.gateway.rules().add(When::any(), Effect::HoldAfter(after.clone()));
+    let call = tokio::spawn(setup.request("iam").send());
     before.reached().await;
-    assert_eq!(bench.echo.seen(), 0);
+    assert_eq!(setup.echo.seen(), 0);
     before.release();
     after.reached().await;
-    assert_eq!(bench.echo.seen(), 1);
+    assert_eq!(setup.echo.seen(), 1);
     assert!(!call.is_finished());
     after.release();
     assert_eq!(call.await.unwrap().unwrap().status(), 200);
 }
 
-/// AWS does what it was asked though nobody waits for the answer.
+/// AWS completes a call even if nobody waits for the response.
 #[tokio::test]
-async fn a_call_outlives_its_caller() {
-    let bench = Bench::new(false).await;
-    let call = tokio::spawn(bench.client.get(format!("{}/?held", bench.gateway.url())).send());
-    bench.echo.held.reached().await;
+async fn call_completes_without_its_caller() {
+    let setup = Setup::new(false).await;
+    let call = tokio::spawn(setup.client.get(format!("{}/?held", setup.gateway.url())).send());
+    setup.echo.held.reached().await;
     call.abort();
-    // Time for the gateway to see that the caller is gone. With less of it the test is only weaker.
+    // Time for the gateway to see that the caller has left. With less time, the test is only weaker.
     tokio::time::sleep(Duration::from_millis(100)).await;
-    bench.echo.held.release();
-    assert!(bench.gateway.journal().settled(PATIENCE).await);
-    assert_eq!(bench.gateway.journal().calls()[0].status, Some(200));
+    setup.echo.held.release();
+    assert!(setup.gateway.journal().settled(CLIENT_TIMEOUT).await);
+    assert_eq!(setup.gateway.journal().calls()[0].status, Some(200));
 }
 
 #[tokio::test]
-async fn a_cluster_looks_as_it_was_set() {
-    let bench = Bench::new(false).await;
+async fn cluster_description_has_the_given_values() {
+    let setup = Setup::new(false).await;
     let rewrite = ClusterRewrite { endpoint: Some("https://e".to_owned()), ..ClusterRewrite::default() };
-    bench.gateway.set_cluster("c", rewrite);
+    setup.gateway.set_cluster("c", rewrite);
     for (cluster, endpoint) in [("c", json!("https://e")), ("d", Value::Null)] {
-        let answer = bench
+        let response = setup
             .client
-            .get(format!("{}/clusters/{cluster}", bench.gateway.url()))
+            .get(format!("{}/clusters/{cluster}", setup.gateway.url()))
             .header("authorization", "AWS4-HMAC-SHA256 Credential=k/d/r/eks/aws4_request, Signature=0");
-        let body: Value = serde_json::from_str(&answer.send().await.unwrap().text().await.unwrap()).unwrap();
+        let body: Value = serde_json::from_str(&response.send().await.unwrap().text().await.unwrap()).unwrap();
         assert_eq!(body["cluster"]["endpoint"], endpoint);
     }
 }
 
 #[tokio::test]
-async fn a_dropped_gateway_is_gone() {
-    let bench = Bench::new(false).await;
-    assert_eq!(bench.call("iam").await.unwrap().status(), 200);
-    let request = bench.request("iam");
-    drop(bench.gateway);
-    // The kept connection or a new one: either is refused, once the server has seen the end.
+async fn dropped_gateway_stops() {
+    let setup = Setup::new(false).await;
+    assert_eq!(setup.call("iam").await.unwrap().status(), 200);
+    let request = setup.request("iam");
+    drop(setup.gateway);
+    // The client may use its open connection or a new one. Both fail when the server has stopped.
     let begun = Instant::now();
     while request.try_clone().unwrap().send().await.is_ok() {
-        assert!(begun.elapsed() < Duration::from_secs(5), "it still answers");
+        assert!(begun.elapsed() < Duration::from_secs(5), "it still responds");
     }
 }
 
 #[tokio::test]
-async fn kubernetes_calls_are_recorded_struck_and_streamed() {
+async fn kubernetes_calls_are_recorded_and_follow_rules() {
     let (_folder, pki) = pki();
     let serve = |name| pki.server(name, &["127.0.0.1"]).unwrap().server_config().unwrap();
     let echo = Echo::new(Some(serve("apiserver"))).await;
@@ -330,7 +330,7 @@ async fn kubernetes_calls_are_recorded_struck_and_streamed() {
 }
 
 #[tokio::test]
-async fn the_sts_proxy_is_reached_by_connect_alone() {
+async fn sts_proxy_accepts_only_connect() {
     let (_folder, pki) = pki();
     let host = "sts.us-east-1.amazonaws.com";
     let echo = Echo::new(None).await;
@@ -338,10 +338,10 @@ async fn the_sts_proxy_is_reached_by_connect_alone() {
     let proxy = StsProxy::start(echo.address, tls).await.unwrap();
     let client = builder(&pki).proxy(Proxy::https(proxy.url()).unwrap()).build().unwrap();
 
-    // The one identity there is: the service's answer has no XML to take another from.
+    // There is only one identity. The service's response has no XML to read another one from.
     let query = "Action=GetCallerIdentity&X-Amz-Credential=k%2Fd%2Fus-east-1%2Fsts%2Faws4_request";
-    let answer = client.get(format!("https://{host}/?{query}")).send().await.unwrap();
-    let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let response = client.get(format!("https://{host}/?{query}")).send().await.unwrap();
+    let body: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
     assert!(body["GetCallerIdentityResponse"]["GetCallerIdentityResult"].is_object(), "{body}");
     let call = proxy.journal().calls().pop().unwrap();
     assert!(call.is("sts", "GetCallerIdentity"), "{call}");

@@ -1,9 +1,9 @@
-//! Token buckets: a gateway that throttles as AWS does, by rate and burst, instead of call by call.
+//! Token buckets: throttling by rate and burst, as AWS does.
 //!
-//! A bucket holds `burst` tokens at most and gets `per_second` new ones; a call that the bucket has a token for takes
-//! it and goes on, another is refused with the service's own words and takes none
-//! (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>, "How throttling is applied"). AWS keeps
-//! the buckets of each account and region; a [`Throttle`] is those of one, whoever calls.
+//! A bucket contains at most `burst` tokens, and gets `per_second` new ones each second. A call takes a token if there is
+//! one. Otherwise it gets the throttling error of the service, and takes no token
+//! (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>, "How throttling is applied"). AWS has separate
+//! buckets for each account and region. A [`Throttle`] has those of one account and region, for all callers.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,7 @@ use super::{
     when::When,
 };
 
-/// How often some calls may be made.
+/// A rate limit of some calls.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limit {
     service: String,
@@ -28,19 +28,19 @@ pub struct Limit {
     per_second: f64,
 }
 
-/// The limits of one account, with what is left in their buckets. A clone is another handle on the same buckets.
+/// The limits of one account, with the state of their buckets. A clone is another handle of the same buckets.
 #[derive(Clone, Debug)]
 pub struct Throttle {
     limits: Arc<[Limit]>,
     buckets: Arc<Mutex<BTreeMap<String, Bucket>>>,
 }
 
-/// The least time that the buckets allow for some calls, and the bucket that says so.
+/// The minimum time that the buckets allow for some calls, and the bucket that limits it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bound {
     /// The time.
     pub least: Duration,
-    /// The bucket, such as `iam writes` or `ec2 CreateTags`. Empty where no limit covers any of the calls.
+    /// The bucket, such as `iam writes` or `ec2 CreateTags`. Empty when no limit covers any of the calls.
     pub bucket: String,
 }
 
@@ -58,22 +58,22 @@ struct Bucket {
 }
 
 impl Limit {
-    /// A limit of one operation: `burst` calls at once, `per_second` for long.
+    /// Limits one operation to a burst of `burst` calls, and `per_second` calls a second.
     pub fn operation(service: &str, operation: &str, burst: u32, per_second: f64) -> Self {
         Self::new(service, Covers::Operation(operation.to_owned()), burst, per_second)
     }
 
-    /// A limit of all calls to a service that read.
+    /// Limits all read calls of a service.
     pub fn reads(service: &str, burst: u32, per_second: f64) -> Self {
         Self::new(service, Covers::Reads, burst, per_second)
     }
 
-    /// A limit of all calls to a service that can change something.
+    /// Limits all calls of a service that can change something.
     pub fn writes(service: &str, burst: u32, per_second: f64) -> Self {
         Self::new(service, Covers::Writes, burst, per_second)
     }
 
-    /// The same for each operation by itself, instead of for all of them together.
+    /// Limits each operation separately, instead of all of them together.
     #[must_use]
     pub fn each(self) -> Self {
         Self { each: true, ..self }
@@ -92,7 +92,7 @@ impl Limit {
             }
     }
 
-    /// The name of the bucket that a call takes from.
+    /// Returns the name of the bucket of a call.
     fn bucket(&self, call: &Call) -> String {
         let class = match &self.covers {
             Covers::Operation(operation) => operation,
@@ -105,21 +105,22 @@ impl Limit {
 }
 
 impl Throttle {
-    /// Full buckets. The first limit that covers a call is the call's; one that none covers is not throttled.
+    /// Creates full buckets. The first limit that covers a call applies. A call without a limit is not throttled.
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Self {
         Self { limits: limits.into_iter().collect(), buckets: Arc::default() }
     }
 
-    /// Puts the limits in force. The journal records a call that is refused like any other, with `throttled` as what
-    /// was done to it; the handle counts them.
+    /// Adds a rule for these limits. The journal records a throttled call with the fault `throttled`, and the handle counts
+    /// these calls.
     pub fn install(&self, rules: &Rules) -> Installed {
         let throttle = self.clone();
-        // A rule asks its test once a call.
-        rules.add(When::any().passing(move |call| !throttle.admits(call, Instant::now())), Effect::Throttle)
+        // A rule evaluates its test once for each call.
+        rules.add(When::any().passing(move |call| !throttle.take_token(call, Instant::now())), Effect::Throttle)
     }
 
-    /// The least time in which these calls, each so many times, can be made by whoever meets full buckets and wastes no
-    /// token: of each bucket what exceeds its burst, divided by its rate; the greatest of these.
+    /// Returns the minimum time in which these calls, each this many times, can be made with full buckets and without unused
+    /// tokens. For each bucket, this is the number of calls beyond its burst, divided by its rate. The result is the maximum
+    /// of all buckets.
     pub fn bound<'a>(&self, calls: impl IntoIterator<Item = (&'a Call, usize)>) -> Bound {
         let mut counts: BTreeMap<String, (usize, &Limit)> = BTreeMap::new();
         for (call, times) in calls {
@@ -134,8 +135,8 @@ impl Throttle {
         bounds.max_by_key(|bound| bound.least).unwrap_or(Bound { least: Duration::ZERO, bucket: String::new() })
     }
 
-    /// Whether the call's bucket has a token for it now; it is taken.
-    fn admits(&self, call: &Call, now: Instant) -> bool {
+    /// Takes a token from the call's bucket. Returns whether there was one.
+    fn take_token(&self, call: &Call, now: Instant) -> bool {
         let Some(limit) = self.limit_of(call) else { return true };
         let burst = f64::from(limit.burst);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,11 +144,11 @@ impl Throttle {
         let elapsed = now.saturating_duration_since(bucket.filled).as_secs_f64();
         bucket.tokens = burst.min(elapsed.mul_add(limit.per_second, bucket.tokens));
         bucket.filled = now;
-        let admitted = 1.0 <= bucket.tokens;
-        if admitted {
+        let accepted = 1.0 <= bucket.tokens;
+        if accepted {
             bucket.tokens -= 1.0;
         }
-        admitted
+        accepted
     }
 
     fn limit_of(&self, call: &Call) -> Option<&Limit> {
@@ -168,25 +169,25 @@ mod tests {
         Call { access, ..call }
     }
 
-    fn admitted(throttle: &Throttle, call: &Call, tries: usize, now: Instant) -> usize {
-        (0..tries).filter(|_| throttle.admits(call, now)).count()
+    fn accepted(throttle: &Throttle, call: &Call, tries: usize, now: Instant) -> usize {
+        (0..tries).filter(|_| throttle.take_token(call, now)).count()
     }
 
     #[test]
-    fn a_bucket_gives_its_burst_and_then_its_rate() {
+    fn bucket_allows_burst_and_then_rate() {
         let throttle = Throttle::new([Limit::writes("iam", 20, 10.0)]);
         let write = call("iam", "CreateRole", Access::Write);
         let begin = Instant::now();
-        assert_eq!(admitted(&throttle, &write, 50, begin), 20);
-        assert_eq!(admitted(&throttle, &write, 50, begin + Duration::from_millis(50)), 0);
-        // What is refused takes nothing away: half a token and half a token are one.
-        assert_eq!(admitted(&throttle, &write, 50, begin + Duration::from_millis(100)), 1);
-        assert_eq!(admitted(&throttle, &write, 50, begin + Duration::from_millis(1100)), 10);
-        assert_eq!(admitted(&throttle, &write, 50, begin + Duration::from_mins(10)), 20);
+        assert_eq!(accepted(&throttle, &write, 50, begin), 20);
+        assert_eq!(accepted(&throttle, &write, 50, begin + Duration::from_millis(50)), 0);
+        // A throttled call takes no token: two halves of a token are one token.
+        assert_eq!(accepted(&throttle, &write, 50, begin + Duration::from_millis(100)), 1);
+        assert_eq!(accepted(&throttle, &write, 50, begin + Duration::from_millis(1100)), 10);
+        assert_eq!(accepted(&throttle, &write, 50, begin + Duration::from_mins(10)), 20);
     }
 
     #[test]
-    fn the_first_limit_that_covers_a_call_is_its_own() {
+    fn first_matching_limit_applies() {
         let throttle = Throttle::new([
             Limit::operation("ec2", "CreateTags", 2, 1.0),
             Limit::writes("ec2", 1, 1.0),
@@ -195,16 +196,16 @@ mod tests {
         let now = Instant::now();
         let read = |operation| call("ec2", operation, Access::Read);
         let write = |operation| call("ec2", operation, Access::Write);
-        assert_eq!(admitted(&throttle, &write("CreateTags"), 9, now), 2);
-        assert_eq!(admitted(&throttle, &write("DeleteTags"), 9, now), 1);
-        assert_eq!(admitted(&throttle, &write("CreateSubnet"), 9, now), 0);
-        assert_eq!(admitted(&throttle, &read("DescribeSubnets"), 9, now), 3);
-        assert_eq!(admitted(&throttle, &read("DescribeVpcs"), 9, now), 3);
-        assert_eq!(admitted(&throttle, &call("iam", "GetRole", Access::Read), 9, now), 9);
+        assert_eq!(accepted(&throttle, &write("CreateTags"), 9, now), 2);
+        assert_eq!(accepted(&throttle, &write("DeleteTags"), 9, now), 1);
+        assert_eq!(accepted(&throttle, &write("CreateSubnet"), 9, now), 0);
+        assert_eq!(accepted(&throttle, &read("DescribeSubnets"), 9, now), 3);
+        assert_eq!(accepted(&throttle, &read("DescribeVpcs"), 9, now), 3);
+        assert_eq!(accepted(&throttle, &call("iam", "GetRole", Access::Read), 9, now), 9);
     }
 
     #[test]
-    fn the_bound_is_that_of_the_slowest_bucket() {
+    fn bound_is_the_maximum_of_all_buckets() {
         let throttle = Throttle::new([Limit::writes("iam", 20, 10.0), Limit::reads("iam", 50, 20.0)]);
         let (read, write) = (call("iam", "GetRole", Access::Read), call("iam", "CreateRole", Access::Write));
         let other = call("ec2", "CreateTags", Access::Write);

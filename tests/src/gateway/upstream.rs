@@ -1,5 +1,5 @@
-//! The way to the service behind a gateway: one connection a request, so that no call fails only
-//! because a kept connection had gone stale.
+//! The connection to the service behind a gateway. Each request has its own connection, so that no call fails because of a
+//! stale connection.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -20,9 +20,9 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use url::form_urlencoded;
 
-use super::{answer::Answer, call::Call};
+use super::{call::Call, response::ServiceResponse};
 
-/// A service that calls are passed on to.
+/// A service that calls are forwarded to.
 #[derive(Clone)]
 pub(crate) struct Upstream {
     address: SocketAddr,
@@ -30,21 +30,20 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    /// A service that speaks plain HTTP.
+    /// A service with plain HTTP.
     pub(crate) const fn http(address: SocketAddr) -> Self {
         Self { address, tls: None }
     }
 
-    /// A service that speaks HTTPS, its certificate checked for its IP address by `tls`.
+    /// A service with HTTPS. `tls` verifies its certificate for its IP address.
     pub(crate) fn https(address: SocketAddr, tls: Arc<ClientConfig>) -> Self {
         Self { address, tls: Some(TlsConnector::from(tls)) }
     }
 
-    /// Sends a request on, with its method, path, query, headers and body as they came. The Host
-    /// stays the one that the caller signed.
+    /// Forwards a request with the original method, path, query, headers and body. The Host remains the signed one.
     ///
     /// # Errors
-    /// The service cannot be reached, or closes before it answers.
+    /// Fails when the service cannot be reached, or closes the connection before it responds.
     pub(crate) async fn send(&self, parts: &Parts, body: Bytes) -> Result<Response<Incoming>, UpstreamError> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = parts.method.clone();
@@ -53,7 +52,7 @@ impl Upstream {
 
         let connect = |source| UpstreamError::Connect { address: self.address, source };
         let stream = TcpStream::connect(self.address).await.map_err(connect)?;
-        // Or the end of a request would wait for the service to acknowledge its beginning, 40 ms.
+        // Without this, the end of a request waits 40 ms for the acknowledgement of its beginning.
         stream.set_nodelay(true).map_err(connect)?;
         match &self.tls {
             None => exchange(stream, request).await,
@@ -68,9 +67,9 @@ impl Upstream {
         }
     }
 
-    /// Asks `MiniStack` something of the gateway's own, as the root of `account`, in the region of
-    /// `call`: such a key needs no valid signature. None if there is no answer.
-    pub(crate) async fn ask(&self, account: &str, call: &Call, form: &[(String, String)]) -> Option<Answer> {
+    /// Sends a request of the gateway itself to MiniStack, as the root user of `account` in the region of `call`. A root key
+    /// needs no valid signature. Returns `None` if there is no response.
+    pub(crate) async fn ask(&self, account: &str, call: &Call, form: &[(String, String)]) -> Option<ServiceResponse> {
         let action = form.first().map_or("", |(_, action)| action);
         let service = if action == "GetAccessKeyInfo" { "sts" } else { &call.service };
         let region = call.region.as_deref().unwrap_or("us-east-1");
@@ -86,19 +85,23 @@ impl Upstream {
             .ok()?
             .into_parts();
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let asked = async { Answer::read(self.send(&parts, body.into()).await?).await };
+        let asked = async { ServiceResponse::read(self.send(&parts, body.into()).await?).await };
         match asked.await {
-            Ok(answer) => Some(answer),
+            Ok(response) => Some(response),
             Err(error) => {
-                tracing::warn!(action, error = &error as &dyn std::error::Error, "question not answered");
+                tracing::warn!(
+                    action,
+                    error = &error as &dyn std::error::Error,
+                    "MiniStack did not respond to the gateway"
+                );
                 None
             }
         }
     }
 }
 
-impl Answer {
-    /// An answer, read to its end.
+impl ServiceResponse {
+    /// Reads a response to its end.
     pub(crate) async fn read(response: Response<Incoming>) -> Result<Self, UpstreamError> {
         let (head, body) = response.into_parts();
         let body = body.collect().await.map_err(|source| UpstreamError::Exchange { source })?;
@@ -106,29 +109,29 @@ impl Answer {
     }
 }
 
-/// Why a call could not be passed on.
+/// Why a call could not be forwarded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpstreamError {
-    #[error("connect to the service at {address}")]
+    #[error("cannot connect to the service at {address}")]
     Connect {
         address: SocketAddr,
         #[source]
         source: std::io::Error,
     },
-    #[error("shake hands with the service at {address}")]
+    #[error("the TLS handshake with the service at {address} failed")]
     Handshake {
         address: SocketAddr,
         #[source]
         source: std::io::Error,
     },
-    #[error("exchange a request with the service")]
+    #[error("the service did not complete the request")]
     Exchange {
         #[source]
         source: hyper::Error,
     },
 }
 
-/// `headers` without those that belong to one connection.
+/// Returns `headers` without those of a single connection.
 pub(crate) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     let mut kept = headers.clone();
     for name in HOP_BY_HOP {
@@ -143,7 +146,7 @@ async fn exchange(
 ) -> Result<Response<Incoming>, UpstreamError> {
     let failed = |source| UpstreamError::Exchange { source };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
-    // Its errors reach the request too.
+    // The request gets the errors of the connection too.
     tokio::spawn(connection);
     sender.send_request(request).await.map_err(failed)
 }
@@ -152,7 +155,7 @@ fn origin_form(uri: &Uri) -> Uri {
     uri.path_and_query().cloned().map_or_else(|| Uri::from_static("/"), Uri::from)
 }
 
-/// RFC 9110, section 7.6.1; and Expect, which this side has answered already.
+/// RFC 9110, section 7.6.1, and Expect, because the gateway has responded to it already.
 const HOP_BY_HOP: [HeaderName; 8] = [
     hyper::header::CONNECTION,
     hyper::header::EXPECT,

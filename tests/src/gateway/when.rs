@@ -1,10 +1,10 @@
-//! Which calls a rule is for.
+//! Selects the calls of a rule.
 
 use std::{fmt, sync::Arc};
 
 use super::call::Call;
 
-/// Which calls a rule is for.
+/// Selects the calls of a rule.
 #[derive(Clone, Default)]
 pub struct When {
     service: Option<String>,
@@ -16,68 +16,68 @@ pub struct When {
 }
 
 impl When {
-    /// Every call.
+    /// Selects every call.
     pub fn any() -> Self {
         Self::default()
     }
 
-    /// Every call that can change something.
+    /// Selects every call that can change something.
     pub fn write() -> Self {
         Self { writes: true, ..Self::default() }
     }
 
-    /// Every call to a service.
+    /// Selects every call to a service.
     pub fn service(service: impl Into<String>) -> Self {
         Self { service: Some(service.into()), ..Self::default() }
     }
 
-    /// Every call of one operation.
+    /// Selects every call of one operation.
     pub fn call(service: impl Into<String>, operation: impl Into<String>) -> Self {
         Self { operation: Some(operation.into()), ..Self::service(service) }
     }
 
-    /// Only those with this parameter.
+    /// Selects only calls with this parameter.
     #[must_use]
     pub fn with(mut self, param: impl Into<String>, value: impl Into<String>) -> Self {
         self.params.push((param.into(), value.into()));
         self
     }
 
-    /// Only those that pass a test.
+    /// Selects only calls that pass a test.
     #[must_use]
     pub fn passing(mut self, test: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
         self.tests.push(Arc::new(test));
         self
     }
 
-    /// Only the first of them.
+    /// Selects only the first of them.
     #[must_use]
     pub fn once(self) -> Self {
         self.first(1)
     }
 
-    /// Only the first `count` of them.
+    /// Selects only the first `count` of them.
     #[must_use]
     pub fn first(mut self, count: usize) -> Self {
         self.occurrence = Occurrence::First(count);
         self
     }
 
-    /// Only the `n`th of them, counted from 1.
+    /// Selects only the `n`th of them, counted from 1.
     #[must_use]
     pub fn nth(mut self, n: usize) -> Self {
         self.occurrence = Occurrence::Nth(n);
         self
     }
 
-    /// Only the `n`th of them and all after it, counted from 1.
+    /// Selects only the `n`th of them and all later ones, counted from 1.
     #[must_use]
     pub fn from_nth(mut self, n: usize) -> Self {
         self.occurrence = Occurrence::From(n);
         self
     }
 
-    /// Whether it is for the `seen`th of the calls that match, counted from 1.
+    /// Returns whether it selects the `seen`th of the matching calls, counted from 1.
     pub(crate) const fn includes(&self, seen: usize) -> bool {
         match self.occurrence {
             Occurrence::Every => true,

@@ -1,21 +1,21 @@
-//! Karpenter's chart, rendered by Helm.
+//! Renders Karpenter's chart with Helm.
 
 use std::{collections::BTreeMap, path::Path, process::Stdio};
 
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::Release;
+use super::Installation;
 use crate::error::Error;
 
-/// What the chart makes of the values.
+/// The result of the chart, as far as the tests need it.
 #[derive(Debug)]
 pub(super) struct Chart {
     /// The service account's name.
     pub(super) service_account: String,
-    /// The role in its annotation for IRSA; empty where it has none.
+    /// The role in its annotation for IRSA; empty without an annotation.
     pub(super) role_arn: String,
-    /// The environment of the controller's container, as far as it is plain text.
+    /// The environment of the controller's container, without values from references.
     pub(super) environment: BTreeMap<String, String>,
 }
 
@@ -23,14 +23,14 @@ impl Chart {
     /// Renders the chart as `helm install` does.
     ///
     /// # Errors
-    /// [`Error::Unusable`] with Helm's own words, or when the chart has no service account or Deployment.
-    pub(super) async fn render(programs: &Path, folder: &Path, release: &Release<'_>) -> Result<Self, Error> {
+    /// [`Error::Unusable`] with Helm's message, or when the chart has no service account or no Deployment.
+    pub(super) async fn render(programs: &Path, folder: &Path, installation: &Installation<'_>) -> Result<Self, Error> {
         let values = folder.join("values.yaml");
-        std::fs::write(&values, release.helm_values).map_err(Error::file("write", &values))?;
+        std::fs::write(&values, installation.helm_values).map_err(Error::file("write", &values))?;
         let rendered = Command::new(programs.join("helm"))
             .args(["template", "karpenter"])
             .arg(programs.join("chart"))
-            .args(["--namespace", release.namespace, "--values"])
+            .args(["--namespace", installation.namespace, "--values"])
             .arg(&values)
             .env_clear()
             .env("HOME", folder)
@@ -39,8 +39,8 @@ impl Chart {
             .await
             .map_err(|source| Error::Spawn { program: "helm".to_owned(), source })?;
         if !rendered.status.success() {
-            let words = String::from_utf8_lossy(&rendered.stderr).into_owned();
-            return Err(Error::Unusable(format!("helm template refuses the values: {words}")));
+            let stderr = String::from_utf8_lossy(&rendered.stderr).into_owned();
+            return Err(Error::Unusable(format!("helm template failed: {stderr}")));
         }
         Self::of(&String::from_utf8_lossy(&rendered.stdout))
             .ok_or_else(|| Error::Unusable("the chart has no service account, or no Deployment".to_owned()))

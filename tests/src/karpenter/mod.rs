@@ -1,4 +1,5 @@
-//! The real Karpenter, on the role that a stack made, with the settings that its own chart makes of the stack's HelmValues.
+//! Runs the real Karpenter, with the role that a stack created, and with the settings of its chart for the stack's
+//! HelmValues.
 
 mod chart;
 mod objects;
@@ -16,20 +17,20 @@ use crate::{
     tools,
 };
 
-/// What Karpenter is installed with.
+/// The inputs of an installation of Karpenter.
 #[derive(Clone, Copy, Debug)]
-pub struct Release<'a> {
-    /// The namespace, as `helm install --namespace` has it.
+pub struct Installation<'a> {
+    /// The namespace, as in `helm install --namespace`.
     pub namespace: &'a str,
     /// The values file: the stack's output HelmValues.
     pub helm_values: &'a str,
-    /// The instance profile that its nodes get.
+    /// The instance profile of its nodes.
     pub instance_profile: &'a str,
-    /// The value of the discovery tag `karpenter.sh/discovery` by which it finds subnets and groups.
+    /// The value of the discovery tag `karpenter.sh/discovery` of its subnets and security groups.
     pub discovery: &'a str,
 }
 
-/// A controller that runs as long as this value lives.
+/// A running controller. Dropping it stops it.
 #[derive(Debug)]
 pub struct Karpenter {
     running: Running,
@@ -37,34 +38,34 @@ pub struct Karpenter {
 }
 
 impl Karpenter {
-    /// Renders the chart with the values, puts Karpenter's CustomResourceDefinitions into the cluster, and starts the
-    /// controller as its pod would: with the environment of the chart's Deployment, and, for the role in the annotation of
-    /// the chart's service account, with a token of that account. Waits until it is ready.
+    /// Renders the chart with the values, creates Karpenter's CustomResourceDefinitions in the cluster, and starts the
+    /// controller as its pod would run. The environment comes from the chart's Deployment. The credentials come from a token
+    /// of the chart's service account, for the role in its annotation. Waits until the controller is ready.
     ///
     /// # Errors
-    /// When the chart refuses the values, the cluster the definitions, or the controller does not become ready:
+    /// Fails when the chart rejects the values, the cluster rejects the definitions, or the controller does not become ready:
     /// [`Error::Ended`] and [`Error::TimedOut`] with the end of its log.
-    pub async fn start(cloud: &Cloud, cluster: &Cluster, release: &Release<'_>) -> Result<Self, Error> {
+    pub async fn start(cloud: &Cloud, cluster: &Cluster, installation: &Installation<'_>) -> Result<Self, Error> {
         let programs = tools::karpenter().await?;
         let folder = cloud.run_folder().subfolder("karpenter")?;
-        let chart = Chart::render(&programs, &folder, release).await?;
+        let chart = Chart::render(&programs, &folder, installation).await?;
         let objects = Objects::install(cluster, &programs.join("crds")).await?;
-        let running = run(cloud, cluster, release, &programs, &folder, &chart).await?;
+        let running = run(cloud, cluster, installation, &programs, &folder, &chart).await?;
         let mut karpenter = Self { running, objects };
-        karpenter.objects.configure(release).await?;
+        karpenter.objects.configure(installation).await?;
         let objects = &karpenter.objects;
         let ready = async || objects.is_ready().await.unwrap_or(false);
         karpenter.running.wait_until("the EC2NodeClass is Ready", READY, ready).await?;
         Ok(karpenter)
     }
 
-    /// Asks for a node, and waits until Karpenter has launched an instance for it.
+    /// Requests a node, and waits until Karpenter has launched an instance for it.
     ///
     /// # Errors
     /// [`Error::TimedOut`], with the end of Karpenter's log.
     pub async fn launch(&mut self, name: &str) -> Result<Launched, Error> {
         let objects = &self.objects;
-        objects.claim(name).await?;
+        objects.create_claim(name).await?;
         let mut launched = None;
         let found = async || {
             launched = objects.launched(name).await.ok().flatten();
@@ -74,36 +75,36 @@ impl Karpenter {
         launched.ok_or(Error::Incomplete { operation: "NodeClaim", field: "providerID" })
     }
 
-    /// Gives a node back: Karpenter is to end its instance.
+    /// Deletes the request for a node, so that Karpenter terminates its instance.
     ///
     /// # Errors
     /// [`Error::Kubernetes`].
-    pub async fn give_back(&self, name: &str) -> Result<(), Error> {
-        self.objects.unclaim(name).await
+    pub async fn terminate(&self, name: &str) -> Result<(), Error> {
+        self.objects.delete_claim(name).await
     }
 
-    /// Waits until Karpenter has ended the instance of a node that was given back, and let go of the claim.
+    /// Waits until Karpenter has terminated the instance, and has removed its finalizer from the `NodeClaim`.
     ///
     /// # Errors
     /// [`Error::TimedOut`], with the end of Karpenter's log.
-    pub async fn wait_released(&mut self, name: &str) -> Result<(), Error> {
+    pub async fn wait_terminated(&mut self, name: &str) -> Result<(), Error> {
         let objects = &self.objects;
-        let gone = async || objects.is_gone(name).await.unwrap_or(false);
-        self.running.wait_until("Karpenter has ended the instance", RELEASED, gone).await
+        let deleted = async || objects.is_claim_deleted(name).await.unwrap_or(false);
+        self.running.wait_until("Karpenter has terminated the instance", TERMINATED, deleted).await
     }
 
-    /// Takes NodePool and EC2NodeClass away, as one does before the stack.
+    /// Deletes NodePool and EC2NodeClass, as a user does before the deletion of the stack.
     ///
     /// # Errors
     /// [`Error::TimedOut`], with the end of Karpenter's log.
-    pub async fn clear(&mut self) -> Result<(), Error> {
+    pub async fn delete_config(&mut self) -> Result<(), Error> {
         let objects = &self.objects;
-        objects.clear().await?;
-        let cleared = async || objects.is_clear().await.unwrap_or(false);
-        self.running.wait_until("Karpenter has let go of its EC2NodeClass", RELEASED, cleared).await
+        objects.delete_config().await?;
+        let deleted = async || objects.is_config_deleted().await.unwrap_or(false);
+        self.running.wait_until("Karpenter has removed the finalizer of its EC2NodeClass", TERMINATED, deleted).await
     }
 
-    /// What it has logged.
+    /// The file of its log.
     pub fn log(&self) -> &Path {
         self.running.log()
     }
@@ -112,14 +113,14 @@ impl Karpenter {
 async fn run(
     cloud: &Cloud,
     cluster: &Cluster,
-    release: &Release<'_>,
+    installation: &Installation<'_>,
     programs: &Path,
     folder: &Path,
     chart: &Chart,
 ) -> Result<Running, Error> {
-    // That the API server signed it is beyond doubt here: it comes from there.
+    // The API server itself returns this token, so its signature is valid.
     let token =
-        cluster.control_plane().service_account_token(release.namespace, &chart.service_account, AUDIENCE).await?;
+        cluster.control_plane().service_account_token(installation.namespace, &chart.service_account, AUDIENCE).await?;
     let token_file = folder.join("token");
     std::fs::write(&token_file, token).map_err(Error::file("write", &token_file))?;
     let (metrics, health) = (ports::free()?, ports::free()?);
@@ -128,19 +129,19 @@ async fn run(
         program = program.env(name, value);
     }
     let mut running = program
-        // What the pod's fields, EKS's webhook for IRSA and the node would add.
-        .env("SYSTEM_NAMESPACE", release.namespace)
+        // The values that the pod's fields, EKS's webhook for IRSA and the node would add.
+        .env("SYSTEM_NAMESPACE", installation.namespace)
         .env("AWS_ROLE_ARN", &chart.role_arn)
         .env("AWS_WEB_IDENTITY_TOKEN_FILE", &token_file)
         .env("AWS_REGION", cloud.region())
         .env("KUBECONFIG", cluster.control_plane().kubeconfig())
-        // This cloud.
+        // The endpoints of this cloud.
         .env("AWS_ENDPOINT_URL", cloud.gateway().url())
-        // For its credentials the Go SDK asks the real host of STS, whatever the endpoint.
+        // The Go SDK calls the real host of STS for its credentials, regardless of the endpoint.
         .env("HTTPS_PROXY", cloud.sts_proxy().url())
         .env("SSL_CERT_FILE", cloud.pki().ca_path())
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        // There is no price list here, and nobody to be elected among.
+        // This cloud has no price list, and only one controller.
         .env("ISOLATED_VPC", "true")
         .env("DISABLE_LEADER_ELECTION", "true")
         .env("METRICS_PORT", metrics.to_string())
@@ -148,18 +149,18 @@ async fn run(
         .start()?;
     let client = reqwest::Client::new();
     let ready = format!("http://127.0.0.1:{health}/readyz");
-    let answers = async || client.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success());
-    running.wait_until("Karpenter is ready", READY, answers).await?;
+    let is_ready = async || client.get(&ready).send().await.is_ok_and(|response| response.status().is_success());
+    running.wait_until("Karpenter is ready", READY, is_ready).await?;
     Ok(running)
 }
 
-/// The audience of STS in a service account's token.
+/// The audience of STS in a service account token.
 const AUDIENCE: &str = "sts.amazonaws.com";
 
-/// Karpenter looks at all instance types, images and subnets first.
+/// Karpenter first reads all instance types, images and subnets.
 const READY: Duration = Duration::from_mins(2);
 
 const LAUNCHED: Duration = Duration::from_mins(2);
 
-/// It looks after an instance that ends every few seconds.
-const RELEASED: Duration = Duration::from_mins(3);
+/// It checks an instance that is terminating every few seconds.
+const TERMINATED: Duration = Duration::from_mins(3);

@@ -9,26 +9,26 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::Release;
+use super::Installation;
 use crate::{cluster::Cluster, error::Error, process::wait_until};
 
 /// The name of the EC2NodeClass and of the NodePool.
 const DEFAULT: &str = "default";
 
-/// An image that `MiniStack` has.
+/// An image that MiniStack has.
 const IMAGE: &str = "ami-0c2023a1b2c3d4e5f";
 
-/// The API server serves a new kind after a moment.
+/// The API server needs a moment until it serves a new kind.
 const SERVED: Duration = Duration::from_secs(20);
 
 /// An instance that Karpenter launched.
 #[derive(Clone, Debug)]
 pub struct Launched {
-    /// Its id.
+    /// The id of the instance.
     pub instance_id: String,
 }
 
-/// Where they are made and looked at.
+/// The APIs of the objects.
 #[derive(Debug)]
 pub(super) struct Objects {
     classes: Api<DynamicObject>,
@@ -36,7 +36,7 @@ pub(super) struct Objects {
     claims: Api<DynamicObject>,
 }
 
-/// A kind of Karpenter's, whose objects belong to no namespace.
+/// A cluster-scoped kind of Karpenter.
 struct Kind {
     group: &'static str,
     kind: &'static str,
@@ -63,7 +63,7 @@ impl Kind {
 }
 
 impl Objects {
-    /// Puts the definitions of Karpenter's kinds into the cluster, and waits until they are served.
+    /// Creates the definitions of Karpenter's kinds in the cluster, and waits until they are served.
     pub(super) async fn install(cluster: &Cluster, definitions: &Path) -> Result<Self, Error> {
         let client = cluster.control_plane().client();
         let kinds: Api<CustomResourceDefinition> = Api::all(client.clone());
@@ -71,11 +71,12 @@ impl Objects {
         for file in files {
             let path = file.map_err(Error::file("read", definitions))?.path();
             let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
-            let definition: CustomResourceDefinition = yaml_serde::from_str(&text)
-                .map_err(|error| Error::Unusable(format!("{} is no definition: {error}", path.display())))?;
+            let definition: CustomResourceDefinition = yaml_serde::from_str(&text).map_err(|error| {
+                Error::Unusable(format!("{} is not a CustomResourceDefinition: {error}", path.display()))
+            })?;
             match kinds.create(&PostParams::default(), &definition).await {
                 Err(kube::Error::Api(status)) if status.code == 409 => {}
-                made => drop(made.map_err(Error::kubernetes("create a CustomResourceDefinition"))?),
+                result => drop(result.map_err(Error::kubernetes("create a CustomResourceDefinition"))?),
             }
         }
         let objects = Self { classes: CLASS.api(&client), pools: POOL.api(&client), claims: CLAIM.api(&client) };
@@ -89,13 +90,13 @@ impl Objects {
         Ok(objects)
     }
 
-    /// Makes the EC2NodeClass, with our instance profile and by our tags, and the NodePool.
-    pub(super) async fn configure(&self, release: &Release<'_>) -> Result<(), Error> {
-        let terms = json!([{"tags": {"karpenter.sh/discovery": release.discovery}}]);
+    /// Creates the EC2NodeClass, with the stack's instance profile and discovery tag, and the NodePool.
+    pub(super) async fn configure(&self, installation: &Installation<'_>) -> Result<(), Error> {
+        let terms = json!([{"tags": {"karpenter.sh/discovery": installation.discovery}}]);
         let class = json!({
             "amiFamily": "AL2023",
             "amiSelectorTerms": [{"id": IMAGE}],
-            "instanceProfile": release.instance_profile,
+            "instanceProfile": installation.instance_profile,
             "subnetSelectorTerms": terms,
             "securityGroupSelectorTerms": terms,
         });
@@ -109,7 +110,7 @@ impl Objects {
         Ok(is_true(&class, "Ready"))
     }
 
-    pub(super) async fn claim(&self, name: &str) -> Result<(), Error> {
+    pub(super) async fn create_claim(&self, name: &str) -> Result<(), Error> {
         let spec = json!({"nodeClassRef": class_ref(), "requirements": requirements()});
         create(&self.claims, &CLAIM.object(name, &spec), "create the NodeClaim").await
     }
@@ -120,21 +121,21 @@ impl Objects {
         Ok(id.filter(|id| id.starts_with("i-")).map(|id| Launched { instance_id: id.to_owned() }))
     }
 
-    pub(super) async fn unclaim(&self, name: &str) -> Result<(), Error> {
+    pub(super) async fn delete_claim(&self, name: &str) -> Result<(), Error> {
         delete(&self.claims, name, "delete the NodeClaim").await
     }
 
-    pub(super) async fn is_gone(&self, name: &str) -> Result<bool, Error> {
+    pub(super) async fn is_claim_deleted(&self, name: &str) -> Result<bool, Error> {
         let claim = self.claims.get_opt(name).await.map_err(Error::kubernetes("get the NodeClaim"))?;
         Ok(claim.is_none())
     }
 
-    pub(super) async fn clear(&self) -> Result<(), Error> {
+    pub(super) async fn delete_config(&self) -> Result<(), Error> {
         delete(&self.pools, DEFAULT, "delete the NodePool").await?;
         delete(&self.classes, DEFAULT, "delete the EC2NodeClass").await
     }
 
-    pub(super) async fn is_clear(&self) -> Result<bool, Error> {
+    pub(super) async fn is_config_deleted(&self) -> Result<bool, Error> {
         let class = self.classes.get_opt(DEFAULT).await.map_err(Error::kubernetes("get the EC2NodeClass"))?;
         let pool = self.pools.get_opt(DEFAULT).await.map_err(Error::kubernetes("get the NodePool"))?;
         Ok(class.is_none() && pool.is_none())

@@ -1,5 +1,5 @@
-//! Lambda as asynchronous callers know it: as many execution environments as there are events at once, and another
-//! try after an error.
+//! Simulates Lambda for asynchronous callers: one execution environment for each event at the same time, and retries after an
+//! error.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,31 +14,31 @@ use super::{
 };
 use crate::error::Error;
 
-/// How often an event is delivered before Lambda drops it: once, and twice again
+/// How often an event is delivered before Lambda drops it: once, and two retries
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
 pub const DELIVERIES: usize = 3;
 
-/// How many events one process serves here before another takes its place, as Lambda's do from time to time: its log
-/// is one file.
-const SERVED_MOST: usize = 200;
+/// The number of events of one process, before a new process replaces it. Lambda replaces its environments too. The log of a
+/// process is one file, which must not grow without limit.
+const MAX_EVENTS: usize = 200;
 
-/// The execution environments of one function. Dropped, all processes are gone.
+/// The execution environments of one function. Dropping it ends all processes.
 #[derive(Debug)]
 pub struct Environments {
     options: FunctionOptions,
-    /// Those that wait for an event, and how many each has served.
+    /// Idle processes, with the number of events that each has handled.
     idle: Mutex<Vec<(Function, usize)>>,
     started: Mutex<usize>,
 }
 
 impl Environments {
-    /// A function of which nothing runs yet.
+    /// Creates a function without running processes.
     pub const fn new(options: FunctionOptions) -> Self {
         Self { options, idle: Mutex::new(Vec::new()), started: Mutex::new(0) }
     }
 
-    /// Delivers an event once, to a process that waits or to a new one; it is killed at `limit`. Dropped in the
-    /// middle, it kills the process that is at work.
+    /// Delivers an event once, to an idle process or to a new one. The process is killed after `limit`. Dropping the future
+    /// kills the process too.
     ///
     /// # Errors
     /// As [`Function::start`] and [`Function::invoke`].
@@ -49,7 +49,7 @@ impl Environments {
             None => (self.start().await?, 0),
         };
         let invocation = function.invoke(event, limit).await?;
-        if served + 1 < SERVED_MOST {
+        if served + 1 < MAX_EVENTS {
             lock(&self.idle).push((function, served + 1));
         }
         Ok(invocation)

@@ -1,10 +1,10 @@
-//! The events that `CloudFormation` sends for a custom resource.
+//! The events that CloudFormation sends for a custom resource.
 
 use serde_json::{Map, Value, json};
 
-use super::{answers::ResponseUrl, random_hex, random_uuid};
+use super::{bucket::ResponseUrl, random_hex, random_uuid};
 
-/// A custom resource of one stack, as `CloudFormation` names it in every event.
+/// A custom resource of one stack, with the names that are in every event.
 #[derive(Clone, Debug)]
 pub struct Resource {
     stack_id: String,
@@ -13,7 +13,7 @@ pub struct Resource {
     service_timeout: Option<u32>,
 }
 
-/// The ids that an answer must repeat.
+/// The ids that a response must repeat.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EventIds {
     /// `StackId`.
@@ -24,7 +24,7 @@ pub struct EventIds {
     pub request_id: String,
 }
 
-/// An event, complete but for the URL to answer to.
+/// An event without the URL for its response.
 #[derive(Clone, Debug)]
 pub struct Event {
     ids: EventIds,
@@ -32,7 +32,7 @@ pub struct Event {
 }
 
 impl Resource {
-    /// A resource of type `Custom::KarpenterPrereqs` in a new stack of this name.
+    /// Creates a resource of type `Custom::KarpenterPrereqs` in a new stack with this name.
     pub fn new(account: &str, region: &str, stack: &str, logical_resource_id: &str) -> Self {
         Self {
             stack_id: format!("arn:aws:cloudformation:{region}:{account}:stack/{stack}/{}", random_uuid()),
@@ -42,14 +42,14 @@ impl Resource {
         }
     }
 
-    /// The same with a `ServiceTimeout`, in seconds.
+    /// Sets a `ServiceTimeout`, in seconds.
     #[must_use]
     pub const fn service_timeout(mut self, seconds: u32) -> Self {
         self.service_timeout = Some(seconds);
         self
     }
 
-    /// The same in the stack of this id: one that exists, say.
+    /// Sets the stack, for example to one that exists.
     #[must_use]
     pub fn in_stack(mut self, stack_id: impl Into<String>) -> Self {
         self.stack_id = stack_id.into();
@@ -66,19 +66,19 @@ impl Resource {
         &self.logical_resource_id
     }
 
-    /// The Create with these properties, an object.
+    /// Returns a Create with these properties, an object.
     pub fn create(&self, properties: &Value) -> Event {
         self.event("Create", properties)
     }
 
-    /// The Update of this physical id from `old` to `new` properties.
+    /// Returns an Update of this physical id from the properties `old` to `new`.
     pub fn update(&self, physical_resource_id: &str, new: &Value, old: &Value) -> Event {
         self.event("Update", new)
             .field("PhysicalResourceId", physical_resource_id)
             .field("OldResourceProperties", self.properties(old))
     }
 
-    /// The Delete of this physical id.
+    /// Returns a Delete of this physical id.
     pub fn delete(&self, physical_resource_id: &str, properties: &Value) -> Event {
         self.event("Delete", properties).field("PhysicalResourceId", physical_resource_id)
     }
@@ -98,7 +98,7 @@ impl Resource {
             .field("ResourceProperties", self.properties(properties))
     }
 
-    /// The properties as `CloudFormation` sends them: its own two among them, every scalar a string.
+    /// Returns the properties as CloudFormation sends them: with its own two properties, and with strings for all scalars.
     fn properties(&self, properties: &Value) -> Value {
         let mut properties = stringify(properties);
         properties["ServiceToken"] = json!(self.service_token);
@@ -110,34 +110,34 @@ impl Resource {
 }
 
 impl Event {
-    /// The ids that its answer must repeat.
+    /// The ids that the response must repeat.
     pub const fn ids(&self) -> &EventIds {
         &self.ids
     }
 
-    /// The same with another `RequestId`. `CloudFormation` uses one again when a deployment is retried.
+    /// Sets the `RequestId`. CloudFormation reuses one when a deployment is retried.
     #[must_use]
     pub fn with_request_id(mut self, request_id: impl Into<String>) -> Self {
         self.ids.request_id = request_id.into();
         self
     }
 
-    /// The same with one field of its top level set, or put in the place of what stood there.
+    /// Sets a field of the top level, or replaces it.
     #[must_use]
     pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.body.insert(name.to_owned(), value.into());
         self
     }
 
-    /// The event, to be answered to `url`.
-    pub fn answered_at(&self, url: &ResponseUrl) -> Value {
+    /// Returns the event with the URL for its response.
+    pub fn with_response_url(&self, url: &ResponseUrl) -> Value {
         let mut body = self.body.clone();
         body.insert("RequestId".to_owned(), json!(self.ids.request_id));
         body.insert("ResponseURL".to_owned(), json!(url.as_str()));
         Value::Object(body)
     }
 
-    /// The event inside an SNS message, for a `ServiceToken` that is a topic.
+    /// Returns the event inside an SNS message, for a `ServiceToken` that is a topic.
     pub fn by_sns(&self, url: &ResponseUrl) -> Value {
         json!({"Records": [{
             "EventSource": "aws:sns",
@@ -148,7 +148,7 @@ impl Event {
                 "MessageId": random_uuid(),
                 "TopicArn": "arn:aws:sns:us-east-1:111122223333:topic",
                 "Subject": "AWS CloudFormation custom resource request",
-                "Message": self.answered_at(url).to_string(),
+                "Message": self.with_response_url(url).to_string(),
                 "Timestamp": "2026-01-01T00:00:00.000Z",
                 "SignatureVersion": "1",
                 "Signature": random_hex(16),
@@ -160,7 +160,7 @@ impl Event {
     }
 }
 
-/// Scalars become strings, `null` (as `AWS::NoValue`) falls away.
+/// Converts scalars to strings, and removes `null`, which is `AWS::NoValue`.
 fn stringify(value: &Value) -> Value {
     match value {
         Value::Object(map) => map
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn properties_are_as_cloudformation_sends_them() {
+    fn properties_have_the_form_of_cloudformation() {
         let resource = Resource::new("111122223333", "us-east-1", "demo", "Prereqs").service_timeout(300);
         let event = resource.update(
             "id-1",
@@ -187,7 +187,7 @@ mod tests {
             &json!({"ClusterName": "b"}),
         );
         let url = ResponseUrl::test("https://x/");
-        let body = event.answered_at(&url);
+        let body = event.with_response_url(&url);
         assert_eq!(
             body["ResourceProperties"],
             json!({
@@ -206,13 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn only_what_an_event_has_is_in_it() {
+    fn events_have_only_the_fields_of_their_type() {
         let resource = Resource::new("111122223333", "us-east-1", "demo", "Prereqs");
-        let create = resource.create(&json!({})).answered_at(&ResponseUrl::test("u"));
+        let create = resource.create(&json!({})).with_response_url(&ResponseUrl::test("u"));
         assert_eq!(create["RequestType"], "Create");
         assert!(create.get("PhysicalResourceId").is_none());
         assert!(create.get("OldResourceProperties").is_none());
-        let delete = resource.delete("id", &json!({})).answered_at(&ResponseUrl::test("u"));
+        let delete = resource.delete("id", &json!({})).with_response_url(&ResponseUrl::test("u"));
         assert_eq!((&delete["RequestType"], &delete["PhysicalResourceId"]), (&json!("Delete"), &json!("id")));
     }
 }

@@ -1,5 +1,5 @@
-//! One execution environment of Lambda: a real `bootstrap` process that is started, given one event
-//! at a time, killed at its deadline and started anew for the next event.
+//! One execution environment of Lambda: a real `bootstrap` process. It gets one event at a time, is killed at its deadline,
+//! and is started again for the next event.
 
 use std::{
     fs::File,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{error::Error, process::Running};
 
-/// A function with one execution environment. Dropped, its process is killed, and gone.
+/// A function with one execution environment. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Function {
     options: FunctionOptions,
@@ -26,18 +26,18 @@ pub struct Function {
     starts: usize,
 }
 
-/// How one invocation went.
+/// The result of one invocation.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// Lambda's request id, not `CloudFormation`'s.
+    /// Lambda's request id, not CloudFormation's.
     pub request_id: String,
     /// How it ended.
     pub outcome: Outcome,
-    /// From the event's delivery to the end.
+    /// The time from the delivery of the event to the end.
     pub duration: Duration,
-    /// The time from the process's start to its first poll, if it was started for this.
+    /// The time from the start of the process to its first poll, if it was started for this invocation.
     pub cold_start: Option<Duration>,
-    /// What the process wrote from then on, to stdout and stderr alike.
+    /// The lines that the process wrote since then, to stdout and stderr.
     pub log: Vec<LogLine>,
 }
 
@@ -46,38 +46,37 @@ pub struct Invocation {
 pub enum Outcome {
     /// The handler returned.
     Returned(Value),
-    /// The handler failed, or the process ended: Lambda would deliver the event again.
+    /// The handler failed, or the process ended. Lambda would deliver the event again.
     Error(Value),
-    /// The deadline came first. Lambda would deliver the event again.
+    /// The deadline passed. Lambda would deliver the event again.
     Killed,
 }
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogLine {
-    /// As it was written.
+    /// The line, unchanged.
     pub text: String,
-    /// The line as JSON, if it is that.
+    /// The line as JSON, if it is JSON.
     pub json: Option<Value>,
 }
 
 impl Function {
-    /// Starts the process, and waits until it asks for its first event.
+    /// Starts the process, and waits until it polls for its first event.
     ///
     /// # Errors
-    /// It cannot be started, or ends or hangs before that.
+    /// Fails when the process cannot be started, or does not poll.
     pub async fn start(options: FunctionOptions) -> Result<Self, Error> {
         let mut function = Self { options, instance: None, starts: 0 };
         function.instance = Some(function.launch().await?);
         Ok(function)
     }
 
-    /// Delivers an event and waits for the end, for `limit` at most: then the process is killed, as
-    /// Lambda does. To cut its power in the middle, drop the future: that kills it too. A process
-    /// that is gone is started anew first.
+    /// Delivers an event and waits for its end. After `limit`, the process is killed, as Lambda does. Dropping the future
+    /// kills the process too, and simulates a crash. If there is no process, it is started first.
     ///
     /// # Errors
-    /// The process cannot be started anew, or its log cannot be read.
+    /// Fails when the process cannot be started, or its log cannot be read.
     pub async fn invoke(&mut self, event: &Value, limit: Duration) -> Result<Invocation, Error> {
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
@@ -90,7 +89,7 @@ impl Function {
             report = report => match report {
                 Ok(Report::Response(value)) => Outcome::Returned(value),
                 Ok(Report::Error(value)) => Outcome::Error(value),
-                Err(_) => Outcome::Error(exited(&request_id, "its Runtime API is gone")),
+                Err(_) => Outcome::Error(exited(&request_id, "its Runtime API has ended")),
             },
             status = ended(&mut instance.running) => Outcome::Error(exited(&request_id, &status)),
             () = sleep(limit) => Outcome::Killed,
@@ -98,16 +97,15 @@ impl Function {
         let duration = begun.elapsed();
         let cold_start = instance.cold_start.take();
 
-        // What it still writes after its answer belongs to this invocation: it is done when it asks
-        // for the next event.
-        let lives = outcome != Outcome::Killed
+        // Output after the response belongs to this invocation, until the process polls for the next event.
+        let is_alive = outcome != Outcome::Killed
             && tokio::select! {
                 polled = timeout(SETTLE, instance.api.polled()) => polled.is_ok(),
                 _ = ended(&mut instance.running) => false,
             };
         let log_path = instance.running.log().to_owned();
         let seen = instance.log_seen;
-        if lives {
+        if is_alive {
             self.instance = Some(instance);
         } else {
             drop(instance);
@@ -120,17 +118,17 @@ impl Function {
         Ok(Invocation { request_id, outcome, duration, cold_start, log })
     }
 
-    /// Kills the process, as a crash of its machine would. The next event starts another.
+    /// Kills the process, like a crash of its machine. The next event starts another one.
     pub fn kill(&mut self) {
         self.instance = None;
     }
 
-    /// The id of the process. None if it was killed and not started anew yet.
+    /// The id of the process. `None` if it was killed and not started again.
     pub fn process_id(&self) -> Option<u32> {
         self.instance.as_ref().map(|instance| instance.running.id())
     }
 
-    /// The time from the process's start to its first poll, as long as no event was delivered to it.
+    /// The time from the start of the process to its first poll, until an event is delivered to it.
     pub fn cold_start(&self) -> Option<Duration> {
         self.instance.as_ref().and_then(|instance| instance.cold_start)
     }
@@ -144,7 +142,7 @@ impl Function {
         let mut running = self.options.program(&folder, &api.address().to_string()).start()?;
         tokio::select! {
             () = api.polled() => {}
-            // It never says yes: what is waited for is the end, or the bound.
+            // The probe never returns true, so this waits for the end of the process, or for the bound.
             waited = running.wait_until("the function asks for an event", INIT, async || false) => waited?,
         }
         let cold_start = Some(begun.elapsed());
@@ -153,12 +151,12 @@ impl Function {
 }
 
 impl Invocation {
-    /// Whether the handler returned, so that Lambda would not deliver the event again.
+    /// Returns whether the handler returned, so that Lambda would not deliver the event again.
     pub const fn returned(&self) -> bool {
         matches!(self.outcome, Outcome::Returned(_))
     }
 
-    /// The log as text, for messages and for searches of what must not be in it.
+    /// Returns the log as text, for messages and for searches.
     pub fn log_text(&self) -> String {
         let lines: Vec<&str> = self.log.iter().map(|line| line.text.as_str()).collect();
         lines.join(
@@ -176,14 +174,14 @@ impl LogLine {
 
 #[derive(Debug)]
 struct Instance {
-    // First, so that the process is gone before its API.
+    // The first field, so that the process ends before its API.
     running: Running,
     api: RuntimeApi,
     cold_start: Option<Duration>,
     log_seen: u64,
 }
 
-/// What a file holds from a byte on: one process's log grows with every event.
+/// Reads a file from a position on, because the log of a process grows with every event.
 fn read_from(path: &Path, from: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(from))?;
@@ -192,7 +190,7 @@ fn read_from(path: &Path, from: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Waits until the process ends, and says how.
+/// Waits until the process ends, and returns its exit status.
 async fn ended(running: &mut Running) -> String {
     loop {
         let ended = running.wait_until("the function ends", SETTLE, async || false).await;
@@ -209,10 +207,10 @@ fn exited(request_id: &str, how: &str) -> Value {
     })
 }
 
-/// Lambda's bound of the initialisation.
+/// Lambda's timeout of the initialisation.
 const INIT: Duration = Duration::from_secs(10);
 
-/// How long a process may take from its answer to its next poll.
+/// The maximum time from the response of a process to its next poll.
 const SETTLE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
@@ -221,7 +219,7 @@ mod tests {
 
     use super::*;
 
-    /// Does what the event says, as the simplest of custom runtimes.
+    /// A minimal custom runtime that does what the event requests.
     const BOOTSTRAP: &str = r#"#!/usr/bin/env python3
 import json, os, sys, time, urllib.request
 base = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
@@ -250,65 +248,65 @@ while True:
         (folder, function)
     }
 
-    fn do_(what: &str) -> Value {
+    fn action(what: &str) -> Value {
         json!({ "do": what })
     }
 
     const LIMIT: Duration = Duration::from_secs(20);
 
     #[tokio::test]
-    async fn a_process_serves_one_event_after_the_other() {
+    async fn process_handles_one_event_after_the_other() {
         let (_folder, mut function) = function().await;
         let process = function.process_id();
         assert!(function.cold_start().is_some());
-        let first = function.invoke(&do_("response"), LIMIT).await.unwrap();
-        assert_eq!(first.outcome, Outcome::Returned(do_("response")));
+        let first = function.invoke(&action("response"), LIMIT).await.unwrap();
+        assert_eq!(first.outcome, Outcome::Returned(action("response")));
         assert!(first.cold_start.is_some() && function.cold_start().is_none());
         let lines: Vec<_> = first.log.iter().map(|line| line.text.as_str()).collect();
         assert_eq!((lines[0], lines[2], lines.len()), ("up", "after response", 3));
-        let told = first.log[1].json.as_ref().unwrap();
-        assert_eq!(told["arn"], "arn:aws:lambda:us-east-1:111122223333:function:karpenter-prereqs");
-        let left = told["left"].as_f64().unwrap();
+        let line = first.log[1].json.as_ref().unwrap();
+        assert_eq!(line["arn"], "arn:aws:lambda:us-east-1:111122223333:function:karpenter-prereqs");
+        let left = line["left"].as_f64().unwrap();
         assert!((15.0..=20.0).contains(&left), "{left} s to the deadline");
 
-        let second = function.invoke(&do_("error"), LIMIT).await.unwrap();
-        assert_eq!(second.outcome, Outcome::Error(do_("error")));
+        let second = function.invoke(&action("error"), LIMIT).await.unwrap();
+        assert_eq!(second.outcome, Outcome::Error(action("error")));
         assert_eq!((second.cold_start, second.log.len()), (None, 2));
         assert!(!second.log_text().contains("response"), "that was the first one's");
         assert_eq!(function.process_id(), process);
     }
 
     #[tokio::test]
-    async fn a_process_that_ends_or_is_too_slow_is_started_anew() {
+    async fn process_is_restarted_after_exit_or_timeout() {
         let (_folder, mut function) = function().await;
-        let exited = function.invoke(&do_("exit"), LIMIT).await.unwrap();
+        let exited = function.invoke(&action("exit"), LIMIT).await.unwrap();
         let Outcome::Error(error) = &exited.outcome else { panic!("{exited:?}") };
         assert_eq!(error["errorType"], "Runtime.ExitError");
         assert!(error["errorMessage"].as_str().unwrap().ends_with("exit status: 3"), "{error}");
         assert_eq!(function.process_id(), None);
 
-        let killed = function.invoke(&do_("hang"), Duration::from_millis(100)).await.unwrap();
+        let killed = function.invoke(&action("hang"), Duration::from_millis(100)).await.unwrap();
         assert_eq!(killed.outcome, Outcome::Killed);
         assert!(killed.cold_start.is_some() && killed.log_text().starts_with("up\n"), "{killed:?}");
         assert!(Duration::from_millis(100) <= killed.duration && killed.duration < LIMIT);
 
-        let next = function.invoke(&do_("response"), LIMIT).await.unwrap();
+        let next = function.invoke(&action("response"), LIMIT).await.unwrap();
         assert!(next.returned() && next.cold_start.is_some(), "{next:?}");
     }
 
     #[tokio::test]
-    async fn an_invocation_that_is_given_up_takes_the_process_with_it() {
+    async fn cancelled_invocation_kills_the_process() {
         let (_folder, mut function) = function().await;
         let process = function.process_id().unwrap();
-        let event = do_("hang");
-        let given_up = timeout(Duration::from_millis(50), function.invoke(&event, LIMIT)).await;
-        assert!(given_up.is_err());
+        let event = action("hang");
+        let cancelled = timeout(Duration::from_millis(50), function.invoke(&event, LIMIT)).await;
+        assert!(cancelled.is_err());
         assert!(!Path::new(&format!("/proc/{process}")).exists());
-        assert!(function.invoke(&do_("response"), LIMIT).await.unwrap().returned());
+        assert!(function.invoke(&action("response"), LIMIT).await.unwrap().returned());
     }
 
     #[tokio::test]
-    async fn a_function_that_does_not_come_up_is_told_with_its_log() {
+    async fn failed_start_returns_error_with_log() {
         let folder = tempfile::tempdir().unwrap();
         let options = FunctionOptions::new("/no/such/bootstrap", folder.path());
         let error = Function::start(options).await.unwrap_err();

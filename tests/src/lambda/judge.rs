@@ -1,5 +1,5 @@
-//! What `CloudFormation` takes for an answer, rule by rule. Written from its documentation and from
-//! what it was seen to refuse, and on purpose without the function's own types.
+//! The rules of CloudFormation for a response. They come from its documentation and from observed behaviour, and do not use
+//! the function's types.
 
 use hyper::{
     HeaderMap, Method,
@@ -9,90 +9,92 @@ use serde_json::{Map, Value};
 
 use super::event::EventIds;
 
-/// What is wrong with one PUT. Nothing, if `CloudFormation` takes it.
+/// Returns the rules that one PUT violates. Empty if CloudFormation accepts it.
 pub(crate) fn judge(method: &Method, headers: &HeaderMap, body: &[u8], ids: &EventIds) -> Vec<String> {
-    let mut wrong = Wrong(Vec::new());
-    wrong.unless(method == Method::PUT, || format!("the method is {method}, not PUT"));
-    judge_headers(headers, body.len(), &mut wrong);
-    wrong.unless(body.len() <= LARGEST_BODY, || {
-        format!("the body has {} bytes, {LARGEST_BODY} are the most", body.len())
+    let mut violations = Violations(Vec::new());
+    violations.unless(method == Method::PUT, || format!("the method is {method}, not PUT"));
+    judge_headers(headers, body.len(), &mut violations);
+    violations.unless(body.len() <= LARGEST_BODY, || {
+        format!("the body has {} bytes, the maximum is {LARGEST_BODY}", body.len())
     });
     match serde_json::from_slice(body) {
-        Ok(Value::Object(answer)) => judge_answer(&answer, ids, &mut wrong),
-        Ok(_) => wrong.add("the body is JSON, but no object"),
-        Err(error) => wrong.add(format!("the body is no JSON: {error}")),
+        Ok(Value::Object(response)) => judge_response(&response, ids, &mut violations),
+        Ok(_) => violations.add("the body is JSON, but not an object"),
+        Err(error) => violations.add(format!("the body is not JSON: {error}")),
     }
-    wrong.0
+    violations.0
 }
 
-fn judge_headers(headers: &HeaderMap, length: usize, wrong: &mut Wrong) {
-    // Part of what is signed in a SigV2 URL, and signed as empty.
+fn judge_headers(headers: &HeaderMap, length: usize, violations: &mut Violations) {
+    // The header is signed in a SigV2 URL, as an empty one.
     let content_type = headers.get(CONTENT_TYPE);
-    wrong.unless(content_type.is_none_or(hyper::http::HeaderValue::is_empty), || {
-        format!("Content-Type is {content_type:?}, and must be empty or absent")
+    violations.unless(content_type.is_none_or(hyper::http::HeaderValue::is_empty), || {
+        format!("Content-Type is {content_type:?}, but must be empty or absent")
     });
-    // S3 refuses chunks with 501 NotImplemented.
-    wrong.unless(!headers.contains_key(TRANSFER_ENCODING), || "the body is sent in chunks".to_owned());
+    // S3 rejects chunks with 501 NotImplemented.
+    violations.unless(!headers.contains_key(TRANSFER_ENCODING), || "the body is sent in chunks".to_owned());
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    wrong.unless(announced == Some(length), || {
-        format!("Content-Length is {announced:?}, and the body has {length} bytes")
+    violations.unless(announced == Some(length), || {
+        format!("Content-Length is {announced:?}, but the body has {length} bytes")
     });
 }
 
-fn judge_answer(answer: &Map<String, Value>, ids: &EventIds, wrong: &mut Wrong) {
-    for name in answer.keys() {
-        wrong.unless(FIELDS.contains(&name.as_str()), || format!("{name} is no field of an answer"));
+fn judge_response(response: &Map<String, Value>, ids: &EventIds, violations: &mut Violations) {
+    for name in response.keys() {
+        violations.unless(FIELDS.contains(&name.as_str()), || format!("{name} is not a field of a response"));
     }
-    let status = answer.get("Status").and_then(Value::as_str);
-    wrong.unless(matches!(status, Some("SUCCESS" | "FAILED")), || {
-        format!("Status is {}, and must be SUCCESS or FAILED", shown(answer.get("Status")))
+    let status = response.get("Status").and_then(Value::as_str);
+    violations.unless(matches!(status, Some("SUCCESS" | "FAILED")), || {
+        format!("Status is {}, but must be SUCCESS or FAILED", display(response.get("Status")))
     });
-    judge_reason(answer.get("Reason"), status == Some("FAILED"), wrong);
+    judge_reason(response.get("Reason"), status == Some("FAILED"), violations);
 
-    let physical = answer.get("PhysicalResourceId").and_then(Value::as_str).unwrap_or_default();
-    wrong.unless(!physical.is_empty(), || {
-        let found = shown(answer.get("PhysicalResourceId"));
-        format!("PhysicalResourceId is {found}, and must be a string that is not empty")
+    let physical = response.get("PhysicalResourceId").and_then(Value::as_str).unwrap_or_default();
+    violations.unless(!physical.is_empty(), || {
+        let found = display(response.get("PhysicalResourceId"));
+        format!("PhysicalResourceId is {found}, but must be a string that is not empty")
     });
-    wrong.unless(physical.len() <= LONGEST_PHYSICAL_ID, || {
-        format!("PhysicalResourceId has {} bytes, {LONGEST_PHYSICAL_ID} are the most", physical.len())
+    violations.unless(physical.len() <= LONGEST_PHYSICAL_ID, || {
+        format!("PhysicalResourceId has {} bytes, the maximum is {LONGEST_PHYSICAL_ID}", physical.len())
     });
     for (name, expected) in
         [("StackId", &ids.stack_id), ("RequestId", &ids.request_id), ("LogicalResourceId", &ids.logical_resource_id)]
     {
-        wrong.unless(answer.get(name).and_then(Value::as_str) == Some(expected), || {
-            format!("{name} is {}, and the request's is {expected:?}", shown(answer.get(name)))
+        violations.unless(response.get(name).and_then(Value::as_str) == Some(expected), || {
+            format!("{name} is {}, but the request has {expected:?}", display(response.get(name)))
         });
     }
-    wrong.unless(answer.get("NoEcho").is_none_or(Value::is_boolean), || {
-        format!("NoEcho is {}, and must be true or false", shown(answer.get("NoEcho")))
+    violations.unless(response.get("NoEcho").is_none_or(Value::is_boolean), || {
+        format!("NoEcho is {}, but must be true or false", display(response.get("NoEcho")))
     });
-    match answer.get("Data") {
+    match response.get("Data") {
         None => {}
         Some(Value::Object(data)) => {
             for (name, value) in data {
-                wrong.unless(value.is_string(), || format!("Data.{name} is {value}, and must be a string"));
+                violations.unless(value.is_string(), || format!("Data.{name} is {value}, but must be a string"));
             }
         }
-        Some(other) => wrong.add(format!("Data is {other}, and must be an object")),
+        Some(other) => violations.add(format!("Data is {other}, but must be an object")),
     }
 }
 
-fn judge_reason(reason: Option<&Value>, failed: bool, wrong: &mut Wrong) {
+fn judge_reason(reason: Option<&Value>, failed: bool, violations: &mut Violations) {
     match reason {
         Some(Value::String(text)) => {
-            wrong.unless(!failed || !text.trim().is_empty(), || "Status is FAILED, and Reason is empty".to_owned());
-            // One of them makes DescribeStackEvents and the console fail for the whole stack.
-            wrong.unless(!text.chars().any(char::is_control), || format!("Reason has a control character: {text:?}"));
+            violations
+                .unless(!failed || !text.trim().is_empty(), || "Status is FAILED, and Reason is empty".to_owned());
+            // A control character makes DescribeStackEvents and the console fail for the whole stack.
+            violations
+                .unless(!text.chars().any(char::is_control), || format!("Reason has a control character: {text:?}"));
         }
-        None => wrong.unless(!failed, || "Status is FAILED, and there is no Reason".to_owned()),
-        Some(other) => wrong.add(format!("Reason is {other}, and must be a string or absent")),
+        None => violations.unless(!failed, || "Status is FAILED, and there is no Reason".to_owned()),
+        Some(other) => violations.add(format!("Reason is {other}, but must be a string or absent")),
     }
 }
 
-struct Wrong(Vec<String>);
+struct Violations(Vec<String>);
 
-impl Wrong {
+impl Violations {
     fn add(&mut self, what: impl Into<String>) {
         self.0.push(what.into());
     }
@@ -104,11 +106,11 @@ impl Wrong {
     }
 }
 
-fn shown(value: Option<&Value>) -> String {
+fn display(value: Option<&Value>) -> String {
     value.map_or_else(|| "absent".to_owned(), Value::to_string)
 }
 
-/// Inclusive, and of bytes.
+/// Inclusive, in bytes.
 const LARGEST_BODY: usize = 4096;
 
 const LONGEST_PHYSICAL_ID: usize = 1024;
@@ -145,35 +147,35 @@ mod tests {
         headers
     }
 
-    /// Judges a good PUT with `changes` in its body; `null` in a change stands for itself.
-    fn verdict(changes: &Value) -> Vec<String> {
+    /// Checks a good PUT with changes in its body. `null` in a change is the value null.
+    fn violations_with(changes: &Value) -> Vec<String> {
         let mut body = good();
         for (name, value) in changes.as_object().unwrap() {
             body[name] = value.clone();
         }
-        verdict_on(&body.to_string())
+        violations_of(&body.to_string())
     }
 
-    fn verdict_on(body: &str) -> Vec<String> {
+    fn violations_of(body: &str) -> Vec<String> {
         judge(&Method::PUT, &headers(body.len()), body.as_bytes(), &ids())
     }
 
     fn without(name: &str) -> Vec<String> {
         let mut body = good();
         body.as_object_mut().unwrap().remove(name);
-        verdict_on(&body.to_string())
+        violations_of(&body.to_string())
     }
 
     #[track_caller]
-    fn red(verdict: &[String], words: &str) {
-        assert_eq!(verdict.len(), 1, "one rule is broken: {verdict:?}");
-        assert!(verdict[0].contains(words), "{verdict:?}");
+    fn assert_one_violation(violations: &[String], words: &str) {
+        assert_eq!(violations.len(), 1, "one rule is violated: {violations:?}");
+        assert!(violations[0].contains(words), "{violations:?}");
     }
 
     #[test]
-    fn good_answers_are_green() {
-        assert_eq!(verdict(&json!({})), [""; 0]);
-        assert_eq!(verdict(&json!({"Status": "FAILED", "Reason": "no cluster: é"})), [""; 0]);
+    fn good_responses_have_no_violations() {
+        assert_eq!(violations_with(&json!({})), [""; 0]);
+        assert_eq!(violations_with(&json!({"Status": "FAILED", "Reason": "no cluster: é"})), [""; 0]);
         assert_eq!(without("Data"), [""; 0]);
         assert_eq!(without("NoEcho"), [""; 0]);
         let body = good().to_string();
@@ -183,61 +185,61 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_4096_bytes_inclusive() {
-        let room = LARGEST_BODY - verdict_body_len();
-        let padded = |length: usize| verdict(&json!({"Data": {"A": "x".repeat(length)}}));
+    fn body_limit_is_4096_bytes_inclusive() {
+        let room = LARGEST_BODY - body_len();
+        let padded = |length: usize| violations_with(&json!({"Data": {"A": "x".repeat(length)}}));
         assert_eq!(padded(room), [""; 0]);
-        red(&padded(room + 1), "4097 bytes");
-        // Bytes, not characters.
-        assert!(!verdict(&json!({"Data": {"A": "é".repeat(room / 2 + 1)}})).is_empty());
+        assert_one_violation(&padded(room + 1), "4097 bytes");
+        // The limit is in bytes, not in characters.
+        assert!(!violations_with(&json!({"Data": {"A": "é".repeat(room / 2 + 1)}})).is_empty());
     }
 
-    fn verdict_body_len() -> usize {
+    fn body_len() -> usize {
         let mut body = good();
         body["Data"] = json!({"A": ""});
         body.to_string().len()
     }
 
     #[test]
-    fn requests_of_another_form_are_red() {
+    fn wrong_requests_are_violations() {
         let body = good().to_string();
-        red(&judge(&Method::POST, &headers(body.len()), body.as_bytes(), &ids()), "method is POST");
+        assert_one_violation(&judge(&Method::POST, &headers(body.len()), body.as_bytes(), &ids()), "method is POST");
         let mut typed = headers(body.len());
         typed.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        red(&judge(&Method::PUT, &typed, body.as_bytes(), &ids()), "Content-Type");
+        assert_one_violation(&judge(&Method::PUT, &typed, body.as_bytes(), &ids()), "Content-Type");
         let mut chunked = headers(body.len());
         chunked.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        red(&judge(&Method::PUT, &chunked, body.as_bytes(), &ids()), "chunks");
+        assert_one_violation(&judge(&Method::PUT, &chunked, body.as_bytes(), &ids()), "chunks");
         let unannounced = HeaderMap::new();
-        red(&judge(&Method::PUT, &unannounced, body.as_bytes(), &ids()), "Content-Length");
+        assert_one_violation(&judge(&Method::PUT, &unannounced, body.as_bytes(), &ids()), "Content-Length");
     }
 
     #[test]
-    fn bodies_of_another_form_are_red() {
-        red(&verdict_on(""), "no JSON");
-        red(&verdict_on("{\"Status\":"), "no JSON");
-        red(&verdict_on("[]"), "no object");
-        red(&verdict(&json!({"physicalId": "x"})), "no field");
+    fn wrong_bodies_are_violations() {
+        assert_one_violation(&violations_of(""), "not JSON");
+        assert_one_violation(&violations_of("{\"Status\":"), "not JSON");
+        assert_one_violation(&violations_of("[]"), "not an object");
+        assert_one_violation(&violations_with(&json!({"physicalId": "x"})), "not a field");
     }
 
     #[test]
-    fn every_field_has_its_rule() {
-        red(&without("Status"), "Status is absent");
-        red(&verdict(&json!({"Status": "FAILURE"})), "Status is \"FAILURE\"");
-        red(&verdict(&json!({"Status": "FAILED"})), "there is no Reason");
-        red(&verdict(&json!({"Status": "FAILED", "Reason": " "})), "Reason is empty");
-        red(&verdict(&json!({"Reason": null})), "Reason is null");
-        red(&verdict(&json!({"Reason": "a\u{1b}[31mb"})), "control character");
-        red(&verdict(&json!({"Reason": "a\nb"})), "control character");
-        red(&without("PhysicalResourceId"), "PhysicalResourceId is absent");
-        red(&verdict(&json!({"PhysicalResourceId": ""})), "not empty");
-        red(&verdict(&json!({"PhysicalResourceId": "é".repeat(513)})), "1026 bytes");
-        red(&verdict(&json!({"StackId": "arn:other"})), "StackId");
-        red(&without("RequestId"), "RequestId is absent");
-        red(&verdict(&json!({"LogicalResourceId": "prereqs"})), "LogicalResourceId");
-        red(&verdict(&json!({"NoEcho": "false"})), "NoEcho");
-        red(&verdict(&json!({"Data": null})), "Data is null");
-        red(&verdict(&json!({"Data": {"A": {"B": "c"}}})), "Data.A");
-        red(&verdict(&json!({"Data": {"A": 1}})), "Data.A");
+    fn every_field_has_a_rule() {
+        assert_one_violation(&without("Status"), "Status is absent");
+        assert_one_violation(&violations_with(&json!({"Status": "FAILURE"})), "Status is \"FAILURE\"");
+        assert_one_violation(&violations_with(&json!({"Status": "FAILED"})), "there is no Reason");
+        assert_one_violation(&violations_with(&json!({"Status": "FAILED", "Reason": " "})), "Reason is empty");
+        assert_one_violation(&violations_with(&json!({"Reason": null})), "Reason is null");
+        assert_one_violation(&violations_with(&json!({"Reason": "a\u{1b}[31mb"})), "control character");
+        assert_one_violation(&violations_with(&json!({"Reason": "a\nb"})), "control character");
+        assert_one_violation(&without("PhysicalResourceId"), "PhysicalResourceId is absent");
+        assert_one_violation(&violations_with(&json!({"PhysicalResourceId": ""})), "not empty");
+        assert_one_violation(&violations_with(&json!({"PhysicalResourceId": "é".repeat(513)})), "1026 bytes");
+        assert_one_violation(&violations_with(&json!({"StackId": "arn:other"})), "StackId");
+        assert_one_violation(&without("RequestId"), "RequestId is absent");
+        assert_one_violation(&violations_with(&json!({"LogicalResourceId": "prereqs"})), "LogicalResourceId");
+        assert_one_violation(&violations_with(&json!({"NoEcho": "false"})), "NoEcho");
+        assert_one_violation(&violations_with(&json!({"Data": null})), "Data is null");
+        assert_one_violation(&violations_with(&json!({"Data": {"A": {"B": "c"}}})), "Data.A");
+        assert_one_violation(&violations_with(&json!({"Data": {"A": 1}})), "Data.A");
     }
 }

@@ -1,15 +1,15 @@
-//! What a function is started with.
+//! The options of a function's process.
 
 use std::path::{Path, PathBuf};
 
 use crate::process::Program;
 
-/// What a function is started with.
+/// The options of a function's process.
 #[derive(Clone, Debug)]
 pub struct FunctionOptions {
     /// The program.
     pub bootstrap: PathBuf,
-    /// An existing folder. Each process gets a folder of its own in it, with its log.
+    /// An existing folder. Each process gets its own folder in it, with its log.
     pub folder: PathBuf,
     /// The function's name.
     pub name: String,
@@ -21,17 +21,17 @@ pub struct FunctionOptions {
     pub credentials: (String, String, Option<String>),
     /// `AWS_ENDPOINT_URL`: the gateway.
     pub endpoint_url: Option<String>,
-    /// `SSL_CERT_FILE`: the only authorities that it trusts.
+    /// `SSL_CERT_FILE`: the only certificate authorities that it trusts.
     pub ca_file: Option<PathBuf>,
     /// `AWS_LAMBDA_LOG_LEVEL`.
     pub log_level: String,
-    /// Further variables, which win over all others.
+    /// Other variables. They override all variables above.
     pub environment: Vec<(String, String)>,
 }
 
 impl FunctionOptions {
-    /// The options of a function in `us-east-1` of account 111122223333, with that account's root
-    /// key, and nothing set that may be left out.
+    /// Returns the options of a function in `us-east-1` of account 111122223333, with that account's root key, and without
+    /// optional values.
     pub fn new(bootstrap: impl Into<PathBuf>, folder: impl Into<PathBuf>) -> Self {
         Self {
             bootstrap: bootstrap.into(),
@@ -51,7 +51,7 @@ impl FunctionOptions {
         format!("arn:aws:lambda:{}:{}:function:{}", self.region, self.account, self.name)
     }
 
-    /// The program, in Lambda's environment and no other.
+    /// Returns the program, with only Lambda's environment.
     pub(crate) fn program(&self, folder: &Path, runtime_api: &str) -> Program {
         let (access_key_id, secret_access_key, session_token) = &self.credentials;
         let mut program = Program::new("bootstrap", &self.bootstrap, folder)

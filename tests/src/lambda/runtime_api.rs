@@ -1,5 +1,5 @@
-//! Lambda's Runtime API (version 2018-06-01) for one process. A restarted process gets another one,
-//! so that a dead process's last poll can never take the next event.
+//! Lambda's Runtime API (version 2018-06-01) for one process. A restarted process gets a new API, so that the last poll of a
+//! dead process cannot take the next event.
 
 use std::{
     io,
@@ -21,9 +21,9 @@ use tokio::{
 };
 
 use super::random_hex;
-use crate::gateway::server::{Body, Cut, Server, whole};
+use crate::gateway::server::{Body, CloseConnection, Server, whole};
 
-/// The API, on a port of its own. Dropped, it stops.
+/// The API, on a port of its own. Dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     address: SocketAddr,
@@ -32,7 +32,7 @@ pub(crate) struct RuntimeApi {
     _server: Server,
 }
 
-/// What the process says in the end.
+/// The final report of the process on an event.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Report {
     Response(Value),
@@ -60,14 +60,14 @@ impl RuntimeApi {
         self.address
     }
 
-    /// Waits until the process asks for an event.
+    /// Waits until the process polls for an event.
     pub(crate) async fn polled(&self) {
         let mut polling = self.shared.polling.subscribe();
-        // Cannot fail: this value holds the sender.
+        // Cannot fail, because this value owns the sender.
         let _ = polling.wait_for(|polling| *polling).await;
     }
 
-    /// Gives the process an event. What comes back is its report.
+    /// Offers an event to the process. The receiver gets its report.
     pub(crate) fn offer(
         &self,
         request_id: &str,
@@ -84,7 +84,7 @@ impl RuntimeApi {
             event: event.to_string().into(),
             report,
         };
-        // Cannot fail: the receiver lives in `shared`.
+        // Cannot fail, because `shared` owns the receiver.
         let _ = self.offers.send(offer);
         reported
     }
@@ -107,12 +107,12 @@ struct Offer {
 }
 
 impl Shared {
-    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, CloseConnection> {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let path = path.strip_prefix("/2018-06-01/runtime/").unwrap_or_default();
         let steps: Vec<&str> = path.split('/').collect();
-        let body = request.into_body().collect().await.map_err(|_| Cut)?.to_bytes();
+        let body = request.into_body().collect().await.map_err(|_| CloseConnection)?.to_bytes();
         match (method, steps.as_slice()) {
             (Method::GET, ["invocation", "next"]) => self.next().await,
             (Method::POST, ["invocation", id, "response"]) => Ok(self.report(id, Report::Response(parse(&body)))),
@@ -125,10 +125,10 @@ impl Shared {
         }
     }
 
-    async fn next(&self) -> Result<Response<Body>, Cut> {
+    async fn next(&self) -> Result<Response<Body>, CloseConnection> {
         let mut offered = self.offered.lock().await;
         self.polling.send_replace(true);
-        let offer = offered.recv().await.ok_or(Cut)?;
+        let offer = offered.recv().await.ok_or(CloseConnection)?;
         self.polling.send_replace(false);
         let response = Response::builder()
             .header(CONTENT_TYPE, "application/json")
@@ -137,7 +137,7 @@ impl Shared {
             .header("Lambda-Runtime-Invoked-Function-Arn", &offer.function_arn)
             .header("Lambda-Runtime-Trace-Id", format!("Root=1-{}-{};Sampled=0", random_hex(8), random_hex(24)))
             .body(whole(offer.event))
-            .map_err(|_| Cut)?;
+            .map_err(|_| CloseConnection)?;
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some((offer.request_id, offer.report));
         Ok(response)
     }
@@ -146,7 +146,7 @@ impl Shared {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         match current.take_if(|(id, _)| id == request_id) {
             Some((_, reporter)) => {
-                // Nobody waits any more after the deadline.
+                // Nobody waits after the deadline.
                 let _ = reporter.send(report);
                 status(StatusCode::ACCEPTED, ACCEPTED)
             }

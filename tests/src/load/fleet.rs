@@ -1,4 +1,4 @@
-//! Many resources, each in a stack of its own, each with a function's process of its own.
+//! Many resources, each in its own stack, and each with its own process of the function.
 
 use std::time::Duration;
 
@@ -9,18 +9,19 @@ use tokio::process::Command;
 
 use crate::{
     error::Error,
-    lambda::{Answer, Event, Function, Invocation, Resource},
+    lambda::{CfnResponse, Event, Function, Invocation, Resource},
     scenario::{CLUSTER, Scenario},
 };
 
-/// What the template gives the function, and CloudFormation to wait: `Timeout` and `ServiceTimeout`, in seconds.
-const TEMPLATE: u32 = 900;
+/// `Timeout` of the function and `ServiceTimeout` of the resource in the template, in seconds.
+const TIMEOUT_SECONDS: u32 = 900;
 
-/// How many resources share subnets and a security group: each puts a mark on them, and EC2 lets an object have 50
+/// How many resources share subnets and a security group. Each writes a marker on them, and an EC2 object can have at most 50
 /// tags.
-pub const SHARERS: usize = 20;
+pub const MAX_SHARED: usize = 20;
 
-/// How many processes start at once. What is measured begins when all are there: Lambda has more than two cores.
+/// How many processes start at the same time. The measurement begins after all starts, because Lambda has more than two
+/// cores.
 const STARTS_AT_ONCE: usize = 8;
 
 /// One resource with its function.
@@ -28,20 +29,20 @@ const STARTS_AT_ONCE: usize = 8;
 pub struct Member {
     /// Its properties, an object.
     pub properties: Value,
-    /// The subnets and groups that its answer names.
+    /// The subnets and security groups in its response.
     pub tagged: Vec<String>,
     resource: Resource,
-    /// Its physical id, once it was created.
+    /// Its physical id, after its creation.
     id: String,
     function: Function,
 }
 
-/// What an event came to.
+/// The result of an event.
 #[derive(Debug)]
 pub struct Served {
-    /// The answer, judged.
-    pub answer: Answer,
-    /// What the Runtime API saw, and the log.
+    /// The response, with its violations.
+    pub response: CfnResponse,
+    /// The invocation, with the log.
     pub invocation: Invocation,
 }
 
@@ -53,14 +54,14 @@ pub struct Network {
 }
 
 impl Network {
-    /// As many of them as `members` need. The first sharers need none: they use those of the node groups.
+    /// Creates the networks for this many members. The first [`MAX_SHARED`] members use the subnets of the node groups.
     ///
     /// # Errors
     /// [`Error::Aws`].
     pub async fn for_members(scenario: &Scenario, members: usize) -> Result<Vec<Self>, Error> {
         let ec2 = Client::new(&scenario.cloud.admin());
         let mut networks = Vec::new();
-        for number in 1..members.div_ceil(SHARERS) {
+        for number in 1..members.div_ceil(MAX_SHARED) {
             networks.push(Self::create(&ec2, &scenario.cluster.vpc_id, number).await?);
         }
         Ok(networks)
@@ -83,10 +84,10 @@ impl Network {
 }
 
 impl Member {
-    /// The member of this number, which tells its names and its network.
+    /// Starts the member with this number. The number determines its names and its network.
     ///
     /// # Errors
-    /// When its process does not come up.
+    /// Fails when its process does not start.
     pub async fn start(scenario: &Scenario, networks: &[Network], number: usize) -> Result<Self, Error> {
         let mut properties = json!({
             "ClusterName": CLUSTER,
@@ -95,18 +96,19 @@ impl Member {
             "ControllerRoleName": format!("load-controller-{number}"),
             "InstanceProfileName": format!("load-profile-{number}"),
         });
-        if let Some(network) = (number / SHARERS).checked_sub(1).and_then(|place| networks.get(place)) {
+        if let Some(network) = (number / MAX_SHARED).checked_sub(1).and_then(|place| networks.get(place)) {
             properties["SubnetIds"] = json!(network.subnet_ids);
             properties["SecurityGroupIds"] = json!([network.security_group_id]);
         }
         let (account, region) = (scenario.cloud.account(), scenario.cloud.region());
-        let resource = Resource::new(account, region, &format!("load-{number}"), "Prereqs").service_timeout(TEMPLATE);
+        let resource =
+            Resource::new(account, region, &format!("load-{number}"), "Prereqs").service_timeout(TIMEOUT_SECONDS);
         let function = Function::start(scenario.function_options().await?).await?;
-        make_way(&function).await?;
+        renice(&function).await?;
         Ok(Self { resource, properties, id: String::new(), tagged: Vec::new(), function })
     }
 
-    /// Many of them, with the numbers from 0.
+    /// Starts members with the numbers from 0.
     ///
     /// # Errors
     /// As [`Member::start`].
@@ -121,56 +123,57 @@ impl Member {
     /// Creates the resource.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// Fails when there is no response.
     pub async fn create(&mut self, scenario: &Scenario) -> Result<Served, Error> {
         let served = self.send(scenario, &self.resource.create(&self.properties)).await?;
-        self.id.clone_from(&served.answer.physical_resource_id);
-        let named = ["SubnetIds", "SecurityGroupIds"].into_iter().filter_map(|name| served.answer.data.get(name));
+        self.id.clone_from(&served.response.physical_resource_id);
+        let named = ["SubnetIds", "SecurityGroupIds"].into_iter().filter_map(|name| served.response.data.get(name));
         self.tagged = named.flat_map(|ids| ids.split(',')).map(str::to_owned).collect();
         Ok(served)
     }
 
-    /// Deletes it.
+    /// Deletes the resource.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// Fails when there is no response.
     pub async fn delete(&mut self, scenario: &Scenario) -> Result<Served, Error> {
         self.send(scenario, &self.resource.delete(&self.id, &self.properties)).await
     }
 
     async fn send(&mut self, scenario: &Scenario, event: &Event) -> Result<Served, Error> {
-        let url = scenario.answers.expect(event.ids());
-        let limit = Duration::from_secs(TEMPLATE.into());
-        let invocation = self.function.invoke(&event.answered_at(&url), limit).await?;
-        let taken = scenario.answers.take(&url, Duration::from_secs(1)).await;
-        let answer = taken.map_err(|error| Error::Unusable(format!("{error}; the log:\n{}", invocation.log_text())))?;
-        Ok(Served { answer, invocation })
+        let url = scenario.responses.expect(event.ids());
+        let limit = Duration::from_secs(TIMEOUT_SECONDS.into());
+        let invocation = self.function.invoke(&event.with_response_url(&url), limit).await?;
+        let taken = scenario.responses.take(&url, Duration::from_secs(1)).await;
+        let response =
+            taken.map_err(|error| Error::Unusable(format!("{error}; the log:\n{}", invocation.log_text())))?;
+        Ok(Served { response, invocation })
     }
 }
 
 impl Served {
-    /// That the answer is a success.
+    /// Checks that the response is a success.
     ///
     /// # Errors
-    /// With its reason and the log.
+    /// Returns its reason and the log.
     pub fn succeeded(&self) -> Result<(), Error> {
-        if self.answer.succeeded() {
+        if self.response.succeeded() {
             return Ok(());
         }
-        let reason = self.answer.reason.as_deref().unwrap_or_default();
+        let reason = self.response.reason.as_deref().unwrap_or_default();
         Err(Error::Unusable(format!("{reason}; the log:\n{}", self.invocation.log_text())))
     }
 }
 
-/// Lets a function's processes run only where the services leave time. In Lambda each has a machine of its own; here
-/// hundreds of them share two cores with the services, which would answer no longer.
-async fn make_way(function: &Function) -> Result<(), Error> {
+/// Lowers the priority of a function's processes below that of the services. In Lambda each process has its own machine. Here
+/// hundreds of them share two cores with the services, which would not respond in time.
+async fn renice(function: &Function) -> Result<(), Error> {
     let group = function.process_id().map(|id| id.to_string()).unwrap_or_default();
     let reniced = Command::new("renice").args(["-n", "19", "-g", &group]).output().await;
     let reniced = reniced.map_err(|source| Error::Spawn { program: "renice".to_owned(), source })?;
     if reniced.status.success() {
         return Ok(());
     }
-    let told = String::from_utf8_lossy(&reniced.stderr).into_owned();
-    Err(Error::Unusable(format!("the processes of group {group} cannot be made to wait: {told}")))
+    let stderr = String::from_utf8_lossy(&reniced.stderr).into_owned();
+    Err(Error::Unusable(format!("cannot lower the priority of process group {group}: {stderr}")))
 }

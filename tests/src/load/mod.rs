@@ -1,5 +1,5 @@
-//! Many resources at once, each in a stack of its own and with a function's process of its own, against services that
-//! throttle as AWS does. What they allow, and where that is known from, stands at the head of [`rates`].
+//! Many resources at the same time, each in its own stack and with its own process of the function, against services that
+//! throttle like AWS. The documentation of [`rates`] has the rates and their sources.
 
 pub mod fleet;
 pub mod rates;
@@ -13,103 +13,102 @@ pub use self::fleet::{Member, Network, Served};
 use crate::{
     cloud::Cloud,
     error::Error,
-    gateway::{Answer, Call, Effect, Installed, ThrottleBound, When},
+    gateway::{Call, Effect, Installed, ServiceResponse, ThrottleBound, When},
     scenario::Scenario,
 };
 
-/// The calls of one resource, and of how many this is the measure.
+/// The calls of one resource, and the number of resources that make the same calls.
 pub type Needed = Vec<(Vec<Call>, usize)>;
 
-/// What all resources do at once.
+/// The operation of all resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doing {
+pub enum LoadOp {
     /// They are created.
     Create,
     /// They are deleted.
     Delete,
 }
 
-/// What it came to.
+/// The result of an operation of all resources.
 #[derive(Debug)]
-pub struct Rush {
-    /// What each event came to.
+pub struct LoadResult {
+    /// The result of each event.
     pub served: Vec<Served>,
-    /// From the first event to the last answer.
+    /// From the first event to the last response.
     pub took: Duration,
-    /// The least time that the buckets allow.
+    /// The minimum time that the buckets allow.
     pub bound: ThrottleBound,
-    /// The calls that were made.
+    /// The calls.
     pub calls: Vec<Call>,
-    /// How many of them were throttled, and made again.
+    /// The number of calls that were throttled and retried.
     pub throttled: usize,
-    /// How many are made where nothing throttles.
+    /// The number of calls without throttling.
     pub needed: usize,
 }
 
-/// What a Create and a Delete call where nothing throttles them, alone: the first member, for all that take the
-/// networks of the node groups, and the last, for all that have networks of their own.
+/// Records the calls of a Create and a Delete without throttling and without other resources. The first member stands for all
+/// members that use the networks of the node groups. The last member stands for all members with their own networks.
 ///
 /// # Errors
-/// As [`Member::create`], and when an answer is none of success.
-pub async fn alone(scenario: &Scenario, members: &mut [Member]) -> Result<(Needed, Needed), Error> {
-    let discovering = members.len().min(fleet::SHARERS);
+/// As [`Member::create`], and when a response is not a success.
+pub async fn baseline(scenario: &Scenario, members: &mut [Member]) -> Result<(Needed, Needed), Error> {
+    let discovering = members.len().min(fleet::MAX_SHARED);
     let shares = [(0, discovering), (members.len() - 1, members.len() - discovering)];
     let (mut creates, mut deletes) = (Vec::new(), Vec::new());
     let journal = scenario.cloud.gateway().journal();
     for (index, share) in shares {
-        let mark = journal.mark();
+        let position = journal.position();
         members[index].create(scenario).await?.succeeded()?;
-        creates.push((journal.since(mark), share));
-        let mark = journal.mark();
+        creates.push((journal.since(position), share));
+        let position = journal.position();
         members[index].delete(scenario).await?.succeeded()?;
-        deletes.push((journal.since(mark), share));
+        deletes.push((journal.since(position), share));
     }
     Ok((creates, deletes))
 }
 
-/// Lets all work at once under full buckets.
+/// Runs the operation of all members at the same time, with full buckets.
 ///
 /// # Errors
 /// As [`Member::create`].
 pub async fn at_once(
     scenario: &Scenario,
     members: &mut [Member],
-    doing: Doing,
+    op: LoadOp,
     needed: &Needed,
-) -> Result<Rush, Error> {
+) -> Result<LoadResult, Error> {
     let gateway = scenario.cloud.gateway();
     let shown =
-        shows(&scenario.cloud, if doing == Doing::Create { "CREATE_IN_PROGRESS" } else { "DELETE_IN_PROGRESS" });
+        stub_status(&scenario.cloud, if op == LoadOp::Create { "CREATE_IN_PROGRESS" } else { "DELETE_IN_PROGRESS" });
     let throttle = rates::throttle();
-    let (mark, throttled) = (gateway.journal().mark(), throttle.install(gateway.rules()));
+    let (position, throttled) = (gateway.journal().position(), throttle.install(gateway.rules()));
     let begun = Instant::now();
-    let served = join_all(members.iter_mut().map(async |member| match doing {
-        Doing::Create => member.create(scenario).await,
-        Doing::Delete => member.delete(scenario).await,
+    let served = join_all(members.iter_mut().map(async |member| match op {
+        LoadOp::Create => member.create(scenario).await,
+        LoadOp::Delete => member.delete(scenario).await,
     }))
     .await;
     let took = begun.elapsed();
-    let rush = Rush {
+    let result = LoadResult {
         served: served.into_iter().collect::<Result<_, _>>()?,
         took,
         bound: throttle.bound(needed.iter().flat_map(|(calls, share)| calls.iter().map(move |call| (call, *share)))),
-        calls: gateway.journal().since(mark),
+        calls: gateway.journal().since(position),
         throttled: throttled.hits(),
         needed: needed.iter().map(|(calls, share)| calls.len() * share).sum(),
     };
     shown.into_iter().chain([throttled]).for_each(Installed::remove);
-    Ok(rush)
+    Ok(result)
 }
 
-/// Lets CloudFormation show every resource and stack in this state, as it does while the operation runs, until the rules
-/// are removed.
-pub fn shows(cloud: &Cloud, status: &str) -> [Installed; 2] {
+/// Makes CloudFormation return this status for every resource and stack, as during an operation, until the rules are removed.
+pub fn stub_status(cloud: &Cloud, status: &str) -> [Installed; 2] {
     let status = status.to_owned();
     let (of_resource, of_stack) = (status.clone(), status);
-    let resource = move |call: &Call, answer: &mut Answer| {
+    let resource = move |call: &Call, response: &mut ServiceResponse| {
         let logical_id = call.param("LogicalResourceId").unwrap_or_default();
-        answer.status = StatusCode::OK;
-        answer.body = format!(
+        response.status = StatusCode::OK;
+        response.body = format!(
             "<DescribeStackResourceResponse><DescribeStackResourceResult><StackResourceDetail>\
              <LogicalResourceId>{logical_id}</LogicalResourceId><ResourceType>Custom::KarpenterPrereqs</ResourceType>\
              <ResourceStatus>{of_resource}</ResourceStatus>\
@@ -118,10 +117,10 @@ pub fn shows(cloud: &Cloud, status: &str) -> [Installed; 2] {
         )
         .into();
     };
-    let stack = move |call: &Call, answer: &mut Answer| {
+    let stack = move |call: &Call, response: &mut ServiceResponse| {
         let stack_id = call.param("StackName").unwrap_or_default();
-        answer.status = StatusCode::OK;
-        answer.body = format!(
+        response.status = StatusCode::OK;
+        response.body = format!(
             "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>load</StackName>\
              <StackId>{stack_id}</StackId><CreationTime>2026-01-01T00:00:00Z</CreationTime>\
              <StackStatus>{of_stack}</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"

@@ -1,5 +1,5 @@
-//! How often AWS lets an account call. Each is a token bucket of one account and region: so many calls at once, so many
-//! a second for long.
+//! The rates at which AWS allows the calls of an account. Each is a token bucket of one account and region, with a burst and
+//! a number of calls a second.
 //!
 //! | Calls | Burst | A second | Source |
 //! |---|---|---|---|
@@ -7,30 +7,29 @@
 //! | EC2, other writes, each operation | 50 | 5 | documented [1], "Mutating actions" |
 //! | EC2 reads, each operation | 100 | 20 | documented [1], "Non-mutating actions": the function always filters |
 //! | STS | 600 | 600 | documented [2]: 600 a second, all operations together |
-//! | IAM writes | 20 | 10 | not documented; seen [3] [4] |
-//! | IAM reads | 40 | 20 | not documented; seen [3] [4] |
-//! | EKS reads | 20 | 10 | not documented; seen [5] |
-//! | CloudFormation `Describe…`, each operation | 20 | 10 | not documented; seen [6] |
+//! | IAM writes | 20 | 10 | not documented, observed [3] [4] |
+//! | IAM reads | 40 | 20 | not documented, observed [3] [4] |
+//! | EKS reads | 20 | 10 | not documented, observed [5] |
+//! | CloudFormation `Describe…`, each operation | 20 | 10 | not documented, observed [6] |
 //!
 //! 1. <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>, "Request token bucket sizes and refill
-//!    rates": each API is evaluated by itself.
+//!    rates": each API has its own bucket.
 //! 2. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>, "AWS STS request quotas".
-//! 3. AWS says only that token buckets by account, caller and API apply together, without a number
-//!    (<https://aws.amazon.com/blogs/security/how-to-monitor-and-query-iam-resources-at-scale-part-2/>), and that they
-//!    cannot be raised (<https://repost.aws/knowledge-center/iam-sts-throttling-error>).
-//! 4. Users count on 5 to 10 calls a second where they list and change, and see 20 a second as the end. Throttled while
-//!    attaching a handful of policies: <https://github.com/mantil-io/mantil/issues/17>,
-//!    <https://github.com/gruntwork-io/cloud-nuke/issues/371>.
-//! 5. A scale-out by 150 nodes, each with one `DescribeCluster` and four retries, left some ten refused
-//!    (<https://github.com/awslabs/amazon-eks-ami/pull/218>): about ten a second.
-//! 6. `DescribeStacks` and `DescribeStackEvents` are refused when some ten stacks are watched at once
+//! 3. AWS documents only that token buckets by account, caller and API apply together, without a number
+//!    (<https://aws.amazon.com/blogs/security/how-to-monitor-and-query-iam-resources-at-scale-part-2/>), and that they cannot
+//!    be increased (<https://repost.aws/knowledge-center/iam-sts-throttling-error>).
+//! 4. Users report 5 to 10 calls a second with lists and changes, and a maximum of 20 a second. Attaching a few policies was
+//!    throttled: <https://github.com/mantil-io/mantil/issues/17>, <https://github.com/gruntwork-io/cloud-nuke/issues/371>.
+//! 5. In a scale-out of 150 nodes, each with one `DescribeCluster` and four retries, about ten nodes failed
+//!    (<https://github.com/awslabs/amazon-eks-ami/pull/218>). This is about ten calls a second.
+//! 6. `DescribeStacks` and `DescribeStackEvents` are throttled when about ten stacks are watched at the same time
 //!    (<https://github.com/aws/aws-cli/issues/2948>, <https://github.com/cloudtools/stacker/issues/337>).
 //!
-//! Where nothing is documented the lower of what was seen is taken, so that the test is not easier than AWS.
+//! For undocumented rates, this uses the lower one of the observed values, so that the test is not easier than AWS.
 
 use crate::gateway::{Limit, Throttle};
 
-/// Full buckets of all these rates.
+/// Returns full buckets with all these rates.
 pub fn throttle() -> Throttle {
     Throttle::new([
         Limit::operation("ec2", "CreateTags", 100, 10.0),

@@ -1,47 +1,47 @@
-//! What happens to a call, and how long the function has got then.
+//! The faults of a sweep, and the function's timeout under each of them.
 
 use std::time::Duration;
 
 use super::targets::Target;
 use crate::{
     gateway::{Effect, Installed, Rules, When},
-    scenario::Cut,
+    scenario::CrashPoint,
 };
 
-/// What happens to one call of a run.
+/// The fault of one call of a run.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Fault {
-    /// The connection is closed before the service sees the call.
+    /// The connection is closed before the service gets the call.
     CutBefore,
-    /// The connection is closed when the service has carried the call out.
+    /// The connection is closed after the service has performed the call.
     CutAfter,
-    /// The service says once that it is asked too often.
+    /// The service throttles the call once.
     ThrottledOnce,
-    /// It says so from then on.
+    /// The service throttles this call and all later ones.
     ThrottledForEver,
-    /// The service breaks once.
+    /// The service returns an internal error once.
     Error500Once,
-    /// The connection is reset before the service sees the call.
+    /// The connection is reset before the service gets the call.
     Reset,
-    /// There is no answer, from then on.
+    /// There is no response, to this call and all later ones.
     Hung,
-    /// The caller may not make the call, from then on.
+    /// The caller is not permitted to make this call and all later ones.
     Denied,
-    /// The process is killed before the service sees the call, and the event is delivered again.
+    /// The process is killed before the service gets the call, and the event is delivered again.
     KilledBefore,
-    /// The process is killed when the service has carried the call out, and the event is delivered again.
+    /// The process is killed after the service has performed the call, and the event is delivered again.
     KilledAfter,
 }
 
-/// The function's time-out under a fault that does not pass. What it keeps back for its answer, and how long it is
-/// patient, are fractions of it; so it is what a run without a fault needs several times over, and no more.
+/// The function's timeout under a permanent fault. The time that the function reserves for its response, and its settle time,
+/// are fractions of the timeout. The timeout is a small multiple of the duration without a fault.
 const SHORT: Duration = Duration::from_secs(8);
 
-/// Its time-out under a fault that passes.
+/// The function's timeout under a transient fault.
 const LONG: Duration = Duration::from_mins(1);
 
 impl Fault {
-    /// All of them.
+    /// All faults.
     pub const ALL: [Self; 10] = [
         Self::CutBefore,
         Self::CutAfter,
@@ -55,7 +55,7 @@ impl Fault {
         Self::KilledAfter,
     ];
 
-    /// Its name in the id of a case.
+    /// Returns its name in the id of a case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::CutBefore => "cut-before",
@@ -71,26 +71,26 @@ impl Fault {
         }
     }
 
-    /// Whether it passes, so that it is no reason to fail.
-    pub const fn passes(self) -> bool {
+    /// Returns whether the fault is transient. The operation must then succeed.
+    pub const fn is_transient(self) -> bool {
         !matches!(self, Self::ThrottledForEver | Self::Hung | Self::Denied)
     }
 
-    /// The function's time-out.
+    /// Returns the function's timeout.
     pub const fn limit(self) -> Duration {
-        if self.passes() { LONG } else { SHORT }
+        if self.is_transient() { LONG } else { SHORT }
     }
 
-    /// Where the process is killed; `None` for a fault of another kind.
-    pub fn power_cut(self, target: &Target) -> Option<(When, Cut)> {
+    /// Returns where the process is killed; `None` for other faults.
+    pub fn crash(self, target: &Target) -> Option<(When, CrashPoint)> {
         match self {
-            Self::KilledBefore => Some((target.when().nth(target.nth), Cut::Before)),
-            Self::KilledAfter => Some((target.when().nth(target.nth), Cut::After)),
+            Self::KilledBefore => Some((target.when().nth(target.nth), CrashPoint::Before)),
+            Self::KilledAfter => Some((target.when().nth(target.nth), CrashPoint::After)),
             _ => None,
         }
     }
 
-    /// Puts the fault in force; `None` for a power cut, which is the delivery's.
+    /// Adds the rule of the fault; `None` for a killed process, because the delivery kills it.
     pub fn install(self, rules: &Rules, target: &Target) -> Option<Installed> {
         let effect = match self {
             Self::CutBefore => Effect::CutBefore,
@@ -103,7 +103,7 @@ impl Fault {
             Self::KilledBefore | Self::KilledAfter => return None,
         };
         let when = target.when();
-        let when = if self.passes() { when.nth(target.nth) } else { when.from_nth(target.nth) };
+        let when = if self.is_transient() { when.nth(target.nth) } else { when.from_nth(target.nth) };
         Some(rules.add(when, effect))
     }
 }

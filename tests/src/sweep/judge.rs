@@ -1,4 +1,4 @@
-//! What is wrong with a course: no answer, a leak, or an answer that is not what the world shows.
+//! Judges a trace: a missing response, a leak, or a response that contradicts the account.
 
 use std::fmt::Write as _;
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    course::{Clean, Course},
     faults::Fault,
     operations::Operation,
+    trace::{Baseline, RunTrace},
 };
 use crate::{
     cloudformation::Delivered,
@@ -16,141 +16,144 @@ use crate::{
     world::World,
 };
 
-/// How a FAILED begins that left the world as it was.
+/// The beginning of the reason of a FAILED without changes.
 const UNTOUCHED: &str = "nothing was changed";
 
-/// What a FAILED says of a replacement that left something of its new generation.
+/// The reason of a FAILED replacement when new objects remain.
 const NOT_UNDONE: &str = "Not all objects of the failed replacement could be deleted";
 
-/// All that is wrong with one case; nothing, by default.
+/// The violations of one case. The default has none.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Verdict {
-    /// Events that were not answered in time.
-    pub unanswered: Vec<String>,
-    /// What is left in the end.
+    /// Events without a response in time.
+    pub no_response: Vec<String>,
+    /// Objects that remain in the end.
     pub leaks: Vec<String>,
-    /// Answers that break a rule, or say what is not so.
-    pub wrong: Vec<String>,
-    /// The Reason of the swept event's answer, or why there is none.
+    /// Responses that violate a rule, or contradict the account.
+    pub violations: Vec<String>,
+    /// The Reason in the response to the event with the fault, or why there is none.
     pub reason: String,
-    /// The worlds that differ, line by line.
+    /// The differences between snapshots, line by line.
     pub details: String,
 }
 
 impl Verdict {
-    /// Whether nothing is wrong.
+    /// Returns whether there are no violations.
     pub const fn is_good(&self) -> bool {
-        self.unanswered.is_empty() && self.leaks.is_empty() && self.wrong.is_empty()
+        self.no_response.is_empty() && self.leaks.is_empty() && self.violations.is_empty()
     }
 
-    /// Judges a course under a fault, against what the operation comes to without one.
-    pub fn on(operation: Operation, fault: Fault, course: &Course, clean: &Clean) -> Self {
-        let reason = match &course.delivered.answer {
-            None => "none, for want of an answer",
-            Some(answer) if answer.succeeded() => "none, in a success",
-            Some(_) => course.delivered.reason(),
+    /// Judges the trace of an operation with a fault, compared with the operation without a fault.
+    pub fn judge(operation: Operation, fault: Fault, trace: &RunTrace, baseline: &Baseline) -> Self {
+        let reason = match &trace.delivered.response {
+            None => "none, because there is no response",
+            Some(response) if response.succeeded() => "none, because of a success",
+            Some(_) => trace.delivered.reason(),
         };
         let mut verdict = Self { reason: reason.to_owned(), ..Self::default() };
-        if !course.struck {
-            verdict.wrong.push("the fault struck no call".to_owned());
+        if !trace.fault_applied {
+            verdict.violations.push("the fault applied to no call".to_owned());
         }
-        if verdict.answered("the event", &course.delivered) {
-            if course.delivered.succeeded() {
-                verdict.success(operation, course, clean);
+        if verdict.check_response("the event", &trace.delivered) {
+            if trace.delivered.succeeded() {
+                verdict.success(operation, trace, baseline);
             } else {
-                verdict.failure(operation, fault, course, clean);
+                verdict.failure(operation, fault, trace, baseline);
             }
         }
-        for delivered in course.followed.iter().chain(&course.deleted) {
+        for delivered in trace.follow_ups.iter().chain(&trace.deleted) {
             let what = format!("the {:?} after it", delivered.request.kind);
-            if verdict.answered(&what, delivered) && !delivered.succeeded() {
-                verdict.wrong.push(format!("{what} failed: {}", delivered.reason()));
+            if verdict.check_response(&what, delivered) && !delivered.succeeded() {
+                verdict.violations.push(format!("{what} failed: {}", delivered.reason()));
             }
         }
         verdict
     }
 
-    /// Judges what is left when all of a stack is gone, against the account without it.
+    /// Judges what remains when the stack is deleted, compared with the account before the stack.
     #[must_use]
-    pub fn and_left(mut self, left: &World, clean: &Clean) -> Self {
-        let leaks = clean.bare.changes(left).into_iter().map(|change| match (change.before, change.after) {
-            (None, _) => format!("{} is left", change.name),
-            (_, None) => format!("{} is gone", change.name),
-            _ => format!("{} is not as before", change.name),
+    pub fn with_leaks(mut self, left: &World, baseline: &Baseline) -> Self {
+        let leaks = baseline.empty.changes(left).into_iter().map(|change| match (change.before, change.after) {
+            (None, _) => format!("{} remains", change.name),
+            (_, None) => format!("{} is missing", change.name),
+            _ => format!("{} differs", change.name),
         });
         self.leaks.extend(leaks);
-        self.compare("the account after the deletion", left, &clean.bare);
+        self.compare("the account after the deletion", left, &baseline.empty);
         self
     }
 
-    /// Notes what is wrong with how an event was answered; whether it was answered.
-    fn answered(&mut self, what: &str, delivered: &Delivered) -> bool {
+    /// Records the violations of a response. Returns whether the event got a response in time.
+    fn check_response(&mut self, what: &str, delivered: &Delivered) -> bool {
         let killed = delivered.invocations.iter().any(|invocation| invocation.outcome == Outcome::Killed);
         let again = 1 < delivered.invocations.len();
-        if delivered.answer.is_none() || killed || again {
-            let how = match (delivered.answer.is_none(), killed) {
-                (true, _) => "was not answered",
-                (false, true) => "was not answered before the function was killed at its deadline",
-                (false, false) => "was answered by a second delivery only",
+        if delivered.response.is_none() || killed || again {
+            let how = match (delivered.response.is_none(), killed) {
+                (true, _) => "got no response",
+                (false, true) => "got no response before the function was killed at its deadline",
+                (false, false) => "got a response only from a second delivery",
             };
-            self.unanswered.push(format!("{what} {how}"));
+            self.no_response.push(format!("{what} {how}"));
             return false;
         }
-        self.wrong.extend(delivered.wrong.iter().map(|wrong| format!("{what}: {wrong}")));
+        self.violations.extend(delivered.violations.iter().map(|violation| format!("{what}: {violation}")));
         true
     }
 
-    fn success(&mut self, operation: Operation, course: &Course, clean: &Clean) {
-        let Some(answer) = &course.delivered.answer else { return };
-        if answer.data != clean.data {
-            let names = answer.data.iter().filter(|(name, value)| clean.data.get(*name) != Some(*value));
+    fn success(&mut self, operation: Operation, trace: &RunTrace, baseline: &Baseline) {
+        let Some(response) = &trace.delivered.response else { return };
+        if response.data != baseline.data {
+            let names = response.data.iter().filter(|(name, value)| baseline.data.get(*name) != Some(*value));
             let names: Vec<_> = names.map(|(name, _)| name.as_str()).collect();
-            self.wrong.push(format!("the attributes are not those of a clean run: {}", names.join(", ")));
+            self.violations.push(format!("the attributes differ from those without a fault: {}", names.join(", ")));
         }
-        if answer.physical_resource_id != clean.id {
-            self.wrong.push(format!("the id is {} and not {}", answer.physical_resource_id, clean.id));
+        if response.physical_resource_id != baseline.id {
+            self.violations
+                .push(format!("the physical id is {} instead of {}", response.physical_resource_id, baseline.id));
         }
-        self.same("the world is not what the SUCCESS says", &course.answered, &clean.answered);
-        self.same("the world at rest is not that of a clean run", &course.rested, &clean.rested);
-        if operation == Operation::NoOp && !course.writes.is_empty() {
-            self.wrong.push(format!("there was nothing to do, and it wrote: {}", course.writes.join(", ")));
+        self.expect_equal("the account contradicts the SUCCESS", &trace.at_response, &baseline.at_response);
+        self.expect_equal("the final account differs from the one without a fault", &trace.at_end, &baseline.at_end);
+        if operation == Operation::NoOp && !trace.writes.is_empty() {
+            self.violations.push(format!("an Update without changes made writes: {}", trace.writes.join(", ")));
         }
     }
 
-    fn failure(&mut self, operation: Operation, fault: Fault, course: &Course, clean: &Clean) {
-        if fault.passes() {
-            self.wrong.push("a fault that passes made it fail".to_owned());
+    fn failure(&mut self, operation: Operation, fault: Fault, trace: &RunTrace, baseline: &Baseline) {
+        if fault.is_transient() {
+            self.violations.push("the operation failed because of a transient fault".to_owned());
         }
-        let reason = course.delivered.reason();
+        let reason = trace.delivered.reason();
         if reason.starts_with(UNTOUCHED) {
-            self.same("the Reason says that nothing was changed", &course.answered, &clean.before);
+            self.expect_equal("the account contradicts `nothing was changed`", &trace.at_response, &baseline.before);
         }
         match operation {
             Operation::Replace | Operation::ReplaceNodes if !reason.contains(NOT_UNDONE) => {
-                let text = course.answered.to_string();
-                let left: Vec<_> = traces(clean).into_iter().filter(|trace| text.contains(trace)).collect();
+                let text = trace.at_response.to_string();
+                let left: Vec<_> = traces(baseline).into_iter().filter(|trace| text.contains(trace)).collect();
                 if !left.is_empty() {
-                    self.wrong.push(format!("the Reason is silent on what was not taken back: {}", left.join(", ")));
-                    self.compare("the world after the failed replacement", &course.answered, &clean.before);
+                    self.violations.push(format!("the Reason does not report remaining objects: {}", left.join(", ")));
+                    self.compare("the account after the failed replacement", &trace.at_response, &baseline.before);
                 }
             }
             _ => {}
         }
         match operation {
-            Operation::Create | Operation::CreateToday => {
-                self.same("the rollback did not undo it", &course.rested, &clean.bare);
+            Operation::Create | Operation::CreateModern => {
+                self.expect_equal("the rollback did not undo it", &trace.at_end, &baseline.empty);
             }
-            Operation::CleanUp => self.same("the next try did not end it", &course.rested, &clean.rested),
-            // What follows is the stack's deletion.
-            Operation::Delete | Operation::DeleteToday => {}
-            _ => self.same("the rollback did not undo it", &course.rested, &clean.before),
+            Operation::CleanUp => {
+                self.expect_equal("the next attempt did not complete it", &trace.at_end, &baseline.at_end);
+            }
+            // The following event is the deletion of the stack.
+            Operation::Delete | Operation::DeleteModern => {}
+            _ => self.expect_equal("the rollback did not undo it", &trace.at_end, &baseline.before),
         }
     }
 
-    fn same(&mut self, claim: &str, world: &World, expected: &World) {
+    fn expect_equal(&mut self, claim: &str, world: &World, expected: &World) {
         if world != expected {
             let names: Vec<_> = expected.changes(world).iter().map(|change| change.name).collect();
-            self.wrong.push(format!("{claim}; other than expected: {}", names.join(", ")));
+            self.violations.push(format!("{claim}. Different objects: {}", names.join(", ")));
             self.compare(claim, world, expected);
         }
     }
@@ -158,15 +161,14 @@ impl Verdict {
     fn compare(&mut self, what: &str, world: &World, expected: &World) {
         let difference = expected.difference(world);
         if !difference.is_empty() {
-            // Writing to a string does not fail.
             let _ = writeln!(self.details, "{what} (- expected, + found):\n{difference}");
         }
     }
 }
 
-/// What is in the world of a replacement and nowhere before it: the names of its objects, and its mark.
-fn traces(clean: &Clean) -> Vec<String> {
-    let made = clean.answered.names().filter(|name| clean.before.get(name).is_none());
-    let names = made.filter_map(|name| Some(name.split_once('/')?.1.to_owned()));
-    names.chain([hex(&Sha256::digest(&clean.id)[..8])]).collect()
+/// Returns texts that exist only after a replacement: the names of its objects, and its marker.
+fn traces(baseline: &Baseline) -> Vec<String> {
+    let created = baseline.at_response.names().filter(|name| baseline.before.get(name).is_none());
+    let names = created.filter_map(|name| Some(name.split_once('/')?.1.to_owned()));
+    names.chain([hex(&Sha256::digest(&baseline.id)[..8])]).collect()
 }

@@ -1,35 +1,40 @@
-//! The sweep: each operation is run again and again, each time with one fault of one of its calls, and whatever
-//! happens, CloudFormation is answered, told the truth, and rid of everything in the end.
+//! The sweep: each operation runs many times, each time with one fault of one of its calls. In every case, CloudFormation
+//! must get a correct response, and no object may remain in the end.
 //!
 //! ```text
-//!  operations × targets × faults = cases ──► shards ──► Bench ──► Course ──► judge ──► Verdict ──► Tally
-//!                                            (order)                                   (record)
+//!  operations × targets × faults = cases ──► shards ──► SweepRunner ──► RunTrace ──► judge ──► Verdict ──► Summary
+//!                                            (order)                                           (record)
 //! ```
 //!
-//! [`Operation`] says what is swept and what stands before it; [`Target`] names each call of a run without a fault, by
-//! what is the same in every cloud; [`Fault`] is what happens to it, and how long the function has then. [`Bench`] is
-//! one cloud that runs [`Case`]s, [`shards`] several of them side by side. A [`Course`] is judged into a [`Verdict`];
-//! [`Record`] keeps those on disk, so that a sweep can be interrupted, and [`Tally`] adds them up.
+//! | Type | Content |
+//! |---|---|
+//! | [`Operation`] | An operation, and the state before it |
+//! | [`Target`] | A call of an operation, by what is the same in every cloud |
+//! | [`Fault`] | A fault of a call, and the function's timeout under it |
+//! | [`SweepRunner`] | One cloud that runs [`Case`]s. [`shards`] runs several at the same time |
+//! | [`RunTrace`], [`Verdict`] | The result of a case, and its judgement |
+//! | [`Record`] | The verdicts on disk, so that a sweep can be interrupted |
+//! | [`Summary`] | The totals |
 
-mod bench;
-mod course;
 mod faults;
 mod judge;
 mod operations;
 mod order;
 mod record;
+mod runner;
 pub mod shards;
-mod tally;
+mod summary;
 mod targets;
+mod trace;
 
 pub use self::{
-    bench::{Bench, Sabotage},
-    course::{Case, Clean, Course},
     faults::Fault,
     judge::Verdict,
     operations::Operation,
-    order::mixed,
+    order::shuffled,
     record::Record,
-    tally::Tally,
+    runner::{InjectedFaults, SweepRunner},
+    summary::Summary,
     targets::Target,
+    trace::{Baseline, Case, RunTrace},
 };

@@ -1,4 +1,4 @@
-//! What is swept: one operation of a stack each, with what stands before it.
+//! The operations of a sweep, with the state before each.
 
 use serde_json::{Value, json};
 
@@ -9,31 +9,31 @@ use crate::{cluster::Cluster, scenario::CLUSTER};
 pub enum Operation {
     /// The resource is created.
     Create,
-    /// An Update that touches every kind of object and keeps the id. The Kubernetes API is reached by a role of its
-    /// own in it.
+    /// An Update that changes every kind of object and keeps the physical id. It uses a role of its own for the Kubernetes
+    /// API.
     UpdateInPlace,
-    /// An Update that comes to another id, with objects of its own.
+    /// An Update with another physical id and all new objects.
     Replace,
-    /// An Update that comes to another id, and shares the controller role with the one before.
+    /// An Update with another physical id that shares the controller role with the previous generation.
     ReplaceNodes,
-    /// An Update with nothing to do.
+    /// An Update without changes.
     NoOp,
-    /// An Update by which nodes are no longer let in by aws-auth.
+    /// An Update that removes node access by aws-auth.
     AwsAuthToNone,
-    /// The resource is created as on a cluster of today: an access entry, Pod Identity, a release's permissions.
-    CreateToday,
-    /// An Update by which a resource of the runbook's days becomes one of today.
-    ToToday,
-    /// A resource of today is deleted.
-    DeleteToday,
+    /// The resource is created with modern settings: an access entry, Pod Identity, the permissions of a Karpenter version.
+    CreateModern,
+    /// An Update from the original settings to modern ones.
+    Modernize,
+    /// A resource with modern settings is deleted.
+    DeleteModern,
     /// The resource is deleted.
     Delete,
-    /// The Delete of what a replacement has left, which shares the controller role with what stays.
+    /// The Delete after a replacement. The previous generation shares the controller role with the new one.
     CleanUp,
 }
 
 impl Operation {
-    /// All of them.
+    /// All operations.
     pub const ALL: [Self; 11] = [
         Self::Create,
         Self::UpdateInPlace,
@@ -41,14 +41,14 @@ impl Operation {
         Self::ReplaceNodes,
         Self::NoOp,
         Self::AwsAuthToNone,
-        Self::CreateToday,
-        Self::ToToday,
-        Self::DeleteToday,
+        Self::CreateModern,
+        Self::Modernize,
+        Self::DeleteModern,
         Self::Delete,
         Self::CleanUp,
     ];
 
-    /// Its name in the id of a case.
+    /// Returns its name in the id of a case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -57,28 +57,28 @@ impl Operation {
             Self::ReplaceNodes => "replace-nodes",
             Self::NoOp => "no-op",
             Self::AwsAuthToNone => "aws-auth-to-none",
-            Self::CreateToday => "create-today",
-            Self::ToToday => "to-today",
-            Self::DeleteToday => "delete-today",
+            Self::CreateModern => "create-modern",
+            Self::Modernize => "modernize",
+            Self::DeleteModern => "delete-modern",
             Self::Delete => "delete",
             Self::CleanUp => "clean-up",
         }
     }
 
-    /// The properties that stand before it; `None`: nothing does.
+    /// Returns the properties before the operation; `None` when the resource does not exist.
     pub fn before(self) -> Option<Value> {
-        let further = match self {
-            Self::Create | Self::CreateToday => return None,
+        let additional = match self {
+            Self::Create | Self::CreateModern => return None,
             Self::NoOp => json!({"Revision": 1}),
-            Self::DeleteToday => of_today(),
+            Self::DeleteModern => modern(),
             _ => json!({}),
         };
-        Some(properties(&further))
+        Some(properties(&additional))
     }
 
-    /// The properties that it asks for; `None`: it is a deletion.
-    pub fn wanted(self, cluster: &Cluster) -> Option<Value> {
-        let further = match self {
+    /// Returns the properties that the operation requests; `None` for a deletion.
+    pub fn requested(self, cluster: &Cluster) -> Option<Value> {
+        let additional = match self {
             Self::Create => json!({}),
             Self::UpdateInPlace => json!({
                 "Tags": {"team": "platform"},
@@ -97,14 +97,14 @@ impl Operation {
             Self::ReplaceNodes | Self::CleanUp => json!({"NodeRoleName": "swept-nodes", "Namespace": "kube-system"}),
             Self::NoOp => json!({"Revision": 2}),
             Self::AwsAuthToNone => json!({"NodeAccess": "None"}),
-            Self::CreateToday | Self::ToToday => of_today(),
-            Self::Delete | Self::DeleteToday => return None,
+            Self::CreateModern | Self::Modernize => modern(),
+            Self::Delete | Self::DeleteModern => return None,
         };
-        Some(properties(&further))
+        Some(properties(&additional))
     }
 }
 
-fn of_today() -> Value {
+fn modern() -> Value {
     json!({
         "NodeAccess": "Auto",
         "ControllerIdentity": "PodIdentity",
@@ -114,10 +114,10 @@ fn of_today() -> Value {
     })
 }
 
-/// Those of the runbook's days, on a cluster without an OIDC provider, with these further ones.
-fn properties(further: &Value) -> Value {
+/// Returns the original settings for a cluster without an OIDC provider, with these additional properties.
+fn properties(additional: &Value) -> Value {
     let mut properties = json!({"ClusterName": CLUSTER, "NodeAccess": "AwsAuth", "OidcProvider": "Create"});
-    for (name, value) in further.as_object().into_iter().flatten() {
+    for (name, value) in additional.as_object().into_iter().flatten() {
         properties[name] = value.clone();
     }
     properties

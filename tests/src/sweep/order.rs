@@ -1,22 +1,21 @@
-//! The order of the cases: mixed, so that what is wrong with one operation, or under one fault, shows early; and a share
-//! of them has something of all.
+//! The order of the cases. It is shuffled, so that the problems of an operation or of a fault show early, and a part of the
+//! cases covers everything.
 
 use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use super::course::Case;
+use super::trace::Case;
 
-/// The cases in an order that the seed tells. No two are the same fault of the same operation as long as there are
-/// others.
+/// Returns the cases in an order that depends on the seed. The first cases have each pair of operation and fault once.
 #[must_use]
-pub fn mixed(mut cases: Vec<Case>, seed: u64) -> Vec<Case> {
+pub fn shuffled(mut cases: Vec<Case>, seed: u64) -> Vec<Case> {
     cases.sort_by_cached_key(|case| Sha256::digest(format!("{seed} {}", case.id())));
     let mut pairs = BTreeSet::new();
-    let (mut mixed, rest): (Vec<_>, Vec<_>) =
+    let (mut shuffled, rest): (Vec<_>, Vec<_>) =
         cases.into_iter().partition(|case| pairs.insert((case.operation, case.fault)));
-    mixed.extend(rest);
-    mixed
+    shuffled.extend(rest);
+    shuffled
 }
 
 #[cfg(test)]
@@ -33,17 +32,17 @@ mod tests {
     }
 
     #[test]
-    fn the_first_have_something_of_all_and_none_is_lost() {
+    fn first_cases_cover_all_pairs_and_none_is_lost() {
         let pairs = Operation::ALL.len() * Fault::ALL.len();
-        let (all, mixed) = (cases(), mixed(cases(), 7));
-        let first: BTreeSet<_> = mixed[..pairs].iter().map(|case| (case.operation, case.fault)).collect();
+        let (all, shuffled) = (cases(), shuffled(cases(), 7));
+        let first: BTreeSet<_> = shuffled[..pairs].iter().map(|case| (case.operation, case.fault)).collect();
         assert_eq!(first.len(), pairs);
-        assert_eq!(mixed.iter().collect::<BTreeSet<_>>(), all.iter().collect());
+        assert_eq!(shuffled.iter().collect::<BTreeSet<_>>(), all.iter().collect());
     }
 
     #[test]
-    fn the_seed_alone_tells_the_order() {
-        assert_eq!(mixed(cases(), 7), mixed(cases().into_iter().rev().collect(), 7));
-        assert_ne!(mixed(cases(), 7)[..20], mixed(cases(), 8)[..20]);
+    fn order_depends_only_on_the_seed() {
+        assert_eq!(shuffled(cases(), 7), shuffled(cases().into_iter().rev().collect(), 7));
+        assert_ne!(shuffled(cases(), 7)[..20], shuffled(cases(), 8)[..20]);
     }
 }

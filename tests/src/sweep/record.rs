@@ -1,4 +1,4 @@
-//! The verdicts so far, on disk: a sweep that was interrupted goes on where it was.
+//! The verdicts so far, on disk. An interrupted sweep continues with them.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{course::Case, judge::Verdict};
+use super::{judge::Verdict, trace::Case};
 use crate::{error::Error, lambda};
 
 /// The verdicts on the cases of one function, by their ids.
@@ -22,8 +22,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record in a folder for just this function, these judges and these cases: verdicts on another function, or
-    /// by other judges, never count.
+    /// Opens the record in a folder, for exactly these programs and these cases. Verdicts on another function, or of other
+    /// judges, do not count.
     ///
     /// # Errors
     /// [`Error::File`].
@@ -31,7 +31,7 @@ impl Record {
         fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
         let path = folder.join(format!("{}.jsonl", key(programs, cases)?));
         let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::file("open", &path))?;
-        // A line that was cut short when the power went ends here, and is none.
+        // A line that was incomplete when the process was killed ends here. It is ignored.
         file.write_all(b"\n").map_err(Error::file("write", &path))?;
         let written = BufReader::new(File::open(&path).map_err(Error::file("read", &path))?);
         let verdict = |line: String| {
@@ -48,18 +48,18 @@ impl Record {
         &self.verdicts
     }
 
-    /// Writes a verdict down.
+    /// Adds a verdict.
     ///
     /// # Errors
     /// [`Error::File`].
-    pub fn note(&mut self, id: &str, verdict: &Verdict) -> Result<(), Error> {
+    pub fn add(&mut self, id: &str, verdict: &Verdict) -> Result<(), Error> {
         let line = format!("{}\n", json!({"case": id, "verdict": verdict}));
         self.file.write_all(line.as_bytes()).map_err(Error::file("write", &self.path))?;
         self.verdicts.insert(id.to_owned(), verdict.clone());
         Ok(())
     }
 
-    /// Forgets it: the sweep is over, and the next begins anew.
+    /// Deletes the record when the sweep is complete, so that the next sweep starts from the beginning.
     ///
     /// # Errors
     /// [`Error::File`].
@@ -68,7 +68,7 @@ impl Record {
     }
 }
 
-/// A hash of the programs and of the cases' ids.
+/// Returns a hash of the programs and of the cases' ids.
 fn key(programs: &[PathBuf], cases: &[Case]) -> Result<String, Error> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
@@ -100,30 +100,30 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_outlive_an_interruption_and_end_with_the_sweep() {
+    fn verdicts_are_kept_until_the_sweep_is_complete() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("bootstrap");
         fs::write(&program, "one").unwrap();
         let open =
             |count| Record::open(&folder.path().join("state"), std::slice::from_ref(&program), &cases(count)).unwrap();
-        let verdict = Verdict { leaks: vec!["role/r is left".to_owned()], ..Verdict::default() };
+        let verdict = Verdict { leaks: vec!["role/r remains".to_owned()], ..Verdict::default() };
         let mut record = open(2);
-        record.note("a", &verdict).unwrap();
-        record.note("b", &Verdict::default()).unwrap();
+        record.add("a", &verdict).unwrap();
+        record.add("b", &Verdict::default()).unwrap();
         record.file.write_all(br#"{"case":"c","verdi"#).unwrap();
         drop(record);
-        let mut again = open(2);
-        again.note("c", &verdict).unwrap();
-        drop(again);
-        let again = open(2);
+        let mut reopened = open(2);
+        reopened.add("c", &verdict).unwrap();
+        drop(reopened);
+        let reopened = open(2);
         let expected = [("a", verdict.clone()), ("b", Verdict::default()), ("c", verdict)];
-        assert_eq!(*again.verdicts(), expected.map(|(id, verdict)| (id.to_owned(), verdict)).into());
+        assert_eq!(*reopened.verdicts(), expected.map(|(id, verdict)| (id.to_owned(), verdict)).into());
         // Other cases, and another function.
         assert!(open(3).verdicts().is_empty());
         fs::write(&program, "two").unwrap();
         assert!(open(2).verdicts().is_empty());
         fs::write(&program, "one").unwrap();
-        again.finish().unwrap();
+        reopened.finish().unwrap();
         assert!(open(2).verdicts().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Cases side by side, on as many benches as there are shards: what hangs only waits, and others work meanwhile.
+//! Runs cases at the same time, with one runner for each shard. A shard that waits for a hung call does not block the others.
 
 use std::{
     collections::VecDeque,
@@ -12,33 +12,33 @@ use tokio::{
     task::{JoinHandle, spawn_blocking},
 };
 
-use super::{bench::Bench, course::Case, judge::Verdict};
+use super::{judge::Verdict, runner::SweepRunner, trace::Case};
 use crate::error::Error;
 
-/// How often a case is begun again whose bench broke.
-const BREAKS: usize = 2;
+/// How often a case is retried after an error of its runner.
+const MAX_FAILURES: usize = 2;
 
-/// The next cases, for all shards.
+/// The remaining cases of all shards.
 type Queue = Arc<Mutex<VecDeque<Case>>>;
 
-/// Runs the cases on this many benches, the first of which is there already, and tells each verdict as it comes.
+/// Runs the cases on this many runners, and reports each verdict as it arrives. The first runner exists already.
 ///
 /// # Errors
-/// When a bench breaks again and again, or the verdict cannot be told.
+/// Fails when runners fail repeatedly, or `report` fails.
 pub async fn run(
-    first: Bench,
+    first: SweepRunner,
     shards: usize,
     cases: impl IntoIterator<Item = Case>,
-    mut tell: impl FnMut(&Case, &Verdict) -> Result<(), Error>,
+    mut report: impl FnMut(&Case, &Verdict) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let queue: Queue = Arc::new(Mutex::new(cases.into_iter().collect()));
-    let (verdicts, mut told) = mpsc::unbounded_channel();
-    let benches = [Some(first)].into_iter().chain(std::iter::repeat_with(|| None)).take(shards.max(1));
-    let working: Vec<_> = benches.map(|bench| begin(bench, &queue, &verdicts)).collect();
+    let (verdicts, mut reported) = mpsc::unbounded_channel();
+    let runners = [Some(first)].into_iter().chain(std::iter::repeat_with(|| None)).take(shards.max(1));
+    let working: Vec<_> = runners.map(|runner| begin(runner, &queue, &verdicts)).collect();
     drop(verdicts);
     let mut result = Ok(());
-    while let Some((case, verdict)) = told.recv().await {
-        result = result.and_then(|()| tell(&case, &verdict));
+    while let Some((case, verdict)) = reported.recv().await {
+        result = result.and_then(|()| report(&case, &verdict));
         if result.is_err() {
             lock(&queue).clear();
         }
@@ -48,43 +48,43 @@ pub async fn run(
     result.and_then(|()| ended.into_iter().collect())
 }
 
-/// Lets a shard work on a thread of its own: a run is no future that could go from one thread to another.
+/// Starts a shard on a thread of its own, because the future of a run is not `Send`.
 fn begin(
-    bench: Option<Bench>,
+    runner: Option<SweepRunner>,
     queue: &Queue,
     verdicts: &mpsc::UnboundedSender<(Case, Verdict)>,
 ) -> JoinHandle<Result<(), Error>> {
     let (queue, verdicts, runtime) = (Arc::clone(queue), verdicts.clone(), Handle::current());
     spawn_blocking(move || {
-        // The others need not go on when one of them cannot.
-        runtime.block_on(shard(bench, &queue, &verdicts)).inspect_err(|_| lock(&queue).clear())
+        // The other shards stop when one has failed.
+        runtime.block_on(shard(runner, &queue, &verdicts)).inspect_err(|_| lock(&queue).clear())
     })
 }
 
-/// Works until the queue is empty. A bench that something was left on is given up for another.
+/// Works until the queue is empty. A runner with leaked objects is replaced.
 async fn shard(
-    mut bench: Option<Bench>,
+    mut runner: Option<SweepRunner>,
     queue: &Queue,
     verdicts: &mpsc::UnboundedSender<(Case, Verdict)>,
 ) -> Result<(), Error> {
-    let mut breaks = 0;
+    let mut failures = 0;
     while let Some(case) = next(queue) {
         loop {
-            let mut at = match bench.take() {
-                Some(bench) => bench,
-                None => Box::pin(Bench::start()).await?,
+            let mut at = match runner.take() {
+                Some(runner) => runner,
+                None => Box::pin(SweepRunner::start()).await?,
             };
             match Box::pin(at.run(&case)).await {
                 Ok(verdict) => {
-                    bench = Some(at).filter(|_| verdict.leaks.is_empty());
-                    // Nobody listens any more when the sweep has failed.
+                    runner = Some(at).filter(|_| verdict.leaks.is_empty());
+                    // Nobody receives verdicts after a failure.
                     let _ = verdicts.send((case, verdict));
                     break;
                 }
-                Err(error) if BREAKS <= breaks => return Err(error),
+                Err(error) if MAX_FAILURES <= failures => return Err(error),
                 Err(error) => {
-                    tracing::warn!(case = case.id(), %error, "the bench broke; another takes its place");
-                    breaks += 1;
+                    tracing::warn!(case = case.id(), %error, "the runner failed and is replaced");
+                    failures += 1;
                 }
             }
         }

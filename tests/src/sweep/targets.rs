@@ -1,10 +1,11 @@
-//! The calls of a run, told apart by what is the same in every run and every cloud.
+//! Identifies the calls of a run by properties that are the same in every run and every cloud.
 
 use std::{collections::BTreeMap, fmt};
 
 use crate::gateway::{Call, When};
 
-/// One call of a run: its kind, and which of its kind it is. Calls run side by side, so their order says nothing.
+/// One call of a run: its kind, and its number among the calls of this kind. The order of calls is not stable, because they
+/// run at the same time.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Target {
     kind: Kind,
@@ -12,7 +13,7 @@ pub struct Target {
     pub(super) nth: usize,
 }
 
-/// What calls of one kind have in common.
+/// The common properties of calls of one kind.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Kind {
     service: String,
@@ -20,7 +21,7 @@ struct Kind {
     params: Vec<(&'static str, String)>,
 }
 
-/// Parameters that mean the same in every run: EC2's ids, and the OIDC issuer, are others in every cloud.
+/// Parameters with the same value in every run. The ids of EC2 and the OIDC issuer differ in every cloud.
 const STABLE: [&str; 11] = [
     "RoleName",
     "InstanceProfileName",
@@ -36,7 +37,7 @@ const STABLE: [&str; 11] = [
 ];
 
 impl Target {
-    /// The calls of a run, in their order but for those of one kind, which are numbered.
+    /// Returns the calls of a run, sorted. Calls of one kind are numbered.
     pub(super) fn of_run(calls: &[Call]) -> Vec<Self> {
         let mut seen: BTreeMap<Kind, usize> = BTreeMap::new();
         let mut targets = Vec::new();
@@ -49,14 +50,14 @@ impl Target {
         targets
     }
 
-    /// So many calls of one kind.
+    /// Returns this many calls of one kind.
     #[cfg(test)]
     pub(super) fn numbered(count: usize) -> Vec<Self> {
         let kind = Kind { service: "iam".to_owned(), operation: "ListRoles".to_owned(), params: Vec::new() };
         (1..=count).map(|nth| Self { kind: kind.clone(), nth }).collect()
     }
 
-    /// All calls of its kind.
+    /// Selects all calls of its kind.
     pub(super) fn when(&self) -> When {
         let kind = self.kind.clone();
         When::call(&kind.service, &kind.operation).passing(move |call| Kind::of(call) == kind)
@@ -70,7 +71,7 @@ impl Kind {
     }
 }
 
-/// As in `iam.CreateRole(RoleName=nodes)#1`.
+/// Formats like `iam.CreateRole(RoleName=nodes)#1`.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Kind { service, operation, params } = &self.kind;
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_of_one_kind_are_numbered_and_what_changes_between_clouds_is_no_part_of_them() {
+    fn calls_of_one_kind_are_numbered_without_variable_parameters() {
         let of_role = |marker| call("ListRolePolicies", &[("RoleName", "r"), ("Marker", marker)]);
         let calls = [of_role("one"), call("ListRolePolicies", &[("RoleName", "s")]), of_role("two")];
         let names: Vec<_> = Target::of_run(&calls).iter().map(ToString::to_string).collect();
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_met_by_calls_of_just_its_kind() {
+    fn target_selects_only_calls_of_its_kind() {
         let target = &Target::of_run(&[call("GetRole", &[("RoleName", "r")])])[0];
         assert!(target.when().matches(&call("GetRole", &[("RoleName", "r"), ("Marker", "m")])));
         for other in [call("GetRole", &[]), call("GetRole", &[("RoleName", "r"), ("PolicyName", "p")])] {

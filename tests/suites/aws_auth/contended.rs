@@ -71,7 +71,7 @@ async fn contention_without_end_is_an_error_in_time() {
     assert!(reason.contains("kube-system/aws-auth") && reason.contains("met an update conflict"), "{reason}");
     assert!(3 < rule.hits(), "it was tried {} times", rule.hits());
     rule.remove();
-    let id = failed.answer.physical_resource_id.clone();
+    let id = failed.response.physical_resource_id.clone();
     delete(&mut scenario, &id, &properties()).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the rollback");
 }

@@ -6,7 +6,7 @@ mod plan;
 mod timeline;
 
 use local_cloud::{
-    cli::{Cli, Said},
+    cli::{Cli, CommandOutput},
     scenario::Scenario,
 };
 
@@ -24,9 +24,9 @@ impl Person {
     }
 
     /// Runs the program, which must write nothing.
-    async fn says(&self, arguments: &[&str]) -> Said {
+    async fn says(&self, arguments: &[&str]) -> CommandOutput {
         let journal = self.scenario.cloud.gateway().journal();
-        let mark = journal.mark();
+        let mark = journal.position();
         let said = self.cli.run(arguments, "").await.unwrap();
         let writes: Vec<_> = journal.since(mark).into_iter().filter(local_cloud::gateway::Call::is_write).collect();
         assert!(writes.is_empty(), "{writes:?}");

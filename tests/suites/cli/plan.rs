@@ -1,7 +1,7 @@
 //! `plan`: what a person reads before anything is deployed, and after.
 
 use local_cloud::{
-    cli::{made, planned},
+    cli::{actual_writes, planned_writes},
     scenario::with,
 };
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ async fn what_is_not_deployed_yet_is_told_whole_and_comes_so() {
     let plan = person.says(&[&BOUND[..], &["--json"]].concat()).await.json();
     let created = person.scenario.send(&person.scenario.resource.create(&with(json!({})))).await.unwrap();
     created.succeeded();
-    assert_eq!(planned(&plan), made(&created.calls), "{plan:#}");
+    assert_eq!(planned_writes(&plan), actual_writes(&created.calls), "{plan:#}");
 }
 
 /// What another stack made is refused as the function would refuse it; so are bad properties, and what is no property.
@@ -123,9 +123,9 @@ async fn a_replacement_tells_what_goes_afterwards() {
     let mut person = Person::start().await;
     let resource = person.scenario.resource.clone();
     let (old, new) = (with(json!({})), with(json!({"NodeRoleName": "nodes", "InstanceProfileName": "profile"})));
-    let id = person.scenario.send(&resource.create(&old)).await.unwrap().answer.physical_resource_id;
-    let url = person.scenario.answers.expect(resource.create(&old).ids());
-    let event = resource.update(&id, &new, &old).answered_at(&url).to_string();
+    let id = person.scenario.send(&resource.create(&old)).await.unwrap().response.physical_resource_id;
+    let url = person.scenario.responses.expect(resource.create(&old).ids());
+    let event = resource.update(&id, &new, &old).with_response_url(&url).to_string();
     let told = person.cli.run(&["plan", "--event", "-"], &event).await.unwrap();
     assert_eq!(told.code, Some(2), "{}", told.stderr);
     let (before, after) =
@@ -140,9 +140,9 @@ async fn what_a_replacement_keeps_does_not_go() {
     let mut person = Person::start().await;
     let resource = person.scenario.resource.clone();
     let (old, new) = (with(json!({})), with(json!({"ControllerRoleName": "another"})));
-    let id = person.scenario.send(&resource.create(&old)).await.unwrap().answer.physical_resource_id;
-    let url = person.scenario.answers.expect(resource.create(&old).ids());
-    let event = resource.update(&id, &new, &old).answered_at(&url).to_string();
+    let id = person.scenario.send(&resource.create(&old)).await.unwrap().response.physical_resource_id;
+    let url = person.scenario.responses.expect(resource.create(&old).ids());
+    let event = resource.update(&id, &new, &old).with_response_url(&url).to_string();
     let told = person.cli.run(&["plan", "--json", "--event", "-"], &event).await.unwrap().json();
     let stages = told["stages"].as_array().unwrap();
     let clean_up = stages.iter().find(|stage| stage["part"] == "cleanUp").unwrap();
@@ -159,7 +159,7 @@ async fn what_a_replacement_keeps_does_not_go() {
     let deleted = person.scenario.send(&resource.delete(&id, &old)).await.unwrap();
     deleted.succeeded();
     let only = json!({"stages": [{"part": "tearDown", "steps": clean_up["steps"]}]});
-    assert_eq!(planned(&only), made(&deleted.calls), "{clean_up:#}");
+    assert_eq!(planned_writes(&only), actual_writes(&deleted.calls), "{clean_up:#}");
 }
 
 /// A Delete or Update of what does not stand, and credentials of another account, are told apart from nothing to do.

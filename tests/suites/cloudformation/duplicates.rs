@@ -50,7 +50,7 @@ async fn late_duplicates_change_nothing() {
     let stage = Stage::new().await;
     let mut ended: Vec<Delivered> = Vec::new();
     for new in [properties(), in_place(), replacing(), properties(), in_place()] {
-        let standing = stage.engine.stack(&stage.stack, |stack| stack.standing().count());
+        let standing = stage.engine.stack(&stage.stack, |stack| stack.existing().count());
         ended.extend(if standing == 0 {
             stage.run(|stack| stack.create(&template(&new))).await
         } else {
@@ -81,7 +81,7 @@ async fn late_duplicates_of_which_one_is_without_an_answer_change_nothing() {
     let delivery = Delivery { copies: 2, ..Delivery::default() };
     let delivered = stage.engine.deliver_late(&created, &delivery).await.unwrap();
     sound(&delivered);
-    let puts = delivered.answer.iter().flat_map(|answer| &answer.puts);
+    let puts = delivered.response.iter().flat_map(|response| &response.puts);
     let mut bodies: Vec<_> = puts.map(|put| String::from_utf8_lossy(&put.body).contains("a late duplicate")).collect();
     bodies.sort_unstable();
     assert_eq!(bodies, [false, true], "{}", delivered.log_text());
@@ -129,9 +129,9 @@ async fn delete_that_its_duplicate_overtakes_deletes_its_departing_markers() {
     let delivered = overtaken(&stage, delete, async || {
         stage.before.assert_same(&stage.world().await, "after the second delivery");
         for operation in ["DescribeSubnets", "DescribeSecurityGroups"] {
-            let untagged = Effect::rewrite(|_, answer| {
-                let text = answer.text().replace("karpenter-prereqs/", "not-shown-yet/");
-                answer.body = text.into();
+            let untagged = Effect::rewrite(|_, response| {
+                let text = response.text().replace("karpenter-prereqs/", "not-shown-yet/");
+                response.body = text.into();
             });
             stage.scenario.cloud.gateway().rules().add(When::call("ec2", operation).once(), untagged);
         }

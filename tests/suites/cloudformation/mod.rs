@@ -66,7 +66,7 @@ impl Stage {
     async fn updates_before_others(&self, new: &Value) {
         let update = one(self.begin(|stack| stack.update(&template(new))));
         self.begin(|stack| {
-            stack.native_begins();
+            stack.begin_native_resource();
             Vec::new()
         });
         self.run(|_| vec![update]).await;
@@ -78,7 +78,7 @@ impl Stage {
 
     /// The physical id by CloudFormation's books.
     fn id(&self) -> String {
-        self.engine.stack(&self.stack, |stack| stack.standing().next().map(|(_, id, _)| id.to_owned())).unwrap()
+        self.engine.stack(&self.stack, |stack| stack.existing().next().map(|(_, id, _)| id.to_owned())).unwrap()
     }
 
     async fn world(&self) -> World {
@@ -111,8 +111,8 @@ impl Stage {
 /// The answer broke no rule.
 #[track_caller]
 fn sound(delivered: &Delivered) {
-    assert!(delivered.answer.is_some(), "no answer to {:?}\n{}", delivered.request.kind, delivered.log_text());
-    assert!(delivered.wrong.is_empty(), "{:#?}\n{}", delivered.wrong, delivered.log_text());
+    assert!(delivered.response.is_some(), "no answer to {:?}\n{}", delivered.request.kind, delivered.log_text());
+    assert!(delivered.violations.is_empty(), "{:#?}\n{}", delivered.violations, delivered.log_text());
 }
 
 fn template(properties: &Value) -> Template {

@@ -183,7 +183,7 @@ async fn a_replacement_that_fails_leaves_nothing() {
         let failed = stage.engine.deliver(update, &Delivery::default()).await.unwrap();
         super::sound(&failed);
         assert!(!failed.succeeded() && 0 < denied.hits(), "{operation}: {}", failed.log_text());
-        assert_eq!(failed.answer.as_ref().unwrap().physical_resource_id, id);
+        assert_eq!(failed.response.as_ref().unwrap().physical_resource_id, id);
         before.assert_same(&stage.world().await, &format!("after a replacement without {service}:{operation}"));
         denied.remove();
         let back = one(failed.next);

@@ -1,7 +1,7 @@
 //! What is tried: properties as templates have them, few enough in kind that they meet each other often, and what
 //! they meet in the account.
 
-use local_cloud::scenario::{CLUSTER, Cut, Scenario};
+use local_cloud::scenario::{CLUSTER, CrashPoint, Scenario};
 use proptest::{
     option::weighted,
     prelude::*,
@@ -28,7 +28,7 @@ pub(super) struct Case {
     /// What is wanted.
     pub(super) wanted: Wanted,
     /// Where an earlier run of the event was cut off: at which write.
-    pub(super) cut: Option<(usize, Cut)>,
+    pub(super) cut: Option<(usize, CrashPoint)>,
     /// What somebody changes by hand then.
     pub(super) drift: Vec<Drift>,
     /// Which generation is deleted first, if there are two.
@@ -74,7 +74,7 @@ impl Wanted {
 pub(super) fn cases() -> impl Strategy<Value = Case> {
     let tags = prop::collection::vec(foreign(), TAGGED);
     let neighbour = weighted(0.2, select(vec![json!({}), json!({"DiscoveryTagKey": "team/discovery"})]));
-    let cut = (1..13_usize, select(&[Cut::Before, Cut::After][..]));
+    let cut = (1..13_usize, select(&[CrashPoint::Before, CrashPoint::After][..]));
     let drift = prop::collection::vec(select(Drift::ALL), 0..4);
     let old = weighted(0.5, (wanted(), any::<u32>(), any::<bool>()));
     (tags, 0..AWS_AUTHS.len(), neighbour, old, wanted(), weighted(0.6, cut), drift, any::<bool>()).prop_map(

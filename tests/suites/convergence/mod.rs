@@ -13,7 +13,7 @@ use std::{cell::RefCell, time::Instant};
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     CloudOptions, ClusterOptions,
-    bare::Bare,
+    empty_account::EmptyAccount,
     cli::Cli,
     cluster::{create_role, service_trust},
     gateway::When,
@@ -63,7 +63,7 @@ struct Bench {
     scenario: Scenario,
     cli: Cli,
     /// The account with nothing planted in it.
-    bare: Bare,
+    bare: EmptyAccount,
     clean: bool,
     successes: u64,
     refusals: u64,
@@ -78,7 +78,7 @@ impl Bench {
         let scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
         create_role(&scenario.cloud.admin(), plant::EXISTING_ROLE, &service_trust("ec2.amazonaws.com")).await.unwrap();
         scenario.cluster.control_plane().remove_aws_auth().await.unwrap();
-        let bare = Bare::new(&scenario.cloud, &scenario.cluster).await.unwrap();
+        let bare = EmptyAccount::new(&scenario.cloud, &scenario.cluster).await.unwrap();
         let cli = Cli::new(&scenario).await.unwrap();
         Self { scenario, cli, bare, clean: true, successes: 0, refusals: 0, cuts: 0 }
     }
@@ -109,7 +109,7 @@ impl Bench {
         let resource = self.scenario.resource.clone();
         let properties = case.wanted.properties(&self.scenario);
         self.disturb(case, &resource.create(&properties), planted).await;
-        let id = self.converges(&resource.create(&properties)).await.answer.physical_resource_id;
+        let id = self.converges(&resource.create(&properties)).await.response.physical_resource_id;
         self.deletes(&id, &properties).await;
     }
 
@@ -117,16 +117,16 @@ impl Bench {
         let resource = self.scenario.resource.clone();
         let [old, new] = [old, &case.wanted].map(|wanted| wanted.properties(&self.scenario));
         let created = self.judged(&resource.create(&old)).await;
-        let id = created.answer.physical_resource_id.clone();
-        if !created.answer.succeeded() {
+        let id = created.response.physical_resource_id.clone();
+        if !created.response.succeeded() {
             self.refusals += 1;
             return self.deletes(&id, &old).await;
         }
         let update = resource.update(&id, &new, &old);
         self.disturb(case, &update, planted).await;
         let updated = self.converges(&update).await;
-        let new_id = updated.answer.physical_resource_id.clone();
-        if !updated.answer.succeeded() {
+        let new_id = updated.response.physical_resource_id.clone();
+        if !updated.response.succeeded() {
             // The rollback, as CloudFormation sends it.
             let back = self.judged(&resource.update(&id, &old, &new)).await;
             assert_eq!(back.succeeded().physical_resource_id, id);
@@ -147,8 +147,8 @@ impl Bench {
     /// A run of the event that is cut off, and what somebody changes by hand.
     async fn disturb(&mut self, case: &Case, event: &local_cloud::lambda::Event, planted: &World) {
         if let Some((nth, cut)) = case.cut {
-            let was_cut = self.scenario.send_cut(event, When::write().nth(nth), cut).await.unwrap();
-            self.cuts += u64::from(was_cut);
+            let crashed = self.scenario.send_and_crash(event, When::write().nth(nth), cut).await.unwrap();
+            self.cuts += u64::from(crashed);
         }
         for drift in &case.drift {
             plant::drift(&self.scenario, case, *drift, planted).await;
@@ -158,12 +158,12 @@ impl Bench {
     /// Sends an event, and once more if it succeeds: then nothing may be left to do.
     async fn converges(&mut self, event: &local_cloud::lambda::Event) -> Delivered {
         let delivered = self.judged(event).await;
-        if delivered.answer.succeeded() {
+        if delivered.response.succeeded() {
             self.successes += 1;
             let again = self.scenario.send(event).await.unwrap();
             again.wrote_nothing();
-            assert_eq!(again.succeeded().data, delivered.answer.data);
-            assert_eq!(again.answer.physical_resource_id, delivered.answer.physical_resource_id);
+            assert_eq!(again.succeeded().data, delivered.response.data);
+            assert_eq!(again.response.physical_resource_id, delivered.response.physical_resource_id);
         } else {
             self.refusals += 1;
         }
@@ -173,13 +173,13 @@ impl Bench {
     /// Sends an event; what fails must have been refused before any write. What comes of it is what the program foretold:
     /// the same writes, or the same refusal.
     async fn judged(&mut self, event: &local_cloud::lambda::Event) -> Delivered {
-        let url = self.scenario.answers.expect(event.ids());
-        let event = event.answered_at(&url);
+        let url = self.scenario.responses.expect(event.ids());
+        let event = event.with_response_url(&url);
         let plan = self.cli.plan(&event).await.unwrap();
         let delivered = self.scenario.send_raw(&event, &url).await.unwrap();
-        delivered.answer.assert_sound();
-        plan.foretold(&delivered.answer, &delivered.calls).unwrap_or_else(|difference| panic!("{difference}"));
-        if !delivered.answer.succeeded() {
+        delivered.response.assert_sound();
+        plan.check_plan(&delivered.response, &delivered.calls).unwrap_or_else(|difference| panic!("{difference}"));
+        if !delivered.response.succeeded() {
             let reason = delivered.wrote_nothing().failed();
             assert!(reason.starts_with("nothing was changed: "), "{reason}");
         }

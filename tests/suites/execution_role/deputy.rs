@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use local_cloud::{execution_role::in_place, template::Template};
+use local_cloud::{execution_role::with_pseudo_parameters, template::Template};
 use serde_json::{Value, json};
 use simulator::{ACCOUNT, Request, Verdict, verdicts};
 
@@ -43,7 +43,7 @@ fn ec2(resource: &str) -> String {
 
 fn judged(asked: &[Asked<'_>]) -> Vec<Verdict> {
     let template = Template::read("function.yaml").unwrap();
-    let policies = template.policies(&in_place(template.values(&BOUNDS), ACCOUNT, REGION));
+    let policies = template.policies(&with_pseudo_parameters(template.values(&BOUNDS), ACCOUNT, REGION));
     let statements: Vec<_> = policies.values().flat_map(|document| document["Statement"].as_array().unwrap()).collect();
     let policies = BTreeMap::from([("all".to_owned(), json!({"Version": "2012-10-17", "Statement": statements}))]);
     let requests: Vec<_> = asked

@@ -9,7 +9,7 @@ use local_cloud::{
     Cloud,
     cloud::CloudOptions,
     cluster::{ClusterOptions, create_role, service_trust},
-    execution_role::{actions, give, policies},
+    execution_role::{actions, put_inline_policies, policies},
     gateway::{Effect, When},
     scenario::{AWS_AUTH, CLUSTER, Delivered, Scenario, with},
 };
@@ -63,7 +63,7 @@ async fn run(scenario: &mut Scenario) -> (Vec<Delivered>, Vec<(String, Value)>) 
             Some((id, old)) => scenario.resource.update(id, &properties, old),
         };
         let now = scenario.send(&event).await.unwrap();
-        let (failed, id) = (!now.answer.succeeded(), now.answer.physical_resource_id.clone());
+        let (failed, id) = (!now.response.succeeded(), now.response.physical_resource_id.clone());
         delivered.push(now);
         if failed {
             if standing.is_empty() {
@@ -87,7 +87,7 @@ async fn run(scenario: &mut Scenario) -> (Vec<Delivered>, Vec<(String, Value)>) 
 async fn goes(scenario: &mut Scenario, standing: &mut Vec<(String, Value)>, delivered: &mut Vec<Delivered>) -> bool {
     let (id, properties) = &standing[0];
     let now = scenario.send(&scenario.resource.delete(id, properties)).await.unwrap();
-    let gone = now.answer.succeeded();
+    let gone = now.response.succeeded();
     delivered.push(now);
     if gone {
         standing.remove(0);
@@ -131,10 +131,10 @@ async fn start() -> (Scenario, BTreeMap<String, Value>) {
     iam.create_instance_profile().instance_profile_name(PROFILE).send().await.unwrap();
     iam.add_role_to_instance_profile().instance_profile_name(PROFILE).role_name("given").send().await.unwrap();
     // Of a stack that is at rest the function wants to know since when. What is denied stays denied.
-    let at_rest = Effect::rewrite(|_, answer| {
-        if answer.status != StatusCode::FORBIDDEN {
-            answer.status = StatusCode::OK;
-            answer.body = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>platform</StackName>\
+    let at_rest = Effect::rewrite(|_, response| {
+        if response.status != StatusCode::FORBIDDEN {
+            response.status = StatusCode::OK;
+            response.body = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>platform</StackName>\
                  <StackStatus>CREATE_COMPLETE</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
                 .into();
         }
@@ -147,7 +147,7 @@ async fn start() -> (Scenario, BTreeMap<String, Value>) {
 }
 
 async fn restore(cloud: &Cloud, policies: &BTreeMap<String, Value>) {
-    give(&cloud.admin(), &role(), policies).await.unwrap();
+    put_inline_policies(&cloud.admin(), &role(), policies).await.unwrap();
 }
 
 /// Each action in turn is taken away, and the course run.
@@ -178,8 +178,8 @@ async fn without_any_one_action_something_is_missing() {
         let (delivered, standing) = run(&mut scenario).await;
         restore(&scenario.cloud, &policies).await;
         let last = delivered.last().unwrap();
-        let reason = last.answer.reason.clone().unwrap_or_default();
-        let said = if last.answer.succeeded() {
+        let reason = last.response.reason.clone().unwrap_or_default();
+        let said = if last.response.succeeded() {
             let log: Vec<_> = delivered.iter().map(|delivered| delivered.invocation.log_text()).collect();
             let told = log
                 .iter()
@@ -190,7 +190,7 @@ async fn without_any_one_action_something_is_missing() {
             reason
         };
         let goes_on = GOES_ON.contains(&action.as_str());
-        assert_eq!(last.answer.succeeded(), goes_on, "{action}: {said}");
+        assert_eq!(last.response.succeeded(), goes_on, "{action}: {said}");
         println!("| {action} | {} {said} |", if goes_on { "goes on:" } else { "fails:" });
         for (id, properties) in standing {
             scenario.send(&scenario.resource.delete(&id, &properties)).await.unwrap().succeeded();

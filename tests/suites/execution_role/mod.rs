@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
 use local_cloud::{
-    execution_role::{actions, in_place},
+    execution_role::{actions, with_pseudo_parameters},
     template::{Template, Values},
 };
 use percent_encoding::percent_decode_str;
@@ -115,7 +115,7 @@ fn the_policies_fit() {
     ];
     for file in ["template.yaml", "function.yaml"] {
         let template = Template::read(file).unwrap();
-        let mut values: Values = in_place(template.values(&given), "111122223333", "us-gov-west-1");
+        let mut values: Values = with_pseudo_parameters(template.values(&given), "111122223333", "us-gov-west-1");
         values.insert("AWS::Partition".to_owned(), "aws-us-gov".into());
         for (policy, document) in template.policies(&values) {
             let size = document.to_string().len();

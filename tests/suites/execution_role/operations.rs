@@ -5,7 +5,7 @@ use local_cloud::{
     ClusterOptions,
     cloud::CloudOptions,
     cluster::service_trust,
-    execution_role::{give, policies_within},
+    execution_role::{put_inline_policies, policies_within},
     gateway::{Call, Effect, When},
     lambda::Resource,
     scenario::{AWS_AUTH, CLUSTER, Delivered, Scenario, with},
@@ -35,7 +35,7 @@ async fn bounded(authentication_mode: AuthenticationMode) -> Scenario {
     let role_arn = scenario.cluster.creator_role_arn.clone();
     let place = (scenario.cloud.account(), scenario.cloud.region());
     let policies = policies_within(&BOUNDS, place, &role_arn).unwrap();
-    give(&admin, &format!("{CLUSTER}-creator"), &policies).await.unwrap();
+    put_inline_policies(&admin, &format!("{CLUSTER}-creator"), &policies).await.unwrap();
     // What is denied is not waited for long.
     scenario.resource = scenario.resource.clone().service_timeout(30);
     scenario
@@ -81,7 +81,7 @@ async fn create_with_a_node_role_outside_grants_nothing() {
             let reason = made.failed();
             assert!(reason.contains("iam:PassRole") && reason.contains(OUTSIDE), "{reason}");
             assert!(granting(&made, OUTSIDE).is_empty(), "{:?}", granting(&made, OUTSIDE));
-            let id = made.answer.physical_resource_id.clone();
+            let id = made.response.physical_resource_id.clone();
             scenario.send(&scenario.resource.delete(&id, &properties)).await.unwrap().succeeded();
             before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
         }
@@ -103,7 +103,7 @@ async fn profile_that_holds_a_role_outside_changes_nothing() {
     let simulated = made.calls.iter().find(|call| call.operation == "SimulatePrincipalPolicy").unwrap();
     assert_eq!(simulated.param("PolicySourceArn"), Some(scenario.cluster.creator_role_arn.as_str()));
     assert_eq!(simulated.param("ContextEntries.member.1.ContextKeyValues.member.1"), Some("ec2.amazonaws.com"));
-    let id = made.answer.physical_resource_id.clone();
+    let id = made.response.physical_resource_id.clone();
     scenario.send(&scenario.resource.delete(&id, &adopting(OUTSIDE))).await.unwrap().succeeded();
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
@@ -170,8 +170,8 @@ async fn node_role_inside_is_granted_after_iam_allows_it() {
 
     profile_holding(&scenario, "nodes").await;
     // IAM shows a new permission late.
-    let late = |_: &Call, answer: &mut local_cloud::gateway::Answer| {
-        answer.body = answer.text().replace(">allowed<", ">implicitDeny<").into();
+    let late = |_: &Call, response: &mut local_cloud::gateway::ServiceResponse| {
+        response.body = response.text().replace(">allowed<", ">implicitDeny<").into();
     };
     let simulated = When::call("iam", "SimulatePrincipalPolicy").first(2);
     let rule = scenario.cloud.gateway().rules().add(simulated, Effect::rewrite(late));

@@ -102,7 +102,7 @@ async fn an_error_of_the_callers_is_not_retried() {
 async fn fails(scenario: &mut Scenario, properties: &Value) -> Delivered {
     let failed = scenario.send(&scenario.resource.create(properties)).await.unwrap();
     failed.failed();
-    let id = failed.answer.physical_resource_id.clone();
+    let id = failed.response.physical_resource_id.clone();
     delete(scenario, &id, properties).await;
     failed
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use local_cloud::{
     gateway::{ClusterRewrite, When},
     process::wait_until,
-    scenario::{CLUSTER, Cut, Scenario},
+    scenario::{CLUSTER, CrashPoint, Scenario},
 };
 use serde_json::{Value, json};
 
@@ -136,9 +136,9 @@ async fn a_run_that_was_cut_off_leaves_nothing_that_a_delete_does_not_find() {
     let made_up = "platform-Prereqs-1TN5JDHRMUAIP";
     let mut creates = 0;
     let id = loop {
-        let cut = if creates % 2 == 0 { Cut::After } else { Cut::Before };
+        let cut = if creates % 2 == 0 { CrashPoint::After } else { CrashPoint::Before };
         let event = scenario.resource.create(&properties);
-        if !scenario.send_cut(&event, When::write().nth(creates + 1), cut).await.unwrap() {
+        if !scenario.send_and_crash(&event, When::write().nth(creates + 1), cut).await.unwrap() {
             break create(&mut scenario, &properties).await;
         }
         creates += 1;
@@ -153,9 +153,9 @@ async fn a_run_that_was_cut_off_leaves_nothing_that_a_delete_does_not_find() {
     // Each cut leaves the rest of the same resource to the next one.
     let mut deletes = 0;
     loop {
-        let cut = if deletes % 2 == 0 { Cut::Before } else { Cut::After };
+        let cut = if deletes % 2 == 0 { CrashPoint::Before } else { CrashPoint::After };
         let event = scenario.resource.delete(&id, &properties);
-        if !scenario.send_cut(&event, When::write().nth(2), cut).await.unwrap() {
+        if !scenario.send_and_crash(&event, When::write().nth(2), cut).await.unwrap() {
             break;
         }
         deletes += 1;

@@ -101,5 +101,5 @@ fn news() -> [Value; 2] {
 fn assert_failed(update: &Delivered, id: &str) {
     let reason = update.failed();
     assert!(reason.contains("refused by the test"), "{reason}");
-    assert_eq!(update.answer.physical_resource_id, id);
+    assert_eq!(update.response.physical_resource_id, id);
 }

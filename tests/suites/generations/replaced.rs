@@ -31,8 +31,8 @@ async fn both_generations_stand_until_the_old_one_is_deleted() {
         let world_of_old = scenario.world().await.unwrap();
 
         let updated = scenario.send(&scenario.resource.update(&old_id, &new, &old)).await.unwrap();
-        let answer = updated.succeeded().clone();
-        let new_id = answer.physical_resource_id.clone();
+        let response = updated.succeeded().clone();
+        let new_id = response.physical_resource_id.clone();
         assert_ne!(new_id, old_id, "{what}");
         let beside = scenario.world().await.unwrap();
         for name in world_of_old.names().chain(world_of_new.names()) {
@@ -64,7 +64,7 @@ async fn both_generations_stand_until_the_old_one_is_deleted() {
             assert!(map_roles.contains(&node_roles[0]), "{what}: {verb} {map_roles}");
         }
         let again = scenario.send(&scenario.resource.update(&old_id, &new, &old)).await.unwrap();
-        assert_eq!(again.wrote_nothing().succeeded().data, answer.data, "{what}");
+        assert_eq!(again.wrote_nothing().succeeded().data, response.data, "{what}");
 
         delete(&mut scenario, &old_id, &old).await;
         world_of_new.assert_same(&scenario.world().await.unwrap(), &format!("after the clean-up of {what}"));
@@ -116,7 +116,7 @@ async fn what_cannot_stand_beside_the_old_generation_is_refused_before_any_chang
         let reason = refused.wrote_nothing().failed();
         assert!(reason.contains("InstanceProfileName"), "{reason}");
         assert!(reason.contains("KarpenterNodeRole-demo"), "{reason}");
-        assert_eq!(refused.answer.physical_resource_id, id);
+        assert_eq!(refused.response.physical_resource_id, id);
         before.assert_same(&scenario.world().await.unwrap(), "after a refusal");
         // The rollback of such an Update finds nothing to do.
         let back = scenario.send(&scenario.resource.update(&id, &old, &new)).await.unwrap();

@@ -4,7 +4,7 @@
 use local_cloud::{
     gateway::When,
     lambda::Event,
-    scenario::{Cut, Scenario},
+    scenario::{CrashPoint, Scenario},
 };
 use serde_json::json;
 
@@ -43,8 +43,8 @@ async fn every_rollback_ends_where_the_update_began() {
                 _ => vec![gone, back_from(&id)],
             };
             for event in events {
-                let answer = scenario.send(&event).await.unwrap();
-                let answered = &answer.succeeded().physical_resource_id;
+                let response = scenario.send(&event).await.unwrap();
+                let answered = &response.succeeded().physical_resource_id;
                 assert!([&id, &new_id].contains(&answered), "{answered}");
             }
             before.assert_same(&scenario.world().await.unwrap(), &format!("after {model}, from {new}"));
@@ -73,7 +73,7 @@ async fn a_rollback_that_fails_takes_nothing_away() {
     failed.failed();
     assert_eq!(rule.hits(), 1);
     rule.remove();
-    assert_eq!(failed.answer.physical_resource_id, new_id);
+    assert_eq!(failed.response.physical_resource_id, new_id);
     let world = scenario.world().await.unwrap();
     assert_eq!(world.names().collect::<Vec<_>>(), names, "after the rollback failed");
     assert!(world.get("aws-auth/mapRoles").unwrap().contains("role/KarpenterNodeRole-demo"));
@@ -93,9 +93,9 @@ async fn the_rollback_of_a_replacement_that_was_cut_off_clears_it_away() {
     let before = scenario.world().await.unwrap();
     let mut cuts = 0;
     loop {
-        let cut = if cuts % 2 == 0 { Cut::Before } else { Cut::After };
+        let cut = if cuts % 2 == 0 { CrashPoint::Before } else { CrashPoint::After };
         let update = scenario.resource.update(&id, &new, &old);
-        if !scenario.send_cut(&update, When::write().nth(cuts + 1), cut).await.unwrap() {
+        if !scenario.send_and_crash(&update, When::write().nth(cuts + 1), cut).await.unwrap() {
             break;
         }
         cuts += 1;
@@ -122,13 +122,13 @@ async fn late_clean_ups_after_forth_and_back_leave_the_survivor_whole() {
         let back = scenario.send(&resource.update(&other_id, &one, &two)).await.unwrap();
         assert_eq!(back.succeeded().physical_resource_id, id);
 
-        let shown = scenario.cloudformation_shows(&id, "UPDATE_COMPLETE", "UPDATE_COMPLETE");
+        let shown = scenario.stub_stack_status(&id, "UPDATE_COMPLETE", "UPDATE_COMPLETE");
         let mut late = [resource.delete(&id, &one), resource.delete(&other_id, &two)];
         if newest_first {
             late.reverse();
         }
         for event in &late {
-            scenario.send(event).await.unwrap().answer.assert_sound();
+            scenario.send(event).await.unwrap().response.assert_sound();
         }
         world.assert_same(&scenario.world().await.unwrap(), "after the late clean-ups");
         shown.into_iter().for_each(local_cloud::gateway::Installed::remove);

@@ -99,7 +99,7 @@ async fn another_stacks_objects_are_refused_before_any_change() {
         assert!(reason.contains(word), "{word} in {reason}");
     }
     // CloudFormation deletes what it could not create: nothing of the first one's.
-    let refused_id = refused.answer.physical_resource_id.clone();
+    let refused_id = refused.response.physical_resource_id.clone();
     let deleted = scenario.send(&second.delete(&refused_id, &properties(&json!({})))).await.unwrap();
     deleted.wrote_nothing().succeeded();
     before.assert_same(&scenario.world().await.unwrap(), "after the second one's rollback");

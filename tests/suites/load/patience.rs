@@ -32,7 +32,7 @@ async fn failure(scenario: &mut Scenario, when: When, effect: Effect, within: Du
     let reason = failed.failed().to_owned();
     assert!(took < within, "{took:?}: {reason}");
     rule.remove();
-    let id = failed.answer.physical_resource_id.clone();
+    let id = failed.response.physical_resource_id.clone();
     scenario.send(&scenario.resource.delete(&id, &properties())).await.unwrap().succeeded();
     before.assert_same(&scenario.world().await.unwrap(), &format!("after: {reason}"));
     (reason, hits)
@@ -153,7 +153,7 @@ async fn a_throttled_question_to_cloudformation_is_asked_again() {
     let throttling = move |_: &_| begun.elapsed() < Duration::from_secs(8);
     let rules = scenario.cloud.gateway().rules().clone();
     rules.add(When::service("cloudformation").passing(throttling), Effect::Throttle);
-    let _shown = scenario.cloudformation_shows("", "CREATE_FAILED", "ROLLBACK_IN_PROGRESS");
+    let _shown = scenario.stub_stack_status("", "CREATE_FAILED", "ROLLBACK_IN_PROGRESS");
     let failed = scenario.send(&scenario.resource.create(&properties())).await.unwrap();
     let reason = failed.wrote_nothing().failed();
     assert!(reason.contains("nothing was changed"), "{reason}");

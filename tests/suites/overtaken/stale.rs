@@ -21,20 +21,20 @@ async fn a_create_or_update_older_than_its_service_timeout_changes_nothing() {
     let ago = |count| SystemTime::now() - seconds(count);
     let told = |age: u64| format!("nothing was changed: KP0217: the event is {age}");
     let stale = deliver(&mut scenario, &resource.create(&properties()), ago(605)).await;
-    assert!(stale.wrote_nothing().failed().contains(&told(60)), "{:?}", stale.answer.reason);
-    assert!(stale.answer.reason.as_ref().unwrap().contains("after 600 s (ServiceTimeout)"));
+    assert!(stale.wrote_nothing().failed().contains(&told(60)), "{:?}", stale.response.reason);
+    assert!(stale.response.reason.as_ref().unwrap().contains("after 600 s (ServiceTimeout)"));
     assert!(stale.calls.is_empty(), "not even a read: {:?}", stale.calls);
     before.assert_same(&scenario.world().await.unwrap(), "after a stale Create");
 
     let late = deliver(&mut scenario, &resource.create(&properties()), ago(480)).await;
     let id = late.succeeded().physical_resource_id.clone();
-    assert_eq!(stale.answer.physical_resource_id, id);
+    assert_eq!(stale.response.physical_resource_id, id);
     let made = scenario.world().await.unwrap();
     let new = json!({"ClusterName": CLUSTER, "Tags": {"team": "platform"}});
     let update = resource.update(&id, &new, &properties());
     let stale = deliver(&mut scenario, &update, ago(7000)).await;
-    assert!(stale.wrote_nothing().failed().contains(&told(700)), "{:?}", stale.answer.reason);
-    assert_eq!(stale.answer.physical_resource_id, id);
+    assert!(stale.wrote_nothing().failed().contains(&told(700)), "{:?}", stale.response.reason);
+    assert_eq!(stale.response.physical_resource_id, id);
     made.assert_same(&scenario.world().await.unwrap(), "after a stale Update");
     deliver(&mut scenario, &update, ago(480)).await.succeeded();
 }

@@ -48,7 +48,7 @@ async fn an_update_that_is_rolled_back_before_it_begins_changes_nothing() {
             let delivered = deliver(&mut scenario, &update, issued).await;
             let reason = delivered.wrote_nothing().failed();
             assert!(reason.contains("nothing was changed") && reason.contains(stack), "{reason}");
-            assert_eq!(delivered.answer.physical_resource_id, id);
+            assert_eq!(delivered.response.physical_resource_id, id);
         }
     }
     before.assert_same(&scenario.world().await.unwrap(), "after Updates that nobody wants");
@@ -67,7 +67,7 @@ async fn an_update_that_is_rolled_back_while_it_works_goes_back() {
             let delivered = deliver(&mut scenario, &update, issued).await;
             let reason = delivered.failed();
             assert!(reason.contains("The old properties were restored") && reason.contains(stack), "{reason}");
-            assert_eq!(delivered.answer.physical_resource_id, id);
+            assert_eq!(delivered.response.physical_resource_id, id);
             assert!(!delivered.writes().is_empty());
             assert_eq!(questions(&delivered), 2);
             before.assert_same(&scenario.world().await.unwrap(), &format!("after {change} and {stack}"));

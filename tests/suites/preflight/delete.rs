@@ -42,7 +42,7 @@ async fn the_delete_after_a_create_that_kubernetes_refused_succeeds() {
     let properties = with(json!({}));
     refuses(&mut scenario, &properties, &["401 Unauthorized"]).await;
     let failed = scenario.send(&scenario.resource.create(&properties)).await.unwrap();
-    let delete = scenario.resource.delete(&failed.answer.physical_resource_id, &properties);
+    let delete = scenario.resource.delete(&failed.response.physical_resource_id, &properties);
     scenario.send(&delete).await.unwrap().wrote_nothing().succeeded();
 }
 

@@ -34,18 +34,18 @@ async fn another_clusters_discovery_tag_is_never_overwritten() {
     let before = scenario.world().await.unwrap();
     let skipping = with(json!({"TagConflict": "Skip"}));
     let created = scenario.send(&scenario.resource.create(&skipping)).await.unwrap();
-    let answer = created.succeeded();
+    let response = created.succeeded();
     let world = scenario.world().await.unwrap();
     for (id, attribute, rest) in [(&subnet, "SubnetIds", 3), (&group, "SecurityGroupIds", 2)] {
         assert_eq!(world.get(id), before.get(id), "it is not touched");
         assert!(
-            answer.data["Warnings"].contains(&format!("{id} keeps its tag `karpenter.sh/discovery` = `blue`")),
-            "{answer:?}"
+            response.data["Warnings"].contains(&format!("{id} keeps its tag `karpenter.sh/discovery` = `blue`")),
+            "{response:?}"
         );
-        let carrying: Vec<_> = answer.data[attribute].split(',').collect();
+        let carrying: Vec<_> = response.data[attribute].split(',').collect();
         assert!(carrying.len() == rest && !carrying.contains(&id.as_str()), "{carrying:?}");
     }
-    let delete = scenario.resource.delete(&answer.physical_resource_id, &skipping);
+    let delete = scenario.resource.delete(&response.physical_resource_id, &skipping);
     scenario.send(&delete).await.unwrap().succeeded();
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
@@ -106,14 +106,14 @@ async fn node_groups_that_go_later_are_no_error() {
     let mut scenario = Scenario::start().await.unwrap();
     let old = with(json!({}));
     let created = scenario.send(&scenario.resource.create(&old)).await.unwrap();
-    let answer = created.succeeded().clone();
+    let response = created.succeeded().clone();
     let before = scenario.world().await.unwrap();
     let eks = aws_sdk_eks::Client::new(&scenario.cloud.admin());
     for group in &scenario.cluster.node_groups {
         eks.delete_nodegroup().cluster_name("demo").nodegroup_name(&group.name).send().await.unwrap();
     }
-    let id = &answer.physical_resource_id;
+    let id = &response.physical_resource_id;
     let updated = scenario.send(&scenario.resource.update(id, &with(json!({"Revision": "2"})), &old)).await.unwrap();
-    assert_eq!(updated.wrote_nothing().succeeded().data, answer.data);
+    assert_eq!(updated.wrote_nothing().succeeded().data, response.data);
     before.assert_same(&scenario.world().await.unwrap(), "when the node groups have gone");
 }

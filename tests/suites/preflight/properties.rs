@@ -68,5 +68,5 @@ async fn an_update_to_bad_properties_leaves_the_resource_as_it_is() {
     let update = scenario.resource.update(&id, &with(json!({"NodeRolName": "nodes"})), &good);
     refused(&mut scenario, &update, &["`NodeRolName`"]).await;
     let again = scenario.send(&update).await.unwrap();
-    assert_eq!(again.answer.physical_resource_id, id, "another id would have CloudFormation delete the resource");
+    assert_eq!(again.response.physical_resource_id, id, "another id would have CloudFormation delete the resource");
 }

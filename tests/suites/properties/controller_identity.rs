@@ -4,7 +4,7 @@ use aws_sdk_eks::Client;
 use local_cloud::{
     cluster::ClusterOptions,
     gateway::When,
-    scenario::{CLUSTER, Cut, Scenario},
+    scenario::{CLUSTER, CrashPoint, Scenario},
 };
 use serde_json::{Value, json};
 
@@ -113,7 +113,7 @@ async fn a_service_account_follows_another() {
     let new = with(json!({"ControllerIdentity": "PodIdentity", "Namespace": "kube-system"}));
     let (_, id) = created(&mut scenario, &old).await;
     let update = scenario.resource.update(&id, &new, &old);
-    assert!(scenario.send_cut(&update, When::call("eks", "DeletePodIdentityAssociation"), Cut::Before).await.unwrap());
+    assert!(scenario.send_and_crash(&update, When::call("eks", "DeletePodIdentityAssociation"), CrashPoint::Before).await.unwrap());
     let both = scenario.world().await.unwrap();
     assert!(both.get(ASSOCIATION).is_some() && both.get("pod-identity/kube-system/karpenter").is_some());
     deleted(&mut scenario, &id, &old).await;

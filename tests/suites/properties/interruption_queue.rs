@@ -45,7 +45,7 @@ async fn queue_of_another_region_or_account_changes_nothing() {
             assert!(reason.contains(part), "`{part}` is not in: {reason}");
         }
         // The Delete of the failed Create.
-        let id = made.answer.physical_resource_id.clone();
+        let id = made.response.physical_resource_id.clone();
         deleted(&mut scenario, &id, &queued(elsewhere)).await;
     }
 }

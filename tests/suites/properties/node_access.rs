@@ -111,7 +111,7 @@ async fn what_an_update_left_in_aws_auth_goes_with_the_delete() {
     let (_, id) = created(&mut scenario, &entered).await;
     let update = scenario.resource.update(&id, &with(json!({"NodeAccess": "AwsAuth"})), &entered);
     let at = When::call("eks", "DeleteAccessEntry");
-    assert!(scenario.send_cut(&update, at, local_cloud::scenario::Cut::Before).await.unwrap());
+    assert!(scenario.send_and_crash(&update, at, local_cloud::scenario::CrashPoint::Before).await.unwrap());
     assert_ne!(scenario.world().await.unwrap().get("aws-auth/mapRoles"), before.get("aws-auth/mapRoles"));
     deleted(&mut scenario, &id, &entered).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");

@@ -6,7 +6,7 @@ use aws_sdk_iam::Client;
 use local_cloud::{
     cluster::ClusterOptions,
     gateway::{Effect, Hold, When},
-    lambda::{Answer, Event, Function, Resource},
+    lambda::{CfnResponse, Event, Function, Resource},
     scenario::Scenario,
 };
 use serde_json::{Value, json};
@@ -141,7 +141,7 @@ async fn a_provider_without_a_mark_is_left_to_one_that_comes_meanwhile() {
 
     let (other, others) = another();
     let goes = scenario.resource.delete(&id, &creating());
-    let before = scenario.cloud.gateway().journal().mark();
+    let before = scenario.cloud.gateway().journal().position();
     let came = meanwhile(&mut scenario, &goes, When::call("iam", "DeleteRole"), &other.create(&others)).await;
     let calls = scenario.cloud.gateway().journal().since(before);
     assert!(calls.iter().all(|call| call.operation != "UntagOpenIDConnectProvider"), "{calls:?}");
@@ -168,21 +168,21 @@ async fn a_provider_goes_when_both_go_at_once() {
 
 /// Sends an event and, when it comes to this call for the first time, another to a function of its own, before it goes on.
 /// Both must succeed; gives the other's answer.
-async fn meanwhile(scenario: &mut Scenario, event: &Event, when: When, other: &Event) -> Answer {
-    let url = scenario.answers.expect(other.ids());
+async fn meanwhile(scenario: &mut Scenario, event: &Event, when: When, other: &Event) -> CfnResponse {
+    let url = scenario.responses.expect(other.ids());
     let mut function = Function::start(scenario.function_options().await.unwrap()).await.unwrap();
     let hold = Hold::new();
     let rule = scenario.cloud.gateway().rules().add(when.once(), Effect::HoldBefore(hold.clone()));
     let (delivered, ()) = tokio::join!(scenario.send(event), async {
         hold.reached().await;
-        function.invoke(&other.answered_at(&url), Duration::from_mins(1)).await.unwrap();
+        function.invoke(&other.with_response_url(&url), Duration::from_mins(1)).await.unwrap();
         hold.release();
     });
     rule.remove();
     delivered.unwrap().succeeded();
-    let answer = scenario.answers.take(&url, Duration::from_secs(1)).await.unwrap();
-    assert!(answer.succeeded(), "{answer:?}");
-    answer
+    let response = scenario.responses.take(&url, Duration::from_secs(1)).await.unwrap();
+    assert!(response.succeeded(), "{response:?}");
+    response
 }
 
 /// A resource that made it and then goes over to Pod Identity needs it no more: it goes, unless another relies on it.

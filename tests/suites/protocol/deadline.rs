@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use local_cloud::{
     gateway::{Effect, When},
-    lambda::{Answer, Event},
+    lambda::{CfnResponse, Event},
     scenario::{CLUSTER, Scenario},
 };
 use serde_json::{Value, json};
@@ -17,14 +17,14 @@ fn properties() -> Value {
 }
 
 /// The answer, which must leave within the limit although the gateway hangs.
-async fn answered_in_time(scenario: &mut Scenario, event: &Event, limit: Duration) -> Answer {
-    let url = scenario.answers.expect(event.ids());
-    let invocation = scenario.function.invoke(&event.answered_at(&url), limit).await.unwrap();
+async fn answered_in_time(scenario: &mut Scenario, event: &Event, limit: Duration) -> CfnResponse {
+    let url = scenario.responses.expect(event.ids());
+    let invocation = scenario.function.invoke(&event.with_response_url(&url), limit).await.unwrap();
     assert!(invocation.returned(), "{:?}\n{}", invocation.outcome, invocation.log_text());
     assert!(invocation.duration < SHORT, "{:?}", invocation.duration);
-    let answer = scenario.answers.take(&url, Duration::from_millis(100)).await.unwrap();
-    answer.assert_sound();
-    answer
+    let response = scenario.responses.take(&url, Duration::from_millis(100)).await.unwrap();
+    response.assert_sound();
+    response
 }
 
 /// A call that hangs past the deadline, Lambda's or CloudFormation's: FAILED leaves in time and says what was going
@@ -45,13 +45,13 @@ async fn work_that_hangs_is_answered_in_time_with_what_was_going_on() {
     for (service, operation, limit, resource, words) in cases {
         let hang = scenario.cloud.gateway().rules().add(When::call(service, operation), Effect::Hang);
         let create = resource.create(&properties());
-        let answer = answered_in_time(&mut scenario, &create, limit).await;
+        let response = answered_in_time(&mut scenario, &create, limit).await;
         assert!(0 < hang.hits(), "{operation}");
-        let reason = answer.reason.clone().unwrap();
+        let reason = response.reason.clone().unwrap();
         assert!(reason.contains("the deadline passed while ") && reason.contains(words), "{operation}: {reason}");
         assert!(reason.contains("ServiceTimeout"), "the cure is told: {reason}");
         hang.remove();
-        ids.push(answer.physical_resource_id);
+        ids.push(response.physical_resource_id);
     }
     let created = scenario.send(&patient.create(&properties())).await.unwrap();
     ids.push(created.succeeded().physical_resource_id.clone());
@@ -77,10 +77,10 @@ async fn an_update_and_a_delete_that_hang_keep_their_id() {
         (resource.delete(&id, &properties()), "iam", "DeleteInstanceProfile"),
     ] {
         let hang = scenario.cloud.gateway().rules().add(When::call(service, operation), Effect::Hang);
-        let answer = answered_in_time(&mut scenario, &event, SHORT).await;
+        let response = answered_in_time(&mut scenario, &event, SHORT).await;
         assert!(0 < hang.hits(), "{operation}");
-        assert!(answer.reason.unwrap().contains("the deadline passed while "));
-        assert_eq!(answer.physical_resource_id, id);
+        assert!(response.reason.unwrap().contains("the deadline passed while "));
+        assert_eq!(response.physical_resource_id, id);
         hang.remove();
     }
 }

@@ -4,7 +4,7 @@ use std::{io, net::TcpListener, time::Duration};
 
 use local_cloud::{
     lambda::{
-        Answers,
+        ResponseBucket,
         Behaviour::{self, Accept, AcceptThenReset, Hang, Reset, Slow, Status},
         Event, Function, FunctionOptions, Invocation, Outcome, Resource, ResponseUrl,
     },
@@ -14,7 +14,7 @@ use serde_json::json;
 
 /// A function with nothing around it but the bucket of answers: the event that it gets is wrong by itself.
 pub(super) struct Alone {
-    pub(super) answers: Answers,
+    pub(super) responses: ResponseBucket,
     pub(super) function: Function,
     pub(super) resource: Resource,
     _folder: tempfile::TempDir,
@@ -30,7 +30,7 @@ impl Alone {
         };
         let function = Function::start(options).await.unwrap();
         let resource = Resource::new("111122223333", "us-east-1", "platform", "Prereqs").service_timeout(600);
-        Self { answers: Answers::start(None).await.unwrap(), function, resource, _folder: folder }
+        Self { responses: ResponseBucket::start(None).await.unwrap(), function, resource, _folder: folder }
     }
 
     /// An event that is answered without any call to AWS.
@@ -39,7 +39,7 @@ impl Alone {
     }
 
     async fn invoke(&mut self, event: &Event, url: &ResponseUrl, limit: Duration) -> Invocation {
-        self.function.invoke(&event.answered_at(url), limit).await.unwrap()
+        self.function.invoke(&event.with_response_url(url), limit).await.unwrap()
     }
 }
 
@@ -63,15 +63,15 @@ async fn an_answer_that_is_not_taken_at_first_is_put_again() {
     ];
     for script in scripts {
         let event = alone.event();
-        let url = alone.answers.expect(event.ids());
-        alone.answers.script(&url, script.iter().copied());
+        let url = alone.responses.expect(event.ids());
+        alone.responses.script(&url, script.iter().copied());
         let invocation = alone.invoke(&event, &url, Duration::from_secs(30)).await;
         assert!(invocation.returned(), "{script:?}: {:?}\n{}", invocation.outcome, invocation.log_text());
-        let answer = alone.answers.take(&url, Duration::from_millis(100)).await.unwrap();
+        let response = alone.responses.take(&url, Duration::from_millis(100)).await.unwrap();
         // That each PUT has the first one's bytes is among what is judged.
-        answer.assert_sound();
-        assert!(answer.reason.unwrap().contains("`Clustername`"));
-        assert_eq!(alone.answers.puts(&url).len(), script.len(), "{script:?}");
+        response.assert_sound();
+        assert!(response.reason.unwrap().contains("`Clustername`"));
+        assert_eq!(alone.responses.puts(&url).len(), script.len(), "{script:?}");
     }
 }
 
@@ -83,18 +83,18 @@ async fn an_answer_that_cannot_be_delivered_fails_the_invocation_in_time() {
     let limit = Duration::from_secs(5);
     for never in [Status(403), Status(503), Reset, Hang] {
         let event = alone.event();
-        let url = alone.answers.expect(event.ids());
-        alone.answers.script(&url, [never; 500]);
+        let url = alone.responses.expect(event.ids());
+        alone.responses.script(&url, [never; 500]);
         let invocation = alone.invoke(&event, &url, limit).await;
         let Outcome::Error(error) = &invocation.outcome else { panic!("{never:?}: {:?}", invocation.outcome) };
         assert!(error["errorMessage"].as_str().unwrap().contains("answer"), "{error}");
         assert!(invocation.duration < limit, "{:?}", invocation.duration);
-        assert!(1 < alone.answers.puts(&url).len(), "{never:?} is tried again");
+        assert!(1 < alone.responses.puts(&url).len(), "{never:?} is tried again");
 
-        alone.answers.script(&url, []);
+        alone.responses.script(&url, []);
         let again = alone.invoke(&event, &url, limit).await;
         assert!(again.returned(), "{:?}", again.outcome);
-        alone.answers.take(&url, Duration::from_millis(100)).await.unwrap().assert_sound();
+        alone.responses.take(&url, Duration::from_millis(100)).await.unwrap().assert_sound();
     }
 }
 
@@ -103,8 +103,8 @@ async fn an_answer_that_cannot_be_delivered_fails_the_invocation_in_time() {
 async fn an_address_that_nobody_listens_at_fails_the_invocation_in_time() {
     let mut alone = Alone::start().await;
     let event = alone.event();
-    let url = alone.answers.expect(event.ids());
-    let mut raw = event.answered_at(&url);
+    let url = alone.responses.expect(event.ids());
+    let mut raw = event.with_response_url(&url);
     let closed = format!("{}/key?X-Amz-Signature={}", nowhere().unwrap(), url.secret());
     raw["ResponseURL"] = json!(closed);
     let limit = Duration::from_secs(4);

@@ -12,15 +12,15 @@ const LIMIT: Duration = Duration::from_secs(20);
 impl Alone {
     /// The Reason of the answer to a raw event with the ids and the URL of `event`.
     async fn reason(&mut self, event: &Event, change: impl FnOnce(&mut Value)) -> String {
-        let url = self.answers.expect(event.ids());
-        let mut raw = event.answered_at(&url);
+        let url = self.responses.expect(event.ids());
+        let mut raw = event.with_response_url(&url);
         change(&mut raw);
         let invocation = self.function.invoke(&raw, LIMIT).await.unwrap();
         assert!(invocation.returned(), "{:?}", invocation.outcome);
-        let answer = self.answers.take(&url, Duration::from_millis(100)).await.unwrap();
-        answer.assert_sound();
-        assert!(!answer.succeeded());
-        answer.reason.unwrap()
+        let response = self.responses.take(&url, Duration::from_millis(100)).await.unwrap();
+        response.assert_sound();
+        assert!(!response.succeeded());
+        response.reason.unwrap()
     }
 }
 
@@ -66,12 +66,12 @@ async fn an_odd_event_is_answered_with_what_is_wrong_with_it() {
 async fn a_request_that_sns_wrapped_is_answered() {
     let mut alone = Alone::start().await;
     let event = alone.event();
-    let url = alone.answers.expect(event.ids());
+    let url = alone.responses.expect(event.ids());
     let invocation = alone.function.invoke(&event.by_sns(&url), LIMIT).await.unwrap();
     assert!(invocation.returned(), "{:?}", invocation.outcome);
-    let answer = alone.answers.take(&url, Duration::from_millis(100)).await.unwrap();
-    answer.assert_sound();
-    assert!(answer.reason.unwrap().contains("Did you mean `ClusterName`?"));
+    let response = alone.responses.take(&url, Duration::from_millis(100)).await.unwrap();
+    response.assert_sound();
+    assert!(response.reason.unwrap().contains("Did you mean `ClusterName`?"));
 }
 
 /// An envelope that lacks an id, or whose stack is none, is answered as far as it goes: the reason names the field.
@@ -80,15 +80,15 @@ async fn a_broken_envelope_is_answered_as_far_as_it_goes() {
     let mut alone = Alone::start().await;
     for (field, value) in [("StackId", ""), ("StackId", "platform"), ("RequestId", ""), ("LogicalResourceId", "")] {
         let event = alone.event();
-        let url = alone.answers.expect(event.ids());
-        let mut raw = event.answered_at(&url);
+        let url = alone.responses.expect(event.ids());
+        let mut raw = event.with_response_url(&url);
         raw[field] = json!(value);
         let invocation = alone.function.invoke(&raw, LIMIT).await.unwrap();
         assert!(invocation.returned(), "{:?}", invocation.outcome);
-        let answer = alone.answers.take(&url, Duration::from_millis(100)).await.unwrap();
-        assert_eq!(answer.status, "FAILED");
-        assert!(answer.reason.as_deref().unwrap_or_default().contains(field), "{answer:?}");
-        assert!(!answer.physical_resource_id.is_empty());
+        let response = alone.responses.take(&url, Duration::from_millis(100)).await.unwrap();
+        assert_eq!(response.status, "FAILED");
+        assert!(response.reason.as_deref().unwrap_or_default().contains(field), "{response:?}");
+        assert!(!response.physical_resource_id.is_empty());
     }
 }
 
@@ -97,8 +97,8 @@ async fn a_broken_envelope_is_answered_as_far_as_it_goes() {
 async fn an_event_that_cannot_be_answered_is_an_error_that_says_why() {
     let mut alone = Alone::start().await;
     let event = alone.event();
-    let url = alone.answers.expect(event.ids());
-    let good = event.answered_at(&url);
+    let url = alone.responses.expect(event.ids());
+    let good = event.with_response_url(&url);
     let without = |field: &str| {
         let mut raw = good.clone();
         raw.as_object_mut().unwrap().remove(field);
@@ -113,5 +113,5 @@ async fn an_event_that_cannot_be_answered_is_an_error_that_says_why() {
     }
     let invocation = alone.function.invoke(&good, LIMIT).await.unwrap();
     assert!(invocation.returned() && invocation.cold_start.is_none(), "the same process serves on");
-    alone.answers.take(&url, Duration::from_millis(100)).await.unwrap().assert_sound();
+    alone.responses.take(&url, Duration::from_millis(100)).await.unwrap().assert_sound();
 }

@@ -46,7 +46,7 @@ async fn send(scenario: &mut Scenario, sample: &Value, at: SystemTime) -> Delive
         logical_resource_id: text("LogicalResourceId"),
         request_id: text("RequestId"),
     };
-    let url = scenario.answers.expect_signed_at(&ids, at);
+    let url = scenario.responses.expect_signed_at(&ids, at);
     let raw = sample.to_string().replace(&text("ResponseURL"), url.as_str());
     scenario.send_raw(&serde_json::from_str(&raw).unwrap(), &url).await.unwrap()
 }
@@ -71,7 +71,7 @@ async fn every_sample_event_does_what_its_page_says() {
         ("create-bad-request-type", "unknown variant `Upsert`"),
     ] {
         let delivered = send(&mut scenario, &take(name), now()).await;
-        assert!(delivered.wrote_nothing().failed().contains(words), "{name}: {:?}", delivered.answer);
+        assert!(delivered.wrote_nothing().failed().contains(words), "{name}: {:?}", delivered.response);
     }
     let stale = take("create-stale");
     let delivered = send(&mut scenario, &stale, signed_at(&stale)).await;

@@ -18,7 +18,7 @@ async fn a_reason_that_is_too_long_keeps_its_beginning() {
     let reason = delivered.wrote_nothing().failed();
     assert!(reason.starts_with("nothing was changed: KP0024: security groups sg-00000000000000000, "), "{reason}");
     assert!(reason.ends_with('…'), "{reason}");
-    assert!((4000..=4096).contains(&delivered.answer.raw.len()), "{} bytes", delivered.answer.raw.len());
+    assert!((4000..=4096).contains(&delivered.response.raw.len()), "{} bytes", delivered.response.raw.len());
 }
 
 /// What does not fit into a success becomes empty, whole: first the security groups, then the subnets. It is told,
@@ -32,13 +32,13 @@ async fn a_success_that_is_too_large_leaves_out_what_is_listed_first() {
     let before = scenario.world().await.unwrap();
     let old = json!({"ClusterName": CLUSTER});
     let created = scenario.send(&scenario.resource.create(&old)).await.unwrap();
-    let answer = created.succeeded();
+    let response = created.succeeded();
     let left_out = |name| format!("the attribute {name} is empty, because it does not fit");
     for name in ["SecurityGroupIds", "SubnetIds"] {
-        assert_eq!(answer.data[name], "");
-        assert!(answer.data["Warnings"].contains(&left_out(name)), "{answer:?}");
+        assert_eq!(response.data[name], "");
+        assert!(response.data["Warnings"].contains(&left_out(name)), "{response:?}");
     }
-    assert!(answer.data["HelmValues"].contains(CLUSTER) && answer.data["Warnings"].contains("KP0301"), "{answer:?}");
+    assert!(response.data["HelmValues"].contains(CLUSTER) && response.data["Warnings"].contains("KP0301"), "{response:?}");
     let world = scenario.world().await.unwrap();
     let tagged = |id: &String| world.get(id).unwrap().contains("karpenter.sh/discovery");
     assert!(scenario.cluster.subnet_ids.iter().all(tagged));
@@ -52,11 +52,11 @@ async fn a_success_that_is_too_large_leaves_out_what_is_listed_first() {
     }
     let new =
         json!({"ClusterName": CLUSTER, "SubnetIds": scenario.cluster.subnet_ids[..2], "SecurityGroupIds": groups});
-    let id = answer.physical_resource_id.clone();
+    let id = response.physical_resource_id.clone();
     let updated = scenario.send(&scenario.resource.update(&id, &new, &old)).await.unwrap();
-    let answer = updated.succeeded();
-    assert_eq!((answer.data["SecurityGroupIds"].as_str(), answer.data["SubnetIds"].split(',').count()), ("", 2));
-    assert!(!answer.data["Warnings"].contains(&left_out("SubnetIds")), "{answer:?}");
+    let response = updated.succeeded();
+    assert_eq!((response.data["SecurityGroupIds"].as_str(), response.data["SubnetIds"].split(',').count()), ("", 2));
+    assert!(!response.data["Warnings"].contains(&left_out("SubnetIds")), "{response:?}");
 
     scenario.send(&scenario.resource.delete(&id, &new)).await.unwrap().succeeded();
     for group in groups {

@@ -3,7 +3,7 @@
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Error,
-    bare::Bare,
+    empty_account::EmptyAccount,
     cli::Cli,
     cloudformation::Engine,
     cluster::{create_role, service_trust},
@@ -28,7 +28,7 @@ pub(super) struct Bench {
     pub(super) tells_all: bool,
     /// A function that logs what it does always, and one that logs all that it can.
     engines: [Engine; 2],
-    bare: Bare,
+    bare: EmptyAccount,
     /// Tells beforehand what an event will do.
     pub(super) cli: Cli,
 }
@@ -46,12 +46,12 @@ impl Bench {
             create_role(&cloud.admin(), role, &service_trust("ec2.amazonaws.com")).await?;
         }
         cluster.control_plane().remove_aws_auth().await?;
-        let bare = Bare::new(&cloud, &cluster).await?;
+        let bare = EmptyAccount::new(&cloud, &cluster).await?;
         let usual = Engine::start(&cloud, &cluster.creator_role_arn, |_| {}).await?;
         let verbose =
             Engine::start(&cloud, &cluster.creator_role_arn, |options| "TRACE".clone_into(&mut options.log_level))
                 .await?;
-        let cli = Cli::of(&cloud, &cluster).await?;
+        let cli = Cli::for_cluster(&cloud, &cluster).await?;
         let tells_all = std::env::var_os("SEQUENCES_LOG").is_some();
         Ok(Self { cloud, cluster, tells_all, engines: [usual, verbose], bare, cli })
     }

@@ -3,7 +3,7 @@
 use local_cloud::{
     Cloud,
     gateway::{Effect, Hold, Installed, When},
-    scenario::{CLUSTER, Cut},
+    scenario::{CLUSTER, CrashPoint},
 };
 
 use super::op::Fault;
@@ -16,11 +16,11 @@ pub(super) struct InForce {
 
 impl InForce {
     /// Calls wait at a door.
-    pub(super) fn hold(cloud: &Cloud, when: When, cut: Cut) -> Self {
+    pub(super) fn hold(cloud: &Cloud, when: When, cut: CrashPoint) -> Self {
         let hold = Hold::new();
         let effect = match cut {
-            Cut::Before => Effect::HoldBefore(hold.clone()),
-            Cut::After => Effect::HoldAfter(hold.clone()),
+            CrashPoint::Before => Effect::HoldBefore(hold.clone()),
+            CrashPoint::After => Effect::HoldAfter(hold.clone()),
         };
         Self { hold, rules: vec![cloud.gateway().rules().add(when, effect)] }
     }

@@ -1,7 +1,7 @@
 //! What is tried: sequences of operations, each of which finds its object in the state that it meets, so that a
 //! shorter sequence is still one.
 
-use local_cloud::{lambda::Behaviour, scenario::Cut};
+use local_cloud::{lambda::Behaviour, scenario::CrashPoint};
 use proptest::{
     option::weighted,
     prelude::*,
@@ -79,16 +79,16 @@ pub(super) enum Way {
     /// The last of the first ones so.
     Delivered { copies: usize, by_sns: bool, script: Vec<Behaviour> },
     /// The power fails at the `nth` write of the last of the first ones.
-    PowerCut { nth: usize, cut: Cut },
+    PowerCut { nth: usize, cut: CrashPoint },
     /// The `nth` call of all fails, and time heals it.
     Fault { nth: usize, fault: Fault },
     /// The operation is cancelled while the `nth` call of all is under way.
-    Cancelled { nth: usize, cut: Cut, overlap: Overlap },
+    Cancelled { nth: usize, cut: CrashPoint, overlap: Overlap },
     /// Something else in the stack fails, after all of ours have answered. Perhaps the rollback's last event is
     /// delivered twice, and one of the two held up at a call until the stack has come to rest.
-    NativeFails { straggler: Option<(usize, Cut)> },
+    NativeFails { straggler: Option<(usize, CrashPoint)> },
     /// Of two deliveries of one event, one is held up at its `nth` call until the stack has come to rest.
-    Straggler { nth: usize, cut: Cut },
+    Straggler { nth: usize, cut: CrashPoint },
 }
 
 /// A fault that goes by.
@@ -165,7 +165,7 @@ fn to() -> impl Strategy<Value = To> {
 }
 
 fn way() -> impl Strategy<Value = Way> {
-    let cut = || select(&[Cut::Before, Cut::After][..]);
+    let cut = || select(&[CrashPoint::Before, CrashPoint::After][..]);
     let script = prop::collection::vec(select(&SCRIPT[..]), 0..3);
     let overlap = select(&[Overlap::After, Overlap::SideBySide, Overlap::Killed, Overlap::Lost][..]);
     let fault = select(&[Fault::Throttle, Fault::Error500, Fault::Reset, Fault::CutAfter][..]);

@@ -7,7 +7,7 @@ use std::{
 
 use local_cloud::{
     gateway::{Effect, When},
-    sweep::{Bench, Operation, Sabotage},
+    sweep::{SweepRunner, Operation, InjectedFaults},
 };
 
 use super::case;
@@ -16,7 +16,7 @@ use super::case;
 /// ask again.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_kubernetes_api_is_asked_again() {
-    let mut bench = Bench::start().await.unwrap();
+    let mut runner = SweepRunner::start().await.unwrap();
     let calls = [
         ("get(resource=configmaps,name=aws-auth)#1", &["cut-before", "cut-after", "reset", "error-500-once"][..]),
         ("create(resource=selfsubjectaccessreviews)#1", &["cut-before", "cut-after", "reset", "error-500-once"]),
@@ -24,8 +24,8 @@ async fn the_kubernetes_api_is_asked_again() {
     ];
     for (call, faults) in calls {
         for fault in faults {
-            let case = case(&mut bench, Operation::Create, &format!("kubernetes.{call}/{fault}")).await;
-            let verdict = bench.run(&case).await.unwrap();
+            let case = case(&mut runner, Operation::Create, &format!("kubernetes.{call}/{fault}")).await;
+            let verdict = runner.run(&case).await.unwrap();
             assert!(verdict.is_good(), "{}: {verdict:#?}", case.id());
         }
     }
@@ -35,9 +35,9 @@ async fn the_kubernetes_api_is_asked_again() {
 /// say that it still stood.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_tells_what_there_was_no_time_to_take_back() {
-    let mut bench = Bench::start().await.unwrap();
+    let mut runner = SweepRunner::start().await.unwrap();
     let case =
-        case(&mut bench, Operation::Replace, "kubernetes.update(resource=configmaps,name=aws-auth)#1/hung").await;
+        case(&mut runner, Operation::Replace, "kubernetes.update(resource=configmaps,name=aws-auth)#1/hung").await;
     // The first question is answered. The second comes when the time for work is over, 4.9 s after the first: it is
     // refused for as long as it is asked again, and the last time there is no answer at all.
     let begun = Arc::new(OnceLock::new());
@@ -47,8 +47,8 @@ async fn an_answer_tells_what_there_was_no_time_to_take_back() {
         When::call("cloudformation", "DescribeStacks").passing(at)
     };
     let (second, last) = (Duration::from_secs(3), Duration::from_millis(6150));
-    let lies = vec![(asked(second, last), Effect::Throttle), (asked(last, Duration::MAX), Effect::Hang)];
-    bench.sabotage(Sabotage { lies, ..Sabotage::default() });
-    let verdict = bench.run(&case).await.unwrap();
+    let effects = vec![(asked(second, last), Effect::Throttle), (asked(last, Duration::MAX), Effect::Hang)];
+    runner.inject(InjectedFaults { effects, ..InjectedFaults::default() });
+    let verdict = runner.run(&case).await.unwrap();
     assert!(verdict.is_good(), "{verdict:#?}");
 }

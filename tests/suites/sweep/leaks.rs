@@ -7,7 +7,7 @@ use kube::{Api, api::PostParams};
 use local_cloud::{
     cluster::{create_role, service_trust},
     scenario::CLUSTER,
-    sweep::{Bench, Operation},
+    sweep::{SweepRunner, Operation},
 };
 
 use super::harmless;
@@ -82,8 +82,8 @@ impl Leak {
         }
     }
 
-    async fn plant(self, bench: &Bench) {
-        let admin = bench.cloud.admin();
+    async fn plant(self, runner: &SweepRunner) {
+        let admin = runner.cloud.admin();
         let (iam, ec2) = (aws_sdk_iam::Client::new(&admin), aws_sdk_ec2::Client::new(&admin));
         let eks = aws_sdk_eks::Client::new(&admin);
         let iam_tag = |key: &str| IamTag::builder().key(key).value("").build().unwrap();
@@ -143,28 +143,28 @@ impl Leak {
             }
             Self::SubnetTag | Self::SecurityGroupTag => {
                 let (id, key) = match self {
-                    Self::SubnetTag => (&bench.cluster.subnet_ids[0], "leaked-subnet-tag"),
-                    _ => (&bench.cluster.cluster_security_group_id, "leaked-group-tag"),
+                    Self::SubnetTag => (&runner.cluster.subnet_ids[0], "leaked-subnet-tag"),
+                    _ => (&runner.cluster.cluster_security_group_id, "leaked-group-tag"),
                 };
                 ec2.create_tags().resources(id).tags(Tag::builder().key(key).build()).send().await.unwrap();
             }
             Self::AwsAuthEntry => {
                 let entry = "- rolearn: arn:aws:iam::111122223333:role/leaked-entry\n";
                 let add = |map: &mut ConfigMap| map.data.as_mut().unwrap().get_mut("mapRoles").unwrap().push_str(entry);
-                change_aws_auth(bench, add).await;
+                change_aws_auth(runner, add).await;
             }
             Self::AwsAuthAnnotation => {
                 let add = |map: &mut ConfigMap| {
                     let annotations = map.metadata.annotations.get_or_insert_default();
                     annotations.insert("leaked-annotation".to_owned(), String::new());
                 };
-                change_aws_auth(bench, add).await;
+                change_aws_auth(runner, add).await;
             }
             Self::AwsAuthKey => {
                 let add = |map: &mut ConfigMap| {
                     map.data.as_mut().unwrap().insert("mapUsers".to_owned(), "# leaked-users\n".to_owned());
                 };
-                change_aws_auth(bench, add).await;
+                change_aws_auth(runner, add).await;
             }
         }
     }
@@ -172,18 +172,18 @@ impl Leak {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_left_is_told() {
-    let mut bench = Bench::start().await.unwrap();
-    let case = harmless(&mut bench, Operation::Create, "error-500-once").await;
-    let course = bench.play(&case).await.unwrap();
-    let mut before = bench.judge(&case, &course).await.unwrap();
+    let mut runner = SweepRunner::start().await.unwrap();
+    let case = harmless(&mut runner, Operation::Create, "error-500-once").await;
+    let trace = runner.run_to_end(&case).await.unwrap();
+    let mut before = runner.judge(&case, &trace).await.unwrap();
     assert!(before.is_good(), "{before:#?}");
     for leak in Leak::ALL {
-        leak.plant(&bench).await;
-        let verdict = bench.judge(&case, &course).await.unwrap();
+        leak.plant(&runner).await;
+        let verdict = runner.judge(&case, &trace).await.unwrap();
         let (name, what) = leak.told();
         assert!(verdict.leaks.iter().any(|leak| leak.starts_with(name)), "{leak:?}: {verdict:#?}");
         assert!(!before.details.contains(what) && verdict.details.contains(what), "{leak:?}: {verdict:#?}");
-        assert!(verdict.wrong.is_empty() && verdict.unanswered.is_empty(), "{leak:?}: {verdict:#?}");
+        assert!(verdict.violations.is_empty() && verdict.no_response.is_empty(), "{leak:?}: {verdict:#?}");
         before = verdict;
     }
 }
@@ -193,8 +193,8 @@ const NODE_ROLE: &str = "arn:aws:iam::111122223333:role/demo-managed-nodes";
 
 const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#;
 
-async fn change_aws_auth(bench: &Bench, change: impl FnOnce(&mut ConfigMap)) {
-    let maps: Api<ConfigMap> = Api::namespaced(bench.cluster.control_plane().client(), "kube-system");
+async fn change_aws_auth(runner: &SweepRunner, change: impl FnOnce(&mut ConfigMap)) {
+    let maps: Api<ConfigMap> = Api::namespaced(runner.cluster.control_plane().client(), "kube-system");
     let mut map = maps.get("aws-auth").await.unwrap();
     change(&mut map);
     maps.replace("aws-auth", &PostParams::default(), &map).await.unwrap();

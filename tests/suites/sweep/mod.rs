@@ -7,7 +7,7 @@ mod red;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use local_cloud::sweep::{Bench, Case, Operation, Tally, mixed, shards};
+use local_cloud::sweep::{SweepRunner, Case, Operation, Summary, shuffled, shards};
 
 use crate::seeded::number;
 
@@ -22,35 +22,35 @@ const SHARDS: usize = 3;
 async fn a_share_of_the_sweep_is_answered_told_and_cleaned_up() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let seed = number("SWEEP_SEED", now);
-    let mut bench = Bench::start().await.unwrap();
-    let cases = mixed(all_cases(&mut bench).await, seed).into_iter().take(SHARE);
-    let mut tally = Tally::default();
+    let mut runner = SweepRunner::start().await.unwrap();
+    let cases = shuffled(all_cases(&mut runner).await, seed).into_iter().take(SHARE);
+    let mut summary = Summary::default();
     let tell = |case: &Case, verdict: &_| {
-        tally.add(&case.id(), verdict);
+        summary.add(&case.id(), verdict);
         Ok(())
     };
-    Box::pin(shards::run(bench, SHARDS, cases, tell)).await.unwrap();
-    println!("SWEEP_SEED={seed}: {tally}");
-    assert!(tally.is_good(), "SWEEP_SEED={seed} shows it again:\n{}", tally.bad().join("\n"));
-    assert_eq!(tally.cases, SHARE);
+    Box::pin(shards::run(runner, SHARDS, cases, tell)).await.unwrap();
+    println!("SWEEP_SEED={seed}: {summary}");
+    assert!(summary.is_good(), "SWEEP_SEED={seed} shows it again:\n{}", summary.failures().join("\n"));
+    assert_eq!(summary.cases, SHARE);
 }
 
-async fn all_cases(bench: &mut Bench) -> Vec<Case> {
+async fn all_cases(runner: &mut SweepRunner) -> Vec<Case> {
     let mut cases = Vec::new();
     for operation in Operation::ALL {
-        cases.extend(Box::pin(bench.cases(operation)).await.unwrap());
+        cases.extend(Box::pin(runner.cases(operation)).await.unwrap());
     }
     cases
 }
 
 /// A case of this fault that makes no difference to the operation: CloudFormation is asked once more, or not heard.
-async fn harmless(bench: &mut Bench, operation: Operation, fault: &str) -> Case {
-    case(bench, operation, &format!("cloudformation.DescribeStacks()#1/{fault}")).await
+async fn harmless(runner: &mut SweepRunner, operation: Operation, fault: &str) -> Case {
+    case(runner, operation, &format!("cloudformation.DescribeStacks()#1/{fault}")).await
 }
 
 /// The case of an operation whose id goes on so.
-async fn case(bench: &mut Bench, operation: Operation, rest: &str) -> Case {
+async fn case(runner: &mut SweepRunner, operation: Operation, rest: &str) -> Case {
     let id = format!("{}/{rest}", operation.name());
-    let cases = bench.cases(operation).await.unwrap();
+    let cases = runner.cases(operation).await.unwrap();
     cases.into_iter().find(|case| case.id() == id).unwrap_or_else(|| panic!("there is no case {id}"))
 }

@@ -1,7 +1,7 @@
-//! Times the edit of aws-auth alone, in the profile that Lambda runs: no API server, no network, no event.
+//! Times the edit of aws-auth alone, in the profile that Lambda runs. It uses no API server, no network and no event.
 //!
 //! ```text
-//! edit RUNS ENTRIES…     a JSON array on stdout: {"entries": …, "bytes": …, "admit_ms": […], "expel_ms": […]}
+//! edit RUNS ENTRIES…     prints a JSON array: {"entries": …, "bytes": …, "add_ms": […], "remove_ms": […]}
 //! ```
 
 use std::{
@@ -42,19 +42,19 @@ fn run() -> Result<(), String> {
     writeln!(io::stdout(), "{json}").map_err(|error| format!("cannot write to stdout: {error}"))
 }
 
-/// Adds our entry to a list of so many, and takes it out again, so many times.
+/// Adds the entry to a list of this length and removes it again, `runs` times.
 fn measure(entries: usize, runs: usize) -> Result<Value, String> {
     let ours = NodeEntry::new("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo");
     let marker = Marker::from_key("karpenter-prereqs/0123456789abcdef").ok_or("the marker is none")?;
-    let admit = Change::AddEntry { marker: marker.clone(), entry: ours.clone(), own: true };
-    let expel = Change::RemoveEntry { markers: BTreeSet::from([marker]), own: Some(ours) };
+    let add = Change::AddEntry { marker: marker.clone(), entry: ours.clone(), own: true };
+    let remove = Change::RemoveEntry { markers: BTreeSet::from([marker]), own: Some(ours) };
     let before = ConfigMap { map_roles: Some(map_roles(entries)), ..ConfigMap::default() };
-    let (mut admitted, mut expelled) = (Vec::new(), Vec::new());
+    let (mut added, mut removed) = (Vec::new(), Vec::new());
     for _ in 0..runs {
-        let (took, after) = timed(&before, &admit)?;
-        admitted.push(took);
-        let (took, gone) = timed(&after, &expel)?;
-        expelled.push(took);
+        let (took, after) = timed(&before, &add)?;
+        added.push(took);
+        let (took, gone) = timed(&after, &remove)?;
+        removed.push(took);
         if gone != before {
             return Err(format!("the map of {entries} entries is not as before"));
         }
@@ -62,8 +62,8 @@ fn measure(entries: usize, runs: usize) -> Result<Value, String> {
     Ok(json!({
         "entries": entries,
         "bytes": before.map_roles.map_or(0, |text| text.len()),
-        "admit_ms": millis(&admitted),
-        "expel_ms": millis(&expelled),
+        "add_ms": millis(&added),
+        "remove_ms": millis(&removed),
     }))
 }
 
@@ -81,7 +81,7 @@ fn millis(times: &[Duration]) -> Vec<f64> {
     times.iter().map(|time| time.as_secs_f64() * 1e3).collect()
 }
 
-/// A list as people have it: node roles, and one in ten an administrator with a comment.
+/// Returns a realistic list: node roles, and for every tenth entry an administrator with a comment.
 fn map_roles(entries: usize) -> String {
     let entry = |number: usize| {
         let arn = format!("arn:aws:iam::111122223333:role/team-{number}");

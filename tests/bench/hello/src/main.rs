@@ -1,4 +1,4 @@
-//! The smallest Lambda function on the runtime that ours is on: what a cold start is measured against.
+//! The smallest Lambda function on the same runtime: the reference for a cold start.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 """The node role's entry in the ConfigMap kube-system/aws-auth.
 
-mapRoles is parsed, changed and written anew, as eksctl does it. Comments and quoting do not outlive that.
+mapRoles is parsed, changed and written again, as eksctl does it. Comments and quoting are lost.
 """
 
 import base64
@@ -16,12 +16,12 @@ from roles import place
 
 NAME, NAMESPACE = "aws-auth", "kube-system"
 
-# How often a write is tried that meets somebody else's.
+# The maximum number of attempts when others write at the same time.
 ATTEMPTS = 5
 
 
 def add(cluster, role_arn):
-    """Lets nodes with this role join."""
+    """Adds the entry of a role, so that its nodes can join."""
     entry = {
         "rolearn": role_arn,
         "username": "system:node:{{EC2PrivateDNSName}}",
@@ -31,17 +31,17 @@ def add(cluster, role_arn):
 
 
 def remove(cluster, role_arn):
-    """Lets nodes with this role join no more."""
+    """Removes the entries of a role."""
     edit(cluster, lambda entries: without(entries, role_arn))
 
 
 def without(entries, role_arn):
-    """The entries of all other roles."""
+    """Returns the entries of all other roles."""
     return [entry for entry in entries if entry.get("rolearn") != role_arn]
 
 
 def edit(cluster, change):
-    """Writes what `change` makes of the entries, if that differs from them."""
+    """Writes the entries that `change` returns, if they differ."""
     with tempfile.NamedTemporaryFile() as ca_file:
         ca_file.write(base64.b64decode(cluster["certificateAuthority"]["data"]))
         ca_file.flush()
@@ -50,13 +50,13 @@ def edit(cluster, change):
             try:
                 return edit_once(api, change)
             except client.ApiException as error:
-                # Somebody else wrote it in between, or made it.
+                # Another writer changed or created it between the read and the write.
                 if error.status != 409 or attempt == ATTEMPTS:
                     raise
 
 
 def edit_once(api, change):
-    """One read, and one write of what was read."""
+    """Reads the ConfigMap once, and writes it once."""
     try:
         config_map = api.read_namespaced_config_map(NAME, NAMESPACE)
     except client.ApiException as error:
@@ -70,7 +70,7 @@ def edit_once(api, change):
         return
     data["mapRoles"] = yaml.safe_dump(changed, sort_keys=False)
     if config_map:
-        # With the resourceVersion that was read, so that nobody's write is lost.
+        # With the resourceVersion of the read, so that the write of another writer is not lost.
         config_map.data = data
         api.replace_namespaced_config_map(NAME, NAMESPACE, config_map)
     else:
@@ -79,7 +79,7 @@ def edit_once(api, change):
 
 
 def kubernetes_api(cluster, ca_file):
-    """A client for the cluster's API, as whom the function's own role is to the cluster."""
+    """Returns a client of the cluster's API with the identity of the function's role."""
     configuration = client.Configuration(host=cluster["endpoint"])
     configuration.ssl_ca_cert = ca_file
     configuration.api_key["authorization"] = f"Bearer {token(cluster)}"
@@ -87,7 +87,7 @@ def kubernetes_api(cluster, ca_file):
 
 
 def token(cluster):
-    """The token that EKS takes: a presigned GetCallerIdentity whose signature holds for this cluster alone."""
+    """Returns a token for EKS: a presigned GetCallerIdentity that is valid for this cluster only."""
     _partition, region, _account = place(cluster)
     session = boto3.session.Session()
     signer = RequestSigner(ServiceId("STS"), region, "sts", "v4", session.get_credentials(), session.events)

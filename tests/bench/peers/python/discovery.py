@@ -2,12 +2,12 @@
 
 KEY = "karpenter.sh/discovery"
 
-# What one call of CreateTags or DeleteTags takes.
+# The maximum of one call of CreateTags or DeleteTags.
 MOST_RESOURCES = 1000
 
 
 def find(eks, ec2, cluster, settings):
-    """The subnets and security groups: those of the properties, or else the node groups'."""
+    """Returns the subnets and security groups: those of the properties, or those of the node groups."""
     subnets, groups = set(settings.subnet_ids), set(settings.security_group_ids)
     if subnets and groups:
         return sorted(subnets) + sorted(groups)
@@ -21,14 +21,14 @@ def find(eks, ec2, cluster, settings):
 
 
 def node_groups(eks, cluster_name):
-    """The cluster's managed node groups."""
+    """Yields the cluster's managed node groups."""
     for page in eks.get_paginator("list_nodegroups").paginate(clusterName=cluster_name):
         for name in page["nodegroups"]:
             yield eks.describe_nodegroup(clusterName=cluster_name, nodegroupName=name)["nodegroup"]
 
 
 def launch_template_groups(ec2, node_group):
-    """The security groups that a node group's launch template names; none if it has no template, or that names none."""
+    """Returns the security groups in a node group's launch template. Empty without a template or without groups in it."""
     template = node_group.get("launchTemplate")
     if not template:
         return []
@@ -39,17 +39,17 @@ def launch_template_groups(ec2, node_group):
 
 
 def tag(ec2, ids, settings):
-    """Puts the tag on."""
+    """Adds the tag."""
     for batch in batches(ids):
         ec2.create_tags(Resources=batch, Tags=[{"Key": KEY, "Value": settings.cluster_name}])
 
 
 def untag(ec2, ids, settings):
-    """Takes the tag off where it names this cluster."""
+    """Removes the tag where its value is this cluster."""
     for batch in batches(ids):
         ec2.delete_tags(Resources=batch, Tags=[{"Key": KEY, "Value": settings.cluster_name}])
 
 
 def batches(ids):
-    """As many ids as one call takes, one list after the other."""
+    """Returns the ids in lists of the maximum of one call."""
     return [ids[start : start + MOST_RESOURCES] for start in range(0, len(ids), MOST_RESOURCES)]

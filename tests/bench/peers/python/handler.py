@@ -1,8 +1,8 @@
-"""Custom::KarpenterPrereqs in Python, as a platform team writes it for itself: a peer for measurement.
+"""Custom::KarpenterPrereqs in Python, as a platform team writes it for itself: an alternative for the benchmark.
 
-The benchmark drives it with the events that it drives our function with. It is meant to be good of its kind: boto3 for
-AWS, crhelper for CloudFormation, the Kubernetes client for aws-auth, and a second run that succeeds. What it leaves
-out, such as ownership and checks before the first write, is what such a function leaves out.
+The benchmark sends it the same events. It is written well for its kind: boto3 for AWS, crhelper for CloudFormation, the
+Kubernetes client for aws-auth, and a second run that succeeds. It has no ownership and no preflight checks, because such
+functions have none.
 """
 
 import boto3
@@ -14,12 +14,12 @@ import discovery
 import roles
 from settings import Settings
 
-# By default crhelper sleeps for two minutes in a Delete, so that a log group in the same stack outlives the function's
-# last lines. That is no work of the function's, and measured, it would hide all that is. Its default log level, DEBUG,
-# puts the presigned URL into the log.
+# By default crhelper sleeps for two minutes in a Delete, so that a log group in the same stack exists longer than the
+# function. This is no work of the function, and would hide its duration. The default log level, DEBUG, writes the presigned
+# URL to the log.
 helper = CfnResource(json_logging=True, log_level="INFO", sleep_on_delete=0)
 
-# Made once for all events of a process. A failure here is answered with the first event.
+# Created once for all events of a process. A failure here is reported with the first event.
 try:
     config = Config(retries={"mode": "standard", "max_attempts": 10})
     iam = boto3.client("iam", config=config)
@@ -30,22 +30,22 @@ except Exception as error:
 
 
 def handler(event, context):
-    """What Lambda calls."""
+    """The entry point of Lambda."""
     helper(event, context)
 
 
 @helper.create
 def create(event, _context):
-    """Makes everything. What is there already is brought into line."""
+    """Creates everything, and updates objects that exist."""
     settings = Settings.of(event["ResourceProperties"])
     return apply(settings)
 
 
 @helper.update
 def update(event, _context):
-    """Makes everything again, and takes away the policies that were asked for and are no more.
+    """Creates everything again, and detaches policies that are not in the properties any more.
 
-    Other names give another physical id: CloudFormation then deletes what has the old ones.
+    Other names result in another physical id. CloudFormation then deletes the objects with the old names.
     """
     settings = Settings.of(event["ResourceProperties"])
     old = Settings.of(event["OldResourceProperties"])
@@ -58,7 +58,7 @@ def update(event, _context):
 
 @helper.delete
 def delete(event, _context):
-    """Takes everything away. What is gone already, the cluster itself included, is no failure."""
+    """Deletes everything. Missing objects are no error, and neither is a missing cluster."""
     settings = Settings.of(event["ResourceProperties"])
     try:
         cluster = eks.describe_cluster(name=settings.cluster_name)["cluster"]
@@ -73,7 +73,7 @@ def delete(event, _context):
 
 
 def apply(settings):
-    """Brings the account and the cluster into line, and gives the physical id."""
+    """Reconciles the account and the cluster, and returns the physical id."""
     cluster = eks.describe_cluster(name=settings.cluster_name)["cluster"]
     node_role_arn = roles.arn(cluster, settings.node_role_name)
 

@@ -30,7 +30,7 @@ CONTROLLER_ACTIONS = [
 
 
 def ensure_role(iam, name, trust):
-    """Makes the role, or gives one that is there this trust."""
+    """Creates the role, or updates the trust policy of an existing one."""
     text = json.dumps(trust)
     try:
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=text)
@@ -39,7 +39,7 @@ def ensure_role(iam, name, trust):
 
 
 def attach(iam, role, policy_arns):
-    """Attaches managed policies. IAM takes one that is attached already."""
+    """Attaches managed policies. IAM accepts a policy that is attached already."""
     for policy_arn in policy_arns:
         iam.attach_role_policy(RoleName=role, PolicyArn=policy_arn)
 
@@ -59,19 +59,19 @@ def put_policy(iam, role, name, document):
 
 
 def ensure_instance_profile(iam, name, role):
-    """Makes the profile if it is missing, and puts the role into it. Gives its ARN."""
+    """Creates the profile if it is missing, and adds the role. Returns its ARN."""
     try:
         profile = iam.create_instance_profile(InstanceProfileName=name)["InstanceProfile"]
     except iam.exceptions.EntityAlreadyExistsException:
         profile = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
-    # A profile holds one role at most, so that adding one that is there is refused.
+    # A profile can contain only one role. IAM rejects the addition of a role that it contains already.
     if role not in [held["RoleName"] for held in profile["Roles"]]:
         iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=role)
     return profile["Arn"]
 
 
 def delete_instance_profile(iam, name, role):
-    """Takes the role out of the profile and deletes it."""
+    """Removes the role from the profile and deletes the profile."""
     try:
         iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role)
     except iam.exceptions.NoSuchEntityException:
@@ -83,7 +83,7 @@ def delete_instance_profile(iam, name, role):
 
 
 def delete_role(iam, name):
-    """Deletes a role with its policies, which IAM asks to be taken away first."""
+    """Deletes a role, after its policies, because IAM requires this order."""
     try:
         for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=name):
             detach(iam, name, [policy["PolicyArn"] for policy in page["AttachedPolicies"]])
@@ -96,19 +96,19 @@ def delete_role(iam, name):
 
 
 def node_policy_arns(cluster):
-    """The managed policies that every node needs."""
+    """Returns the managed policies that every node needs."""
     partition = place(cluster)[0]
     return [f"arn:{partition}:iam::aws:policy/{name}" for name in NODE_POLICIES]
 
 
 def node_trust():
-    """Instances may assume the node role."""
+    """Returns the trust policy of the node role: EC2 may assume it."""
     principal = {"Service": "ec2.amazonaws.com"}
     return document({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"})
 
 
 def controller_trust(cluster, settings):
-    """Karpenter's service account alone may assume the controller role, through the cluster's OIDC issuer."""
+    """Returns the trust policy of the controller role: only Karpenter's service account, through the OIDC issuer."""
     partition, _region, account = place(cluster)
     issuer = cluster["identity"]["oidc"]["issuer"].split("://", 1)[1]
     subject = f"system:serviceaccount:{settings.namespace}:{settings.service_account}"
@@ -123,7 +123,7 @@ def controller_trust(cluster, settings):
 
 
 def controller_policy(cluster, node_role_arn):
-    """What the controller may do: the baseline's four statements."""
+    """Returns the permissions of the controller: the four statements of the baseline."""
     return document(
         {"Sid": "Karpenter", "Effect": "Allow", "Action": CONTROLLER_ACTIONS, "Resource": "*"},
         {
@@ -144,17 +144,17 @@ def controller_policy(cluster, node_role_arn):
 
 
 def arn(cluster, role):
-    """The ARN of a role in the cluster's account."""
+    """Returns the ARN of a role in the cluster's account."""
     partition, _region, account = place(cluster)
     return f"arn:{partition}:iam::{account}:role/{role}"
 
 
 def place(cluster):
-    """Partition, region and account, which the cluster's ARN holds."""
+    """Returns partition, region and account from the cluster's ARN."""
     _arn, partition, _eks, region, account, _name = cluster["arn"].split(":", 5)
     return partition, region, account
 
 
 def document(*statements):
-    """A policy document."""
+    """Returns a policy document."""
     return {"Version": "2012-10-17", "Statement": list(statements)}

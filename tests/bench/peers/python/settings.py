@@ -1,11 +1,11 @@
-"""The properties that this peer reads. They have our names, so that one event drives both."""
+"""The properties that this function reads. They have the names of the custom resource, so that one event fits both."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is wanted, with defaults."""
+    """The properties, with defaults."""
 
     cluster_name: str
     namespace: str
@@ -19,7 +19,7 @@ class Settings:
 
     @classmethod
     def of(cls, properties):
-        """Reads the properties. Those that it does not know are ignored."""
+        """Reads the properties. Unknown properties are ignored."""
         cluster = properties["ClusterName"]
         return cls(
             cluster_name=cluster,
@@ -35,13 +35,13 @@ class Settings:
 
     @property
     def physical_id(self):
-        """Names what is made: with another name it is another resource."""
+        """Returns an id of the names. Another name results in another id, and so in a replacement."""
         names = (self.cluster_name, self.node_role_name, self.controller_role_name, self.instance_profile_name)
         return "/".join(names)
 
 
 def as_list(value):
-    """A template may give a list, or one text with commas between."""
+    """Returns a list. A template can contain a list, or one text with commas."""
     if isinstance(value, str):
         value = value.split(",")
     return [item.strip() for item in value if item.strip()]

@@ -1,5 +1,7 @@
-"""Edits aws-auth as `kubectl edit` lets a person do it: reads the ConfigMap as JSON, and writes it with the node role's
-entry added or removed; nothing, if that changes nothing."""
+"""Edits aws-auth as a person does it with `kubectl edit`.
+
+Reads the ConfigMap as JSON, adds or removes the node role's entry, and writes the result. Writes nothing without a change.
+"""
 
 import json
 import sys

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# The runbook that the custom resource takes the place of, as a script: a peer for measurement.
+# The runbook that the custom resource replaces, as a script: an alternative for the benchmark.
 #
 #   runbook.sh create|noop|change|delete CLUSTER
 #
-# Its steps are those that people follow by hand, one command of the AWS CLI each. `create` makes everything, `noop` is
-# the same once more, where all is there, `change` lets in the service account of another namespace (NAMESPACE,
-# SERVICE_ACCOUNT) and attaches a further policy to the node role (MORE_POLICY), and `delete` takes everything away.
+# Each step is one command of the AWS CLI, as people type it by hand. `create` creates everything. `noop` runs the same again,
+# when everything exists. `change` trusts the service account of another namespace (NAMESPACE, SERVICE_ACCOUNT), and attaches
+# another policy to the node role (MORE_POLICY). `delete` deletes everything.
 #
-# It needs `aws`, and `python` with PyYAML, on the PATH (both are in the virtual environment of requirements.txt) and
-# curl, and credentials that the cluster lets in. kubectl would do the edit of aws-auth with the same two requests.
+# It needs `aws`, and `python` with PyYAML, on the PATH (both are in the virtual environment of requirements.txt), curl, and
+# credentials that the cluster accepts. kubectl would send the same two requests to edit aws-auth.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -32,7 +32,7 @@ NODE_POLICIES=(
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Runs a command that may find its work done: what IAM says then, in the first argument, is no failure.
+# Runs a command. The IAM error code in the first argument is no failure, because the work is done already.
 unless() {
     local found=$1
     shift
@@ -42,7 +42,7 @@ unless() {
     }
 }
 
-# What the documents need to know of the account and the cluster.
+# Reads the values of the account and the cluster for the documents.
 look() {
     ACCOUNT=$(aws sts get-caller-identity --query Account --output text)
     ISSUER=$(aws eks describe-cluster --name "$CLUSTER" --query cluster.identity.oidc.issuer --output text)
@@ -133,7 +133,7 @@ controller_policy() {
 END
 }
 
-# Puts the discovery tag on a node group's subnets and security groups, or takes it off: create-tags or delete-tags.
+# Adds the discovery tag to the node groups' subnets and security groups, or removes it: create-tags or delete-tags.
 tags() {
     local nodegroup subnets template id version groups
     for nodegroup in $(aws eks list-nodegroups --cluster-name "$CLUSTER" --query nodegroups --output text); do
@@ -152,25 +152,25 @@ tags() {
             groups=$(aws eks describe-cluster --name "$CLUSTER" \
                 --query cluster.resourcesVpcConfig.clusterSecurityGroupId --output text)
         fi
-        # Several ids, so unquoted.
+        # Not quoted, because it contains several ids.
         aws ec2 "$1" --tags "Key=karpenter.sh/discovery,Value=$CLUSTER" --resources $subnets
         aws ec2 "$1" --tags "Key=karpenter.sh/discovery,Value=$CLUSTER" --resources $groups
     done
 }
 
-# One request to the Kubernetes API about the ConfigMap aws-auth.
+# Sends one request to the Kubernetes API for the ConfigMap aws-auth.
 config_map() {
     curl --silent --show-error --fail --config "$work/token" --cacert "$work/ca.pem" "$@" \
         "$ENDPOINT/api/v1/namespaces/kube-system/configmaps/aws-auth"
 }
 
-# Adds the node role to mapRoles of aws-auth, or removes it, and writes the ConfigMap only if that changes it.
+# Adds the node role to mapRoles of aws-auth, or removes it. Writes the ConfigMap only if it changes.
 aws_auth() {
     ENDPOINT=$(aws eks describe-cluster --name "$CLUSTER" --query cluster.endpoint --output text)
     aws eks describe-cluster --name "$CLUSTER" --query cluster.certificateAuthority.data --output text |
         base64 --decode >"$work/ca.pem"
-    # EKS takes a token for the real STS host alone. It is signed here, without a call. In a file, since the arguments
-    # of a command are for everybody to see.
+    # EKS accepts only a token for the real STS host. The token is signed locally, without a call. It is in a file, because
+    # the arguments of a command are visible to all users.
     local token
     token=$(AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true AWS_STS_REGIONAL_ENDPOINTS=regional \
         aws eks get-token --cluster-name "$CLUSTER" --query status.token --output text)
@@ -194,7 +194,7 @@ create() {
         aws iam attach-role-policy --role-name "$NODE_ROLE" --policy-arn "$policy"
     done
     unless EntityAlreadyExists aws iam create-instance-profile --instance-profile-name "$PROFILE"
-    # A profile holds one role.
+    # A profile can contain only one role.
     unless LimitExceeded aws iam add-role-to-instance-profile --instance-profile-name "$PROFILE" \
         --role-name "$NODE_ROLE"
 
@@ -227,7 +227,7 @@ delete() {
     aws iam delete-role --role-name "$CONTROLLER_ROLE"
     aws iam remove-role-from-instance-profile --instance-profile-name "$PROFILE" --role-name "$NODE_ROLE"
     aws iam delete-instance-profile --instance-profile-name "$PROFILE"
-    # What `change` attached is among them.
+    # This includes the policy that `change` attached.
     for policy in $(aws iam list-attached-role-policies --role-name "$NODE_ROLE" \
         --query 'AttachedPolicies[].PolicyArn' --output text); do
         aws iam detach-role-policy --role-name "$NODE_ROLE" --policy-arn "$policy"

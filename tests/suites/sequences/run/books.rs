@@ -48,33 +48,33 @@ impl Run<'_> {
         let asked = request.physical_resource_id.clone();
         let name =
             format!("{:?} of {} {}", request.kind, request.logical_resource_id(), asked.clone().unwrap_or_default());
-        let said = delivered.answer.as_ref().map(|answer| {
-            let reason = answer.reason.as_deref().unwrap_or_default();
-            format!("{} {} {reason}", answer.status, answer.physical_resource_id)
+        let said = delivered.response.as_ref().map(|response| {
+            let reason = response.reason.as_deref().unwrap_or_default();
+            format!("{} {} {reason}", response.status, response.physical_resource_id)
         });
         self.story.push(format!("  {}. {name} → {}", self.history.len() + 1, said.as_deref().unwrap_or("no answer")));
         if self.bench.tells_all {
             self.story.extend(delivered.log_text().lines().map(|line| format!("     {line}")));
         }
         let logged = |delivered: &Delivered| format!("{name}; the log:\n{}", tail(&delivered.log_text()));
-        let Some(answer) = &delivered.answer else {
+        let Some(response) = &delivered.response else {
             return Err(Broken::unanswered(logged(&delivered)));
         };
-        if !delivered.wrong.is_empty() {
-            let text = format!("{}\n{}", delivered.wrong.join("\n"), logged(&delivered));
-            let is_late = delivered.wrong.iter().any(|wrong| wrong.contains("deadline"));
+        if !delivered.violations.is_empty() {
+            let text = format!("{}\n{}", delivered.violations.join("\n"), logged(&delivered));
+            let is_late = delivered.violations.iter().any(|wrong| wrong.contains("deadline"));
             return Err(if is_late { Broken::unanswered(text) } else { Broken::wrong(text) });
         }
-        if answer.succeeded() {
+        if response.succeeded() {
             self.tally.successes += 1;
             if request.kind != RequestKind::Delete && counts {
-                let id = answer.physical_resource_id.clone();
+                let id = response.physical_resource_id.clone();
                 if let Some(asked) = asked.filter(|asked| *asked != id) {
                     self.replaced.insert(asked, id.clone());
                 }
                 self.unsettled.remove(&id);
                 self.without_entry.remove(&id);
-                self.data.insert(id, answer.data.clone());
+                self.data.insert(id, response.data.clone());
             }
         }
         // Logs of hundreds of events at the lowest level are many megabytes.
@@ -151,7 +151,7 @@ impl Run<'_> {
             let Some(id) = &slot.id else { continue };
             let is_stuck = self.is_stuck(at);
             self.engine.stack(id, |stack| {
-                standing.extend(stack.standing().map(|(logical_id, physical_id, properties)| Standing {
+                standing.extend(stack.existing().map(|(logical_id, physical_id, properties)| Standing {
                     logical_id: logical_id.to_owned(),
                     physical_id: physical_id.to_owned(),
                     properties: properties.clone(),

@@ -9,11 +9,11 @@ impl Run<'_> {
     /// no plan knows what the other does meanwhile.
     pub(super) async fn settle_foretold(&mut self, mut requests: Vec<Request>) -> Result<(), Broken> {
         while let [request] = requests.as_slice() {
-            let plan = self.bench.cli.plan(&self.engine.shown(request)).await?;
+            let plan = self.bench.cli.plan(&self.engine.event_for(request)).await?;
             let journal = self.bench.cloud.gateway().journal();
-            let mark = journal.mark();
+            let mark = journal.position();
             let delivered = self.deliver(request.clone()).await?;
-            let foretold = delivered.answer.as_ref().map(|answer| plan.foretold(answer, &journal.since(mark)));
+            let foretold = delivered.response.as_ref().map(|response| plan.check_plan(response, &journal.since(mark)));
             requests = self.took(delivered, true)?;
             // Without an answer, that was the failure.
             if let Some(Err(difference)) = foretold {

@@ -7,7 +7,7 @@ use local_cloud::{
     Error,
     cloudformation::{Delivered, Delivery, Request, Stack},
     gateway::When,
-    scenario::Cut,
+    scenario::CrashPoint,
 };
 
 use super::{
@@ -47,15 +47,15 @@ impl<'a> Run<'a> {
                 self.last(requests, Delivery { copies, by_sns, script, ..delivery() }).await
             }
             Way::PowerCut { nth, cut } => {
-                let power_cut = Some((When::write().nth(*nth), *cut));
-                self.last(requests, Delivery { power_cut, ..delivery() }).await
+                let crash = Some((When::write().nth(*nth), *cut));
+                self.last(requests, Delivery { crash, ..delivery() }).await
             }
             Way::Fault { nth, fault } => {
                 let _in_force = InForce::fault(&self.bench.cloud, When::any().nth(*nth), *fault);
                 self.settle(requests).await
             }
             Way::NativeFails { straggler } => {
-                self.on_stack(at, Stack::native_begins);
+                self.on_stack(at, Stack::begin_native_resource);
                 self.settle_foretold(requests).await?;
                 let backs = self.cancel(at);
                 match straggler {
@@ -93,7 +93,7 @@ impl<'a> Run<'a> {
         at: usize,
         requests: Vec<Request>,
         nth: usize,
-        cut: Cut,
+        cut: CrashPoint,
         overlap: Overlap,
     ) -> Result<(), Broken> {
         let held = InForce::hold(&self.bench.cloud, When::any().nth(nth), cut);
@@ -122,7 +122,7 @@ impl<'a> Run<'a> {
         at: usize,
         requests: Vec<Request>,
         nth: usize,
-        cut: Cut,
+        cut: CrashPoint,
         is_lost: bool,
     ) -> Result<(), Broken> {
         let Some(last) = self.all_but_one(requests).await? else { return Ok(()) };
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
     }
 
     /// Of two deliveries, one is held up until the other was answered and the stack has come to rest.
-    async fn straggled(&mut self, requests: Vec<Request>, nth: usize, cut: Cut) -> Result<(), Broken> {
+    async fn straggled(&mut self, requests: Vec<Request>, nth: usize, cut: CrashPoint) -> Result<(), Broken> {
         let Some(last) = self.all_but_one(requests).await? else { return Ok(()) };
         let Some((held, goes_on)) = self.held_up(last.clone(), nth, cut).await? else { return Ok(()) };
         self.settle(vec![last]).await?;
@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
         &mut self,
         request: Request,
         nth: usize,
-        cut: Cut,
+        cut: CrashPoint,
     ) -> Result<Option<(InForce, Delivering<'a>)>, Broken> {
         let held = InForce::hold(&self.bench.cloud, When::any().nth(nth), cut);
         let mut delivering = self.deliver(request);

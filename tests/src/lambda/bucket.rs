@@ -1,5 +1,4 @@
-//! What stands for S3's presigned URLs: takes the PUTs, keeps them all, misbehaves as told, and
-//! judges them.
+//! Simulates S3's presigned URLs. It stores and checks the PUTs, and fails them on request.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -18,60 +17,59 @@ use tokio::{net::TcpListener, sync::watch, time};
 use url::form_urlencoded;
 
 use super::{
-    answer::{self, Answer, Put},
     event::EventIds,
     random_hex,
+    response::{self, CfnResponse, Put},
 };
-use crate::gateway::server::{Body, Connection, Cut, Server, whole};
+use crate::gateway::server::{Body, CloseConnection, Connection, Server, whole};
 
-/// The bucket of all answers. Dropped, it is gone.
+/// The bucket of all responses. Dropping it stops the server.
 #[derive(Debug)]
-pub struct Answers {
+pub struct ResponseBucket {
     base: String,
     shared: Arc<Shared>,
     _server: Server,
 }
 
-/// A presigned URL that one answer may be PUT to.
+/// A presigned URL for one response.
 #[derive(Clone)]
 pub struct ResponseUrl {
     url: String,
     signature: String,
 }
 
-/// What an URL does with the next PUT.
+/// What a URL does with the next PUT.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Behaviour {
     /// Stores it.
     Accept,
-    /// Refuses it with this status.
+    /// Rejects it with this status.
     Status(u16),
     /// Stores it after this time.
     Slow(Duration),
     /// Resets the connection.
     Reset,
-    /// Stores it and resets the connection, so that the sender cannot know.
+    /// Stores it and resets the connection, so that the sender does not know the result.
     AcceptThenReset,
-    /// Never answers.
+    /// Never responds.
     Hang,
 }
 
-/// No answer came in time.
+/// No response arrived in time.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer was stored within {bound:?}, after {puts} PUTs")]
-pub struct Unanswered {
-    /// How long it was waited for.
+#[error("no response was stored within {bound:?}, after {puts} PUTs")]
+pub struct NoResponse {
+    /// The maximum time to wait.
     pub bound: Duration,
-    /// How many PUTs came and were not stored.
+    /// The number of PUTs that were not stored.
     pub puts: usize,
 }
 
-impl Answers {
-    /// Opens the bucket on a port of localhost, over TLS where `tls` is given (its certificate must
-    /// be for `localhost`).
+impl ResponseBucket {
+    /// Opens the bucket on a port of localhost, with TLS if `tls` is given. Its certificate must be for `localhost`.
     ///
     /// # Errors
-    /// No port can be bound.
+    /// Fails when no port is free.
     pub async fn start(tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -83,12 +81,12 @@ impl Answers {
         Ok(Self { base, shared, _server: server })
     }
 
-    /// A fresh URL for the answer to the event of these ids, signed now.
+    /// Returns a new URL for the response to the event with these ids, signed now.
     pub fn expect(&self, ids: &EventIds) -> ResponseUrl {
         self.expect_signed_at(ids, SystemTime::now())
     }
 
-    /// The same, signed at another time: for an event that was under way for long.
+    /// Returns a new URL with another time of signing, for an event that has been running for a long time.
     pub fn expect_signed_at(&self, ids: &EventIds, at: SystemTime) -> ResponseUrl {
         let signature = format!("{SIGNATURE_START}{}", random_hex(64 - SIGNATURE_START.len()));
         let date = Timestamp::try_from(at).unwrap_or_default().to_zoned(TimeZone::UTC);
@@ -107,44 +105,48 @@ impl Answers {
         url
     }
 
-    /// What the URL does with its next PUTs, one after the other; those after them it stores.
+    /// Sets what the URL does with its next PUTs, one after the other. It stores later ones.
     pub fn script(&self, url: &ResponseUrl, behaviours: impl IntoIterator<Item = Behaviour>) {
         if let Some(slot) = self.shared.slots().get_mut(&url.signature) {
             slot.script = behaviours.into_iter().collect();
         }
     }
 
-    /// All PUTs to the URL so far, stored or not.
+    /// Returns all PUTs to the URL so far, stored or not.
     pub fn puts(&self, url: &ResponseUrl) -> Vec<Put> {
         let slots = self.shared.slots();
         slots.get(&url.signature).map(|slot| slot.puts.clone()).unwrap_or_default()
     }
 
-    /// Waits for the answer, and judges it.
+    /// Waits for the response, and checks it.
     ///
     /// # Errors
-    /// None is stored within `bound`.
-    pub async fn take(&self, url: &ResponseUrl, bound: Duration) -> Result<Answer, Unanswered> {
+    /// [`NoResponse`] when none is stored within `bound`.
+    pub async fn take(&self, url: &ResponseUrl, bound: Duration) -> Result<CfnResponse, NoResponse> {
         self.take_after(url, 0, bound).await
     }
 
-    /// The same of what came after the first `earlier` PUTs: the answer to an event that was delivered again long
-    /// after it was answered.
+    /// Waits for the response after the first `earlier` PUTs, for an event that was delivered again long after its response.
     ///
     /// # Errors
-    /// As [`Answers::take`].
-    pub async fn take_after(&self, url: &ResponseUrl, earlier: usize, bound: Duration) -> Result<Answer, Unanswered> {
+    /// As [`ResponseBucket::take`].
+    pub async fn take_after(
+        &self,
+        url: &ResponseUrl,
+        earlier: usize,
+        bound: Duration,
+    ) -> Result<CfnResponse, NoResponse> {
         let mut changed = self.shared.changed.subscribe();
         let answered = time::timeout(bound, async {
             loop {
-                if let Some(answer) = self.shared.answer(&url.signature, earlier) {
-                    return answer;
+                if let Some(response) = self.shared.response(&url.signature, earlier) {
+                    return response;
                 }
-                // Cannot fail: this value holds the sender.
+                // Cannot fail, because this value owns the sender.
                 let _ = changed.changed().await;
             }
         });
-        answered.await.map_err(|_| Unanswered { bound, puts: self.puts(url).len() })
+        answered.await.map_err(|_| NoResponse { bound, puts: self.puts(url).len() })
     }
 }
 
@@ -154,7 +156,7 @@ impl ResponseUrl {
         &self.url
     }
 
-    /// What must be in no log and in no Reason: whoever has it can answer in the function's place.
+    /// The signature, which no log and no Reason may contain, because it allows to respond in place of the function.
     pub fn secret(&self) -> &str {
         &self.signature
     }
@@ -181,11 +183,11 @@ struct Shared {
 #[derive(Debug)]
 struct Slot {
     ids: EventIds,
-    /// Path and query as they were given out.
+    /// Path and query of the URL.
     target: String,
     script: VecDeque<Behaviour>,
     puts: Vec<Put>,
-    /// Paths and queries that were altered on the way.
+    /// Paths and queries that were altered by the sender.
     strays: Vec<String>,
 }
 
@@ -194,17 +196,17 @@ impl Shared {
         self: Arc<Self>,
         request: Request<Incoming>,
         connection: Connection,
-    ) -> Result<Response<Body>, Cut> {
+    ) -> Result<Response<Body>, CloseConnection> {
         let (parts, body) = request.into_parts();
-        // A sender that leaves in the middle has not sent an answer.
-        let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+        // A sender that leaves in the middle has sent no response.
+        let body = body.collect().await.map_err(|_| CloseConnection)?.to_bytes();
         let signature = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
             .find(|(name, _)| name == "X-Amz-Signature")
             .map(|(_, value)| value.into_owned())
             .unwrap_or_default();
         let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
         let Some(behaviour) = self.arrived(&signature, target) else {
-            return Ok(refusal(StatusCode::FORBIDDEN, "SignatureDoesNotMatch"));
+            return Ok(error_response(StatusCode::FORBIDDEN, "SignatureDoesNotMatch"));
         };
         let put = Put {
             at: SystemTime::now(),
@@ -222,15 +224,15 @@ impl Shared {
             Behaviour::Status(status) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 let code = if status == StatusCode::FORBIDDEN { "AccessDenied" } else { "SlowDown" };
-                Ok(refusal(status, code))
+                Ok(error_response(status, code))
             }
             Behaviour::Reset | Behaviour::AcceptThenReset => Err(connection.reset()),
             Behaviour::Hang => std::future::pending().await,
         }
     }
 
-    /// What to do with a request. None if its URL is not one of those given out: then its signature
-    /// does not hold.
+    /// Returns what to do with a request; `None` if it is not one of the bucket's URLs, because its signature is then
+    /// invalid.
     fn arrived(&self, signature: &str, target: &str) -> Option<Behaviour> {
         let mut slots = self.slots();
         let slot = slots.get_mut(signature)?;
@@ -241,10 +243,10 @@ impl Shared {
         Some(slot.script.pop_front().unwrap_or(Behaviour::Accept))
     }
 
-    fn answer(&self, signature: &str, earlier: usize) -> Option<Answer> {
+    fn response(&self, signature: &str, earlier: usize) -> Option<CfnResponse> {
         let slots = self.slots();
         let slot = slots.get(signature)?;
-        answer::read(&slot.ids, slot.puts.get(earlier..)?, &slot.strays)
+        response::read(&slot.ids, slot.puts.get(earlier..)?, &slot.strays)
     }
 
     fn keep(&self, signature: &str, put: Put) {
@@ -259,7 +261,7 @@ impl Shared {
     }
 }
 
-fn refusal(status: StatusCode, code: &str) -> Response<Body> {
+fn error_response(status: StatusCode, code: &str) -> Response<Body> {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>refused</Message></Error>"
     );
@@ -269,10 +271,10 @@ fn refusal(status: StatusCode, code: &str) -> Response<Body> {
     response
 }
 
-/// Begins every signature, so that one is recognised wherever it turns up.
+/// Every signature begins with this, so that it is recognised everywhere.
 const SIGNATURE_START: &str = "5ec2e7";
 
-/// As `SigV4` encodes a path, but the slash with it: an ARN is one name here.
+/// Encoded like a `SigV4` path, but with the slash, because an ARN is one path segment here.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 #[cfg(test)]
@@ -282,16 +284,16 @@ mod tests {
     use super::*;
     use crate::lambda::Resource;
 
-    struct Sent {
-        answers: Answers,
+    struct Fixture {
+        responses: ResponseBucket,
         url: ResponseUrl,
         body: String,
         client: reqwest::Client,
     }
 
-    impl Sent {
+    impl Fixture {
         async fn new() -> Self {
-            let answers = Answers::start(None).await.unwrap();
+            let responses = ResponseBucket::start(None).await.unwrap();
             let event = Resource::new("111122223333", "us-east-1", "demo", "Prereqs").create(&json!({}));
             let ids = event.ids();
             let body = json!({
@@ -300,78 +302,79 @@ mod tests {
             });
             let _ = rustls::crypto::ring::default_provider().install_default();
             let client = reqwest::Client::builder().timeout(Duration::from_millis(500)).build().unwrap();
-            Self { url: answers.expect(ids), answers, body: body.to_string(), client }
+            Self { url: responses.expect(ids), responses, body: body.to_string(), client }
         }
 
         async fn put(&self, url: &str, body: String) -> Result<u16, reqwest::Error> {
-            let sent = self.client.put(url).header(CONTENT_TYPE, "").body(body).send().await?;
-            Ok(sent.status().as_u16())
+            let response = self.client.put(url).header(CONTENT_TYPE, "").body(body).send().await?;
+            Ok(response.status().as_u16())
         }
 
-        async fn again(&self) -> Result<u16, reqwest::Error> {
+        async fn put_body(&self) -> Result<u16, reqwest::Error> {
             self.put(self.url.as_str(), self.body.clone()).await
         }
 
-        async fn taken(&self) -> Result<Answer, Unanswered> {
-            self.answers.take(&self.url, Duration::from_millis(50)).await
+        async fn take(&self) -> Result<CfnResponse, NoResponse> {
+            self.responses.take(&self.url, Duration::from_millis(50)).await
         }
     }
 
     #[tokio::test]
-    async fn a_good_put_is_taken() {
-        let sent = Sent::new().await;
-        assert_eq!(sent.again().await.unwrap(), 200);
-        let answer = sent.taken().await.unwrap();
-        answer.assert_sound();
-        assert!(answer.succeeded());
-        assert_eq!(answer.physical_resource_id, "p");
-        assert!(sent.url.as_str().contains("%3Astack%2Fdemo%2F"), "{:?}", sent.url);
-        assert!(sent.url.as_str().contains(sent.url.secret()));
+    async fn good_put_is_accepted() {
+        let fixture = Fixture::new().await;
+        assert_eq!(fixture.put_body().await.unwrap(), 200);
+        let response = fixture.take().await.unwrap();
+        response.assert_sound();
+        assert!(response.succeeded());
+        assert_eq!(response.physical_resource_id, "p");
+        assert!(fixture.url.as_str().contains("%3Astack%2Fdemo%2F"), "{:?}", fixture.url);
+        assert!(fixture.url.as_str().contains(fixture.url.secret()));
     }
 
     #[tokio::test]
-    async fn a_bad_put_is_told() {
-        let sent = Sent::new().await;
-        sent.put(sent.url.as_str(), "{}".to_owned()).await.unwrap();
-        assert!(!sent.taken().await.unwrap().violations.is_empty());
+    async fn bad_put_has_violations() {
+        let fixture = Fixture::new().await;
+        fixture.put(fixture.url.as_str(), "{}".to_owned()).await.unwrap();
+        assert!(!fixture.take().await.unwrap().violations.is_empty());
     }
 
     #[tokio::test]
-    async fn an_altered_url_is_refused_and_told() {
-        let sent = Sent::new().await;
-        let decoded = sent.url.as_str().replace("%3A", ":");
-        assert_eq!(sent.put(&decoded, sent.body.clone()).await.unwrap(), 403);
-        assert!(sent.taken().await.is_err());
-        sent.again().await.unwrap();
-        let violations = sent.taken().await.unwrap().violations;
+    async fn altered_url_is_rejected_and_reported() {
+        let fixture = Fixture::new().await;
+        let decoded = fixture.url.as_str().replace("%3A", ":");
+        assert_eq!(fixture.put(&decoded, fixture.body.clone()).await.unwrap(), 403);
+        assert!(fixture.take().await.is_err());
+        fixture.put_body().await.unwrap();
+        let violations = fixture.take().await.unwrap().violations;
         assert!(violations[0].contains("altered"), "{violations:?}");
     }
 
     #[tokio::test]
-    async fn the_script_is_followed_to_its_end() {
-        let sent = Sent::new().await;
-        sent.answers
-            .script(&sent.url, [Behaviour::Status(403), Behaviour::Status(503), Behaviour::Reset, Behaviour::Hang]);
-        assert_eq!(sent.again().await.unwrap(), 403);
-        assert_eq!(sent.again().await.unwrap(), 503);
-        assert!(sent.again().await.unwrap_err().is_request());
-        assert!(sent.again().await.unwrap_err().is_timeout());
-        assert!(sent.taken().await.is_err(), "nothing was stored so far");
-        assert_eq!(sent.again().await.unwrap(), 200);
-        let answer = sent.taken().await.unwrap();
-        answer.assert_sound();
-        assert_eq!(answer.puts.len(), 5);
+    async fn script_is_followed_to_its_end() {
+        let fixture = Fixture::new().await;
+        fixture
+            .responses
+            .script(&fixture.url, [Behaviour::Status(403), Behaviour::Status(503), Behaviour::Reset, Behaviour::Hang]);
+        assert_eq!(fixture.put_body().await.unwrap(), 403);
+        assert_eq!(fixture.put_body().await.unwrap(), 503);
+        assert!(fixture.put_body().await.unwrap_err().is_request());
+        assert!(fixture.put_body().await.unwrap_err().is_timeout());
+        assert!(fixture.take().await.is_err(), "nothing was stored so far");
+        assert_eq!(fixture.put_body().await.unwrap(), 200);
+        let response = fixture.take().await.unwrap();
+        response.assert_sound();
+        assert_eq!(response.puts.len(), 5);
     }
 
     #[tokio::test]
-    async fn the_first_that_is_stored_counts_and_the_rest_must_equal_it() {
-        let sent = Sent::new().await;
-        sent.answers.script(&sent.url, [Behaviour::AcceptThenReset]);
-        assert!(sent.again().await.is_err());
-        let other = sent.body.replace("\"p\"", "\"q\"");
-        assert_eq!(sent.put(sent.url.as_str(), other).await.unwrap(), 200);
-        let answer = sent.taken().await.unwrap();
-        assert_eq!(answer.physical_resource_id, "p");
-        assert_eq!(answer.violations, ["PUT 2 has another body than the first"]);
+    async fn first_stored_put_counts_and_others_must_be_equal() {
+        let fixture = Fixture::new().await;
+        fixture.responses.script(&fixture.url, [Behaviour::AcceptThenReset]);
+        assert!(fixture.put_body().await.is_err());
+        let other = fixture.body.replace("\"p\"", "\"q\"");
+        assert_eq!(fixture.put(fixture.url.as_str(), other).await.unwrap(), 200);
+        let response = fixture.take().await.unwrap();
+        assert_eq!(response.physical_resource_id, "p");
+        assert_eq!(response.violations, ["PUT 2 has another body than the first"]);
     }
 }

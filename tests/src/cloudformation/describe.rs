@@ -1,4 +1,4 @@
-//! What CloudFormation shows of its stacks to whoever describes them.
+//! Responds to `DescribeStacks`, `DescribeStackResource` and `DescribeStackEvents` for the simulated stacks.
 
 use std::{
     collections::BTreeMap,
@@ -10,29 +10,29 @@ use hyper::StatusCode;
 use jiff::Timestamp;
 
 use super::stack::Stack;
-use crate::gateway::{Answer, Call, Effect, Rules, When};
+use crate::gateway::{Call, Effect, Rules, ServiceResponse, When};
 
 /// All stacks, by their ids.
 pub(super) type Stacks = Arc<Mutex<BTreeMap<String, Stack>>>;
 
-/// Has the gateway answer for these stacks, by their state at the moment of the call. Stacks that are not among them
-/// are the emulator's.
+/// Makes the gateway respond for these stacks, with their state at the time of the call. The emulator responds for other
+/// stacks.
 pub(super) fn serve(rules: &Rules, stacks: &Stacks) {
     for operation in ["DescribeStackResource", "DescribeStacks", "DescribeStackEvents"] {
-        let (known, shown) = (Arc::clone(stacks), Arc::clone(stacks));
+        let (known, current) = (Arc::clone(stacks), Arc::clone(stacks));
         let is_ours = move |call: &Call| {
             let stack = call.param("StackName").unwrap_or_default();
             known.lock().is_ok_and(|known| known.contains_key(stack))
         };
-        let show = move |call: &Call, answer: &mut Answer| {
+        let show = move |call: &Call, response: &mut ServiceResponse| {
             let stack = call.param("StackName").unwrap_or_default();
-            let Ok(stacks) = shown.lock() else { return };
+            let Ok(stacks) = current.lock() else { return };
             let Some(stack) = stacks.get(stack) else { return };
             let (status, body) = match result(stack, call) {
                 Some(result) => (StatusCode::OK, enveloped(&call.operation, &result)),
                 None => (StatusCode::BAD_REQUEST, UNKNOWN.to_owned()),
             };
-            (answer.status, answer.body) = (status, body.into());
+            (response.status, response.body) = (status, body.into());
         };
         rules.add(When::call("cloudformation", operation).passing(is_ours), Effect::rewrite(show));
     }
@@ -40,7 +40,7 @@ pub(super) fn serve(rules: &Rules, stacks: &Stacks) {
 
 fn result(stack: &Stack, call: &Call) -> Option<String> {
     match call.operation.as_str() {
-        "DescribeStackResource" => described(stack, call.param("LogicalResourceId")?),
+        "DescribeStackResource" => stack_resource(stack, call.param("LogicalResourceId")?),
         "DescribeStacks" => Some(format!(
             "<Stacks><member><StackId>{}</StackId><StackName>{}</StackName>\
              <CreationTime>{}</CreationTime><StackStatus>{}</StackStatus></member></Stacks>",
@@ -53,22 +53,22 @@ fn result(stack: &Stack, call: &Call) -> Option<String> {
     }
 }
 
-fn described(stack: &Stack, logical_id: &str) -> Option<String> {
-    let held = stack.resources.get(logical_id)?;
-    let physical_id = held.physical_id.as_ref();
+fn stack_resource(stack: &Stack, logical_id: &str) -> Option<String> {
+    let state = stack.resources.get(logical_id)?;
+    let physical_id = state.physical_id.as_ref();
     let physical_id =
         physical_id.map(|id| format!("<PhysicalResourceId>{}</PhysicalResourceId>", escaped(id))).unwrap_or_default();
-    // Its own time means nothing, and says so: it is always now.
+    // The time of a resource is always the current one, because the function must not use it.
     Some(format!(
         "<StackResourceDetail><LogicalResourceId>{logical_id}</LogicalResourceId>{physical_id}\
          <ResourceType>Custom::KarpenterPrereqs</ResourceType><ResourceStatus>{}</ResourceStatus>\
          <LastUpdatedTimestamp>{}</LastUpdatedTimestamp></StackResourceDetail>",
-        held.status,
+        state.status,
         stamp(SystemTime::now())
     ))
 }
 
-/// Newest first, as CloudFormation lists them. A resource's own are among them and never count.
+/// The newest event first, as in CloudFormation. The events of resources are included, and the function must ignore them.
 fn events(stack: &Stack) -> String {
     let member = |id: &str, kind: &str, status: &str, at: SystemTime| {
         format!(
@@ -81,9 +81,9 @@ fn events(stack: &Stack) -> String {
             stamp(at)
         )
     };
-    let resources = stack.resources.values().map(|held| {
-        let id = held.physical_id.as_deref().unwrap_or_default();
-        member(id, "Custom::KarpenterPrereqs", held.status, SystemTime::now())
+    let resources = stack.resources.values().map(|state| {
+        let id = state.physical_id.as_deref().unwrap_or_default();
+        member(id, "Custom::KarpenterPrereqs", state.status, SystemTime::now())
     });
     let of_stack = stack.events.iter().rev();
     let of_stack = of_stack.map(|event| member(&stack.id, "AWS::CloudFormation::Stack", event.status, event.at));

@@ -1,4 +1,4 @@
-//! Answers, and refusals in the form of the service that is made to refuse.
+//! The responses of services, and error responses in the form of each service.
 
 use std::borrow::Cow;
 
@@ -15,35 +15,34 @@ use super::{
     upstream::end_to_end,
 };
 
-/// A service's answer, for a rewrite to change.
+/// The response of a service, which a rewrite can change.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    /// The status.
+pub struct ServiceResponse {
+    /// The HTTP status.
     pub status: StatusCode,
-    /// The headers. Content-Length follows the body by itself.
+    /// The headers. Content-Length is derived from the body.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
 }
 
-impl Answer {
-    /// The body as JSON. None if it is none.
+impl ServiceResponse {
+    /// Returns the body as JSON; `None` if it is not JSON.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// Puts JSON in the place of the body.
+    /// Replaces the body with JSON.
     pub fn set_json(&mut self, body: &Value) {
         self.body = body.to_string().into();
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// The error code in an answer that refuses, in whatever form the service has. None for an
-    /// answer that grants.
+    /// Returns the error code of an error response, in the form of any service; `None` for a success.
     pub fn error_code(&self) -> Option<String> {
         if !self.status.is_client_error() && !self.status.is_server_error() {
             return None;
@@ -55,7 +54,7 @@ impl Answer {
             }
             None => element(&self.text(), "Code").map(str::to_owned),
         })?;
-        // `ResourceNotFoundException:http://…` and `com.amazon#ResourceNotFoundException` are forms in use.
+        // Services also use the forms `ResourceNotFoundException:http://…` and `com.amazon#ResourceNotFoundException`.
         let code = code.split(':').next().unwrap_or_default();
         Some(code.rsplit('#').next().unwrap_or_default().to_owned())
     }
@@ -64,7 +63,7 @@ impl Answer {
         let mut response = Response::new(whole(self.body));
         *response.status_mut() = self.status;
         *response.headers_mut() = end_to_end(&self.headers);
-        // The answer to a HEAD tells the length of a body that it does not have.
+        // The response to a HEAD has the length of a body that is not sent.
         if method != Method::HEAD {
             response.headers_mut().remove(CONTENT_LENGTH);
         }
@@ -72,24 +71,24 @@ impl Answer {
     }
 }
 
-/// A refusal, as the service itself would word it.
+/// An error, as a service would return it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refusal {
-    /// The status.
+pub struct ErrorResponse {
+    /// The HTTP status.
     pub status: u16,
-    /// The service's error code; for Kubernetes the reason (`Forbidden`).
+    /// The service's error code. For Kubernetes the reason (`Forbidden`).
     pub code: String,
-    /// What the service says.
+    /// The service's message.
     pub message: String,
 }
 
-impl Refusal {
-    /// A refusal with this status, code and message.
+impl ErrorResponse {
+    /// Creates an error with this status, code and message.
     pub fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { status, code: code.into(), message: message.into() }
     }
 
-    /// How `service` says that it is asked too often.
+    /// Returns the throttling error of a service.
     pub fn throttled(service: &str) -> Self {
         match service {
             "ec2" => Self::new(503, "RequestLimitExceeded", "Request limit exceeded."),
@@ -104,7 +103,7 @@ impl Refusal {
         }
     }
 
-    /// How `service` says that something broke on its side.
+    /// Returns the internal error of a service.
     pub fn internal(service: &str) -> Self {
         match service {
             "iam" => Self::new(
@@ -124,7 +123,7 @@ impl Refusal {
         }
     }
 
-    /// How its service says that the caller may not make this call.
+    /// Returns the error for a call that the caller is not permitted to make.
     pub fn denied(call: &Call) -> Self {
         let (service, operation) = (call.service.as_str(), call.operation.as_str());
         let message = format!("User is not authorized to perform: {service}:{operation}");
@@ -139,8 +138,8 @@ impl Refusal {
         }
     }
 
-    /// This refusal as the answer to `call`, in the form that its service answers in.
-    pub fn answer(&self, call: &Call) -> Answer {
+    /// Returns the error as a response to `call`, in the form of its service.
+    pub fn response(&self, call: &Call) -> ServiceResponse {
         let (code, message) = (escape(&self.code), escape(&self.message));
         let mut headers = HeaderMap::new();
         headers.insert("x-amzn-requestid", HeaderValue::from_static(REQUEST_ID));
@@ -184,7 +183,7 @@ impl Refusal {
             }
         };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Answer {
+        ServiceResponse {
             status: StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             headers,
             body: body.into(),
@@ -204,12 +203,12 @@ impl Refusal {
     }
 }
 
-/// The text of the first element of this name, as it stands in the XML.
+/// Returns the text of the first element with this name, without unescaping.
 pub(crate) fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     elements(xml, name).next()
 }
 
-/// The texts of all elements of this name.
+/// Returns the texts of all elements with this name.
 pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let mut rest = xml;
@@ -235,7 +234,7 @@ fn namespace(service: &str) -> &'static str {
 
 const XML: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
 
-/// Recognisable in a message or a log as one that the gateway gave.
+/// Identifies a response of the gateway in a message or a log.
 pub(crate) const REQUEST_ID: &str = "00000000-0000-4000-8000-9a7e3a900000";
 
 #[cfg(test)]
@@ -252,20 +251,20 @@ mod tests {
     }
 
     #[test]
-    fn the_code_of_a_refusal_is_read_back_in_every_form() {
+    fn error_code_is_found_in_every_form() {
         for service in ["iam", "sts", "cloudformation", "ec2", "s3", "eks", "kubernetes", "ssm"] {
-            let answer = Refusal::new(403, "SomeCode", "no <way> & \"never\"").answer(&call(service));
-            assert_eq!(answer.status, 403);
-            assert_eq!(answer.error_code().as_deref(), Some("SomeCode"), "{service}");
+            let response = ErrorResponse::new(403, "SomeCode", "no <way> & \"never\"").response(&call(service));
+            assert_eq!(response.status, 403);
+            assert_eq!(response.error_code().as_deref(), Some("SomeCode"), "{service}");
         }
     }
 
     #[test]
-    fn prefixes_and_suffixes_of_a_code_fall_away() {
-        let mut answer = Refusal::new(400, "com.amazon#Gone:http://x/", "m").answer(&call("eks"));
-        assert_eq!(answer.error_code().as_deref(), Some("Gone"));
-        answer.status = StatusCode::OK;
-        assert_eq!(answer.error_code(), None);
+    fn error_code_has_no_prefix_or_suffix() {
+        let mut response = ErrorResponse::new(400, "com.amazon#Gone:http://x/", "m").response(&call("eks"));
+        assert_eq!(response.error_code().as_deref(), Some("Gone"));
+        response.status = StatusCode::OK;
+        assert_eq!(response.error_code(), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What came to one presigned URL, and what `CloudFormation` reads of it.
+//! The PUTs to a presigned URL, and the response that CloudFormation reads from them.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use super::{event::EventIds, judge::judge};
 
-/// How a violation names a PUT that differs from the first.
+/// The violation of a PUT that differs from the first one.
 pub(crate) const ANOTHER_BODY: &str = "another body";
 
-/// One request to an URL.
+/// One request to a URL.
 #[derive(Clone, Debug)]
 pub struct Put {
-    /// When it had arrived whole.
+    /// When it had arrived completely.
     pub at: SystemTime,
-    /// The method, which should be PUT.
+    /// The method, which must be PUT.
     pub method: Method,
     /// The headers.
     pub headers: HeaderMap,
@@ -25,10 +25,10 @@ pub struct Put {
     pub stored: bool,
 }
 
-/// The answer that `CloudFormation` reads: the first PUT that was stored. A field that is not there,
-/// or not of its type, is empty here, and in `violations`.
+/// The response that CloudFormation reads: the first PUT that was stored. A field that is missing or has a wrong type is
+/// empty here, and is one of the `violations`.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct CfnResponse {
     /// `Status`.
     pub status: String,
     /// `Reason`.
@@ -39,43 +39,43 @@ pub struct Answer {
     pub data: BTreeMap<String, String>,
     /// `NoEcho`.
     pub no_echo: bool,
-    /// The body as it came.
+    /// The body, unchanged.
     pub raw: Bytes,
     /// All PUTs to the URL so far, stored or not.
     pub puts: Vec<Put>,
-    /// Every rule of the protocol that one of them breaks.
+    /// The rules of the protocol that the PUTs violate.
     pub violations: Vec<String>,
 }
 
-impl Answer {
-    /// Whether it says SUCCESS.
+impl CfnResponse {
+    /// Returns whether the status is SUCCESS.
     pub fn succeeded(&self) -> bool {
         self.status == "SUCCESS"
     }
 
-    /// Panics with every violation, if there is one.
+    /// Asserts that there are no violations.
     ///
     /// # Panics
-    /// If a PUT breaks a rule of the protocol.
+    /// Panics if a PUT violates a rule of the protocol.
     #[track_caller]
     pub fn assert_sound(&self) {
         assert!(
             self.violations.is_empty(),
-            "CloudFormation would not take this answer: {:#?}\n{}",
+            "CloudFormation would not accept this response: {:#?}\n{}",
             self.violations,
             String::from_utf8_lossy(&self.raw)
         );
     }
 }
 
-/// The answer that `CloudFormation` reads among `puts`, and the judgement on all of them. `strays` are
-/// the altered URLs that were tried. None if nothing was stored.
-pub(crate) fn read(ids: &EventIds, puts: &[Put], strays: &[String]) -> Option<Answer> {
+/// Returns the response that CloudFormation reads from `puts`, with the violations of all of them. `strays` are altered URLs
+/// that were used. Returns `None` if nothing was stored.
+pub(crate) fn read(ids: &EventIds, puts: &[Put], strays: &[String]) -> Option<CfnResponse> {
     let read = puts.iter().find(|put| put.stored)?;
     let body: Value = serde_json::from_slice(&read.body).unwrap_or_default();
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
     let data = body.get("Data").and_then(Value::as_object).into_iter().flatten();
-    Some(Answer {
+    Some(CfnResponse {
         status: text("Status").unwrap_or_default(),
         reason: text("Reason"),
         physical_resource_id: text("PhysicalResourceId").unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! What the demo writes, and how: headings, lines, tables, colours on a terminal, and the claims that it checks.
+//! Prints the demo: headings, lines, tables, colours on a terminal, and the results of checks.
 
 use std::{
     env,
@@ -11,18 +11,18 @@ use local_cloud::Error;
 
 use super::Failure;
 
-/// How wide lines may be that can be broken.
+/// The maximum width of lines that can be broken.
 pub(crate) const WIDTH: usize = 110;
 
-/// The page that the demo is written on.
-pub(crate) struct Page {
+/// Writes the output, and counts headings and checks.
+pub(crate) struct Reporter {
     out: Box<dyn Write + Send>,
     colour: bool,
-    claims: usize,
+    checks: usize,
     headings: usize,
 }
 
-/// How a piece of text looks on a terminal.
+/// A text style on a terminal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Style {
     Bold,
@@ -31,18 +31,18 @@ pub(crate) enum Style {
     Red,
 }
 
-impl Page {
-    /// Stdout. It has colours if it is a terminal and `NO_COLOR` is not set, or if `CLICOLOR_FORCE` is.
+impl Reporter {
+    /// Writes to stdout. It uses colours if stdout is a terminal and `NO_COLOR` is not set, or if `CLICOLOR_FORCE` is set.
     pub(crate) fn stdout() -> Self {
-        Self { out: Box::new(io::stdout()), colour: colour(), claims: 0, headings: 0 }
+        Self { out: Box::new(io::stdout()), colour: colour(), checks: 0, headings: 0 }
     }
 
-    /// How many claims were checked.
-    pub(crate) fn claims(&self) -> usize {
-        self.claims
+    /// The number of checks that passed.
+    pub(crate) fn checks(&self) -> usize {
+        self.checks
     }
 
-    /// Begins a numbered part.
+    /// Begins a numbered section.
     pub(crate) fn heading(&mut self, text: &str) -> Result<(), Failure> {
         self.headings += 1;
         let title = format!("{}  {text}", self.headings);
@@ -51,34 +51,34 @@ impl Page {
         self.write(format_args!("\n{title} {rule}\n"))
     }
 
-    /// One line.
+    /// Prints a line.
     pub(crate) fn line(&mut self, text: impl Display) -> Result<(), Failure> {
         self.write(format_args!("  {text}\n"))
     }
 
-    /// One line that matters less.
-    pub(crate) fn note(&mut self, text: impl Display) -> Result<(), Failure> {
+    /// Prints a dimmed line.
+    pub(crate) fn dim_line(&mut self, text: impl Display) -> Result<(), Failure> {
         let text = self.paint(Style::Dim, &text.to_string());
         self.line(text)
     }
 
-    /// An empty line.
-    pub(crate) fn gap(&mut self) -> Result<(), Failure> {
+    /// Prints an empty line.
+    pub(crate) fn blank_line(&mut self) -> Result<(), Failure> {
         self.write(format_args!("\n"))
     }
 
-    /// Columns as wide as their widest cell; with more than one row, the first is the heads of the columns.
+    /// Prints a table. The first row is the header.
     pub(crate) fn table<const N: usize>(&mut self, rows: &[[String; N]]) -> Result<(), Failure> {
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
         for (index, row) in rows.iter().enumerate() {
             let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column)));
             let line = cells.collect::<Vec<_>>().join("  ");
-            if index == 0 { self.note(line.trim_end())? } else { self.line(line.trim_end())? }
+            if index == 0 { self.dim_line(line.trim_end())? } else { self.line(line.trim_end())? }
         }
         Ok(())
     }
 
-    /// Does work that takes a moment: says so first, and how long it took afterwards.
+    /// Prints what is done, does it, and prints how long it took.
     pub(crate) async fn step<T>(
         &mut self,
         what: &str,
@@ -93,25 +93,25 @@ impl Page {
         Ok(result?)
     }
 
-    /// Says what is so.
+    /// Prints an expectation that is met.
     ///
     /// # Errors
-    /// [`Failure::NotSo`] with what is found instead, if it is not.
-    pub(crate) fn claim(
+    /// [`Failure::CheckFailed`] with the actual state, if it is not met.
+    pub(crate) fn check(
         &mut self,
         holds: bool,
         text: impl Display,
         otherwise: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
         if !holds {
-            return Err(Failure::NotSo { claim: text.to_string(), found: otherwise() });
+            return Err(Failure::CheckFailed { check: text.to_string(), found: otherwise() });
         }
-        self.claims += 1;
+        self.checks += 1;
         let tick = self.paint(Style::Green, "✓");
         self.line(format_args!("{tick} {text}"))
     }
 
-    /// Lines of a difference: taken away, added, or (with a blank) as before.
+    /// Prints the lines of a difference: removed (`-`), added (`+`), or unchanged (a space).
     pub(crate) fn diff<'a>(&mut self, lines: impl IntoIterator<Item = (char, &'a str)>) -> Result<(), Failure> {
         for (sign, line) in lines {
             let line = format!("  {sign} {line}");
@@ -124,7 +124,7 @@ impl Page {
         Ok(())
     }
 
-    /// The text as it looks on a terminal; as it is anywhere else.
+    /// Returns the text with a style on a terminal, or unchanged elsewhere.
     pub(crate) fn paint(&self, style: Style, text: &str) -> String {
         let code = match style {
             Style::Bold => 1,
@@ -135,7 +135,7 @@ impl Page {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    /// Writes something that is no line of its own.
+    /// Writes a text without a newline.
     pub(crate) fn raw(&mut self, text: &str) -> Result<(), Failure> {
         self.write(format_args!("{text}"))
     }
@@ -150,18 +150,18 @@ impl Page {
     }
 }
 
-/// Whether stdout gets colours.
+/// Returns whether stdout gets colours.
 pub(crate) fn colour() -> bool {
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     !set("NO_COLOR") && (set("CLICOLOR_FORCE") || io::stdout().is_terminal())
 }
 
-/// A time as people read it.
+/// Formats a duration for people.
 pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-/// Words in lines that are no wider than `width`, with `glue` between those of a line.
+/// Breaks words into lines of at most `width` characters, with `glue` between the words of a line.
 pub(crate) fn wrapped<'a>(words: impl IntoIterator<Item = &'a str>, glue: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words {
@@ -176,7 +176,7 @@ pub(crate) fn wrapped<'a>(words: impl IntoIterator<Item = &'a str>, glue: &str, 
     lines
 }
 
-/// A text with its middle left out where it is wider than `width`.
+/// Replaces the middle of a text that is wider than `width` with `…`.
 pub(crate) fn elided(text: &str, width: usize) -> String {
     let count = text.chars().count();
     if count <= width {
@@ -192,14 +192,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_broken_into_lines_that_fit() {
+    fn wrapped_lines_fit_the_width() {
         assert_eq!(wrapped(["aa", "bb", "cc"], " ", 5), ["aa bb", "cc"]);
         assert_eq!(wrapped(["longer", "b"], "", 3), ["longer", "b"]);
         assert!(wrapped([], " ", 3).is_empty());
     }
 
     #[test]
-    fn a_long_text_keeps_its_ends() {
+    fn elided_text_keeps_its_ends() {
         assert_eq!(elided("abcdef", 6), "abcdef");
         assert_eq!(elided("abcdefg", 6), "ab…efg");
     }

@@ -1,4 +1,4 @@
-//! A cloud that stays up until somebody ends it, and how it is found and reached.
+//! A cloud that runs in the background until it is stopped, and the way to find and stop it.
 
 use std::{
     fmt::Write,
@@ -12,31 +12,31 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-/// The one cloud of this machine that is held up. A socket, not a file with a process id, is how [`down`] finds it:
-/// an id may be somebody else's by the time it is read.
-pub(crate) struct Hold {
+/// The one background cloud of this machine. [`down`] finds it by a socket. A file with a process id would not be safe,
+/// because another process may have the same id later.
+pub(crate) struct Daemon {
     listener: UnixListener,
     terminate: Signal,
     interrupt: Signal,
-    // Kept, so that the end of a terminal does not end the cloud.
+    // Held so that the end of a terminal does not stop the cloud.
     _hangup: Signal,
 }
 
-/// Somebody asked for the end, and waits until this is dropped.
-pub(crate) struct Asked {
+/// A request to stop. The client waits until this value is dropped.
+pub(crate) struct StopRequest {
     _by: Option<UnixStream>,
 }
 
-impl Hold {
-    /// Makes this process the one that holds a cloud up.
+impl Daemon {
+    /// Makes this process the background cloud of the machine.
     ///
     /// # Errors
-    /// [`Error::Unusable`] if another does.
-    pub(crate) async fn begin() -> Result<Self, Error> {
+    /// [`Error::Unusable`] if there is another one.
+    pub(crate) async fn start() -> Result<Self, Error> {
         let path = socket();
         if UnixStream::connect(&path).await.is_ok() {
             return Err(Error::Unusable(
-                "a cloud is up already, or was and is ending now; end it with make down".to_owned(),
+                "a cloud is running already, or has not ended yet. Stop it with make down".to_owned(),
             ));
         }
         std::fs::create_dir_all(RunFolder::parent()).map_err(Error::file("create", RunFolder::parent()))?;
@@ -53,62 +53,61 @@ impl Hold {
         })
     }
 
-    /// Waits until somebody asks for the end, by [`down`] or by a signal.
-    pub(crate) async fn asked(&mut self) -> Asked {
+    /// Waits for a request to stop, from [`down`] or by a signal.
+    pub(crate) async fn stop_requested(&mut self) -> StopRequest {
         tokio::select! {
-            by = asked_on(&self.listener) => Asked { _by: Some(by) },
-            _ = self.terminate.recv() => Asked { _by: None },
-            _ = self.interrupt.recv() => Asked { _by: None },
+            by = wait_for_stop(&self.listener) => StopRequest { _by: Some(by) },
+            _ = self.terminate.recv() => StopRequest { _by: None },
+            _ = self.interrupt.recv() => StopRequest { _by: None },
         }
     }
 }
 
-/// Waits for one that says [`DOWN`]. One that says nothing only looks whether somebody is here.
-async fn asked_on(listener: &UnixListener) -> UnixStream {
+/// Waits for a connection that sends [`STOP`]. A connection that sends nothing only checks whether a cloud runs.
+async fn wait_for_stop(listener: &UnixListener) -> UnixStream {
     loop {
         let Ok((mut stream, _)) = listener.accept().await else { continue };
-        if stream.read_u8().await.is_ok_and(|word| word == DOWN) {
+        if stream.read_u8().await.is_ok_and(|word| word == STOP) {
             return stream;
         }
     }
 }
 
-/// What [`down`] says.
-const DOWN: u8 = b'!';
+/// The byte that [`down`] sends.
+const STOP: u8 = b'!';
 
-impl Drop for Hold {
+impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(socket());
     }
 }
 
-/// Ends the cloud that is up, and returns when it is gone. Gives whether there was one.
+/// Stops the background cloud, and waits until it has ended. Returns whether there was one.
 ///
 /// # Errors
-/// [`Error::File`] if it is there and does not listen.
+/// [`Error::File`] if the socket exists and the cloud does not respond.
 pub(crate) async fn down() -> Result<bool, Error> {
     let path = socket();
     let Ok(mut stream) = UnixStream::connect(&path).await else { return Ok(false) };
     let failed = || Error::file("use", &path);
-    stream.write_u8(DOWN).await.map_err(failed())?;
-    // Nothing is ever sent back: the other side's end is the answer.
+    stream.write_u8(STOP).await.map_err(failed())?;
+    // Nothing is sent back. The connection is closed when the cloud has ended.
     stream.read_to_end(&mut Vec::new()).await.map_err(failed())?;
     Ok(true)
 }
 
-/// Lines for a shell: the environment of the AWS CLI and kubectl.
+/// Returns lines for a shell: the environment of the AWS CLI and kubectl.
 pub(crate) fn environment(cloud: &Cloud, cluster: &Cluster) -> String {
     let mut lines = String::new();
     for (name, value) in [
         ("AWS_ENDPOINT_URL", cloud.gateway().url()),
-        // The CLI's first version and Python know the one, the SDKs of today the other.
+        // Version 1 of the CLI and Python read the first one, current SDKs the second one.
         ("AWS_DEFAULT_REGION", cloud.region()),
         ("AWS_REGION", cloud.region()),
         ("AWS_ACCESS_KEY_ID", cloud.account()),
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("KUBECONFIG", &cluster.control_plane().kubeconfig().to_string_lossy()),
     ] {
-        // A string takes whatever is written to it.
         let _ = writeln!(lines, "export {name}={value}");
     }
     lines
@@ -123,15 +122,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_only_looks_whether_a_cloud_is_up_does_not_end_it() {
+    async fn connection_without_stop_byte_does_not_stop_cloud() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("up.sock");
         let listener = UnixListener::bind(&path).unwrap();
         drop(UnixStream::connect(&path).await.unwrap());
         let mut down = UnixStream::connect(&path).await.unwrap();
-        down.write_u8(DOWN).await.unwrap();
-        let mut asked = asked_on(&listener).await;
-        // It is the second that waits: what is said to it arrives.
+        down.write_u8(STOP).await.unwrap();
+        let mut asked = wait_for_stop(&listener).await;
+        // The second connection is the one that waits, because it gets this byte.
         asked.write_u8(1).await.unwrap();
         assert_eq!(down.read_u8().await.unwrap(), 1);
     }

@@ -1,62 +1,63 @@
-//! Where operations are measured: one cloud with a cluster of the runbook's days and one of today, and a role that may do
-//! everything, so that nobody is held up by a permission.
+//! Where operations are measured: one cloud with a cluster of each authentication mode, and a role with all permissions, so
+//! that permissions do not influence the result.
 
 use std::{path::PathBuf, time::Duration};
 
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Error,
-    bare::Bare,
+    empty_account::EmptyAccount,
     execution_role,
     gateway::{Effect, Installed, Strictness, When},
-    lambda::{Answers, FunctionOptions},
+    lambda::{FunctionOptions, ResponseBucket},
     node::assume_role,
     scenario::{AWS_AUTH, CLUSTER},
     world::World,
 };
 
-use crate::{peers::Peers, subject::TODAY};
+use crate::{peers::Peers, subject::ACCESS_ENTRY_CLUSTER};
 
-/// The cloud and what is in it.
-pub(crate) struct Stage {
+/// The cloud, its clusters and the alternatives.
+pub(crate) struct Environment {
     /// The cloud.
     pub(crate) cloud: Cloud,
     /// The cluster of authentication mode `CONFIG_MAP`.
     pub(crate) cluster: Cluster,
-    /// Where answers go, over TLS, as S3 takes them.
-    pub(crate) answers: Answers,
-    /// The others.
+    /// The receiver of responses, over TLS as S3.
+    pub(crate) responses: ResponseBucket,
+    /// The alternatives.
     pub(crate) peers: Peers,
-    _today: Cluster,
-    bare: Bare,
+    _access_entry_cluster: Cluster,
+    empty: EmptyAccount,
 }
 
-impl Stage {
-    /// Brings all of it up.
+impl Environment {
+    /// Starts all of it.
     ///
     /// # Errors
-    /// Whatever keeps a part from coming up.
+    /// Fails when a part cannot start.
     pub(crate) async fn start() -> Result<Self, Error> {
         let peers = Peers::locate().await?;
         let cloud = Cloud::start(CloudOptions::default()).await?;
-        // Questions to MiniStack beside each call would be the local cloud's time, not the function's.
+        // The checks ask MiniStack before each call, and this would count as time of the function.
         cloud.gateway().set_strictness(Strictness { resources: false, consistency: None });
         let cluster = cloud.create_cluster(CLUSTER, ClusterOptions::default()).await?;
         let options =
             ClusterOptions { authentication_mode: AuthenticationMode::ApiAndConfigMap, ..ClusterOptions::default() };
-        let today = cloud.create_cluster(TODAY, options).await?;
+        let access_entry_cluster = cloud.create_cluster(ACCESS_ENTRY_CLUSTER, options).await?;
         grant_everything(&cloud, &cluster.creator_role_arn).await?;
         cluster.control_plane().set_aws_auth(AWS_AUTH).await?;
-        let tls = cloud.pki().server("answers", &["localhost"])?.server_config()?;
-        let answers = Answers::start(Some(tls)).await.map_err(Error::file("bind", "the port for answers"))?;
-        let bare = Bare::new(&cloud, &cluster).await?;
-        Ok(Self { cloud, cluster, answers, peers, _today: today, bare })
+        let tls = cloud.pki().server("responses", &["localhost"])?.server_config()?;
+        let responses =
+            ResponseBucket::start(Some(tls)).await.map_err(Error::file("bind", "the port for responses"))?;
+        let empty = EmptyAccount::new(&cloud, &cluster).await?;
+        Ok(Self { cloud, cluster, responses, peers, _access_entry_cluster: access_entry_cluster, empty })
     }
 
-    /// What a program of this path is started with as a function, in a folder of its own.
+    /// Returns the options to start a program as a function, in a folder of its own.
     ///
     /// # Errors
-    /// When there is no session of the role.
+    /// [`Error::Aws`] when the role cannot be assumed.
     pub(crate) async fn function_options(&self, program: PathBuf) -> Result<FunctionOptions, Error> {
         let session = assume_role(&self.cloud.admin(), &self.cluster.creator_role_arn, "function").await?;
         Ok(FunctionOptions {
@@ -74,32 +75,32 @@ impl Stage {
         })
     }
 
-    /// A new folder among those of the cloud.
+    /// Creates a folder in the cloud's folder.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// [`Error::File`].
     pub(crate) fn folder(&self, prefix: &str) -> Result<PathBuf, Error> {
         let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(self.cloud.folder());
-        Ok(folder.map_err(Error::file("make a folder in", self.cloud.folder()))?.keep())
+        Ok(folder.map_err(Error::file("create a folder in", self.cloud.folder()))?.keep())
     }
 
-    /// Has every call to AWS and to the Kubernetes API wait this long before it goes on, until the rule is removed.
+    /// Delays every call to AWS and to the Kubernetes API, until the rule is removed.
     pub(crate) fn delay(&self, delay: Duration) -> Installed {
         self.cloud.gateway().rules().add(When::any(), Effect::Delay(delay))
     }
 
-    /// Brings account and cluster back to what they were, whatever somebody has left.
+    /// Restores the account and the cluster of authentication mode `CONFIG_MAP`.
     ///
     /// # Errors
-    /// Any refusal.
+    /// Fails when AWS or the API server rejects a call.
     pub(crate) async fn clear(&self) -> Result<(), Error> {
-        let standing = World::read(&self.cloud, Some(&self.cluster)).await?;
-        self.bare.wipe(&self.cloud, &self.cluster, &standing).await?;
+        let current = World::read(&self.cloud, Some(&self.cluster)).await?;
+        self.empty.wipe(&self.cloud, &self.cluster, &current).await?;
         self.cluster.control_plane().set_aws_auth(AWS_AUTH).await.map(drop)
     }
 }
 
-/// Lets a role do everything: what a permission costs is not measured here.
+/// Gives a role all permissions, because their cost is not measured here.
 pub(crate) async fn grant_everything(cloud: &Cloud, role_arn: &str) -> Result<(), Error> {
     const EVERYTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
     let role = role_arn.rsplit('/').next().unwrap_or_default();
