@@ -1,9 +1,9 @@
-//! The documentation agrees with the code: its tables are made from the constants, the messages that it explains are messages of
-//! the code, and its links lead somewhere.
+//! Checks that the documentation agrees with the code: its tables have the values of the constants, the code has the messages
+//! that it explains, and its links resolve.
 //!
 //! `UPDATE_DOCS=1 cargo test -p karpenter-prereqs-core --test docs` writes the tables of properties and attributes.
 
-#![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, also in what tests share")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test and shows its location, in helpers too")]
 
 use karpenter_prereqs_core::desired::properties::{Kind, PROPERTIES};
 use karpenter_prereqs_core::response::ATTRIBUTES;
@@ -16,13 +16,13 @@ use std::path::{Path, PathBuf};
 const CONFIGURATION: &str = "docs/configuration.md";
 const TROUBLESHOOTING: &str = "docs/troubleshooting.md";
 
-/// One test for both: they rewrite one file.
+/// One test checks both tables, because it may rewrite their common file.
 #[test]
-fn tables_of_properties_and_attributes_are_made_from_the_constants() {
+fn property_and_attribute_tables_equal_constants() {
     let page = read(CONFIGURATION);
     let with_properties = between(&page, "properties").replaced_by(&properties());
     let wanted = between(&with_properties, "attributes").replaced_by(&attributes());
-    #[allow(clippy::disallowed_methods, reason = "the rule is for the function; a test is told by its caller")]
+    #[allow(clippy::disallowed_methods, reason = "the rule is for the function, and a test has no other input")]
     let update = std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1");
     if update {
         fs::write(workspace().join(CONFIGURATION), wanted).unwrap();
@@ -31,61 +31,62 @@ fn tables_of_properties_and_attributes_are_made_from_the_constants() {
     }
 }
 
-/// Every code has one row, in order, with a message of the code.
+/// Every code has one row, in the order of the codes. The message in the row is a message of the sources.
 #[test]
-fn tables_of_codes_have_each_code_and_its_message() {
+fn code_tables_have_each_code_and_its_message() {
     let page = read(TROUBLESHOOTING);
     let sources = handler_sources();
     let quoted = Regex::new(r#""(KP[0-9]{4})""#).unwrap();
     let codes: BTreeSet<&str> =
         quoted.captures_iter(&sources).filter_map(|found| found.get(1)).map(|code| code.as_str()).collect();
-    assert!(80 < codes.len(), "the codes are not where they were: {codes:?}");
+    assert!(80 < codes.len(), "the sources have fewer codes than expected: {codes:?}");
     let tables = ["problems", "properties", "errors", "warnings", "findings"];
     let rows: Vec<_> = tables.into_iter().flat_map(|table| rows(between(&page, table).text, 4)).collect();
     let listed: Vec<&str> = rows.iter().map(|row| row[0]).collect();
     let expected: Vec<&str> = codes.into_iter().collect();
-    assert_eq!(listed, expected, "the codes of {TROUBLESHOOTING}, and those of the sources");
+    assert_eq!(listed, expected, "{TROUBLESHOOTING} and the sources have different codes");
     for row in &rows {
         assert_in_sources(row[1], &sources);
     }
 }
 
-/// A message in the other tables is a message of the code.
+/// The messages in the other tables are messages of the sources.
 #[test]
-fn messages_that_the_documentation_explains_are_the_codes() {
+fn documented_messages_exist_in_sources() {
     let page = read(TROUBLESHOOTING);
     let sources = handler_sources();
     for (table, columns, least) in [("aws-auth", 3, 3), ("log", 2, 8)] {
         let rows = rows(between(&page, table).text, columns);
-        assert!(least < rows.len(), "the table `{table}` is not where it was: {rows:?}");
+        assert!(least < rows.len(), "the table `{table}` has fewer rows than expected: {rows:?}");
         for row in &rows {
             assert_in_sources(row[0], &sources);
         }
     }
 }
 
-/// Every relative link leads to a file, and to a heading if it names one.
+/// Every relative link resolves to a file, and to a heading if it has an anchor.
 #[test]
-fn links_lead_to_files_and_headings() {
+fn links_resolve_to_files_and_headings() {
     let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
     let pages = pages();
-    assert!(15 < pages.len(), "the pages are not where they were: {pages:?}");
+    assert!(15 < pages.len(), "there are fewer pages than expected: {pages:?}");
     for page in &pages {
         let text = without_code(&fs::read_to_string(page).unwrap());
         let targets = link.captures_iter(&text).filter_map(|found| found.get(1)).map(|target| target.as_str());
         for target in targets.filter(|target| !target.starts_with("http")) {
             let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
             let file = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
-            assert!(file.exists(), "{}: there is no {target}", page.display());
+            assert!(file.exists(), "{}: the link {target} has no file", page.display());
             if !anchor.is_empty() {
                 let linked = without_code(&fs::read_to_string(&file).unwrap());
                 let has_heading = linked.lines().filter_map(heading_anchor).any(|found| found == anchor);
-                assert!(has_heading, "{}: there is no heading for {target}", page.display());
+                assert!(has_heading, "{}: the link {target} has no heading", page.display());
             }
         }
     }
 }
 
+/// Returns the table of the properties.
 fn properties() -> String {
     let mut table = "| Property | Type | Default | Meaning |\n|---|---|---|---|\n".to_owned();
     for property in PROPERTIES {
@@ -101,6 +102,7 @@ fn properties() -> String {
     table
 }
 
+/// Returns the table of the attributes.
 fn attributes() -> String {
     let mut table = "| Attribute | Meaning |\n|---|---|\n".to_owned();
     for (name, text) in ATTRIBUTES {
@@ -109,7 +111,7 @@ fn attributes() -> String {
     table
 }
 
-/// The text between `<!-- name:begin -->` and `<!-- name:end -->`, and what is around it.
+/// The text between `<!-- name:begin -->` and `<!-- name:end -->`, and the text before and after it.
 struct Between<'a> {
     before: &'a str,
     text: &'a str,
@@ -118,7 +120,7 @@ struct Between<'a> {
 
 fn between<'a>(page: &'a str, name: &str) -> Between<'a> {
     let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->\n"));
-    let missing = |marker: &str| format!("the page has no line `{}`", marker.trim_end());
+    let missing = |line: &str| format!("the page has no line `{}`", line.trim_end());
     let begins = page.find(&begin).unwrap_or_else(|| panic!("{}", missing(&begin))) + begin.len();
     let (before, rest) = page.split_at(begins);
     let ends = rest.find(&end).unwrap_or_else(|| panic!("{}", missing(&end)));
@@ -132,7 +134,7 @@ impl Between<'_> {
     }
 }
 
-/// The cells of a table's rows, without its head.
+/// Returns the cells of all rows of a table, without its head.
 fn rows(table: &str, columns: usize) -> Vec<Vec<&str>> {
     let rows: Vec<_> = table.lines().skip(2).map(cells).collect();
     for row in &rows {
@@ -145,21 +147,21 @@ fn cells(row: &str) -> Vec<&str> {
     row.trim_matches('|').split(" | ").map(str::trim).collect()
 }
 
-/// Asserts that the sources have a message, which is a code span. `…` stands for what varies.
+/// Checks that the sources have the message in a cell. The cell is one code span, in which `…` is a part that varies.
 #[track_caller]
 fn assert_in_sources(cell: &str, sources: &str) {
     let message = cell.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
     let message = message.unwrap_or_else(|| panic!("{cell} is not one code span"));
     for part in message.split('…').map(str::trim).filter(|part| !part.is_empty()) {
-        assert!(6 < part.len(), "`{part}` of {cell} is so short that it is found anywhere: leave it out");
+        assert!(6 < part.len(), "`{part}` of {cell} is too short for a search: replace it by …");
         assert!(
             sources.contains(part),
-            "{TROUBLESHOOTING} explains {cell}, and no message of the handler says `{part}`"
+            "{TROUBLESHOOTING} explains {cell}, and no message of the handler has `{part}`"
         );
     }
 }
 
-/// The pages of the documentation.
+/// Returns the pages of the documentation.
 fn pages() -> Vec<PathBuf> {
     let mut pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| workspace().join(name)).to_vec();
     pages.extend(
@@ -168,12 +170,12 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// A page without its fenced code blocks, in which nothing is a link or a heading.
+/// Returns the page without its fenced code blocks, because they have no links and no headings.
 fn without_code(page: &str) -> String {
     page.split("```").enumerate().filter(|(index, _)| index % 2 == 0).map(|(_, block)| block).collect()
 }
 
-/// The anchor that GitHub gives a heading; `None` for another line.
+/// Returns the anchor that GitHub gives a heading, or `None` if the line is no heading.
 fn heading_anchor(line: &str) -> Option<String> {
     let heading = line.strip_prefix('#')?.trim_start_matches('#').trim();
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
@@ -184,7 +186,7 @@ fn read(page: &str) -> String {
     fs::read_to_string(workspace().join(page)).unwrap()
 }
 
-/// All sources of the handler's two crates, a text that goes on in the next line of the source (`\`) being one.
+/// Returns the sources of the three handler crates. A string literal that continues on the next line (`\`) is joined.
 fn handler_sources() -> String {
     let folders = ["core", "function", "cli"].map(|part| workspace().join("handler").join(part).join("src")).to_vec();
     let sources: String = files(folders).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
@@ -193,7 +195,7 @@ fn handler_sources() -> String {
     pieces.fold(first, |joined, piece| joined + piece.trim_start())
 }
 
-/// All files in these folders and in the folders below.
+/// Returns all files in these folders and their subfolders.
 fn files(mut folders: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {

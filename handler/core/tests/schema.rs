@@ -1,9 +1,9 @@
-//! The schema of the resource, for those who check a template before it is deployed: made from the property table, and
-//! saying what the table's rules say.
+//! Checks that `infra/schema.json` and `tests/validation.json` agree with the property table. Tools use the schema to check a
+//! template before it is deployed.
 //!
-//! `UPDATE_SCHEMA=1 cargo test -p karpenter-prereqs-core --test schema` writes it anew.
+//! `UPDATE_SCHEMA=1 cargo test -p karpenter-prereqs-core --test schema` writes both files.
 
-#![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, also in what tests share")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test and shows its location, in helpers too")]
 
 use karpenter_prereqs_core::desired::properties::{
     EXCLUSIONS, Exclusion, IAM_TAG_KEY, IAM_TAG_VALUE, Kind, PROPERTIES, Properties, Property, Rule, TAGS_MAX,
@@ -23,15 +23,15 @@ fn workspace() -> &'static Path {
 }
 
 #[test]
-fn the_schema_is_made_from_the_table() {
+fn schema_equals_property_table() {
     let path = workspace().join("infra/schema.json");
     let found = fs::read_to_string(&path).unwrap_or_default();
-    hold(&path, &found, &format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap()));
+    expect_or_update(&path, &found, &format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap()));
 }
 
-/// That the file says what it should; written anew where that is asked for.
-fn hold(path: &Path, found: &str, wanted: &str) {
-    #[allow(clippy::disallowed_methods, reason = "the rule is for the function; a test is told by its caller")]
+/// Checks the content of a file, or writes it if `UPDATE_SCHEMA` is 1.
+fn expect_or_update(path: &Path, found: &str, wanted: &str) {
+    #[allow(clippy::disallowed_methods, reason = "the rule is for the function, and a test has no other input")]
     let update = env::var_os("UPDATE_SCHEMA").is_some_and(|value| value == "1");
     if update {
         fs::write(path, wanted).unwrap();
@@ -40,10 +40,10 @@ fn hold(path: &Path, found: &str, wanted: &str) {
     }
 }
 
-/// The file of cases that the construct's validation is judged by, too: the properties are written by hand, the words are
-/// the function's.
+/// The tests of the CDK construct use the same cases. A person writes the properties, and the parser of the function gives the
+/// errors.
 #[test]
-fn the_words_of_the_cases_are_the_functions() {
+fn validation_cases_equal_parser_errors() {
     let path = workspace().join("tests/validation.json");
     let found = fs::read_to_string(&path).unwrap();
     let mut cases: Vec<Value> = serde_json::from_str(&found).unwrap();
@@ -52,61 +52,69 @@ fn the_words_of_the_cases_are_the_functions() {
         let (_, errors) = Properties::parse(case["properties"].as_object().unwrap());
         case["errors"] = errors.iter().map(ToString::to_string).collect();
     }
-    hold(&path, &found, &format!("{:#}\n", json!(cases)));
+    expect_or_update(&path, &found, &format!("{:#}\n", json!(cases)));
 }
 
-/// A rule is its pattern: of texts that the pattern makes, of such with a character changed, and of any others.
+/// The rule and the pattern of a property agree on texts that match the pattern, on such texts with an insertion, and on any
+/// other texts.
 #[test]
-fn each_rule_is_its_pattern() {
+fn property_rules_equal_their_patterns() {
     for property in PROPERTIES {
         if let Kind::Text(rule) | Kind::List(rule) = property.kind {
-            prove(property.name, rule);
+            check_rule(property.name, rule);
         }
     }
-    prove("the key of a tag", IAM_TAG_KEY);
-    prove("the value of a tag", IAM_TAG_VALUE);
+    check_rule("the key of a tag", IAM_TAG_KEY);
+    check_rule("the value of a tag", IAM_TAG_VALUE);
 }
 
-fn prove(name: &str, rule: Rule) {
+/// Compares a rule with its pattern on 512 texts. Fails if 300 texts have 10 or fewer valid or invalid ones, because such a
+/// comparison checks too little.
+fn check_rule(name: &str, rule: Rule) {
     let regex = |pattern| Regex::new(pattern).unwrap();
     let (pattern, not) = (regex(rule.pattern), rule.not.map(regex));
-    let made = rule.pattern.trim_start_matches('^').trim_end_matches('$');
-    let made =
-        if made.is_empty() { any::<String>().boxed() } else { proptest::string::string_regex(made).unwrap().boxed() };
-    let lead = prop_oneof![6 => Just(""), 1 => Just("aws:"), 1 => Just("AwS:"), 1 => Just("karpenter-prereqs/"), 1 => Just("é")];
-    let more = prop_oneof![4 => Just(String::new()), 1 => "[a-z.:/é=\n-]{1,2}", 1 => "[0-9]{60,130}", 1 => "[a-z/]{400,510}", 1 => Just("a.".repeat(130))];
-    let texts = (lead, made, any::<prop::sample::Index>(), more).prop_map(|(lead, made, place, more)| {
-        let places: Vec<_> = made.char_indices().map(|(place, _)| place).chain([made.len()]).collect();
-        let (before, after) = made.split_at(*place.get(&places));
-        format!("{lead}{before}{more}{after}")
+    let unanchored = rule.pattern.trim_start_matches('^').trim_end_matches('$');
+    let matching = if unanchored.is_empty() {
+        any::<String>().boxed()
+    } else {
+        proptest::string::string_regex(unanchored).unwrap().boxed()
+    };
+    let prefix = prop_oneof![6 => Just(""), 1 => Just("aws:"), 1 => Just("AwS:"), 1 => Just("karpenter-prereqs/"), 1 => Just("é")];
+    let insertion = prop_oneof![4 => Just(String::new()), 1 => "[a-z.:/é=\n-]{1,2}", 1 => "[0-9]{60,130}", 1 => "[a-z/]{400,510}", 1 => Just("a.".repeat(130))];
+    let parts = (prefix, matching, any::<prop::sample::Index>(), insertion);
+    let texts = parts.prop_map(|(prefix, matching, choice, insertion)| {
+        let positions: Vec<_> = matching.char_indices().map(|(position, _)| position).chain([matching.len()]).collect();
+        let (before, after) = matching.split_at(*choice.get(&positions));
+        format!("{prefix}{before}{insertion}{after}")
     });
     let texts = prop_oneof![9 => texts, 1 => any::<String>()];
-    let mut seen = [0; 2];
+    let mut counts = [0; 2];
     let config = ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() };
-    let judged = TestRunner::new(config).run(&texts, |text| {
+    let result = TestRunner::new(config).run(&texts, |text| {
         let expected = pattern.is_match(&text)
             && not.as_ref().is_none_or(|not| !not.is_match(&text))
-            && rule.max_length.is_none_or(|most| text.chars().count() <= most);
+            && rule.max_length.is_none_or(|max| text.chars().count() <= max);
         prop_assert_eq!((rule.is)(&text), expected, "{:?}", text);
         Ok(())
     });
-    judged.unwrap_or_else(|error| panic!("{name}: {error}"));
+    result.unwrap_or_else(|error| panic!("{name}: {error}"));
     for text in sample(&texts) {
-        seen[usize::from((rule.is)(&text))] += 1;
+        counts[usize::from((rule.is)(&text))] += 1;
     }
     assert!(
-        rule.pattern.is_empty() || seen.iter().all(|seen| 10 < *seen),
-        "{name}: {seen:?} bad and good texts of 300"
+        rule.pattern.is_empty() || counts.iter().all(|count| 10 < *count),
+        "{name}: of 300 texts, {counts:?} are invalid and valid"
     );
 }
 
-/// Some of what the strategy makes, to see that it makes both good and bad.
+/// Returns 300 texts of the strategy.
 fn sample(texts: &impl Strategy<Value = String>) -> Vec<String> {
     let mut runner = TestRunner::deterministic();
     (0..300).map(|_| texts.new_tree(&mut runner).unwrap().current()).collect()
 }
 
-/// A map that is written in this order: the table's, which is that of the errors too.
+/// A JSON object that is written in this order. The properties have the order of the table, which is also the order of the
+/// errors.
 struct Ordered(Vec<(&'static str, Value)>);
 
 impl Serialize for Ordered {
@@ -135,27 +143,30 @@ struct Schema {
 }
 
 fn schema() -> Schema {
-    let own = |name| (name, json!({"type": "string", "description": "A standard property of every custom resource."}));
-    let rows = PROPERTIES.iter().map(|property| (property.name, described(property)));
+    let common =
+        |name| (name, json!({"type": "string", "description": "A standard property of every custom resource."}));
+    let rows = PROPERTIES.iter().map(|property| (property.name, property_schema(property)));
     let required = PROPERTIES.iter().filter(|property| property.default.is_empty()).map(|property| property.name);
     let pairs: Vec<_> =
         EXCLUSIONS.iter().map(|exclusion| json!({"required": [exclusion.one, exclusion.other]})).collect();
-    let told = |exclusion: &Exclusion| json!({"one": exclusion.one, "other": exclusion.other, "why": exclusion.why});
+    let described =
+        |exclusion: &Exclusion| json!({"one": exclusion.one, "other": exclusion.other, "why": exclusion.why});
     Schema {
         dialect: "https://json-schema.org/draft/2020-12/schema",
         title: "Custom::KarpenterPrereqs",
         description: "The properties of the resource. `x-attributes` lists the attributes that Fn::GetAtt returns.",
         kind: "object",
-        properties: Ordered(["ServiceToken", "ServiceTimeout"].map(own).into_iter().chain(rows).collect()),
+        properties: Ordered(["ServiceToken", "ServiceTimeout"].map(common).into_iter().chain(rows).collect()),
         required: ["ServiceToken"].into_iter().chain(required).collect(),
         additional_properties: false,
         not: json!({"anyOf": pairs}),
-        exclusions: EXCLUSIONS.iter().map(told).collect(),
+        exclusions: EXCLUSIONS.iter().map(described).collect(),
         attributes: Ordered(ATTRIBUTES.iter().map(|(name, text)| (*name, json!(text))).collect()),
     }
 }
 
-fn described(property: &Property) -> Value {
+/// Returns the schema of one property.
+fn property_schema(property: &Property) -> Value {
     let mut schema = match property.kind {
         Kind::Text(rule) => text(rule),
         Kind::OneOf(words) => json!({"type": "string", "enum": words}),
@@ -164,7 +175,10 @@ fn described(property: &Property) -> Value {
             joined(&words.join("|")),
         ]}),
         Kind::List(rule) => {
-            assert!(rule.not.is_none() && rule.max_length.is_none(), "{rule:?} cannot be told within a text");
+            assert!(
+                rule.not.is_none() && rule.max_length.is_none(),
+                "{rule:?} cannot be expressed as a pattern of a joined list"
+            );
             let joined = joined(rule.pattern.trim_start_matches('^').trim_end_matches('$'));
             json!({"anyOf": [{"type": "array", "items": text(rule)}, joined]})
         }
@@ -178,6 +192,7 @@ fn described(property: &Property) -> Value {
     schema
 }
 
+/// Returns the schema of a text that obeys the rule.
 fn text(rule: Rule) -> Value {
     let mut schema = json!({"type": "string"});
     if !rule.pattern.is_empty() {
@@ -186,18 +201,19 @@ fn text(rule: Rule) -> Value {
     if let Some(not) = rule.not {
         schema["not"] = json!({"pattern": not});
     }
-    if let Some(most) = rule.max_length {
-        schema["maxLength"] = json!(most);
+    if let Some(max_length) = rule.max_length {
+        schema["maxLength"] = json!(max_length);
     }
     schema
 }
 
-/// A list as one text, with commas between.
+/// Returns the schema of a list that is written as one text with commas. `item`: the pattern of an item.
 fn joined(item: &str) -> Value {
     let item = format!(r"\s*(?:{item})?\s*");
     json!({"type": "string", "pattern": format!("^{item}(?:,{item})*$")})
 }
 
+/// Returns the schema of tags: a map, or a list of objects with `Key` and `Value`.
 fn tags() -> Value {
     json!({"anyOf": [
         {"type": "object", "maxProperties": TAGS_MAX, "propertyNames": text(IAM_TAG_KEY), "additionalProperties": text(IAM_TAG_VALUE)},

@@ -1,14 +1,14 @@
-//! The documents and tags that the objects carry in the end, literally.
+//! The literal documents and tags of the created objects.
 
-use crate::life::{Resource, Run};
+use crate::generators::plain;
+use crate::harness::{Resource, Run};
 use crate::model::World;
 use crate::properties::{STACK, spec_of};
-use crate::worlds::plain;
 use karpenter_prereqs_core::observed::Role;
 use serde_json::{Value, json};
 
-fn made(raw: Value) -> World {
-    Resource::of(STACK, "Prereqs").converge(&plain(), &spec_of(raw), None, Run::whole(&[])).unwrap()
+fn create(raw: Value) -> World {
+    Resource::new(STACK, "Prereqs").reconcile(&plain(), &spec_of(raw), None, Run::complete(&[])).unwrap()
 }
 
 fn role<'a>(world: &'a World, name: &str) -> &'a Role {
@@ -16,8 +16,8 @@ fn role<'a>(world: &'a World, name: &str) -> &'a Role {
 }
 
 #[test]
-fn the_controller_role_carries_the_baseline_to_the_letter() {
-    let world = made(json!({}));
+fn controller_role_has_exact_baseline_policy() {
+    let world = create(json!({}));
     let expected = json!({
         "Version": "2012-10-17",
         "Statement": [
@@ -59,8 +59,8 @@ fn the_controller_role_carries_the_baseline_to_the_letter() {
 }
 
 #[test]
-fn the_controller_role_trusts_one_service_account() {
-    let world = made(json!({"Namespace": "kube-system", "ServiceAccount": "controller"}));
+fn controller_role_trusts_one_service_account() {
+    let world = create(json!({"Namespace": "kube-system", "ServiceAccount": "controller"}));
     let expected = json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -77,8 +77,8 @@ fn the_controller_role_trusts_one_service_account() {
 }
 
 #[test]
-fn the_node_role_trusts_ec2_and_stands_in_its_profile() {
-    let world = made(json!({"NodePolicyArns": ["arn:aws:iam::aws:policy/Further"]}));
+fn node_role_trusts_ec2_and_is_in_its_profile() {
+    let world = create(json!({"NodePolicyArns": ["arn:aws:iam::aws:policy/Further"]}));
     let node = role(&world, "KarpenterNodeRole-demo");
     let expected = json!({
         "Version": "2012-10-17",
@@ -99,21 +99,21 @@ fn the_node_role_trusts_ec2_and_stands_in_its_profile() {
     assert_eq!(world.profiles["karpenternodeinstanceprofile-demo"].roles, ["KarpenterNodeRole-demo"]);
 }
 
-/// Owner and marker are there from the first moment: the call that makes an object brings them.
+/// The call that creates an object also creates its owner tag and marker, so they exist from the first moment.
 #[test]
-fn every_object_says_whose_it_is() {
-    let world = made(json!({"Tags": {"team": "a"}}));
-    let generation = Resource::of(STACK, "Prereqs").generation(&spec_of(json!({})));
+fn created_objects_have_owner_tag_and_marker() {
+    let world = create(json!({"Tags": {"team": "a"}}));
+    let generation = Resource::new(STACK, "Prereqs").generation(&spec_of(json!({})));
     let (marker, id) = (generation.marker().key().to_owned(), generation.physical_resource_id());
-    let tagged = |value: &str| json!({"karpenter-prereqs/owner": format!("{STACK}/Prereqs"), marker.as_str(): value, "team": "a"});
-    // Role and profile say too that aws-auth may hold an entry.
+    let tags = |value: &str| json!({"karpenter-prereqs/owner": format!("{STACK}/Prereqs"), marker.as_str(): value, "team": "a"});
+    // The markers of node role and profile also record that aws-auth may have an entry.
     let marker_value = format!("{id} aws-auth");
-    assert_eq!(json!(role(&world, "KarpenterNodeRole-demo").tags), tagged(&marker_value));
+    assert_eq!(json!(role(&world, "KarpenterNodeRole-demo").tags), tags(&marker_value));
     assert_eq!(
         json!(role(&world, "KarpenterControllerRole-demo").tags),
-        tagged("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo")
+        tags("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo")
     );
-    assert_eq!(json!(world.profiles["karpenternodeinstanceprofile-demo"].tags), tagged(&marker_value));
+    assert_eq!(json!(world.profiles["karpenternodeinstanceprofile-demo"].tags), tags(&marker_value));
     let subnet = json!({"Name": "subnet-0000000a", "karpenter.sh/discovery": "demo", marker.as_str(): "karpenter.sh/discovery=demo"});
     assert_eq!(json!(world.resources["subnet-0000000a"]), subnet);
     let annotations = &world.clusters["demo"].aws_auth.as_ref().unwrap().annotations;

@@ -1,9 +1,9 @@
-//! The permissions by Karpenter's release: what they say, how large they are, and how one follows another.
+//! The controller policies of the Karpenter versions: their statements, their size, and updates from one version to another.
 
-use crate::life::{Resource, Run};
+use crate::generators::plain;
+use crate::harness::{Resource, Run};
 use crate::model::World;
 use crate::properties::{STACK, spec_of};
-use crate::worlds::plain;
 use karpenter_prereqs_core::documents::policy::{INLINE_MAX, Place, controller, size};
 use karpenter_prereqs_core::identity::aws_names::Scope;
 use karpenter_prereqs_core::identity::karpenter_version::{FIRST_SCOPED, KarpenterVersions, NEWEST};
@@ -11,8 +11,8 @@ use karpenter_prereqs_core::plan::{IamStep, Step};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Every release that was there, by its minor.
-fn known() -> impl Iterator<Item = String> {
+/// Returns every minor version of Karpenter from the first to the newest that has a policy of its own.
+fn tested_versions() -> impl Iterator<Item = String> {
     (32..=37).map(|minor| format!("0.{minor}.0")).chain((0..=15).map(|minor| format!("1.{minor}.0")))
 }
 
@@ -20,7 +20,7 @@ fn document(stack_id: &str, cluster: &str, role: &str, karpenter_versions: &[&st
     let queue = format!("arn:aws-us-gov:sqs:us-gov-west-1:111122223333:{}", "q".repeat(80));
     let scope = Scope::of_stack(stack_id).unwrap();
     let karpenter_versions =
-        KarpenterVersions::new(&karpenter_versions.iter().map(|release| (*release).to_owned()).collect::<Vec<_>>());
+        KarpenterVersions::new(&karpenter_versions.iter().map(|version| (*version).to_owned()).collect::<Vec<_>>());
     let node_role_arns = BTreeSet::from([role.to_owned()]);
     controller(
         Place {
@@ -33,8 +33,9 @@ fn document(stack_id: &str, cluster: &str, role: &str, karpenter_versions: &[&st
     )
 }
 
-/// The longest that there can be: GovCloud, a cluster of 100 characters, a path of 512, a queue of 80.
-fn longest(karpenter_versions: &[&str]) -> Value {
+/// Returns the longest possible policy of these versions: in GovCloud, with a cluster name of 100 characters, a path of 512 and a
+/// queue name of 80.
+fn longest_document(karpenter_versions: &[&str]) -> Value {
     let role = format!("arn:aws-us-gov:iam::111122223333:role/{}/{}", "p".repeat(510), "r".repeat(64));
     document(
         "arn:aws-us-gov:cloudformation:us-gov-west-1:111122223333:stack/s/0a",
@@ -49,31 +50,30 @@ fn statements(document: &Value) -> &Vec<Value> {
 }
 
 #[test]
-fn the_first_and_the_newest_release_are_those_that_are_tried() {
-    assert_eq!(known().next().unwrap(), format!("{FIRST_SCOPED}.0"));
-    assert_eq!(known().last().unwrap(), format!("{NEWEST}.0"));
+fn tested_versions_span_first_scoped_to_newest() {
+    assert_eq!(tested_versions().next().unwrap(), format!("{FIRST_SCOPED}.0"));
+    assert_eq!(tested_versions().last().unwrap(), format!("{NEWEST}.0"));
 }
 
-/// Any two karpenter_versions, and each with the baseline, fit into one role.
+/// The policy of any two versions, or of one version and the baseline, is within IAM's limit for inline policies.
 #[test]
-fn two_releases_fit_into_a_role_whatever_their_names() {
-    let all: Vec<_> = known().chain(["baseline".to_owned()]).collect();
+fn policy_of_two_versions_fits_into_a_role() {
+    let all: Vec<_> = tested_versions().chain(["baseline".to_owned()]).collect();
     let mut largest = (0, String::new());
     for one in &all {
         for other in &all {
-            let size = size(&longest(&[one, other]));
+            let size = size(&longest_document(&[one, other]));
             largest = largest.max((size, format!("{one} and {other}")));
         }
     }
-    println!("the largest: {largest:?}");
+    println!("largest policy: {largest:?}");
     assert!(largest.0 <= INLINE_MAX, "{largest:?}");
 }
 
-/// A name is said once in a document, whichever karpenter_versions it is of.
 #[test]
-fn every_sid_stands_once_and_is_letters_and_digits() {
-    for other in known() {
-        let document = longest(&["1.14.0", &other, "baseline"]);
+fn sids_are_unique_and_alphanumeric() {
+    for other in tested_versions() {
+        let document = longest_document(&["1.14.0", &other, "baseline"]);
         let sids: Vec<_> = statements(&document).iter().map(|statement| statement["Sid"].as_str().unwrap()).collect();
         let distinct: BTreeSet<_> = sids.iter().collect();
         assert_eq!(distinct.len(), sids.len(), "{sids:?}");
@@ -81,28 +81,29 @@ fn every_sid_stands_once_and_is_letters_and_digits() {
     }
 }
 
-/// Nothing of a scoped release is allowed on everything but reading, and what IAM scopes by its own conditions.
+/// Statements without a condition only read. The exceptions are the statements for resources that a launch uses, such as subnets
+/// and images.
 #[test]
-fn nothing_is_written_without_a_condition() {
-    for release in known() {
-        for statement in statements(&longest(&[&release])) {
+fn scoped_write_statements_have_conditions() {
+    for version in tested_versions() {
+        for statement in statements(&longest_document(&[&version])) {
             let actions = statement["Action"].to_string();
             let is_read = ["Describe", "Get", "List"].iter().any(|verb| actions.contains(&format!(":{verb}")));
-            let is_use = statement["Sid"].as_str().unwrap().starts_with("AllowScopedEC2Instance");
-            assert!(is_read || is_use || statement.get("Condition").is_some(), "{release}: {statement}");
+            let is_launch_input = statement["Sid"].as_str().unwrap().starts_with("AllowScopedEC2Instance");
+            assert!(is_read || is_launch_input || statement.get("Condition").is_some(), "{version}: {statement}");
         }
     }
 }
 
-/// What karpenter_versions share is said once: one with itself is itself, and with its neighbour little more.
+/// The policy of two versions has each statement that both need only once.
 #[test]
-fn what_two_releases_share_is_said_once() {
-    for release in known() {
-        assert_eq!(longest(&[&release, &release]), longest(&[&release]), "{release}");
+fn statements_of_two_versions_are_merged() {
+    for version in tested_versions() {
+        assert_eq!(longest_document(&[&version, &version]), longest_document(&[&version]), "{version}");
     }
-    let (one, both) = (size(&longest(&["1.13.0"])), size(&longest(&["1.13.0", "1.14.0"])));
+    let (one, both) = (size(&longest_document(&["1.13.0"])), size(&longest_document(&["1.13.0", "1.14.0"])));
     assert_eq!(one, both);
-    let with_baseline = longest(&["1.14.0", "baseline"]);
+    let with_baseline = longest_document(&["1.14.0", "baseline"]);
     let launches = statements(&with_baseline)
         .iter()
         .filter(|statement| statement["Action"].to_string().contains("\"ec2:RunInstances\""))
@@ -110,25 +111,25 @@ fn what_two_releases_share_is_said_once() {
     assert_eq!(launches, 1, "{with_baseline}");
 }
 
-fn made(raw: &Value) -> World {
-    Resource::of(STACK, "Prereqs").converge(&plain(), &spec_of(raw.clone()), None, Run::whole(&[])).unwrap()
+fn create(raw: &Value) -> World {
+    Resource::new(STACK, "Prereqs").reconcile(&plain(), &spec_of(raw.clone()), None, Run::complete(&[])).unwrap()
 }
 
-/// From one release to any other, and from the baseline: one policy takes another's place in one call, and nodes get
-/// their new policy before the old one goes.
+/// An update between any two versions, or the baseline, replaces the controller policy in one call. Nodes get their new policy
+/// before the old one is detached.
 #[test]
-fn one_release_follows_another_with_no_moment_without_permission() {
+fn version_update_never_leaves_roles_without_policy() {
     let karpenter_versions =
         [json!({}), json!({"KarpenterVersion": "0.37"}), json!({"KarpenterVersion": ["1.14.1", "baseline"]})];
     for (old, new) in karpenter_versions.iter().flat_map(|old| karpenter_versions.iter().map(move |new| (old, new))) {
-        let named = |raw: &Value| {
+        let with_cluster = |raw: &Value| {
             let mut raw = raw.clone();
             raw["ClusterName"] = json!("demo");
             raw
         };
-        let (old_spec, new_spec) = (spec_of(named(old)), spec_of(named(new)));
-        let resource = Resource::of(STACK, "Prereqs");
-        let before = made(&named(old));
+        let (old_spec, new_spec) = (spec_of(with_cluster(old)), spec_of(with_cluster(new)));
+        let resource = Resource::new(STACK, "Prereqs");
+        let before = create(&with_cluster(old));
         let plan = resource.plan(&before, &new_spec, Some(&old_spec)).unwrap().plan;
         let policies: Vec<_> = plan
             .steps()
@@ -137,29 +138,35 @@ fn one_release_follows_another_with_no_moment_without_permission() {
             })
             .collect();
         assert_eq!(policies.len(), usize::from(old != new), "{old} to {new}");
-        let always = |world: &World| {
-            let nodes = &world.role("KarpenterNodeRole-demo").unwrap().attached;
-            let pulls = nodes.iter().any(|arn| arn.contains("AmazonEC2ContainerRegistry"));
-            let controls = !world.role("KarpenterControllerRole-demo").unwrap().inline.is_empty();
-            if pulls && controls { Ok(()) } else { Err(format!("pulls: {pulls}, controls: {controls}")) }
+        let invariant = |world: &World| {
+            let node_policies = &world.role("KarpenterNodeRole-demo").unwrap().attached;
+            let can_pull = node_policies.iter().any(|arn| arn.contains("AmazonEC2ContainerRegistry"));
+            let has_controller_policy = !world.role("KarpenterControllerRole-demo").unwrap().inline.is_empty();
+            if can_pull && has_controller_policy {
+                Ok(())
+            } else {
+                Err(format!("can pull images: {can_pull}, has a controller policy: {has_controller_policy}"))
+            }
         };
-        let after = resource.converge(&before, &new_spec, Some(&old_spec), Run::whole(&[]).always(&always)).unwrap();
-        assert_eq!(after.roles, made(&named(new)).roles, "{old} to {new}");
+        let run = Run::complete(&[]).with_invariant(&invariant);
+        let after = resource.reconcile(&before, &new_spec, Some(&old_spec), run).unwrap();
+        assert_eq!(after.roles, create(&with_cluster(new)).roles, "{old} to {new}");
     }
 }
 
-/// A replacement with another release: the old generation goes with the old properties, and the new release stays.
+/// A replacement also changes the Karpenter version. The old generation is torn down with the old properties, and the shared
+/// controller policy keeps the new version.
 #[test]
-fn a_generation_that_goes_leaves_the_release_of_the_one_that_stays() {
-    let resource = Resource::of(STACK, "Prereqs");
+fn teardown_of_old_generation_keeps_version_of_new_one() {
+    let resource = Resource::new(STACK, "Prereqs");
     let (old, new) = (
         spec_of(json!({"KarpenterVersion": "0.37"})),
         spec_of(json!({"KarpenterVersion": "1.14.1", "NodeRoleName": "nodes"})),
     );
-    let before = resource.converge(&plain(), &old, None, Run::whole(&[])).unwrap();
-    let both = resource.converge(&before, &new, Some(&old), Run::whole(&[])).unwrap();
-    let after = resource.release(&both, &old, Run::whole(&[])).unwrap();
-    let alone = resource.converge(&plain(), &new, None, Run::whole(&[])).unwrap();
+    let before = resource.reconcile(&plain(), &old, None, Run::complete(&[])).unwrap();
+    let both = resource.reconcile(&before, &new, Some(&old), Run::complete(&[])).unwrap();
+    let after = resource.tear_down(&both, &old, Run::complete(&[])).unwrap();
+    let alone = resource.reconcile(&plain(), &new, None, Run::complete(&[])).unwrap();
     let policy = |world: &World| world.role("KarpenterControllerRole-demo").unwrap().inline.clone();
     assert_eq!(policy(&after), policy(&alone));
 }

@@ -1,23 +1,24 @@
-//! The services' limits: many resources, full objects, names that are equal in another letter case.
+//! The limits of the services: resources in one call, tags, policies, and names in another letter case.
 
-use crate::life::{Resource, Run, same};
+use crate::generators::plain;
+use crate::harness::{Resource, Run, expect_equal};
 use crate::model::World;
 use crate::properties::{STACK, spec_of};
-use crate::worlds::plain;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::Tags;
 use karpenter_prereqs_core::plan::{Ec2Step, IamStep, Plan, Step};
 use serde_json::{Value, json};
 
+/// Returns the resource of all examples.
 fn prereqs() -> Resource {
-    Resource::of(STACK, "Prereqs")
+    Resource::new(STACK, "Prereqs")
 }
 
-fn created(world: &World, spec: &Spec) -> World {
-    prereqs().converge(world, spec, None, Run::whole(&[])).unwrap()
+fn create(world: &World, spec: &Spec) -> World {
+    prereqs().reconcile(world, spec, None, Run::complete(&[])).unwrap()
 }
 
-/// How many ids each call of a kind takes.
+/// Returns the number of ids in each step of a kind.
 fn batches(plan: &Plan, is_kind: fn(&Step) -> bool) -> Vec<usize> {
     let ids = |step: &Step| match step {
         Step::Ec2(
@@ -31,46 +32,41 @@ fn batches(plan: &Plan, is_kind: fn(&Step) -> bool) -> Vec<usize> {
 }
 
 #[test]
-fn more_resources_than_a_call_takes_are_tagged_in_batches() {
+fn more_than_1000_resources_are_tagged_in_batches() {
     let mut world = plain();
     let ids: Vec<_> = (0..2_500).map(|number| format!("subnet-{number:08x}")).collect();
     world.resources.extend(ids.iter().map(|id| (id.clone(), Tags::new())));
-    let (one, other) = (json!({"SubnetIds": ids}), json!({"SubnetIds": ids, "DiscoveryTagKey": "team/discovery"}));
-    let (spec, new) = (spec_of(one), spec_of(other));
-    let converged = prereqs().plan(&world, &spec, None).unwrap();
-    assert_eq!(converged.subnet_ids.len(), 2_500);
-    // With the one security group they are 2,501.
+    let old = spec_of(json!({"SubnetIds": ids}));
+    let new = spec_of(json!({"SubnetIds": ids, "DiscoveryTagKey": "team/discovery"}));
+    let planned = prereqs().plan(&world, &old, None).unwrap();
+    assert_eq!(planned.subnet_ids.len(), 2_500);
+    // 2,500 subnets and one security group.
+    assert_eq!(batches(&planned.plan, |step| matches!(step, Step::Ec2(Ec2Step::CreateTags { .. }))), [1000, 1000, 501]);
+    assert_eq!(batches(&planned.plan, |step| matches!(step, Step::Ec2(Ec2Step::VerifyTags { .. }))), [1000, 1000, 501]);
+    let created = create(&world, &old);
+    let updated = prereqs().reconcile(&created, &new, Some(&old), Run::complete(&[])).unwrap();
+    let teardown = prereqs().plan_teardown(&updated, &new).unwrap();
     assert_eq!(
-        batches(&converged.plan, |step| matches!(step, Step::Ec2(Ec2Step::CreateTags { .. }))),
+        batches(&teardown.plan, |step| matches!(step, Step::Ec2(Ec2Step::RemoveUnclaimedTags { .. }))),
         [1000, 1000, 501]
     );
-    assert_eq!(
-        batches(&converged.plan, |step| matches!(step, Step::Ec2(Ec2Step::VerifyTags { .. }))),
-        [1000, 1000, 501]
-    );
-    let made = created(&world, &spec);
-    let moved = prereqs().converge(&made, &new, Some(&spec), Run::whole(&[])).unwrap();
-    let released = prereqs().plan_release(&moved, &new).unwrap();
-    assert_eq!(
-        batches(&released.plan, |step| matches!(step, Step::Ec2(Ec2Step::RemoveUnclaimedTags { .. }))),
-        [1000, 1000, 501]
-    );
-    same(&prereqs().release(&moved, &new, Run::whole(&[])).unwrap(), &world, "after the release").unwrap();
+    let deleted = prereqs().tear_down(&updated, &new, Run::complete(&[])).unwrap();
+    expect_equal(&deleted, &world, "after the Delete").unwrap();
 }
 
-/// 48 of the user's and two of ours are all that IAM takes: the old ones go first.
+/// A role has room for 48 tags of the user and two of ours. So the old tags are deleted before the new ones are created.
 #[test]
-fn all_tags_of_a_full_role_can_change_at_once() {
+fn role_at_tag_limit_can_change_all_tags() {
     let tags = |prefix: &str| -> Value { (0..48).map(|number| (format!("{prefix}-{number}"), json!("1"))).collect() };
     let (old, new) = (spec_of(json!({"Tags": tags("old")})), spec_of(json!({"Tags": tags("new")})));
-    let made = created(&plain(), &old);
-    let updated = prereqs().converge(&made, &new, Some(&old), Run::whole(&[])).unwrap();
-    same(&updated, &created(&plain(), &new), "after the update").unwrap();
+    let created = create(&plain(), &old);
+    let updated = prereqs().reconcile(&created, &new, Some(&old), Run::complete(&[])).unwrap();
+    expect_equal(&updated, &create(&plain(), &new), "after the Update").unwrap();
 }
 
-/// New policies come before the old ones go, unless there is no room for both.
+/// New policies are attached before old ones are detached, unless there is no room for both.
 #[test]
-fn policies_change_places_within_the_quota() {
+fn policy_update_stays_within_quota() {
     let policies = |prefix: &str, count: usize| -> Vec<String> {
         (0..count).map(|number| format!("arn:aws:iam::aws:policy/{prefix}{number}")).collect()
     };
@@ -79,19 +75,20 @@ fn policies_change_places_within_the_quota() {
             spec_of(json!({"NodePolicyArns": policies("Old", count)})),
             spec_of(json!({"NodePolicyArns": policies("New", count)})),
         );
-        let made = created(&plain(), &old);
-        let plan = prereqs().plan(&made, &new, Some(&old)).unwrap().plan;
+        let created = create(&plain(), &old);
+        let plan = prereqs().plan(&created, &new, Some(&old)).unwrap().plan;
         let first = plan.steps().find_map(|(_, step, needs)| needs.is_empty().then_some(step));
         assert_eq!(matches!(first, Some(Step::Iam(IamStep::AttachRolePolicy { .. }))), attached_first, "{first:?}");
-        let updated = prereqs().converge(&made, &new, Some(&old), Run::whole(&[])).unwrap();
-        same(&updated, &created(&plain(), &new), "after the update").unwrap();
+        let updated = prereqs().reconcile(&created, &new, Some(&old), Run::complete(&[])).unwrap();
+        expect_equal(&updated, &create(&plain(), &new), "after the Update").unwrap();
     }
 }
 
-/// EC2 takes 50 tags; while one discovery tag takes the other's place there are three of ours.
+/// A resource has room for 50 tags. Discovery tag and marker need two of them. While one discovery tag replaces another, four are
+/// needed: both discovery tags, the marker and the previous-tag marker.
 #[test]
-fn a_resource_is_filled_to_the_last_tag() {
-    let crowded = |count: usize| {
+fn resource_is_tagged_up_to_the_tag_limit() {
+    let with_tags = |count: usize| {
         let mut world = plain();
         let tags = world.resources.get_mut("subnet-0000000a").unwrap();
         tags.insert("aws:cloudformation:stack-name".to_owned(), "network".to_owned());
@@ -100,22 +97,23 @@ fn a_resource_is_filled_to_the_last_tag() {
     };
     let (old, new) = (spec_of(json!({})), spec_of(json!({"DiscoveryTagKey": "team/discovery"})));
     for (count, creates, updates) in [(46, true, true), (47, true, false), (48, true, false), (49, false, false)] {
-        let world = crowded(count);
+        let world = with_tags(count);
         assert_eq!(prereqs().plan(&world, &old, None).is_ok(), creates, "{count}");
         if creates {
-            let made = created(&world, &old);
-            assert_eq!(prereqs().plan(&made, &new, Some(&old)).is_ok(), updates, "{count}");
-            same(&prereqs().release(&made, &old, Run::whole(&[])).unwrap(), &world, "after the release").unwrap();
+            let created = create(&world, &old);
+            assert_eq!(prereqs().plan(&created, &new, Some(&old)).is_ok(), updates, "{count}");
+            let deleted = prereqs().tear_down(&created, &old, Run::complete(&[])).unwrap();
+            expect_equal(&deleted, &world, "after the Delete").unwrap();
         }
     }
 }
 
-/// IAM finds a name in any letter case, so what is found may be what was wanted or its neighbour.
+/// IAM finds a name in any letter case, so the role that it finds may have another spelling than the wanted one.
 #[test]
-fn a_role_in_another_letter_case_is_seen() {
+fn role_in_another_letter_case_is_found() {
     let (old, new) = (spec_of(json!({"NodeRoleName": "Nodes"})), spec_of(json!({"NodeRoleName": "nodes"})));
-    let made = created(&plain(), &old);
-    let refused = prereqs().plan(&made, &new, Some(&old)).unwrap_err();
-    assert!(refused.to_string().contains("role `Nodes` exists"), "{refused}");
-    same(&created(&made, &old), &made, "spelled as it is").unwrap();
+    let created = create(&plain(), &old);
+    let problems = prereqs().plan(&created, &new, Some(&old)).unwrap_err();
+    assert!(problems.to_string().contains("role `Nodes` exists"), "{problems}");
+    expect_equal(&create(&created, &old), &created, "with the same spelling").unwrap();
 }

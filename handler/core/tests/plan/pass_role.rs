@@ -1,11 +1,11 @@
-//! A node role that the stack did not create is granted to nobody before IAM lets the function pass it.
+//! A node role that the stack did not create is granted to no one before IAM allows the function `iam:PassRole` on it.
 
-use crate::adopt::{adopting, by_hand, made_by_hand};
-use crate::life::{Outcome, Resource, Run, fault, same};
-use crate::model::{Look, World};
+use crate::adoption::{manual_objects, with_adopt, with_manual_objects};
+use crate::generators::{plain, worlds};
+use crate::harness::{PropResult, Resource, Run, expect_equal, failure};
+use crate::model::{Purpose, World};
 use crate::properties::{STACK, properties, spec, spec_of};
-use crate::worlds::{plain, worlds};
-use crate::{orders, prove};
+use crate::{check_property, orders};
 use karpenter_prereqs_core::desired::spec::{NodeRole, Spec};
 use karpenter_prereqs_core::documents::policy::pass_role_arns;
 use karpenter_prereqs_core::identity::aws_names::without_path;
@@ -15,8 +15,8 @@ use karpenter_prereqs_core::plan::{EditAwsAuth, IamStep, Plan, Problem, RoleKind
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Who got something by the node role, in any form in which it is granted: a policy that passes it, a marker on the controller
-/// role, by which another generation writes such a policy, an entry in aws-auth, and an access entry.
+/// Returns everything that grants the use of the node role: a policy that passes it, an entry in aws-auth, and an access entry. A
+/// marker on a controller role counts too, because other generations write such a policy from it.
 fn grants(world: &World, spec: &Spec) -> BTreeSet<String> {
     let arn = spec.node_role_arn();
     let mut grants = BTreeSet::new();
@@ -26,7 +26,7 @@ fn grants(world: &World, spec: &Spec) -> BTreeSet<String> {
         grants.extend(passes.map(|(name, _)| format!("policy `{name}` of `{}`", role.name)));
         grants.extend(
             markers(&role.tags)
-                .filter(|(_, note)| *note == arn)
+                .filter(|(_, value)| *value == arn)
                 .map(|(marker, _)| format!("{marker} on `{}`", role.name)),
         );
     }
@@ -40,8 +40,8 @@ fn grants(world: &World, spec: &Spec) -> BTreeSet<String> {
     grants
 }
 
+/// Returns whether another party created the node role. The worlds have no objects of the stack yet.
 fn is_foreign(world: &World, spec: &Spec) -> bool {
-    // Nothing in the world is the stack's own yet.
     matches!(spec.node_role, NodeRole::Existing { .. }) || world.role(spec.node_role_name()).is_some()
 }
 
@@ -53,8 +53,8 @@ fn creates_node_role(step: &Step) -> bool {
     matches!(step, Step::Iam(IamStep::CreateRole { kind: RoleKind::Node, .. }))
 }
 
-/// Carries out what does not need a step that IAM denies, in one of the orders that the needs allow.
-fn carried_out_until_denied(
+/// Applies all steps that do not depend on a step that IAM denies, in one of the orders that the dependencies allow.
+fn apply_unless_denied(
     plan: &Plan,
     world: &World,
     spec: &Spec,
@@ -63,38 +63,43 @@ fn carried_out_until_denied(
 ) -> Result<World, String> {
     let mut world = world.clone();
     let mut done = BTreeSet::new();
-    let mut waiting: BTreeMap<_, _> = plan.steps().map(|(id, step, needs)| (id, (step, needs))).collect();
-    for turn in order.iter().cycle() {
-        let is_ready = |step: &Step, needs: &[_]| !is_denied(step) && needs.iter().all(|need| done.contains(need));
-        let ready: Vec<_> =
-            waiting.iter().filter(|(_, (step, needs))| is_ready(step, needs)).map(|(id, _)| *id).collect();
-        let Some(id) = ready.get(usize::from(*turn) % ready.len().max(1)).copied() else { return Ok(world) };
-        let Some((step, _)) = waiting.remove(&id) else { return Ok(world) };
-        world.carry_out(step, &spec.cluster_name).map_err(|code| format!("`{step}`: {code}"))?;
+    let mut pending: BTreeMap<_, _> = plan.steps().map(|(id, step, dependencies)| (id, (step, dependencies))).collect();
+    for choice in order.iter().cycle() {
+        let is_ready =
+            |step: &Step, dependencies: &[_]| !is_denied(step) && dependencies.iter().all(|id| done.contains(id));
+        let ready: Vec<_> = pending
+            .iter()
+            .filter(|(_, (step, dependencies))| is_ready(step, dependencies))
+            .map(|(id, _)| *id)
+            .collect();
+        let Some(id) = ready.get(usize::from(*choice) % ready.len().max(1)).copied() else { return Ok(world) };
+        let Some((step, _)) = pending.remove(&id) else { return Ok(world) };
+        world.apply_step(step, &spec.cluster_name).map_err(|code| format!("`{step}` fails: {code}"))?;
         done.insert(id);
     }
     Ok(world)
 }
 
-/// The Create of such a stack, where IAM denies `AddRoleToInstanceProfile`.
-fn denied(world: &World, spec: &Spec, order: &[u8]) -> Outcome {
-    let here = Resource::of(STACK, "Prereqs");
-    let Ok(converged) = here.plan(world, spec, None) else { return Ok(false) };
-    if converged.plan.steps().any(|(_, step, _)| adds_role(step)) {
-        let after = carried_out_until_denied(&converged.plan, world, spec, order, adds_role);
-        let after = after.map_err(|why| fault(&why, world))?;
+/// Creates a resource with a foreign node role, while IAM denies `AddRoleToInstanceProfile`.
+fn create_denied(world: &World, spec: &Spec, order: &[u8]) -> PropResult {
+    let resource = Resource::new(STACK, "Prereqs");
+    let Ok(planned) = resource.plan(world, spec, None) else { return Ok(false) };
+    if planned.plan.steps().any(|(_, step, _)| adds_role(step)) {
+        let after = apply_unless_denied(&planned.plan, world, spec, order, adds_role);
+        let after = after.map_err(|reason| failure(&reason, world))?;
         let granted: Vec<_> = grants(&after, spec).difference(&grants(world, spec)).cloned().collect();
-        return if granted.is_empty() { Ok(true) } else { Err(fault(&format!("granted: {granted:?}"), &after)) };
+        return if granted.is_empty() { Ok(true) } else { Err(failure(&format!("granted: {granted:?}"), &after)) };
     }
-    // The profile holds the role: the simulation decides, and nothing is written without it.
-    let mut observed = world.observed(spec, &[here.generation(spec).marker()].into(), Look::Reconcile(None));
+    // The profile already contains the role. So no call tests the permission, and IAM's simulation decides before the first
+    // write.
+    let mut observed = world.observed(spec, &[resource.generation(spec).marker()].into(), Purpose::Reconcile(None));
     for decision in [PassRoleDecision::Denied(PassRoleDenial::Implicit), PassRoleDecision::NotAsked] {
         observed.pass_role = decision;
-        let refused = here.plan_for(&observed, spec, None).err();
-        let is_refused =
+        let problems = resource.plan_from_snapshot(&observed, spec, None).err();
+        let is_about_pass_role =
             |problem: &Problem| matches!(problem, Problem::PassRoleNotAllowed { .. } | Problem::PassRoleUnknown { .. });
-        if !refused.is_some_and(|refused| refused.0.iter().any(is_refused)) {
-            return Err(fault("a role that IAM lets nobody pass is not refused", world));
+        if !problems.is_some_and(|problems| problems.0.iter().any(is_about_pass_role)) {
+            return Err(failure("the plan reports no problem about a role that may not be passed", world));
         }
     }
     Ok(true)
@@ -102,97 +107,106 @@ fn denied(world: &World, spec: &Spec, order: &[u8]) -> Outcome {
 
 #[test]
 fn denied_pass_role_grants_nothing_in_any_order() {
-    prove(&(properties(), worlds(), by_hand(), orders()), 15, |(raw, world, what, order)| {
-        let spec = spec(&adopting(&raw));
-        let world = made_by_hand(&world, &spec, &what);
-        if is_foreign(&world, &spec) { denied(&world, &spec, &order) } else { Ok(false) }
+    check_property(&(properties(), worlds(), manual_objects(), orders()), 15, |(raw, world, objects, order)| {
+        let spec = spec(&with_adopt(&raw));
+        let world = with_manual_objects(&world, &spec, &objects);
+        if is_foreign(&world, &spec) { create_denied(&world, &spec, &order) } else { Ok(false) }
     });
 }
 
-/// Once the controller's policy passes the role, a second run asks IAM nothing; and when it was cut off before that, it does.
+/// A second run asks IAM nothing if the controller policy passes the role. If the first run was interrupted before it wrote the
+/// policy, the second one asks.
 #[test]
 fn simulation_is_needed_until_the_policy_passes_the_role() {
-    prove(&(properties(), worlds(), by_hand(), orders()), 10, |(raw, world, what, order)| {
-        let (here, spec) = (Resource::of(STACK, "Prereqs"), spec(&adopting(&raw)));
-        let before = made_by_hand(&world, &spec, &what);
+    check_property(&(properties(), worlds(), manual_objects(), orders()), 10, |(raw, world, objects, order)| {
+        let (resource, spec) = (Resource::new(STACK, "Prereqs"), spec(&with_adopt(&raw)));
+        let before = with_manual_objects(&world, &spec, &objects);
         let is_foreign = is_foreign(&before, &spec);
-        let Some(made) = here.try_converge(&before, &spec, None, Run::whole(&order))? else { return Ok(false) };
-        let asks = |world: &World| {
-            let ours = [here.generation(&spec).marker()].into();
-            needs_simulation(&spec, &here.0, &world.observed(&spec, &ours, Look::Reconcile(None)))
+        let Some(created) = resource.try_reconcile(&before, &spec, None, Run::complete(&order))? else {
+            return Ok(false);
         };
-        if asks(&made) {
-            return Err(fault("IAM is asked though the policy passes the role", &made));
+        let asks_iam = |world: &World| {
+            let own = [resource.generation(&spec).marker()].into();
+            needs_simulation(&spec, &resource.0, &world.observed(&spec, &own, Purpose::Reconcile(None)))
+        };
+        if asks_iam(&created) {
+            return Err(failure("the run asks IAM although the policy passes the role", &created));
         }
-        let mut cut_off = made.clone();
-        for role in cut_off.roles.values_mut() {
+        let mut interrupted = created.clone();
+        for role in interrupted.roles.values_mut() {
             role.inline.remove(&spec.controller_policy_name());
         }
-        if asks(&cut_off) != is_foreign {
-            return Err(fault("IAM is asked of the stack's own role, or not of another", &cut_off));
+        if asks_iam(&interrupted) != is_foreign {
+            return Err(failure("the run must ask IAM about foreign roles only", &interrupted));
         }
-        same(&here.converge(&cut_off, &spec, None, Run::whole(&order))?, &made, "after the second run")?;
+        let completed = resource.reconcile(&interrupted, &spec, None, Run::complete(&order))?;
+        expect_equal(&completed, &created, "after the second run")?;
         Ok(is_foreign)
     });
 }
 
-/// IAM may deny that the node role is created, by its name: then nothing passes a role of that name either, which somebody may
-/// create later, and no other resource on the same controller role grants what the marker of the failed one names.
+/// IAM denies the creation of the node role because of its name. Somebody else may create a role with this name later. So no
+/// policy passes it, and another resource with the same controller role does not grant it because of the marker.
 #[test]
-fn denied_creation_of_the_node_role_grants_nothing() {
-    prove(&(properties(), worlds(), orders()), 15, |(raw, world, order)| {
-        let (here, failed) = (Resource::of(STACK, "Prereqs"), spec(&raw));
-        let Ok(converged) = here.plan(&world, &failed, None) else { return Ok(false) };
-        if !converged.plan.steps().any(|(_, step, _)| creates_node_role(step)) {
+fn denied_node_role_creation_grants_nothing() {
+    check_property(&(properties(), worlds(), orders()), 15, |(raw, world, order)| {
+        let (resource, failed) = (Resource::new(STACK, "Prereqs"), spec(&raw));
+        let Ok(planned) = resource.plan(&world, &failed, None) else { return Ok(false) };
+        if !planned.plan.steps().any(|(_, step, _)| creates_node_role(step)) {
             return Ok(false);
         }
-        let after = carried_out_until_denied(&converged.plan, &world, &failed, &order, creates_node_role);
-        let after = after.map_err(|why| fault(&why, &world))?;
-        // A marker alone is no grant.
+        let after = apply_unless_denied(&planned.plan, &world, &failed, &order, creates_node_role);
+        let mut after = after.map_err(|reason| failure(&reason, &world))?;
+        // A marker alone grants nothing.
         let granted = |world: &World| -> Vec<_> {
             grants(world, &failed).into_iter().filter(|grant| !grant.starts_with("karpenter-prereqs/")).collect()
         };
         if !granted(&after).is_empty() {
-            return Err(fault(&format!("granted: {:?}", granted(&after)), &after));
+            return Err(failure(&format!("granted: {:?}", granted(&after)), &after));
         }
-        let mut beside = raw;
-        beside.insert("NodeRoleName".to_owned(), "beside".into());
-        beside.insert("InstanceProfileName".to_owned(), "beside".into());
-        beside.insert("ControllerRoleName".to_owned(), failed.controller_role_name.clone().into());
-        let (other, beside) = (Resource::of(STACK, "More"), spec(&beside));
-        let mut after = after;
-        after.unpassable.insert(failed.node_role_arn());
-        let Some(both) = other.try_converge(&after, &beside, None, Run::whole(&order))? else { return Ok(false) };
+        let mut other_raw = raw;
+        other_raw.insert("NodeRoleName".to_owned(), "other".into());
+        other_raw.insert("InstanceProfileName".to_owned(), "other".into());
+        other_raw.insert("ControllerRoleName".to_owned(), failed.controller_role_name.clone().into());
+        let (other, other_spec) = (Resource::new(STACK, "More"), spec(&other_raw));
+        after.pass_role_denied.insert(failed.node_role_arn());
+        let Some(both) = other.try_reconcile(&after, &other_spec, None, Run::complete(&order))? else {
+            return Ok(false);
+        };
         if !granted(&both).is_empty() {
-            return Err(fault(&format!("granted: {:?}", granted(&both)), &both));
+            return Err(failure(&format!("granted: {:?}", granted(&both)), &both));
         }
-        // The one that goes leaves a policy that passes no role, which IAM takes.
-        let left = other.release(&both, &beside, Run::whole(&order))?;
-        if granted(&left).is_empty() { Ok(true) } else { Err(fault(&format!("granted: {:?}", granted(&left)), &left)) }
+        // The policy that remains passes no role. IAM must accept it.
+        let deleted = other.tear_down(&both, &other_spec, Run::complete(&order))?;
+        if granted(&deleted).is_empty() {
+            Ok(true)
+        } else {
+            Err(failure(&format!("granted: {:?}", granted(&deleted)), &deleted))
+        }
     });
 }
 
-/// The stack's own roles wait for nothing but their creation.
+/// Steps that grant the stack's own node role do not depend on its addition to the profile.
 #[test]
 fn own_node_role_is_granted_without_waiting_for_the_profile() {
-    let plan = Resource::of(STACK, "Prereqs").plan(&plain(), &spec_of(json!({})), None).unwrap().plan;
+    let plan = Resource::new(STACK, "Prereqs").plan(&plain(), &spec_of(json!({})), None).unwrap().plan;
     let steps: BTreeMap<StepId, (&Step, &[StepId])> =
-        plan.steps().map(|(id, step, needs)| (id, (step, needs))).collect();
+        plan.steps().map(|(id, step, dependencies)| (id, (step, dependencies))).collect();
     let waits_for_profile = |id: StepId| {
-        let (mut ahead, mut waits) = (vec![id], false);
-        while let Some(id) = ahead.pop() {
-            let (step, needs) = steps[&id];
+        let (mut pending, mut waits) = (vec![id], false);
+        while let Some(id) = pending.pop() {
+            let (step, dependencies) = steps[&id];
             waits |= adds_role(step);
-            ahead.extend(needs);
+            pending.extend(dependencies);
         }
         waits
     };
-    let mut met = 0;
+    let mut count = 0;
     for (id, (step, _)) in &steps {
         let is_granting = matches!(step, Step::Iam(IamStep::PutRolePolicy { .. }) | Step::AwsAuth(EditAwsAuth { .. }))
             || matches!(step, Step::Iam(IamStep::CreateRole { kind: RoleKind::Controller, .. }));
-        met += usize::from(is_granting);
+        count += usize::from(is_granting);
         assert!(!is_granting || !waits_for_profile(*id), "{step}");
     }
-    assert_eq!(met, 3);
+    assert_eq!(count, 3);
 }

@@ -1,6 +1,7 @@
-//! Properties as templates have them, few enough in kind that they meet each other often.
+//! Generates properties as templates have them. Each property has few values, so that the properties of two resources often
+//! agree.
 
-use crate::worlds::{CLUSTERS, GIVEN_ROLE, SECURITY_GROUPS, SUBNETS};
+use crate::generators::{CLUSTERS, EXISTING_ROLE_ARN, SECURITY_GROUPS, SUBNETS};
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::aws_names::Scope;
 use karpenter_prereqs_core::request::event::RawProperties;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 pub(crate) const STACK: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/one/0a";
 pub(crate) const OTHER_STACK: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/two/0b";
 
-/// What cannot change in place.
+/// The properties that identify a generation. A change of one of them is a replacement.
 const IDENTITY: [&str; 5] = ["ClusterName", "NodeRoleName", "NodeRoleArn", "ControllerRoleName", "InstanceProfileName"];
 
 const POLICIES: [&str; 4] = [
@@ -21,55 +22,59 @@ const POLICIES: [&str; 4] = [
     "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
 ];
 
-/// The region and account of both stacks.
+/// Returns the partition, Region and account of both stacks.
 pub(crate) fn scope() -> Scope {
     Scope::of_stack(STACK).unwrap()
 }
 
+/// Parses properties that must be valid.
 pub(crate) fn spec(raw: &RawProperties) -> Spec {
     Spec::new(raw, &scope()).unwrap_or_else(|errors| panic!("{raw:?}: {errors:?}"))
 }
 
-/// The spec of these properties, of the cluster `demo` unless they name another.
+/// Parses a JSON object of properties. Without a cluster name, the cluster is `demo`.
 pub(crate) fn spec_of(raw: Value) -> Spec {
-    let Value::Object(mut raw) = raw else { panic!("no map: {raw}") };
+    let Value::Object(mut raw) = raw else { panic!("not an object: {raw}") };
     raw.entry("ClusterName").or_insert_with(|| CLUSTERS[0].into());
     spec(&raw)
 }
 
-/// Any good properties.
+/// Generates valid properties.
 pub(crate) fn properties() -> BoxedStrategy<RawProperties> {
-    (names(), choices()).prop_map(|(names, choices)| sensible(names.into_iter().chain(choices).collect())).boxed()
+    (names(), settings())
+        .prop_map(|(names, settings)| without_exclusions(names.into_iter().chain(settings).collect()))
+        .boxed()
 }
 
-/// Two sets of properties of one identity.
+/// Generates old and new properties with the same identity.
 pub(crate) fn in_place() -> impl Strategy<Value = (RawProperties, RawProperties)> {
-    (properties(), properties(), any::<u32>()).prop_map(|(one, other, kept)| {
-        let other = mixed(&one, &other, |name, at| IDENTITY.contains(&name) || kept >> at & 1 == 1);
-        (one, other)
+    (properties(), properties(), any::<u32>()).prop_map(|(old, new, kept)| {
+        let new = mixed(&old, &new, |name, index| IDENTITY.contains(&name) || kept >> index & 1 == 1);
+        (old, new)
     })
 }
 
-/// Two sets of properties of two identities, the fewer differences the likelier that they share something.
-/// `TagConflict: Skip` is left out: the new generation would leave out what the old one holds.
+/// Generates old and new properties with different identities. Some values are equal, so that both generations share objects.
+///
+/// `TagConflict` is left out: with `Skip` the new generation would skip the resources that the old generation has tagged.
 pub(crate) fn replacing() -> impl Strategy<Value = (RawProperties, RawProperties)> {
-    let pair = (properties(), properties(), any::<u32>()).prop_map(|(mut one, other, kept)| {
-        let mut other = mixed(&one, &other, |_, at| kept >> at & 1 == 1);
-        one.remove("TagConflict");
-        other.remove("TagConflict");
-        (one, other)
+    let pair = (properties(), properties(), any::<u32>()).prop_map(|(mut old, new, kept)| {
+        let mut new = mixed(&old, &new, |_, index| kept >> index & 1 == 1);
+        old.remove("TagConflict");
+        new.remove("TagConflict");
+        (old, new)
     });
-    pair.prop_filter("the identity is the same", |(one, other)| spec(one).identity() != spec(other).identity())
+    pair.prop_filter("the identity is the same", |(old, new)| spec(old).identity() != spec(new).identity())
 }
 
-/// Properties one after the other, each with some of those before. `TagConflict: Skip` is left out as in
-/// [`replacing`].
+/// Generates the properties of a Create and of the Updates after it. Each keeps some of the previous values. `TagConflict` is
+/// left out, as in [`replacing`].
 pub(crate) fn history(length: usize) -> impl Strategy<Value = Vec<RawProperties>> {
     proptest::collection::vec((properties(), any::<u32>()), 2..=length).prop_map(|steps| {
         let mut history: Vec<RawProperties> = Vec::new();
         for (mut raw, kept) in steps {
-            if let Some(before) = history.last() {
-                raw = mixed(before, &raw, |_, at| kept >> at & 1 == 1);
+            if let Some(previous) = history.last() {
+                raw = mixed(previous, &raw, |_, index| kept >> index & 1 == 1);
             }
             raw.remove("TagConflict");
             history.push(raw);
@@ -78,8 +83,9 @@ pub(crate) fn history(length: usize) -> impl Strategy<Value = Vec<RawProperties>
     })
 }
 
-/// The properties of two resources of one stack, which differ in what each has for itself.
-pub(crate) fn of_one_stack() -> impl Strategy<Value = (RawProperties, RawProperties)> {
+/// Generates the properties of two resources of one stack. They differ only in properties that two such resources may have
+/// different.
+pub(crate) fn two_resources_of_one_stack() -> impl Strategy<Value = (RawProperties, RawProperties)> {
     const OWN: [&str; 6] =
         ["NodeRoleName", "NodeRoleArn", "InstanceProfileName", "SubnetIds", "SecurityGroupIds", "NodeAccess"];
     (properties(), properties()).prop_map(|(mut one, other)| {
@@ -89,11 +95,11 @@ pub(crate) fn of_one_stack() -> impl Strategy<Value = (RawProperties, RawPropert
     })
 }
 
-/// The properties of two stacks: the second makes its objects under other names. `TagConflict: Skip` is left out here
-/// too.
-pub(crate) fn of_two_stacks() -> impl Strategy<Value = (RawProperties, RawProperties)> {
+/// Generates the properties of two resources of two stacks. The objects of the second have other names. `TagConflict` is left
+/// out, as in [`replacing`].
+pub(crate) fn resources_of_two_stacks() -> impl Strategy<Value = (RawProperties, RawProperties)> {
     (properties(), properties(), any::<u32>()).prop_map(|(mut one, other, kept)| {
-        let mut other = mixed(&one, &other, |_, at| kept >> at & 1 == 1);
+        let mut other = mixed(&one, &other, |_, index| kept >> index & 1 == 1);
         one.remove("TagConflict");
         other.remove("TagConflict");
         other.insert("ControllerRoleName".to_owned(), "two-controller".into());
@@ -109,23 +115,23 @@ fn names() -> impl Strategy<Value = Vec<(String, Value)>> {
     let node_role = prop_oneof![
         3 => Just(vec![]),
         2 => select(&["nodes", "workers", "Nodes"][..]).prop_map(|name| vec![("NodeRoleName", json!(name))]),
-        2 => Just(vec![("NodeRoleArn", json!(GIVEN_ROLE))]),
+        2 => Just(vec![("NodeRoleArn", json!(EXISTING_ROLE_ARN))]),
     ];
     let cluster = prop_oneof![6 => Just(CLUSTERS[0]), 1 => Just(CLUSTERS[1])];
-    let controller = rarely(Just(json!("controller")));
-    let profile = rarely(select(&["profile", "workers"][..]).prop_map(Value::from));
+    let controller = sometimes(Just(json!("controller")));
+    let profile = sometimes(select(&["profile", "workers"][..]).prop_map(Value::from));
     (cluster, node_role, controller, profile).prop_map(|(cluster, node_role, controller, profile)| {
         let names = [
             ("ClusterName", Some(json!(cluster))),
             ("ControllerRoleName", controller),
             ("InstanceProfileName", profile),
         ];
-        let given = names.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        given.chain(node_role).map(|(name, value)| (name.to_owned(), value)).collect()
+        let present = names.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        present.chain(node_role).map(|(name, value)| (name.to_owned(), value)).collect()
     })
 }
 
-fn choices() -> impl Strategy<Value = Vec<(String, Value)>> {
+fn settings() -> impl Strategy<Value = Vec<(String, Value)>> {
     let some = |all: &'static [&'static str]| subsequence(all, 1..=all.len()).prop_map(Value::from);
     let word = |words: &'static [&'static str]| select(words).prop_map(Value::from);
     let tags = select(vec![
@@ -134,21 +140,21 @@ fn choices() -> impl Strategy<Value = Vec<(String, Value)>> {
         json!({"cost": "1", "team": "a"}),
         json!({"cost": "2"}),
     ]);
-    let boundary = rarely(word(&POLICIES[2..]));
-    let identity = (rarely(some(&["IRSA", "PodIdentity"])), rarely(word(&["Require", "Create"])));
-    let karpenter_versions = rarely(some(&["0.37", "1.3.0", "1.14.1", "baseline"]));
+    let boundary = sometimes(word(&POLICIES[2..]));
+    let identity = (sometimes(some(&["IRSA", "PodIdentity"])), sometimes(word(&["Require", "Create"])));
+    let karpenter_versions = sometimes(some(&["0.37", "1.3.0", "1.14.1", "baseline"]));
     let access = (
-        rarely(word(&["AwsAuth", "AccessEntry", "None"])),
-        rarely(word(&["kube-system"])),
-        rarely(word(&["controller"])),
+        sometimes(word(&["AwsAuth", "AccessEntry", "None"])),
+        sometimes(word(&["kube-system"])),
+        sometimes(word(&["controller"])),
     );
-    let policies = (rarely(some(&POLICIES)), rarely(some(&POLICIES)), rarely(tags));
+    let policies = (sometimes(some(&POLICIES)), sometimes(some(&POLICIES)), sometimes(tags));
     let discovery = (
-        rarely(word(&["team/discovery", "zone"])),
-        rarely(word(&["shared"])),
-        rarely(some(&SUBNETS)),
-        rarely(some(&SECURITY_GROUPS)),
-        rarely(word(&["Skip", "Fail"])),
+        sometimes(word(&["team/discovery", "zone"])),
+        sometimes(word(&["shared"])),
+        sometimes(some(&SUBNETS)),
+        sometimes(some(&SECURITY_GROUPS)),
+        sometimes(word(&["Skip", "Fail"])),
     );
     ((karpenter_versions, boundary, identity), access, policies, discovery).prop_map(
         |((karpenter_versions, boundary, identity), access, policies, discovery)| {
@@ -174,22 +180,22 @@ fn choices() -> impl Strategy<Value = Vec<(String, Value)>> {
     )
 }
 
-fn rarely(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Option<Value>> {
+fn sometimes(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Option<Value>> {
     proptest::option::weighted(0.35, value)
 }
 
-/// The other's properties, and of one's those that are kept.
-fn mixed(one: &RawProperties, other: &RawProperties, kept: impl Fn(&str, usize) -> bool) -> RawProperties {
+/// Returns the properties of `other`, with the values of `one` for each name and index that `keeps` selects.
+fn mixed(one: &RawProperties, other: &RawProperties, keeps: impl Fn(&str, usize) -> bool) -> RawProperties {
     let names: std::collections::BTreeSet<_> = one.keys().chain(other.keys()).collect();
-    let value = |(at, name): (usize, &String)| {
-        let from = if kept(name, at) { one } else { other };
-        from.get(name).map(|value| (name.clone(), value.clone()))
+    let value = |(index, name): (usize, &String)| {
+        let source = if keeps(name, index) { one } else { other };
+        source.get(name).map(|value| (name.clone(), value.clone()))
     };
-    sensible(names.into_iter().enumerate().filter_map(value).collect())
+    without_exclusions(names.into_iter().enumerate().filter_map(value).collect())
 }
 
-/// Without what excludes each other: a given role has neither name nor policies of ours.
-fn sensible(mut raw: RawProperties) -> RawProperties {
+/// Removes properties that exclude each other: with `NodeRoleArn`, the role has neither a name nor policies of the stack.
+fn without_exclusions(mut raw: RawProperties) -> RawProperties {
     if raw.contains_key("NodeRoleArn") {
         raw.remove("NodeRoleName");
         raw.remove("NodePolicyArns");

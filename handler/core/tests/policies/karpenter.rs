@@ -1,27 +1,27 @@
-//! What a controller does, release by release: every call on every kind of resource, with what IAM sees of it.
+//! The calls of each version of the Karpenter controller, on every kind of resource, with the values that IAM evaluates.
 //!
-//! Karpenter's own pages say which (<https://karpenter.sh/docs/reference/cloudformation/>), EC2's which resources a call
-//! is judged on (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>).
+//! Source of the calls: <https://karpenter.sh/docs/reference/cloudformation/>. Source of the resources on which IAM evaluates a
+//! call: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>.
 
 use crate::simulator::{ACCOUNT, Request};
 use karpenter_prereqs_core::identity::karpenter_version::Minor;
 use serde_json::{Value, json};
 
-/// For whom a controller does it.
+/// The circumstances of the calls.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
-    /// The cluster that the tags name, and that is described.
+    /// The cluster in the tags, and of `DescribeCluster`.
     pub(crate) cluster: &'static str,
     pub(crate) region: &'static str,
-    /// Whether what is made and used carries Karpenter's tags.
+    /// Whether the resources have Karpenter's tags.
     pub(crate) is_tagged: bool,
-    /// The role that instances get.
+    /// The role of the instances.
     pub(crate) node_role: &'static str,
-    /// The service that the role is passed to.
+    /// The service to which the role is passed.
     pub(crate) passed_to: &'static str,
 }
 
-/// What the documents under test are made for.
+/// The setting of the documents under test.
 pub(crate) const OURS: Setting = Setting {
     cluster: "demo",
     region: "eu-west-1",
@@ -30,34 +30,35 @@ pub(crate) const OURS: Setting = Setting {
     passed_to: "ec2.amazonaws.com",
 };
 
-/// A controller at work.
+/// Collects the calls of one controller.
 struct Controller {
-    release: Minor,
+    version: Minor,
     at: Setting,
     requests: Vec<Request>,
 }
 
-/// All that a controller of this release does.
-pub(crate) fn calls(release: Minor, at: Setting) -> Vec<Request> {
-    let mut controller = Controller { release, at, requests: Vec::new() };
-    controller.launches();
-    controller.tags();
-    controller.ends();
-    controller.keeps_profiles();
-    controller.reads();
+/// Returns all calls of a controller of this version.
+pub(crate) fn calls(version: Minor, at: Setting) -> Vec<Request> {
+    let mut controller = Controller { version, at, requests: Vec::new() };
+    controller.add_launch();
+    controller.add_tagging();
+    controller.add_termination();
+    controller.add_instance_profiles();
+    controller.add_reads();
     controller.requests
 }
 
 impl Controller {
+    /// Returns whether the controller has this version or a newer one.
     fn since(&self, major: u32, minor: u32) -> bool {
-        Minor(major, minor) <= self.release
+        Minor(major, minor) <= self.version
     }
 
-    fn launches(&mut self) {
+    fn add_launch(&mut self) {
         for action in ["ec2:RunInstances", "ec2:CreateFleet"] {
             self.call(action, self.image("image/ami-1"), []);
             self.call(action, self.ec2("subnet/subnet-1"), []);
-            // Through 0.33 a launch may use any launch template.
+            // Up to 0.33, a launch may use any launch template.
             let tags = if self.since(0, 34) { self.tags_of("ResourceTag") } else { Vec::new() };
             self.call(action, self.ec2("launch-template/lt-1"), tags);
         }
@@ -74,12 +75,12 @@ impl Controller {
         }
         self.call("ec2:CreateFleet", self.ec2("fleet/fleet-1"), self.tags_of("RequestTag"));
         self.call("ec2:CreateLaunchTemplate", self.ec2("launch-template/lt-1"), self.tags_of("RequestTag"));
-        let passed = [("iam:PassedToService".to_owned(), json!(self.at.passed_to))];
-        self.call("iam:PassRole", format!("arn:aws:iam::{ACCOUNT}:role/{}", self.at.node_role), passed);
+        let context = [("iam:PassedToService".to_owned(), json!(self.at.passed_to))];
+        self.call("iam:PassRole", format!("arn:aws:iam::{ACCOUNT}:role/{}", self.at.node_role), context);
     }
 
-    fn tags(&mut self) {
-        for (by, kind) in [
+    fn add_tagging(&mut self) {
+        for (create_action, resource) in [
             ("RunInstances", "instance/i-1"),
             ("RunInstances", "volume/vol-1"),
             ("RunInstances", "network-interface/eni-1"),
@@ -87,12 +88,12 @@ impl Controller {
             ("CreateFleet", "fleet/fleet-1"),
             ("CreateLaunchTemplate", "launch-template/lt-1"),
         ] {
-            if kind.starts_with("spot") && !self.since(0, 33) {
+            if resource.starts_with("spot") && !self.since(0, 33) {
                 continue;
             }
             let mut context = self.tags_of("RequestTag");
-            context.push(("ec2:CreateAction".to_owned(), json!(by)));
-            self.call("ec2:CreateTags", self.ec2(kind), context);
+            context.push(("ec2:CreateAction".to_owned(), json!(create_action)));
+            self.call("ec2:CreateTags", self.ec2(resource), context);
         }
         let mut keys = vec!["karpenter.sh/nodeclaim", "Name"];
         let mut context = self.tags_of("ResourceTag");
@@ -104,7 +105,7 @@ impl Controller {
         self.call("ec2:CreateTags", self.ec2("instance/i-1"), context);
     }
 
-    fn ends(&mut self) {
+    fn add_termination(&mut self) {
         self.call("ec2:TerminateInstances", self.ec2("instance/i-1"), self.tags_of("ResourceTag"));
         self.call("ec2:DeleteLaunchTemplate", self.ec2("launch-template/lt-1"), self.tags_of("ResourceTag"));
         if self.since(1, 15) {
@@ -112,14 +113,14 @@ impl Controller {
         }
     }
 
-    fn keeps_profiles(&mut self) {
+    fn add_instance_profiles(&mut self) {
         let profile = || format!("arn:aws:iam::{ACCOUNT}:instance-profile/demo_1");
-        let (made, there) = (self.profile_tags_of("RequestTag"), self.profile_tags_of("ResourceTag"));
-        self.call("iam:CreateInstanceProfile", profile(), made.clone());
-        self.call("iam:TagInstanceProfile", profile(), made.into_iter().chain(there.clone()));
+        let (request_tags, resource_tags) = (self.profile_tags_of("RequestTag"), self.profile_tags_of("ResourceTag"));
+        self.call("iam:CreateInstanceProfile", profile(), request_tags.clone());
+        self.call("iam:TagInstanceProfile", profile(), request_tags.into_iter().chain(resource_tags.clone()));
         for action in ["iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile"]
         {
-            self.call(action, profile(), there.clone());
+            self.call(action, profile(), resource_tags.clone());
         }
         self.call("iam:GetInstanceProfile", profile(), []);
         if self.since(1, 7) {
@@ -127,8 +128,8 @@ impl Controller {
         }
     }
 
-    fn reads(&mut self) {
-        let mut reads = vec![
+    fn add_reads(&mut self) {
+        let mut actions = vec![
             "ec2:DescribeImages",
             "ec2:DescribeInstances",
             "ec2:DescribeInstanceTypeOfferings",
@@ -138,19 +139,19 @@ impl Controller {
             "ec2:DescribeSpotPriceHistory",
             "ec2:DescribeSubnets",
         ];
-        reads.extend((!self.since(1, 1)).then_some("ec2:DescribeAvailabilityZones"));
-        reads.extend(self.since(1, 3).then_some("ec2:DescribeCapacityReservations"));
-        reads.extend(self.since(1, 11).then_some("ec2:DescribePlacementGroups"));
-        reads.extend(self.since(1, 12).then_some("ec2:DescribeInstanceStatus"));
-        for action in reads {
+        actions.extend((!self.since(1, 1)).then_some("ec2:DescribeAvailabilityZones"));
+        actions.extend(self.since(1, 3).then_some("ec2:DescribeCapacityReservations"));
+        actions.extend(self.since(1, 11).then_some("ec2:DescribePlacementGroups"));
+        actions.extend(self.since(1, 12).then_some("ec2:DescribeInstanceStatus"));
+        for action in actions {
             let region = [("aws:RequestedRegion".to_owned(), json!(self.at.region))];
             self.call(action, "*".to_owned(), region);
         }
         self.call("pricing:GetProducts", "*".to_owned(), []);
         self.call("eks:DescribeCluster", self.cluster_arn(), []);
         if self.since(1, 12) {
-            let shifted = [("arc-zonal-shift:ResourceIdentifier".to_owned(), json!(self.cluster_arn()))];
-            self.call("arc-zonal-shift:GetManagedResource", "*".to_owned(), shifted);
+            let context = [("arc-zonal-shift:ResourceIdentifier".to_owned(), json!(self.cluster_arn()))];
+            self.call("arc-zonal-shift:GetManagedResource", "*".to_owned(), context);
         }
     }
 
@@ -158,7 +159,7 @@ impl Controller {
         self.requests.push(Request { action, resource, context: context.into_iter().collect() });
     }
 
-    /// Karpenter's tags on what it makes in EC2, as the condition keys of `aws:<of>/…`.
+    /// Returns Karpenter's tags on EC2 resources, as the condition keys `aws:<of>/…`.
     fn tags_of(&self, of: &str) -> Vec<(String, Value)> {
         if !self.at.is_tagged {
             return Vec::new();
@@ -173,7 +174,7 @@ impl Controller {
         tags.into_iter().map(|(key, value)| (format!("aws:{of}/{key}"), value)).collect()
     }
 
-    /// The tags of its instance profiles.
+    /// Returns Karpenter's tags on instance profiles, in the same form.
     fn profile_tags_of(&self, of: &str) -> Vec<(String, Value)> {
         let of_ec2 = self.tags_of(of).into_iter().filter(|(key, _)| !key.ends_with("nodepool"));
         let own = [("topology.kubernetes.io/region", self.at.region), ("karpenter.k8s.aws/ec2nodeclass", "default")];
@@ -185,7 +186,7 @@ impl Controller {
         format!("arn:aws:eks:{}:{ACCOUNT}:cluster/{}", self.at.region, self.at.cluster)
     }
 
-    /// What AWS owns has no account in its ARN.
+    /// Returns the ARN of an image or snapshot. It has no account, because AWS owns the resource.
     fn image(&self, kind: &str) -> String {
         format!("arn:aws:ec2:{}::{kind}", self.at.region)
     }

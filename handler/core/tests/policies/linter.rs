@@ -1,4 +1,4 @@
-//! A linter that knows which actions there are, which resources each takes, and which condition keys.
+//! Runs a policy linter. It knows all actions of AWS, and the resources and condition keys of each.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -6,22 +6,24 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What it found: the kind of finding, and the actions that it is about.
+/// A finding of the linter.
 #[derive(Debug)]
 pub(crate) struct Finding {
     /// The name of the document.
-    pub(crate) of: String,
+    pub(crate) document: String,
+    /// The kind of finding.
     pub(crate) issue: String,
+    /// The actions with this finding.
     pub(crate) actions: Vec<String>,
 }
 
-/// Every finding in these documents, given by name.
+/// Returns all findings in these documents, which are given by name.
 pub(crate) fn findings(documents: &BTreeMap<String, Value>) -> Vec<Finding> {
     let folder = tempfile::tempdir().unwrap();
     for (name, document) in documents {
         fs::write(folder.path().join(format!("{name}.json")), document.to_string()).unwrap();
     }
-    // It goes by its exit code: 1 when there are findings.
+    // The exit code is 1 if the linter has findings.
     let output = Command::new(Path::new(&crate::simulator::printed_by("python.sh")).join("bin/parliament"))
         .args(["--json", "--directory"])
         .arg(folder.path())
@@ -37,7 +39,7 @@ fn finding(found: &Value) -> Finding {
     let path = Path::new(found["location"]["filepath"].as_str().unwrap());
     let action = |detail: &Value| detail["action"].as_str().or(detail.as_str()).unwrap_or_default().to_owned();
     Finding {
-        of: path.file_stem().unwrap().to_str().unwrap().to_owned(),
+        document: path.file_stem().unwrap().to_str().unwrap().to_owned(),
         issue: found["issue"].as_str().unwrap().to_owned(),
         actions: found["detail"].as_array().map(|details| details.iter().map(action).collect()).unwrap_or_default(),
     }

@@ -1,9 +1,9 @@
-//! What the controller's documents allow and what they do not, by the word of an IAM simulator that is not ours.
+//! Checks what the controller policies allow and deny. An IAM simulator and a linter of other projects decide.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a panic is a failure with its place, in a helper as in a test"
+    reason = "a panic fails the test and shows its location, in helpers too"
 )]
 
 mod karpenter;
@@ -18,14 +18,14 @@ use serde_json::Value;
 use simulator::{ACCOUNT, Request, Verdict, verdicts};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Every release whose permissions go by tags.
-fn scoped() -> impl Iterator<Item = Minor> {
+/// Returns every minor version with a scoped policy, whose permissions depend on tags.
+fn tested_versions() -> impl Iterator<Item = Minor> {
     (32..=37).map(|minor| Minor(0, minor)).chain((0..=15).map(|minor| Minor(1, minor)))
 }
 
-/// How `KarpenterVersion` names it.
-fn version(release: Minor) -> String {
-    format!("{release}.0")
+/// Returns the version as a value of the property `KarpenterVersion`.
+fn version_text(version: Minor) -> String {
+    format!("{version}.0")
 }
 
 fn document(karpenter_versions: &[String]) -> Value {
@@ -43,8 +43,8 @@ fn document(karpenter_versions: &[String]) -> Value {
     )
 }
 
-/// What a controller might do that is none of its business.
-const ASTRAY: [(&str, Setting); 5] = [
+/// Settings in which a controller must not act: resources of others, another role, or another service.
+const FOREIGN_SETTINGS: [(&str, Setting); 5] = [
     ("another cluster's", Setting { cluster: "other", ..OURS }),
     ("another region's", Setting { region: "us-east-1", ..OURS }),
     ("without tags", Setting { is_tagged: false, ..OURS }),
@@ -52,29 +52,31 @@ const ASTRAY: [(&str, Setting); 5] = [
     ("passed to another service", Setting { passed_to: "lambda.amazonaws.com", ..OURS }),
 ];
 
-/// The requests of one release that are none that any of these makes itself, whatever else IAM sees of it.
-fn astray(karpenter_versions: &[Minor], release: Minor, at: Setting) -> Vec<Request> {
-    let own: Vec<_> = karpenter_versions.iter().flat_map(|release| calls(*release, OURS)).collect();
+/// Returns the calls of a version in a foreign setting. It leaves out calls that one of the `karpenter_versions` makes itself,
+/// also if the foreign call has more context.
+fn foreign_calls(karpenter_versions: &[Minor], version: Minor, at: Setting) -> Vec<Request> {
+    let own: Vec<_> = karpenter_versions.iter().flat_map(|version| calls(*version, OURS)).collect();
     let is_own = |request: &Request| {
         own.iter().any(|own| {
-            let is_seen = own.context.iter().all(|(key, value)| request.context.get(key) == Some(value));
-            own.action == request.action && own.resource == request.resource && is_seen
+            let has_context = own.context.iter().all(|(key, value)| request.context.get(key) == Some(value));
+            own.action == request.action && own.resource == request.resource && has_context
         })
     };
-    calls(release, at).into_iter().filter(|request| !is_own(request)).collect()
+    calls(version, at).into_iter().filter(|request| !is_own(request)).collect()
 }
 
-/// Judges each request under the document of its name, and tells every one that IAM sees otherwise.
-fn judge(policies: &BTreeMap<String, Value>, requests: &[(String, Request)], expected: Verdict) {
+/// Checks that the simulator has the expected verdict on each request, under the document with the given name. Prints all others.
+fn check_verdicts(policies: &BTreeMap<String, Value>, requests: &[(String, Request)], expected: Verdict) {
     let verdicts = verdicts(policies, requests);
     let other: Vec<_> = requests.iter().zip(&verdicts).filter(|(_, verdict)| **verdict != expected).collect();
     for ((policy, request), verdict) in &other {
         eprintln!("{policy}: {verdict:?}: {request:?}");
     }
-    assert_eq!(other.len(), 0, "of {} that should be {expected:?}", requests.len());
+    assert!(other.is_empty(), "{} of {} requests are not {expected:?}", other.len(), requests.len());
 }
 
-fn of_each(names: impl IntoIterator<Item = Vec<String>>) -> BTreeMap<String, Value> {
+/// Returns the document of each set of versions, by name.
+fn documents(names: impl IntoIterator<Item = Vec<String>>) -> BTreeMap<String, Value> {
     names
         .into_iter()
         .map(|karpenter_versions| (karpenter_versions.join(" and "), document(&karpenter_versions)))
@@ -82,68 +84,70 @@ fn of_each(names: impl IntoIterator<Item = Vec<String>>) -> BTreeMap<String, Val
 }
 
 #[test]
-fn all_scoped_releases_are_tried() {
-    assert_eq!((scoped().next(), scoped().last()), (Some(FIRST_SCOPED), Some(NEWEST)));
+fn tested_versions_span_first_scoped_to_newest() {
+    assert_eq!((tested_versions().next(), tested_versions().last()), (Some(FIRST_SCOPED), Some(NEWEST)));
 }
 
-/// Each release, and the pairs of those that somebody upgrades between: to the next, and to the newest.
-fn chosen() -> Vec<Vec<Minor>> {
-    let next = scoped().zip(scoped().skip(1)).map(|(one, next)| vec![one, next]);
-    let newest = scoped().filter(|one| *one != NEWEST).map(|one| vec![one, NEWEST]);
-    scoped().map(|one| vec![one]).chain(next).chain(newest).collect()
+/// Returns each version alone, and the pairs of an upgrade: with the next version, and with the newest.
+fn upgrade_sets() -> Vec<Vec<Minor>> {
+    let next = tested_versions().zip(tested_versions().skip(1)).map(|(one, next)| vec![one, next]);
+    let newest = tested_versions().filter(|one| *one != NEWEST).map(|one| vec![one, NEWEST]);
+    tested_versions().map(|one| vec![one]).chain(next).chain(newest).collect()
 }
 
-/// A name, the document, and the requests that are made of every one of its karpenter_versions.
-fn tried(requests: impl Fn(&[Minor], Minor) -> Vec<Request>) -> (BTreeMap<String, Value>, Vec<(String, Request)>) {
+/// Returns the document of each of these sets, by name, and the requests of all its versions.
+fn requests_by_policy(
+    requests: impl Fn(&[Minor], Minor) -> Vec<Request>,
+) -> (BTreeMap<String, Value>, Vec<(String, Request)>) {
     let mut policies = BTreeMap::new();
     let mut all = Vec::new();
-    for karpenter_versions in chosen() {
-        let versions: Vec<_> = karpenter_versions.iter().copied().map(version).collect();
-        let name = versions.join(" and ");
-        policies.insert(name.clone(), document(&versions));
-        let made = karpenter_versions.iter().flat_map(|release| requests(&karpenter_versions, *release));
-        all.extend(made.map(|request| (name.clone(), request)));
+    for karpenter_versions in upgrade_sets() {
+        let texts: Vec<_> = karpenter_versions.iter().copied().map(version_text).collect();
+        let name = texts.join(" and ");
+        policies.insert(name.clone(), document(&texts));
+        let added = karpenter_versions.iter().flat_map(|version| requests(&karpenter_versions, *version));
+        all.extend(added.map(|request| (name.clone(), request)));
     }
     (policies, all)
 }
 
-/// Each release's controller may do all that it does, under its own document and under that of an upgrade.
+/// Every version may make all its calls, under its own document and under the document of an upgrade.
 #[test]
-fn a_controller_may_do_what_it_does() {
-    let (policies, requests) = tried(|_, release| calls(release, OURS));
-    judge(&policies, &requests, Verdict::Allowed);
+fn controller_is_allowed_all_its_calls() {
+    let (policies, requests) = requests_by_policy(|_, version| calls(version, OURS));
+    check_verdicts(&policies, &requests, Verdict::Allowed);
 }
 
-/// No document lets a controller touch what is not this cluster's.
+/// No document allows a call on resources of another cluster or Region, without tags, or with another role or service.
 #[test]
-fn a_controller_may_do_nothing_else() {
-    let (policies, requests) = tried(|karpenter_versions, release| {
-        let astray = ASTRAY.map(|(what, at)| {
-            let asked = astray(karpenter_versions, release, at);
-            assert!(!asked.is_empty(), "{release}: {what}");
-            asked
+fn controller_is_denied_foreign_calls() {
+    let (policies, requests) = requests_by_policy(|karpenter_versions, version| {
+        let calls = FOREIGN_SETTINGS.map(|(name, at)| {
+            let calls = foreign_calls(karpenter_versions, version, at);
+            assert!(!calls.is_empty(), "{version}: {name}");
+            calls
         });
-        astray.into_iter().flatten().collect()
+        calls.into_iter().flatten().collect()
     });
-    judge(&policies, &requests, Verdict::ImplicitlyDenied);
+    check_verdicts(&policies, &requests, Verdict::ImplicitlyDenied);
 }
 
-/// What the simulator cannot judge: AWS's own parameters have no account in their ARN, and it knows none such.
+/// The simulator does not support ARNs without an account, which AWS's own parameters have. So this test compares the statement.
 #[test]
-fn a_controller_may_read_the_parameters_of_aws_alone() {
-    for release in scoped() {
-        let document = document(&[version(release)]);
+fn controller_may_read_only_aws_parameters() {
+    for version in tested_versions() {
+        let document = document(&[version_text(version)]);
         let statements = document["Statement"].as_array().unwrap();
-        let reading: Vec<_> = statements.iter().filter(|it| it["Action"] == "ssm:GetParameter").collect();
-        assert_eq!(reading.len(), 1);
-        assert_eq!(reading[0]["Resource"], format!("arn:aws:ssm:{}::parameter/aws/service/*", OURS.region));
+        let reads: Vec<_> = statements.iter().filter(|it| it["Action"] == "ssm:GetParameter").collect();
+        assert_eq!(reads.len(), 1);
+        assert_eq!(reads[0]["Resource"], format!("arn:aws:ssm:{}::parameter/aws/service/*", OURS.region));
     }
 }
 
-/// What the newest controller is denied with the baseline alone: what the user is warned of.
+/// The baseline alone denies the newest controller these actions. A warning reports this to the user.
 #[test]
-fn the_baseline_denies_the_newest_controller_this() {
-    let policies = of_each([vec!["baseline".to_owned()]]);
+fn baseline_denies_newest_controller_listed_actions() {
+    let policies = documents([vec!["baseline".to_owned()]]);
     let requests: Vec<_> = calls(NEWEST, OURS).into_iter().map(|request| ("baseline".to_owned(), request)).collect();
     let verdicts = verdicts(&policies, &requests);
     let denied: BTreeSet<_> = requests
@@ -172,70 +176,74 @@ fn the_baseline_denies_the_newest_controller_this() {
     );
 }
 
-/// With the baseline beside a release, the nodes of both can be ended: for the time of an upgrade.
+/// During an upgrade from the baseline, the controller may terminate nodes of both versions.
 #[test]
-fn with_the_baseline_beside_it_old_nodes_can_be_ended_too() {
-    let policies = of_each([vec!["baseline".to_owned(), version(NEWEST)], vec![version(NEWEST)]]);
-    let ended = |name: &str| Request {
+fn baseline_and_newest_allow_terminating_old_nodes() {
+    let policies = documents([vec!["baseline".to_owned(), version_text(NEWEST)], vec![version_text(NEWEST)]]);
+    let terminate = |name: &str| Request {
         action: "ec2:TerminateInstances",
         resource: format!("arn:aws:ec2:{}:{ACCOUNT}:instance/i-1", OURS.region),
         context: BTreeMap::from([("ec2:ResourceTag/Name".to_owned(), name.into())]),
     };
-    let both = format!("baseline and {}", version(NEWEST));
-    let mut requests = vec![(both.clone(), ended("karpenter.sh/provisioner/default"))];
+    let both = format!("baseline and {}", version_text(NEWEST));
+    let mut requests = vec![(both.clone(), terminate("karpenter.sh/provisioner/default"))];
     requests.extend(calls(NEWEST, OURS).into_iter().map(|request| (both.clone(), request)));
-    judge(&policies, &requests, Verdict::Allowed);
-    judge(&policies, &[(version(NEWEST), ended("karpenter.sh/provisioner/default"))], Verdict::ImplicitlyDenied);
-    judge(&policies, &[(both, ended("web"))], Verdict::ImplicitlyDenied);
+    check_verdicts(&policies, &requests, Verdict::Allowed);
+    check_verdicts(
+        &policies,
+        &[(version_text(NEWEST), terminate("karpenter.sh/provisioner/default"))],
+        Verdict::ImplicitlyDenied,
+    );
+    check_verdicts(&policies, &[(both, terminate("web"))], Verdict::ImplicitlyDenied);
 }
 
-/// What the linter has to say of a statement, and why that is as it should be.
+/// Findings that are correct and accepted: the statement, the kind of finding and the prefix of the actions.
 const EXPLAINED: [(&str, &str, &str); 9] = [
-    // A launch is judged on each thing that it uses or makes: what each needs stands in a statement of its own.
+    // IAM evaluates a launch on each resource that it uses or creates, and each kind of resource has a statement of its own.
     ("AllowScopedEC2InstanceAccessActions", "RESOURCE_MISMATCH", "ec2:"),
     ("AllowScopedEC2InstanceActions", "RESOURCE_MISMATCH", "ec2:"),
     ("AllowScopedEC2LaunchTemplateAccessActions", "RESOURCE_MISMATCH", "ec2:"),
     ("AllowScopedEC2InstanceActionsWithTags", "RESOURCE_MISMATCH", "ec2:"),
-    // The parameters of AWS have no account in their ARN, and the linter knows none such.
+    // The parameters of AWS have no account in their ARN. The linter does not support that.
     ("AllowSSMReadActions", "RESOURCE_MISMATCH", "ssm:GetParameter"),
-    // The cluster stands in a condition: IAM knows no ARN for it here.
+    // The cluster is in a condition, because IAM has no ARN of it for this action.
     ("AllowZonalShiftStatusReadOnly", "RESOURCE_STAR", "arc-zonal-shift:GetManagedResource"),
-    // As it is asked for: what is wrong with the baseline is what the karpenter_versions' own policies are for.
+    // The text of the baseline is a requirement. The scoped policies of the versions avoid these findings.
     ("Karpenter", "RESOURCE_STAR", "ec2:"),
     ("Karpenter", "RESOURCE_STAR", "ssm:GetParameter"),
     ("ConditionalEC2Termination", "RESOURCE_STAR", "ec2:TerminateInstances"),
 ];
 
-/// Every statement of every release passes the linter, or what it finds is explained; and each explanation is needed.
+/// The linter accepts every statement of every version, apart from the accepted findings. Each accepted finding occurs.
 #[test]
-fn the_linter_finds_nothing_that_is_not_explained() {
+fn linter_findings_are_all_explained() {
     let mut statements: BTreeMap<String, Value> = BTreeMap::new();
-    for release in scoped().map(version).chain(["baseline".to_owned()]) {
-        for statement in document(std::slice::from_ref(&release))["Statement"].as_array().unwrap() {
+    for version in tested_versions().map(version_text).chain(["baseline".to_owned()]) {
+        for statement in document(std::slice::from_ref(&version))["Statement"].as_array().unwrap() {
             let sid = statement["Sid"].as_str().unwrap();
             let alone = serde_json::json!({"Version": "2012-10-17", "Statement": [statement]});
             if !statements.values().any(|known| *known == alone) {
-                statements.insert(format!("{sid}-{release}"), alone);
+                statements.insert(format!("{sid}-{version}"), alone);
             }
         }
     }
     let mut needed = BTreeSet::new();
     for finding in linter::findings(&statements) {
-        let sid = finding.of.split('-').next().unwrap();
+        let sid = finding.document.split('-').next().unwrap();
         for action in &finding.actions {
-            let explained = EXPLAINED
-                .iter()
-                .position(|(of, issue, prefix)| *of == sid && *issue == finding.issue && action.starts_with(prefix));
-            needed.insert(explained.unwrap_or_else(|| panic!("{}: {} of {action}", finding.of, finding.issue)));
+            let explained = EXPLAINED.iter().position(|(statement, issue, prefix)| {
+                *statement == sid && *issue == finding.issue && action.starts_with(prefix)
+            });
+            needed.insert(explained.unwrap_or_else(|| panic!("{}: {} of {action}", finding.document, finding.issue)));
         }
         assert!(!finding.actions.is_empty(), "{finding:?}");
     }
     assert_eq!(needed.len(), EXPLAINED.len(), "{needed:?}");
 }
 
-/// The linter is not blind.
+/// The linter runs and has findings.
 #[test]
-fn the_linter_sees_an_action_that_there_is_not() {
+fn linter_reports_unknown_action() {
     let wrong = serde_json::json!({"Version": "2012-10-17", "Statement": [{
         "Sid": "Wrong", "Effect": "Allow", "Action": "ec2:RunInstance", "Resource": "*",
     }]});

@@ -1,4 +1,4 @@
-//! An IAM simulator that knows conditions, as a program: the judge of what a document allows.
+//! Runs an IAM simulator that evaluates conditions. It decides what a policy document allows.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,19 +7,19 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The account that all requests are made in.
+/// The account of all requests.
 pub(crate) const ACCOUNT: &str = "111122223333";
 
-/// One call on one resource, as IAM sees it.
+/// One call on one resource, with the values that IAM evaluates.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Request {
     pub(crate) action: &'static str,
     pub(crate) resource: String,
-    /// By condition key: a text, or a list of texts.
+    /// The values by condition key: a text, or a list of texts.
     pub(crate) context: BTreeMap<String, Value>,
 }
 
-/// What IAM says to a request.
+/// The decision of IAM on a request.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Allowed,
@@ -27,15 +27,16 @@ pub(crate) enum Verdict {
     ExplicitlyDenied,
 }
 
+/// A request as the simulator reads it.
 #[derive(Serialize)]
-struct Asked<'a> {
+struct Query<'a> {
     policy: &'a str,
     account: &'a str,
     #[serde(flatten)]
     request: &'a Request,
 }
 
-/// The folder that a script of the tests' installs something in, and prints.
+/// Runs a script of the folder `tests`, which installs a tool, and returns the folder that it prints.
 pub(crate) fn printed_by(script: &str) -> String {
     let script = Path::new(env!("KARPENTER_PREREQS_CHECKOUT")).join("tests").join(script);
     let output = Command::new(&script).stderr(Stdio::inherit()).output().unwrap();
@@ -43,21 +44,22 @@ pub(crate) fn printed_by(script: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// The verdict on each request under the document that is named beside it. All are asked at once: the simulator takes
-/// a second to start.
+/// Returns the decision on each request under the document with the given name. One process decides on all requests, because it
+/// takes a second to start.
 pub(crate) fn verdicts(policies: &BTreeMap<String, Value>, requests: &[(String, Request)]) -> Vec<Verdict> {
-    let asked: Vec<_> = requests.iter().map(|(policy, request)| Asked { policy, account: ACCOUNT, request }).collect();
-    let input = serde_json::json!({"policies": policies, "requests": asked}).to_string();
+    let queries: Vec<_> =
+        requests.iter().map(|(policy, request)| Query { policy, account: ACCOUNT, request }).collect();
+    let input = serde_json::json!({"policies": policies, "requests": queries}).to_string();
     let mut node = Command::new("node")
         .arg(Path::new(&printed_by("simulator/install.sh")).join("simulate.js"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("node is on the PATH");
-    // All is read before anything is written, so that neither waits for the other.
+    // The simulator reads all input before it writes, so neither process blocks the other.
     node.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = node.wait_with_output().unwrap();
-    assert!(output.status.success(), "the simulator could not judge; it says why above");
+    assert!(output.status.success(), "the simulator failed, with the error above");
     let verdicts: Vec<Verdict> = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(verdicts.len(), requests.len());
     verdicts

@@ -1,0 +1,158 @@
+//! Two resources that share objects. When one is deleted, the other keeps everything that it uses. The last one deletes all.
+
+use crate::aws::NOTHING_TO_EDIT;
+use crate::generators::worlds;
+use crate::harness::{PropResult, Resource, Run, expect_equal, failure};
+use crate::model::World;
+use crate::properties::{OTHER_STACK, STACK, resources_of_two_stacks, spec, two_resources_of_one_stack};
+use crate::shared_tags::{apply_all, interleaved};
+use crate::{check_property, orders};
+use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::identity::ownership::{Marker, OWNER_KEY};
+use karpenter_prereqs_core::plan::{EditAwsAuth, Step, Verb};
+use proptest::test_runner::TestCaseError;
+use std::collections::VecDeque;
+
+/// Two stacks share subnets, security groups, aws-auth and an existing role.
+#[test]
+fn two_stacks_delete_of_one_keeps_the_other() {
+    let strategy = (resources_of_two_stacks(), worlds(), orders(), orders());
+    check_property(&strategy, 15, |((raw_a, raw_b), world, order, other_order)| {
+        let (a, b) = (Resource::new(STACK, "Prereqs"), Resource::new(OTHER_STACK, "Prereqs"));
+        let (spec_a, spec_b, run) = (spec(&raw_a), spec(&raw_b), Run::complete(&order));
+        let Some(only_a) = a.try_reconcile(&world, &spec_a, None, run)? else { return Ok(false) };
+        let Some(only_b) = b.try_reconcile(&world, &spec_b, None, run)? else { return Ok(false) };
+        let Some(both) = b.try_reconcile(&only_a, &spec_b, None, Run::complete(&other_order))? else {
+            return Ok(false);
+        };
+        let remaining = a.tear_down(&both, &spec_a, run)?;
+        expect_equal(&markers_only(&remaining), &markers_only(&only_b), "without the first")?;
+        let none = b.tear_down(&remaining, &spec_b, run)?;
+        expect_equal(&none, &world, "without the first and then the second")?;
+        let remaining = b.tear_down(&both, &spec_b, run)?;
+        expect_equal(&markers_only(&remaining), &markers_only(&only_a), "without the second")?;
+        let none = a.tear_down(&remaining, &spec_a, run)?;
+        expect_equal(&none, &world, "without the second and then the first")?;
+        Ok(true)
+    });
+}
+
+/// Two resources of one stack also share roles and instance profile. The owner tag keeps naming the resource that created the
+/// object.
+#[test]
+fn one_stack_delete_of_one_resource_keeps_the_other() {
+    let strategy = (two_resources_of_one_stack(), worlds(), orders(), orders());
+    check_property(&strategy, 15, |((raw_a, raw_b), world, order, other_order)| {
+        let (a, b) = (Resource::new(STACK, "Prereqs"), Resource::new(STACK, "More"));
+        let (spec_a, spec_b, run) = (spec(&raw_a), spec(&raw_b), Run::complete(&order));
+        let Some(only_a) = a.try_reconcile(&world, &spec_a, None, run)? else { return Ok(false) };
+        let Some(only_b) = b.try_reconcile(&world, &spec_b, None, run)? else { return Ok(false) };
+        let Some(both) = b.try_reconcile(&only_a, &spec_b, None, Run::complete(&other_order))? else {
+            return Ok(false);
+        };
+        let remaining = a.tear_down(&both, &spec_a, run)?;
+        expect_equal(&owner_stacks_only(&remaining), &owner_stacks_only(&only_b), "without the first")?;
+        let none = b.tear_down(&remaining, &spec_b, run)?;
+        expect_equal(&none, &world, "without the first and then the second")?;
+        let remaining = b.tear_down(&both, &spec_b, run)?;
+        expect_equal(&remaining, &only_a, "without the second")?;
+        let none = a.tear_down(&remaining, &spec_a, run)?;
+        expect_equal(&none, &world, "without the second and then the first")?;
+        Ok(true)
+    });
+}
+
+/// The resources share roles and instance profile too. The last recheck finds no marker of the other resource on them.
+#[test]
+fn one_stack_concurrent_deletes_restore_account() {
+    check_property(&(two_resources_of_one_stack(), worlds(), orders()), 15, |((raw_a, raw_b), world, order)| {
+        let resources = (Resource::new(STACK, "Prereqs"), Resource::new(STACK, "More"));
+        delete_both_concurrently(resources, (spec(&raw_a), spec(&raw_b)), &world, &order)
+    });
+}
+
+/// The resources share what belongs to the cluster: subnets, security groups, aws-auth, and the OIDC provider that one of them
+/// created.
+#[test]
+fn two_stacks_concurrent_deletes_restore_account() {
+    check_property(&(resources_of_two_stacks(), worlds(), orders()), 15, |((raw_a, raw_b), world, order)| {
+        let resources = (Resource::new(STACK, "Prereqs"), Resource::new(OTHER_STACK, "Prereqs"));
+        delete_both_concurrently(resources, (spec(&raw_a), spec(&raw_b)), &world, &order)
+    });
+}
+
+/// Deletes both resources at the same time. Each teardown is planned while the other resource exists. Then each rechecks what it
+/// reported as shared.
+fn delete_both_concurrently(
+    (a, b): (Resource, Resource),
+    (spec_a, spec_b): (Spec, Spec),
+    world: &World,
+    order: &[u8],
+) -> PropResult {
+    // Resources of two clusters share nothing.
+    if spec_a.cluster_name != spec_b.cluster_name {
+        return Ok(false);
+    }
+    let run = Run::complete(order);
+    let Some(only_a) = a.try_reconcile(world, &spec_a, None, run)? else { return Ok(false) };
+    let Some(mut both) = b.try_reconcile(&only_a, &spec_b, None, run)? else { return Ok(false) };
+    let plan_teardown = |resource: &Resource, world: &World, spec: &Spec| {
+        let planned = resource.plan_teardown(world, spec).map_err(|problems| failure(&problems.to_string(), world))?;
+        let steps: VecDeque<Step> = planned.plan.steps().map(|(_, step, _)| step.clone()).collect();
+        Ok::<_, TestCaseError>((steps, planned.shared))
+    };
+    let ((steps_a, shared_a), (steps_b, shared_b)) =
+        (plan_teardown(&a, &both, &spec_a)?, plan_teardown(&b, &both, &spec_b)?);
+    for step in interleaved(order, steps_a, steps_b) {
+        apply_outdated(&mut both, &step, &spec_a.cluster_name)
+            .map_err(|code| failure(&format!("`{step}` fails: {code}"), &both))?;
+    }
+    for (resource, spec, shared) in [(&a, &spec_a, shared_a), (&b, &spec_b, shared_b)] {
+        let recheck = resource.plan_teardown_recheck(&both, spec, shared);
+        let recheck = recheck.map_err(|problems| failure(&problems.to_string(), &both))?;
+        apply_all(&mut both, recheck.plan.steps().map(|(_, step, _)| step.clone()), &spec_a.cluster_name)?;
+    }
+    expect_equal(&both, world, "after both rechecks")?;
+    Ok(true)
+}
+
+/// Applies a step of an outdated plan. An edit of aws-auth is repeated from a fresh read, as the function does. By then, the
+/// update can be a deletion, or another run has made the same edit.
+fn apply_outdated(world: &mut World, step: &Step, cluster: &str) -> Result<(), String> {
+    let Step::AwsAuth(EditAwsAuth { change, verb }) = step else { return world.apply_step(step, cluster) };
+    let with_verb = |verb| Step::AwsAuth(EditAwsAuth { change: change.clone(), verb });
+    let result =
+        world.apply_step(&with_verb(*verb), cluster).or_else(|_| world.apply_step(&with_verb(Verb::Delete), cluster));
+    if result.as_ref().is_err_and(|error| error == NOTHING_TO_EDIT) { Ok(()) } else { result }
+}
+
+/// Removes all tags but the markers from access entries and OIDC providers. The other tags of a shared object are those of the
+/// resource that created it.
+fn markers_only(world: &World) -> World {
+    let mut world = world.clone();
+    let entries = world.clusters.values_mut().flat_map(|eks| eks.access_entries.values_mut());
+    let providers = world.oidc_providers.values_mut().map(|provider| &mut provider.tags);
+    for tags in entries.map(|entry| &mut entry.tags).chain(providers) {
+        tags.retain(|key, _| Marker::from_key(key).is_some());
+    }
+    world
+}
+
+/// Shortens all owner tags to the stack, because either resource may have created a shared object.
+fn owner_stacks_only(world: &World) -> World {
+    let mut world = world.clone();
+    let of_roles = world.roles.values_mut().map(|role| &mut role.tags);
+    let of_eks = world.clusters.values_mut().flat_map(|eks| {
+        let entries = eks.access_entries.values_mut().map(|entry| &mut entry.tags);
+        entries.chain(eks.associations.values_mut().map(|association| &mut association.tags))
+    });
+    let of_iam = of_roles.chain(world.profiles.values_mut().map(|profile| &mut profile.tags));
+    let of_providers = world.oidc_providers.values_mut().map(|provider| &mut provider.tags);
+    for tags in of_iam.chain(of_eks).chain(of_providers) {
+        if let Some((stack, _)) = tags.get(OWNER_KEY).and_then(|owner| owner.rsplit_once('/')) {
+            let stack = stack.to_owned();
+            tags.insert(OWNER_KEY.to_owned(), stack);
+        }
+    }
+    world
+}
