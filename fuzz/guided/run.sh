@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Lets libFuzzer grow cases of every target by the code that they reach, for so many seconds each. What it found worth
-# keeping, and what failed, stays in a cache folder; the next run goes on from there. Needs a C++ compiler; cargo-fuzz
-# is installed once. The toolchain is the pinned one: without a sanitizer (there is no unsafe code to watch) none of
-# the flags is a nightly one.
+# Runs libFuzzer on every target, for a number of seconds each. libFuzzer mutates cases, and keeps those that reach new
+# code. A cache folder has the kept cases and the failed ones, and the next run continues with them. The script needs a
+# C++ compiler, and installs cargo-fuzz once. It uses the pinned toolchain: without a sanitizer, which only unsafe code
+# needs, cargo-fuzz needs no nightly flag.
 #
 # usage: guided/run.sh SECONDS
 set -euo pipefail
@@ -17,7 +17,7 @@ kept=$cache/fuzz
 say() { printf 'fuzz-guided: %s\n' "$*"; }
 
 command -v c++ >/dev/null || {
-    say 'c++ is not on the PATH, and libFuzzer is written in C++; install a C++ compiler and run this again'
+    say 'c++ is not on the PATH: install a C++ compiler, because libFuzzer is written in C++, and run this again'
     exit 1
 }
 [[ -x $tool/bin/cargo-fuzz ]] || {
@@ -38,9 +38,9 @@ for target in event spec aws_auth aws_auth_text; do
     say "$target, $seconds s"
     "${fuzz[@]}" run --fuzz-dir . --sanitizer none "$target" "$kept/$target" -- "${options[@]}" 2>"$kept/$target.log" || {
         tail -n 40 "$kept/$target.log" >&2
-        say "$target FAILED; the case is in $kept/failed"
+        say "$target FAILED: the case is in $kept/failed"
         exit 1
     }
     say "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$kept/$target.log") cases," \
-        "$(find "$kept/$target" -type f | wc -l) of them kept for the code that they reach, 0 failures"
+        "$(find "$kept/$target" -type f | wc -l) of them kept because they reach new code, 0 failures"
 done

@@ -1,11 +1,11 @@
-//! Cases by the million for what reads other people's text, and judges that have no part in the handler.
+//! Random cases for the code that reads texts of others, and judges that use nothing of the handler.
 //!
-//! [`aws_auth`] makes texts of `mapRoles`, [`event`] events, [`spec`] properties: each is a [`target::Target`], a
-//! function of bytes. Three drive it:
+//! [`aws_auth`] generates texts of `mapRoles`, [`event`] events, and [`spec`] properties. Each of them is a [`target::Target`],
+//! whose cases are functions of bytes. Three programs provide the bytes:
 //!
-//! - `make fuzz`: [`run`] draws the bytes from a seed, on all cores, and shrinks a case that fails;
-//! - `make test`: a share of the same cases, in `tests/share.rs`;
-//! - libFuzzer, which grows bytes by what code they reach: the crate in `guided/`.
+//! - `make fuzz`: [`run`] generates the bytes from a seed, on all cores, and shrinks a case that fails.
+//! - `make test`: `tests/smoke.rs` runs some of the same cases.
+//! - `make fuzz-guided`: libFuzzer prefers bytes that reach new code. Its crate is in `guided/`.
 
 pub mod aws_auth;
 pub mod choices;

@@ -1,10 +1,10 @@
-//! `fuzz`: draws cases for every target, and closes with what came of them.
+//! `fuzz`: runs random cases of every target and reports the outcomes.
 
 use clap::Parser;
 use karpenter_prereqs_fuzz::aws_auth::AWS_AUTH;
 use karpenter_prereqs_fuzz::event::EVENT;
-use karpenter_prereqs_fuzz::run::report::{closing, details, grouped, shortfalls};
-use karpenter_prereqs_fuzz::run::{Plan, drawn, run};
+use karpenter_prereqs_fuzz::run::report::{closing_line, coverage_gaps, details, with_separators};
+use karpenter_prereqs_fuzz::run::{RunConfig, random_bytes, run};
 use karpenter_prereqs_fuzz::spec::SPEC;
 use karpenter_prereqs_fuzz::target::Target;
 use std::io::{self, Write as _};
@@ -12,19 +12,19 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-/// Draws texts of mapRoles, events and properties from a seed, and judges what the handler does with them.
+/// Generates texts of mapRoles, events and properties from a seed, and checks what the handler does with them.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// What all cases are drawn from
+    /// The seed of all cases
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many texts of mapRoles; events and maps of properties are a tenth of it each
+    /// The number of texts of mapRoles. The numbers of events and of maps of properties are a tenth of it
     #[arg(long, default_value_t = 10_000_000)]
     texts: u64,
-    /// The number of the first one, to go on from there
+    /// The number of the first case, to continue a run
     #[arg(long, default_value_t = 0)]
     first: u64,
-    /// One case alone, as a failure names it: TARGET:NUMBER
+    /// Only this case, as a failure names it: TARGET:NUMBER
     #[arg(long, value_parser = case)]
     case: Option<(&'static Target, u64)>,
 }
@@ -32,68 +32,72 @@ struct Arguments {
 fn case(text: &str) -> Result<(&'static Target, u64), String> {
     let (name, number) = text.split_once(':').ok_or("it must be TARGET:NUMBER")?;
     let target = [&AWS_AUTH, &EVENT, &SPEC].into_iter().find(|target| target.name == name);
-    let number = number.parse().map_err(|_| format!("`{number}` is no number"))?;
+    let number = number.parse().map_err(|_| format!("`{number}` is not a number"))?;
     Ok((target.ok_or("the target must be aws_auth, event or spec")?, number))
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let threads = available_parallelism().map_or(1, usize::from);
-    let plan = |first, cases| Plan { seed: arguments.seed, first, cases, threads };
+    let config = |first, cases| RunConfig { seed: arguments.seed, first, cases, threads };
     let Arguments { first, texts, .. } = arguments;
     let all = || {
         vec![
-            (&EVENT, plan(first / 10, texts / 10)),
-            (&SPEC, plan(first / 10, texts / 10)),
-            (&AWS_AUTH, plan(first, texts)),
+            (&EVENT, config(first / 10, texts / 10)),
+            (&SPEC, config(first / 10, texts / 10)),
+            (&AWS_AUTH, config(first, texts)),
         ]
     };
-    let plans = arguments.case.map_or_else(all, |(target, number)| vec![(target, plan(number, 1))]);
-    say(&format!("fuzz: seed {}, {threads} threads", arguments.seed));
+    let runs = arguments.case.map_or_else(all, |(target, number)| vec![(target, config(number, 1))]);
+    print_line(&format!("fuzz: seed {}, {threads} threads", arguments.seed));
     if let Some((target, number)) = arguments.case {
-        let case = (target.show)(&drawn(target, arguments.seed, number));
-        say(&format!("fuzz: {} number {number}: {case}", target.name));
+        let case = (target.show)(&random_bytes(target, arguments.seed, number));
+        print_line(&format!("fuzz: {} number {number}: {case}", target.name));
     }
-    for (target, plan) in plans {
-        if !is_well(target, plan) {
+    for (target, config) in runs {
+        if !run_target(target, config) {
             return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS
 }
 
-/// Runs one target, and says what came of it.
-fn is_well(target: &'static Target, plan: Plan) -> bool {
-    let begun = Instant::now();
-    let result = run(target, plan, |tally| {
-        let (done, all) = (grouped(tally.cases), grouped(plan.cases));
-        say(&format!("fuzz: {} {done} of {all} {}, {} s", target.name, target.unit, begun.elapsed().as_secs()));
+/// Runs one target and reports the outcomes. Returns whether it succeeded.
+fn run_target(target: &'static Target, config: RunConfig) -> bool {
+    let start = Instant::now();
+    let result = run(target, config, |summary| {
+        let (done, all) = (with_separators(summary.cases), with_separators(config.cases));
+        let seconds = start.elapsed().as_secs();
+        print_line(&format!("fuzz: {} {done} of {all} {}, {seconds} s", target.name, target.unit));
     });
     match result {
-        Ok(tally) => {
-            for line in details(target, &tally) {
-                say(&line);
+        Ok(summary) => {
+            for line in details(target, &summary) {
+                print_line(&line);
             }
-            let shortfalls = shortfalls(target, &tally);
-            for line in &shortfalls {
-                say(&format!("fuzz: FAILED: {}: {line}", target.name));
+            let gaps = coverage_gaps(target, &summary);
+            for line in &gaps {
+                print_line(&format!("fuzz: FAILED: {}: {line}", target.name));
             }
-            if shortfalls.is_empty() {
-                say(&closing(target, &tally, begun.elapsed()));
+            if gaps.is_empty() {
+                print_line(&closing_line(target, &summary, start.elapsed()));
             }
-            shortfalls.is_empty()
+            gaps.is_empty()
         }
         Err(failure) => {
-            let (name, seed) = (target.name, plan.seed);
-            say(&format!("fuzz: FAILED: {name} number {}, as drawn: {}", failure.number, failure.drawn));
-            say(&format!("fuzz: FAILED: {name}, shrunk: {}", failure.shrunk));
-            say(&format!("fuzz: again: make fuzz FUZZ_SEED={seed} FUZZ_CASE={name}:{}", failure.number));
+            let (name, seed) = (target.name, config.seed);
+            print_line(&format!("fuzz: FAILED: {name} number {}: {}", failure.number, failure.original));
+            print_line(&format!("fuzz: FAILED: {name}, shrunk: {}", failure.shrunk));
+            print_line(&format!(
+                "fuzz: repeat it with: make fuzz FUZZ_SEED={seed} FUZZ_CASE={name}:{}",
+                failure.number
+            ));
             false
         }
     }
 }
 
-/// Prints a line; where nobody reads, there is nobody to tell.
-fn say(line: &str) {
+/// Prints a line. A closed output is no reason to end the run.
+fn print_line(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }

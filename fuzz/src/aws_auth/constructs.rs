@@ -1,11 +1,11 @@
-//! What the texts are made of: a run that never saw one of these would prove nothing about it.
+//! The constructs that a full run must have seen. A run without one of them checks nothing about it.
 
 use super::judge;
 
-/// A construct of YAML or of `mapRoles`, and how a text with it is known.
+/// A construct of YAML or of `mapRoles`, and a function that recognises a text with it.
 type Construct = (&'static str, fn(&str) -> bool);
 
-/// All that the generator is to reach.
+/// All constructs that the generator must produce.
 pub(super) const CONSTRUCTS: [Construct; 55] = [
     ("block list", |text| text.starts_with("- ")),
     ("block list, indented", |text| text.starts_with("  - ")),

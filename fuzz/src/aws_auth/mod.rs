@@ -1,66 +1,66 @@
-//! Texts of `mapRoles`: whatever they are, an edit changes no foreign byte and no foreign value, and can be taken back.
+//! Texts of `mapRoles`. For any text, an edit changes no byte and no value of others, and can be undone.
 
 mod constructs;
-mod damage;
 mod generate;
 mod judge;
+mod mutate;
 
 use crate::choices::Choices;
-use crate::target::{Constructs, Expected, Fate, Target};
+use crate::target::{CaseOutcome, Constructs, ExpectedOutcome, Target};
 
-/// Texts by a generator that knows the grammar.
+/// Texts from a generator that knows the grammar.
 pub static AWS_AUTH: Target = Target {
     name: "aws_auth",
     unit: "texts",
-    zero: "foreign bytes changed",
-    long: 4_000_000,
-    bytes: 200,
-    fates: &[
-        Expected { fate: "edited", most: 1000 },
-        Expected { fate: "edited: an empty value gave way", most: 100 },
-        Expected { fate: "edited, though the judge does not read it", most: 20 },
-        Expected { fate: "had the entry", most: 200 },
-        Expected { fate: judge::HAS_TO_STAY, most: 1 },
-        Expected { fate: "refused: another entry for the role", most: 200 },
-        Expected { fate: "refused: no YAML", most: 300 },
-        Expected { fate: "refused: no list", most: 100 },
-        Expected { fate: "refused: no list to the judge, for another reason", most: 30 },
-        Expected { fate: "refused: a character that parsers read differently", most: 20 },
-        Expected { fate: judge::STRICTER, most: 10 },
-        Expected { fate: judge::NO_EDIT, most: 1 },
+    violations: "foreign bytes changed",
+    min_full_run: 4_000_000,
+    max_bytes: 200,
+    outcomes: &[
+        ExpectedOutcome { outcome: "edited", max_permille: 1000 },
+        ExpectedOutcome { outcome: "edited: an empty value was replaced", max_permille: 100 },
+        ExpectedOutcome { outcome: "edited, although the judge rejects the text", max_permille: 20 },
+        ExpectedOutcome { outcome: "had the entry", max_permille: 200 },
+        ExpectedOutcome { outcome: judge::ENTRY_KEPT, max_permille: 1 },
+        ExpectedOutcome { outcome: "rejected: another entry for the role", max_permille: 200 },
+        ExpectedOutcome { outcome: "rejected: not YAML", max_permille: 300 },
+        ExpectedOutcome { outcome: "rejected: not a list", max_permille: 100 },
+        ExpectedOutcome { outcome: "rejected: the judge rejects the text too, for another reason", max_permille: 30 },
+        ExpectedOutcome { outcome: "rejected: a character that parsers read differently", max_permille: 20 },
+        ExpectedOutcome { outcome: judge::STRICTER_PARSER, max_permille: 10 },
+        ExpectedOutcome { outcome: judge::NO_EDIT, max_permille: 1 },
     ],
     show: |bytes| format!("{:?}", text(bytes).0),
     case,
 };
 
-fn case(bytes: &[u8], constructs: Option<&mut Constructs>) -> Result<Fate, String> {
-    let (text, sound) = text(bytes);
+fn case(bytes: &[u8], constructs: Option<&mut Constructs>) -> Result<CaseOutcome, String> {
+    let (text, is_valid) = text(bytes);
     if let Some(constructs) = constructs {
-        for (name, is_in) in constructs::CONSTRUCTS {
-            constructs.note(name, is_in(&text));
+        for (name, has_construct) in constructs::CONSTRUCTS {
+            constructs.record(name, has_construct(&text));
         }
     }
-    judge::judged(&text, sound)
+    judge::check_text(&text, is_valid)
 }
 
-/// What became of any text.
+/// Checks the edits of any text, and returns the outcome.
 ///
 /// # Errors
-/// The first thing that is not as it must be.
-pub fn judged(text: &str) -> Result<Fate, String> {
-    judge::judged(text, false)
+/// The first violation.
+pub fn check_text(text: &str) -> Result<CaseOutcome, String> {
+    judge::check_text(text, false)
 }
 
-/// The text that `bytes` choose, and whether it is a list beyond doubt.
+/// Returns the text that `bytes` choose, and whether it is certainly a valid list.
 fn text(bytes: &[u8]) -> (String, bool) {
     let mut choices = Choices::new(bytes);
     let kind = choices.below(16);
-    let mut slips = choices.apart(if kind < 10 { 0 } else { 16 });
+    let mut mutations = choices.split_off(if kind < 10 { 0 } else { 16 });
     match kind {
         0..=7 => (generate::map_roles(&mut choices, false), true),
         8..=9 => (generate::map_roles(&mut choices, true), true),
-        10..=13 => (damage::damaged(generate::map_roles(&mut choices, false), &mut slips), false),
-        14 => (damage::damaged(generate::map_roles(&mut choices, true), &mut slips), false),
-        _ => (damage::soup(&mut slips), false),
+        10..=13 => (mutate::mutated(generate::map_roles(&mut choices, false), &mut mutations), false),
+        14 => (mutate::mutated(generate::map_roles(&mut choices, true), &mut mutations), false),
+        _ => (mutate::random_pieces(&mut mutations), false),
     }
 }

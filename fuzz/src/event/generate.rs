@@ -1,9 +1,9 @@
-//! Events: mostly such as CloudFormation sends, with a field or two as nobody should send them.
+//! Generates events. Most are as CloudFormation sends them, with one or two unusual fields.
 
 use crate::choices::Choices;
 use serde_json::{Map, Value, json};
 
-/// The fields of an event that are text.
+/// The text fields of an event, with valid values.
 const FIELDS: [(&str, &[&str]); 7] = [
     ("RequestType", &["Create", "Update", "Delete"]),
     ("ResponseURL", &URLS),
@@ -32,81 +32,85 @@ const STACKS: [&str; 3] = [
     "arn:aws-us-gov:cloudformation:us-gov-west-1:111122223333:stack/s/0a",
 ];
 
-/// An event, and what the handler must take for it: the same, or what SNS wrapped in it.
+/// An event, and how the handler must read it.
 pub(super) struct Sample {
+    /// The event that is sent.
     pub(super) sent: Value,
-    pub(super) meant: Value,
+    /// The same event, or the event inside of a message of SNS.
+    pub(super) expected: Value,
 }
 
+/// Returns an event.
 pub(super) fn event(choices: &mut Choices<'_>) -> Sample {
     let wrapping = choices.below(12);
-    let mut slips = choices.apart(24);
+    let mut mutations = choices.split_off(24);
     let mut event = Map::new();
-    for (field, lawful) in FIELDS {
-        let odd = choices.rarely(12);
-        let value = if odd { odd_value(&mut slips) } else { Some(Value::from(choices.pick(lawful))) };
+    for (field, valid) in FIELDS {
+        let is_unusual = choices.one_in(12);
+        let value = if is_unusual { unusual_value(&mut mutations) } else { Some(Value::from(choices.pick(valid))) };
         if let Some(value) = value {
             event.insert(field.to_owned(), value);
         }
     }
     for field in ["ResourceProperties", "OldResourceProperties"] {
-        let odd = choices.rarely(8);
-        let value = if odd { odd_value(&mut slips) } else { Some(properties(choices)) };
+        let is_unusual = choices.one_in(8);
+        let value = if is_unusual { unusual_value(&mut mutations) } else { Some(properties(choices)) };
         if let Some(value) = value {
             event.insert(field.to_owned(), value);
         }
     }
-    if choices.rarely(8) {
-        event.insert(text(&mut slips), deep(&mut slips));
+    if choices.one_in(8) {
+        event.insert(unusual_text(&mut mutations), nested(&mut mutations));
     }
     let event = match wrapping {
-        10 => odd_value(&mut slips).unwrap_or_default(),
+        10 => unusual_value(&mut mutations).unwrap_or_default(),
         _ => Value::Object(event),
     };
     let sent = match wrapping {
         8 => json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": event.to_string()}}]}),
-        9 => json!({"Records": [{"Sns": {"Message": choices.pick(&["", "{", "no JSON", "\u{0}"])}}]}),
+        9 => json!({"Records": [{"Sns": {"Message": choices.pick(&["", "{", "not JSON", "\u{0}"])}}]}),
         11 => choices
             .pick(&["[]", "{\"Records\": {}}", "{\"Records\": [{\"Sns\": {\"Message\": {}}}]}"])
             .parse()
             .unwrap_or_default(),
         _ => event.clone(),
     };
-    let meant = if wrapping == 8 { event } else { sent.clone() };
-    Sample { sent, meant }
+    let expected = if wrapping == 8 { event } else { sent.clone() };
+    Sample { sent, expected }
 }
 
+/// Returns properties, some of them with an unusual `ServiceTimeout`.
 fn properties(choices: &mut Choices<'_>) -> Value {
     let mut properties =
         json!({"ServiceToken": "arn:aws:lambda:us-east-1:111122223333:function:f", "ClusterName": "demo"});
-    if choices.rarely(2) {
+    if choices.one_in(2) {
         properties["ServiceTimeout"] = choices
             .pick(&["\"60\"", "60", "\"0\"", "-1", "3601", "\" 5 \"", "1e3", "\"99999999999999999999\"", "null", "[1]"])
             .parse()
             .unwrap_or_default();
     }
-    if choices.rarely(4) {
+    if choices.one_in(4) {
         properties["NodeRoleName"] = choices.pick(&["n", "no name!", ""]).into();
     }
     properties
 }
 
-/// Anything but what belongs there; `None`: nothing.
-fn odd_value(choices: &mut Choices<'_>) -> Option<Value> {
+/// Returns a value of another type, an empty value or an unusual text. `None`: the field is missing.
+fn unusual_value(choices: &mut Choices<'_>) -> Option<Value> {
     Some(match choices.below(10) {
         0 => return None,
         1 => Value::Null,
         2 => Value::from(""),
         3 => json!(7),
-        4 => json!([text(choices)]),
-        5 => json!({"a": {"b": text(choices)}}),
-        6 => deep(choices),
-        _ => Value::from(text(choices)),
+        4 => json!([unusual_text(choices)]),
+        5 => json!({"a": {"b": unusual_text(choices)}}),
+        6 => nested(choices),
+        _ => Value::from(unusual_text(choices)),
     })
 }
 
-/// Odd text: long, with control characters, quotes, or characters of several bytes and none at all.
-pub(super) fn text(choices: &mut Choices<'_>) -> String {
+/// Returns a text that can be long, and can have control characters, quotes, and characters of several bytes or without width.
+pub(super) fn unusual_text(choices: &mut Choices<'_>) -> String {
     const PIECES: [&str; 16] = [
         "x",
         "\u{0}",
@@ -128,15 +132,15 @@ pub(super) fn text(choices: &mut Choices<'_>) -> String {
     let mut text = String::new();
     for _ in 0..=choices.below(4) {
         let times = choices.pick(&[1, 1, 1, 1, 1, 1, 1, 1, 2, 7, 63, 256, 1023, 1024, 1025, 4096]);
-        let times = if choices.rarely(64) { 20_000 } else { times };
+        let times = if choices.one_in(64) { 20_000 } else { times };
         text += &choices.pick(&PIECES).repeat(times);
     }
     text
 }
 
-/// Lists or maps in each other, as deep as the runtime's parser takes them.
-fn deep(choices: &mut Choices<'_>) -> Value {
-    let is_list = choices.rarely(2);
+/// Returns lists or maps in each other, up to 100 levels. The runtime's parser accepts that depth.
+fn nested(choices: &mut Choices<'_>) -> Value {
+    let is_list = choices.one_in(2);
     let depth = choices.pick(&[1, 5, 100]);
     (0..depth).fold(Value::from("x"), |inner, _| if is_list { json!([inner]) } else { json!({"Records": inner}) })
 }

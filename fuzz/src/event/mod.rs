@@ -1,88 +1,89 @@
-//! Events: whatever comes in, it is read as it is or not at all, and an answer of lawful size goes out.
+//! Events. Any event is read exactly or not at all, and every response to it is valid.
 
-mod answer;
 mod generate;
 mod judge;
+mod response;
 
 use crate::choices::Choices;
-use crate::target::{Constructs, Expected, Fate, Target};
+use crate::target::{CaseOutcome, Constructs, ExpectedOutcome, Target};
 use generate::Sample;
 use karpenter_prereqs_core::request::event::unwrap_sns;
 use serde_json::Value;
 
-/// Events, and the answers to them.
+/// Events, and the responses to them.
 pub static EVENT: Target = Target {
     name: "event",
     unit: "events",
-    zero: "unlawful answers",
-    long: 100_000,
-    bytes: 160,
-    fates: &[
-        Expected { fate: "read, a request", most: 1000 },
-        Expected { fate: "read, no request", most: 1000 },
-        Expected { fate: "read_partial", most: 1000 },
-        Expected { fate: "nowhere to answer to", most: 400 },
+    violations: "invalid responses",
+    min_full_run: 100_000,
+    max_bytes: 160,
+    outcomes: &[
+        ExpectedOutcome { outcome: "read, a request", max_permille: 1000 },
+        ExpectedOutcome { outcome: "read, no request", max_permille: 1000 },
+        ExpectedOutcome { outcome: "read partially", max_permille: 1000 },
+        ExpectedOutcome { outcome: "no response URL", max_permille: 400 },
     ],
     show: |bytes| shortened(&sample(bytes).0.sent),
     case,
 };
 
-/// An event, and the choices of what is answered to it.
+/// Returns the event that `bytes` choose, and the choices for the responses.
 fn sample(bytes: &[u8]) -> (Sample, Choices<'_>) {
     let mut choices = Choices::new(bytes);
-    // The answer's words first, since the bytes run out at the end.
-    let words = choices.apart(24);
-    (generate::event(&mut choices), words)
+    // The choices for the responses come first, because the bytes may run out before the end of the event.
+    let response_choices = choices.split_off(24);
+    (generate::event(&mut choices), response_choices)
 }
 
-fn case(bytes: &[u8], constructs: Option<&mut Constructs>) -> Result<Fate, String> {
-    let (Sample { sent, meant }, mut words) = sample(bytes);
+fn case(bytes: &[u8], constructs: Option<&mut Constructs>) -> Result<CaseOutcome, String> {
+    let (Sample { sent, expected }, mut response_choices) = sample(bytes);
     if let Some(constructs) = constructs {
-        note(&sent, constructs);
+        record_constructs(&sent, constructs);
     }
-    judged(&sent, &meant, &mut words).map_err(|wrong| format!("{wrong}, in {}", shortened(&sent)))
+    check(&sent, &expected, &mut response_choices).map_err(|error| format!("{error}, in {}", shortened(&sent)))
 }
 
-fn judged(sent: &Value, meant: &Value, words: &mut Choices<'_>) -> Result<Fate, String> {
-    // The runtime hands over what it parsed, so what is no JSON never comes here.
-    let event = serde_json::from_slice(sent.to_string().as_bytes()).map_err(|error| format!("no JSON: {error}"))?;
+fn check(sent: &Value, expected: &Value, response_choices: &mut Choices<'_>) -> Result<CaseOutcome, String> {
+    // The handler gets only events that the runtime has parsed. So a text that is not JSON is no case.
+    let event = serde_json::from_slice(sent.to_string().as_bytes()).map_err(|error| format!("not JSON: {error}"))?;
     let event = unwrap_sns(event);
-    if event != *meant {
-        return Err(format!("taken for another event: {event}"));
+    if event != *expected {
+        return Err(format!("read as another event: {event}"));
     }
-    let (envelope, fate) = judge::envelope(&event)?;
-    let request = judge::request(&event)?;
+    let (envelope, outcome) = judge::check_envelope(&event)?;
+    let request = judge::check_request(&event)?;
     let Some(envelope) = envelope else {
-        return Ok(fate);
+        return Ok(outcome);
     };
-    answer::answers(&envelope, request.as_ref(), words)?;
-    Ok(match (fate, request) {
+    response::check_responses(&envelope, request.as_ref(), response_choices)?;
+    Ok(match (outcome, request) {
         ("read", Some(_)) => "read, a request",
         ("read", None) => "read, no request",
-        _ => fate,
+        _ => outcome,
     })
 }
 
-fn note(sent: &Value, constructs: &mut Constructs) {
+fn record_constructs(sent: &Value, constructs: &mut Constructs) {
     let text = sent.to_string();
-    constructs.note("by SNS", text.starts_with("{\"Records\":[{\"EventSource\""));
-    constructs.note("by SNS, and broken", text.contains("no JSON"));
-    constructs.note("no object", !sent.is_object());
-    constructs.note("more than 50 deep", text.contains(&"[".repeat(50)) || text.contains(&"{\"Records\":".repeat(50)));
-    constructs.note("more than 4,096 bytes", text.len() > 4096);
-    constructs.note("control character", text.contains("\\u0000") || text.contains("\\u001b"));
-    constructs.note("not ASCII", !text.is_ascii());
-    constructs.note("a timeout that is no number", text.contains("\"ServiceTimeout\":[1]"));
+    constructs.record("by SNS", text.starts_with("{\"Records\":[{\"EventSource\""));
+    constructs.record("by SNS, and broken", text.contains("not JSON"));
+    constructs.record("no object", !sent.is_object());
+    constructs
+        .record("more than 50 deep", text.contains(&"[".repeat(50)) || text.contains(&"{\"Records\":".repeat(50)));
+    constructs.record("more than 4,096 bytes", text.len() > 4096);
+    constructs.record("control character", text.contains("\\u0000") || text.contains("\\u001b"));
+    constructs.record("not ASCII", !text.is_ascii());
+    constructs.record("a timeout that is not a number", text.contains("\"ServiceTimeout\":[1]"));
     for name in ["ResponseURL", "StackId", "RequestId", "LogicalResourceId", "PhysicalResourceId", "RequestType"] {
         let value = sent.get(name);
-        constructs.note(format!("no {name}"), sent.is_object() && value.is_none());
-        constructs.note(format!("mistyped {name}"), value.is_some_and(|value| !value.is_string()));
-        constructs.note(format!("empty {name}"), value.is_some_and(|value| value == ""));
-        constructs.note(format!("long {name}"), value.and_then(Value::as_str).is_some_and(|text| text.len() > 1024));
+        constructs.record(format!("no {name}"), sent.is_object() && value.is_none());
+        constructs.record(format!("mistyped {name}"), value.is_some_and(|value| !value.is_string()));
+        constructs.record(format!("empty {name}"), value.is_some_and(|value| value == ""));
+        constructs.record(format!("long {name}"), value.and_then(Value::as_str).is_some_and(|text| text.len() > 1024));
     }
 }
 
-/// The event, cut: some have a hundred thousand bytes.
+/// Returns at most 4,000 characters of the event, because some events have 100,000 bytes.
 fn shortened(event: &Value) -> String {
     let text = event.to_string();
     let head: String = text.chars().take(4_000).collect();

@@ -1,104 +1,108 @@
 //! Runs a target on many cases, on several threads.
 //!
-//! A case is a function of the seed and its number alone: a run gives the same on any number of threads, and a case
-//! can be run again by itself.
+//! A case is a function of the seed and its number alone. So a run has the same cases on any number of threads, and each case can
+//! be repeated by itself.
 
 mod panics;
 pub mod report;
 mod shrink;
 mod worker;
 
-use crate::target::{Constructs, Fate, Target};
+use crate::target::{CaseOutcome, Constructs, Target};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use worker::Worker;
-pub use worker::drawn;
+pub use worker::random_bytes;
 
-/// Which cases are run.
+/// Which cases are run, and how.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    /// What the cases are drawn from.
+pub struct RunConfig {
+    /// The seed of the cases.
     pub seed: u64,
-    /// The number of the first one.
+    /// The number of the first case.
     pub first: u64,
-    /// How many.
+    /// The number of cases.
     pub cases: u64,
-    /// On how many threads.
+    /// The number of threads.
     pub threads: usize,
 }
 
-/// What came of cases that were all judged well.
+/// The statistics of cases without a violation.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
-    /// How many they are.
+pub struct Summary {
+    /// The number of cases.
     pub cases: u64,
-    /// How many had each fate.
-    pub fates: BTreeMap<Fate, u64>,
-    /// How many of one case in [`SAMPLED`] had each construct.
+    /// The number of cases with each outcome.
+    pub outcomes: BTreeMap<CaseOutcome, u64>,
+    /// The number of cases with each construct. Only one case in [`SAMPLE_INTERVAL`] is counted.
     pub constructs: Constructs,
-    /// The case that took longest: how long, and its number.
+    /// The duration of the slowest case, and its number.
     pub slowest: (Duration, u64),
 }
 
-/// A case that was judged ill.
+/// A case with a violation.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Its number.
+    /// The number of the case.
     pub number: u64,
-    /// What is wrong, with the case as it was drawn.
-    pub drawn: String,
-    /// The same of the smallest case found that is wrong too.
+    /// The violation, with the case as it was generated.
+    pub original: String,
+    /// The violation of the smallest case that the shrinking found, with that case.
     pub shrunk: String,
 }
 
-/// One case in so many is looked at for its constructs.
-pub const SAMPLED: u64 = 4;
+/// The constructs of one case in this number are counted.
+pub const SAMPLE_INTERVAL: u64 = 4;
 
-/// How long a case may take. The slowest texts, of 5,000 entries, take below a second; a machine that is busy with
-/// other things takes some times as long.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The maximum duration of a case. The slowest texts, of 5,000 entries, take less than a second. A busy machine takes several
+/// times as long.
+const CASE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Runs the cases, and tells `progress` every five seconds what has come of them so far.
+/// Runs the cases. Calls `progress` every five seconds with the statistics so far.
 ///
 /// # Errors
-/// The first failure that a thread met; a case that does not end counts as one, and its thread is left to itself.
-pub fn run(target: &'static Target, plan: Plan, mut progress: impl FnMut(&Tally)) -> Result<Tally, Box<Failure>> {
-    panics::keep_quiet();
-    let worker = Arc::new(Worker::new(target, plan));
+/// The first failure of any thread. A case that does not end counts as a failure, and its thread keeps running.
+pub fn run(
+    target: &'static Target,
+    config: RunConfig,
+    mut progress: impl FnMut(&Summary),
+) -> Result<Summary, Box<Failure>> {
+    panics::silence_panics_of_cases();
+    let worker = Arc::new(Worker::new(target, config));
     let (sender, batches) = mpsc::channel();
     for thread in 0..worker.threads() {
         let (worker, sender) = (Arc::clone(&worker), sender.clone());
         std::thread::spawn(move || worker.work(thread, &sender));
     }
     drop(sender);
-    let mut tally = Tally::default();
-    let (mut said, mut looked) = (Instant::now(), Instant::now());
+    let mut summary = Summary::default();
+    let (mut last_progress, mut last_check) = (Instant::now(), Instant::now());
     loop {
         match batches.recv_timeout(Duration::from_secs(1)) {
-            Ok(batch) => tally.add(&batch?),
+            Ok(batch) => summary.add(&batch?),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Ok(tally),
+            Err(RecvTimeoutError::Disconnected) => return Ok(summary),
         }
-        if looked.elapsed() > PATIENCE {
-            looked = Instant::now();
-            if let Some(number) = worker.stuck() {
-                return Err(Box::new(worker.never_ended(number)));
+        if last_check.elapsed() > CASE_TIMEOUT {
+            last_check = Instant::now();
+            if let Some(number) = worker.stuck_case() {
+                return Err(Box::new(worker.timeout_failure(number)));
             }
         }
-        if said.elapsed() > Duration::from_secs(5) {
-            said = Instant::now();
-            progress(&tally);
+        if last_progress.elapsed() > Duration::from_secs(5) {
+            last_progress = Instant::now();
+            progress(&summary);
         }
     }
 }
 
-impl Tally {
+impl Summary {
     fn add(&mut self, other: &Self) {
         self.cases += other.cases;
-        for (fate, count) in &other.fates {
-            *self.fates.entry(fate).or_default() += count;
+        for (outcome, count) in &other.outcomes {
+            *self.outcomes.entry(outcome).or_default() += count;
         }
         self.constructs.add(&other.constructs);
         self.slowest = self.slowest.max(other.slowest);

@@ -1,62 +1,68 @@
-//! What a run says.
+//! The texts that a run prints.
 
-use super::{SAMPLED, Tally};
+use super::{SAMPLE_INTERVAL, Summary};
 use crate::target::Target;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The line that closes a run in which every case was judged well.
-pub fn closing(target: &Target, tally: &Tally, took: Duration) -> String {
-    let mut fates: BTreeMap<&str, u64> = BTreeMap::new();
-    for (fate, count) in &tally.fates {
-        *fates.entry(fate.split([',', ':']).next().unwrap_or_default()).or_default() += count;
+/// Returns the last line of a run without violations.
+pub fn closing_line(target: &Target, summary: &Summary, duration: Duration) -> String {
+    let mut outcomes: BTreeMap<&str, u64> = BTreeMap::new();
+    for (outcome, count) in &summary.outcomes {
+        *outcomes.entry(outcome.split([',', ':']).next().unwrap_or_default()).or_default() += count;
     }
-    let fates: Vec<String> = fates.iter().map(|(fate, count)| format!("{} {fate}", grouped(*count))).collect();
+    let outcomes: Vec<String> =
+        outcomes.iter().map(|(outcome, count)| format!("{} {outcome}", with_separators(*count))).collect();
     format!(
         "fuzz: {} {} {} ({}), 0 {}, 0 panics, in {} s",
         target.name,
-        grouped(tally.cases),
+        with_separators(summary.cases),
         target.unit,
-        fates.join(", "),
-        target.zero,
-        took.as_secs(),
+        outcomes.join(", "),
+        target.violations,
+        duration.as_secs(),
     )
 }
 
-/// How often each fate and each construct was seen, a line each.
-pub fn details(target: &Target, tally: &Tally) -> Vec<String> {
-    let fates = target.fates.iter().map(|expected| (expected.fate, seen(tally, expected.fate)));
-    let mut lines = vec![format!("{}: what became of the {}", target.name, target.unit)];
-    lines.extend(fates.map(|(fate, count)| format!("{:>12}  {fate}", grouped(count))));
-    lines.push(format!("{}: what they are made of, in one of {SAMPLED}", target.name));
-    lines.extend(tally.constructs.iter().map(|(name, count)| format!("{:>12}  {name}", grouped(count))));
-    let (longest, number) = tally.slowest;
-    lines.push(format!("{}: the slowest is number {number}, {} ms", target.name, longest.as_millis()));
+/// Returns the number of cases with each outcome and with each construct, one line each.
+pub fn details(target: &Target, summary: &Summary) -> Vec<String> {
+    let outcomes = target.outcomes.iter().map(|expected| (expected.outcome, cases_with(summary, expected.outcome)));
+    let mut lines = vec![format!("{}: outcomes of the {}", target.name, target.unit)];
+    lines.extend(outcomes.map(|(outcome, count)| format!("{:>12}  {outcome}", with_separators(count))));
+    lines.push(format!("{}: constructs, in one of {SAMPLE_INTERVAL}", target.name));
+    lines.extend(summary.constructs.iter().map(|(name, count)| format!("{:>12}  {name}", with_separators(count))));
+    let (duration, number) = summary.slowest;
+    lines.push(format!("{}: the slowest is number {number}, {} ms", target.name, duration.as_millis()));
     lines
 }
 
-/// What a long run did not see, or saw too often: then it did not prove what it is for.
-pub fn shortfalls(target: &Target, tally: &Tally) -> Vec<String> {
-    if tally.cases < target.long {
+/// Returns what a full run did not see, or saw too often. Such a run did not check what it is for. A shorter run has no gaps.
+pub fn coverage_gaps(target: &Target, summary: &Summary) -> Vec<String> {
+    if summary.cases < target.min_full_run {
         return Vec::new();
     }
     let mut lines = Vec::new();
-    for expected in target.fates {
-        let count = seen(tally, expected.fate);
+    for expected in target.outcomes {
+        let count = cases_with(summary, expected.outcome);
         if count == 0 {
-            lines.push(format!("no case was `{}`", expected.fate));
-        } else if count * 1_000 > tally.cases * expected.most {
-            lines.push(format!("{} cases were `{}`, more than {} ‰", grouped(count), expected.fate, expected.most));
+            lines.push(format!("no case was `{}`", expected.outcome));
+        } else if count * 1_000 > summary.cases * expected.max_permille {
+            lines.push(format!(
+                "{} cases were `{}`, more than {} ‰",
+                with_separators(count),
+                expected.outcome,
+                expected.max_permille
+            ));
         }
     }
-    for (name, _) in tally.constructs.iter().filter(|(_, count)| *count == 0) {
+    for (name, _) in summary.constructs.iter().filter(|(_, count)| *count == 0) {
         lines.push(format!("no case had `{name}`"));
     }
     lines
 }
 
-/// `number` with a comma before every three digits.
-pub fn grouped(number: u64) -> String {
+/// Returns the number with a comma before every three digits.
+pub fn with_separators(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -68,8 +74,8 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-fn seen(tally: &Tally, fate: &str) -> u64 {
-    tally.fates.get(fate).copied().unwrap_or_default()
+fn cases_with(summary: &Summary, outcome: &str) -> u64 {
+    summary.outcomes.get(outcome).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -78,26 +84,30 @@ mod tests {
     use crate::spec::SPEC;
 
     #[test]
-    fn the_closing_line_adds_fates_up_by_their_first_words() {
-        let tally = Tally {
+    fn closing_line_adds_outcomes_by_first_words() {
+        let summary = Summary {
             cases: 1_234_567,
-            fates: [("refused", 4), ("refused, and good enough for a Delete", 5), ("taken", 1_000)].into(),
-            ..Tally::default()
+            outcomes: [("rejected", 4), ("rejected, and sufficient for a Delete", 5), ("accepted", 1_000)].into(),
+            ..Summary::default()
         };
         assert_eq!(
-            closing(&SPEC, &tally, Duration::from_millis(1_900)),
-            "fuzz: spec 1,234,567 maps of properties (9 refused, 1,000 taken), 0 wrong specs, 0 panics, in 1 s"
+            closing_line(&SPEC, &summary, Duration::from_millis(1_900)),
+            "fuzz: spec 1,234,567 maps of properties (1,000 accepted, 9 rejected), 0 wrong specs, 0 panics, in 1 s"
         );
     }
 
     #[test]
-    fn what_a_long_run_never_saw_is_said() {
-        let mut tally = Tally { cases: SPEC.long, fates: [("taken", SPEC.long)].into(), ..Tally::default() };
-        tally.constructs.note("a bad Tags", false);
-        let said = shortfalls(&SPEC, &tally).join("\n");
-        for expected in ["100,000 cases were `taken`", "no case was `refused`", "no case had `a bad Tags`"] {
-            assert!(said.contains(expected), "{said}");
+    fn full_run_reports_unseen_outcomes_and_constructs() {
+        let mut summary = Summary {
+            cases: SPEC.min_full_run,
+            outcomes: [("accepted", SPEC.min_full_run)].into(),
+            ..Summary::default()
+        };
+        summary.constructs.record("an invalid Tags", false);
+        let gaps = coverage_gaps(&SPEC, &summary).join("\n");
+        for expected in ["100,000 cases were `accepted`", "no case was `rejected`", "no case had `an invalid Tags`"] {
+            assert!(gaps.contains(expected), "{gaps}");
         }
-        assert!(shortfalls(&SPEC, &Tally { cases: SPEC.long - 1, ..tally }).is_empty());
+        assert!(coverage_gaps(&SPEC, &Summary { cases: SPEC.min_full_run - 1, ..summary }).is_empty());
     }
 }

@@ -1,33 +1,38 @@
-//! Block lists: an item a dash.
+//! Generates block lists, whose items begin with a dash.
 
 use super::scalar::scalar;
-use super::{end_of_line, epilogue, flow, noise, ours, prologue};
+use super::{end_of_line, epilogue, flow, noise, prologue, target_entry};
 use crate::choices::Choices;
 
-pub(super) fn list(choices: &mut Choices<'_>, ours: bool) -> String {
+pub(super) fn list(choices: &mut Choices<'_>, has_target_entry: bool) -> String {
     Block {
         indent: choices.pick(&[0, 0, 2, 4, 1]),
         gap: choices.pick(&[1, 1, 1, 3]),
         groups: choices.pick(&[0, 2, 4]),
         anchors: 0,
-        ours,
+        has_target_entry,
     }
     .text(choices)
 }
 
-/// How the items of one block list are laid out, more or less.
+/// The layout of one block list. Some items differ from it.
 struct Block {
+    /// The indentation of the dashes.
     indent: usize,
+    /// The number of spaces after a dash.
     gap: usize,
+    /// The indentation of the groups, relative to their key.
     groups: usize,
+    /// The number of anchors so far.
     anchors: usize,
-    ours: bool,
+    /// Whether some items are entries for the role under test.
+    has_target_entry: bool,
 }
 
 impl Block {
     fn text(mut self, choices: &mut Choices<'_>) -> String {
         let mut text = prologue(choices);
-        if choices.rarely(16) {
+        if choices.one_in(16) {
             text = without_start(text) + choices.pick(&["--- !!seq\n", "--- &root\n", "--- !!seq &root # roles\n"]);
         }
         for _ in 0..=choices.below(4) {
@@ -39,6 +44,7 @@ impl Block {
         text + &epilogue(choices)
     }
 
+    /// Returns the indentation of the keys.
     fn keys(&self) -> usize {
         self.indent + 1 + self.gap
     }
@@ -46,8 +52,8 @@ impl Block {
     fn item(&mut self, choices: &mut Choices<'_>) -> String {
         let gap = " ".repeat(self.gap);
         let keys = " ".repeat(self.keys());
-        if self.ours && choices.rarely(3) {
-            return gap + &ours::block(choices, &keys, self.groups);
+        if self.has_target_entry && choices.one_in(3) {
+            return gap + &target_entry::block(choices, &keys, self.groups);
         }
         match choices.below(16) {
             0 => format!("{}\n", choices.pick(&["", " ", " # nothing"])),
@@ -63,12 +69,12 @@ impl Block {
             }
             9 => format!("{}\n{keys}", choices.pick(&["", " # below", " !!map"])) + &self.mapping(choices),
             10 => format!("{gap}{}deep\n", "- ".repeat(1 + choices.below(30))),
-            11 => format!("{gap}{}{}", flow::deep(choices), end_of_line(choices)),
+            11 => format!("{gap}{}{}", flow::nested(choices), end_of_line(choices)),
             _ => gap + &self.mapping(choices),
         }
     }
 
-    /// A mapping whose first key stands where the text is.
+    /// Returns a mapping. The first key has no indentation, because the text before it ends at its column.
     fn mapping(&self, choices: &mut Choices<'_>) -> String {
         let mut names = ["rolearn", "username", "groups", "userid", "sso", "'a key'", "ümlaut", "\"q\\u00e9\"", "1"];
         let first = choices.below(names.len());
@@ -84,7 +90,7 @@ impl Block {
             let value = match *name {
                 "groups" => self.groups(choices),
                 "sso" => format!("\n{keys}  accountID: '1'\n{keys}  deep:\n{keys}  - {{x: [y]}}\n"),
-                "userid" if choices.rarely(3) => "\n".to_owned(),
+                "userid" if choices.one_in(3) => "\n".to_owned(),
                 _ => choices.pick(&[" ", " ", "   ", "\t"]).to_owned() + &scalar(choices, self.keys()),
             };
             let colon = choices.pick(&[":", ":", ":", " :"]);
@@ -105,12 +111,12 @@ impl Block {
     }
 }
 
-/// Comments and blank lines between two keys, mostly none.
+/// Returns comments and blank lines between two keys, in most cases none.
 fn noise_before_key(choices: &mut Choices<'_>, keys: usize) -> String {
-    if choices.rarely(4) { noise(choices, keys) } else { String::new() }
+    if choices.one_in(4) { noise(choices, keys) } else { String::new() }
 }
 
-/// `prologue` without directives and the start of a document, of which there is one.
+/// Returns an empty text if the prologue starts a document, because another start would begin a second document.
 fn without_start(prologue: String) -> String {
     if prologue.contains("---") { String::new() } else { prologue }
 }

@@ -1,15 +1,15 @@
-//! Flow lists: JSON, and what YAML makes of it.
+//! Generates flow lists: JSON, and its extensions in YAML.
 
-use super::{WORDS, end_of_line, epilogue, noise, ours, prologue};
+use super::{WORDS, end_of_line, epilogue, noise, prologue, target_entry};
 use crate::choices::Choices;
 
-pub(super) fn list(choices: &mut Choices<'_>, ours: bool) -> String {
-    let pretty = choices.rarely(2);
+pub(super) fn list(choices: &mut Choices<'_>, has_target_entry: bool) -> String {
+    let pretty = choices.one_in(2);
     let indent = choices.pick(&["  ", "    ", "\t", ""]);
-    let json = choices.rarely(2);
+    let json = choices.one_in(2);
     let comma = choices.pick(&[",", ", ", " , "]);
     let count = 1 + choices.below(4);
-    let items: Vec<String> = (0..count).map(|_| item(choices, json, ours)).collect();
+    let items: Vec<String> = (0..count).map(|_| item(choices, json, has_target_entry)).collect();
     let mut text = prologue(choices);
     if text.ends_with("---\n") {
         text.truncate(text.len() - 1);
@@ -19,14 +19,14 @@ pub(super) fn list(choices: &mut Choices<'_>, ours: bool) -> String {
     for (index, item) in items.iter().enumerate() {
         let last = index + 1 == items.len();
         let comma = match last {
-            true if json || !choices.rarely(4) => "",
+            true if json || !choices.one_in(4) => "",
             true => ",",
             false => comma,
         };
         if pretty {
             let comment = if json { "" } else { choices.pick(&["", "", "", " # why"]) };
             text.extend(["\n", indent, item, comma.trim_end(), comment]);
-            if !json && choices.rarely(6) {
+            if !json && choices.one_in(6) {
                 text += "\n  # between";
             }
         } else {
@@ -42,9 +42,9 @@ pub(super) fn list(choices: &mut Choices<'_>, ours: bool) -> String {
     text + "]" + end_of_line(choices) + &epilogue(choices)
 }
 
-fn item(choices: &mut Choices<'_>, json: bool, ours: bool) -> String {
-    if ours && choices.rarely(3) {
-        return ours::flow(choices, json);
+fn item(choices: &mut Choices<'_>, json: bool, has_target_entry: bool) -> String {
+    if has_target_entry && choices.one_in(3) {
+        return target_entry::flow(choices, json);
     }
     if json { json_object(choices) } else { yaml_item(choices) }
 }
@@ -71,20 +71,20 @@ fn yaml_item(choices: &mut Choices<'_>) -> String {
         7 => "&f {a: b}".to_owned(),
         8 => "plain\n  over lines".to_owned(),
         9 => "\"over\n  lines\"".to_owned(),
-        10 => deep(choices),
+        10 => nested(choices),
         11 => "{a: 1, # inside\n  b: [x, # deep inside\n  y]}".to_owned(),
         _ => mapping(choices),
     }
 }
 
-/// Lists and mappings in each other, up to 40 deep.
-pub(super) fn deep(choices: &mut Choices<'_>) -> String {
+/// Returns lists or mappings in each other, up to 40 levels.
+pub(super) fn nested(choices: &mut Choices<'_>) -> String {
     let depth = 1 + choices.below(40);
     let (open, close) = choices.pick(&[("[", "]"), ("{a: ", "}"), ("[ ", " ]")]);
     format!("{}x{}", open.repeat(depth), close.repeat(depth))
 }
 
-/// A mapping on one line, mostly.
+/// Returns a mapping.
 pub(super) fn mapping(choices: &mut Choices<'_>) -> String {
     choices
         .pick(&[

@@ -1,50 +1,50 @@
-//! Texts of `mapRoles` as people and tools write them, and as nobody should: every one is YAML that the authenticator
-//! takes for a list.
+//! Generates texts of `mapRoles`, as people and tools write them, and unusual ones. Each is YAML that aws-iam-authenticator reads
+//! as a list.
 
 mod block;
 mod flow;
 mod large;
-mod ours;
 mod scalar;
+mod target_entry;
 
 use crate::choices::Choices;
 
-/// A list, with entries for the role under test among the others if `ours`.
-pub(super) fn map_roles(choices: &mut Choices<'_>, ours: bool) -> String {
-    // First what counts for all of the text, since the bytes run out at its end.
+/// Returns a list. With `has_target_entry`, some entries are for the role under test.
+pub(super) fn map_roles(choices: &mut Choices<'_>, has_target_entry: bool) -> String {
+    // The choices for the whole text come first, because the bytes may run out before its end.
     let newline = choices.pick(&["\n", "\n", "\n", "\n", "\n", "\r\n", "\r\n", "\r"]);
-    let ended = !choices.rarely(3);
+    let has_final_newline = !choices.one_in(3);
     let mut text = match choices.below(16) {
-        15 if !ours => written_empty(choices),
-        14 if !ours => empty(choices),
-        9..=13 => flow::list(choices, ours),
-        8 => large::list(choices, ours),
-        _ => block::list(choices, ours),
+        15 if !has_target_entry => empty_value(choices),
+        14 if !has_target_entry => empty_list(choices),
+        9..=13 => flow::list(choices, has_target_entry),
+        8 => large::list(choices, has_target_entry),
+        _ => block::list(choices, has_target_entry),
     };
-    if !ended && text.ends_with('\n') {
+    if !has_final_newline && text.ends_with('\n') {
         text.pop();
     }
     if newline == "\n" { text } else { text.replace('\n', newline) }
 }
 
-/// An empty value that the entry takes the place of.
-fn written_empty(choices: &mut Choices<'_>) -> String {
+/// Returns a text with an empty value, which an edit replaces by the entry.
+fn empty_value(choices: &mut Choices<'_>) -> String {
     let value = choices.pick(&["\"\"\n", "''\n", "``\n", "null\n", "~\n", "\t\n", " ``", "NULL # none\n"]);
     match value.trim() {
-        "null" | "~" if choices.rarely(2) => prologue(choices) + value + &noise(choices, 0),
+        "null" | "~" if choices.one_in(2) => prologue(choices) + value + &noise(choices, 0),
         _ => value.to_owned(),
     }
 }
 
-/// An empty list that the entry is written into.
-fn empty(choices: &mut Choices<'_>) -> String {
+/// Returns a text with an empty list, into which an edit inserts the entry.
+fn empty_list(choices: &mut Choices<'_>) -> String {
     let list = choices.pick(&["[]\n", "[ ]\n", "[\n]\n", "[ # none\n]\n", "", " \n"]);
     prologue(choices) + list + &noise(choices, 0)
 }
 
-/// What may stand before a list: a byte order mark, comments, directives, the document's start.
+/// Returns a text that may precede a list: a byte order mark, comments, directives and the start of the document.
 fn prologue(choices: &mut Choices<'_>) -> String {
-    let mark = if choices.rarely(16) { "\u{feff}" } else { "" };
+    let byte_order_mark = if choices.one_in(16) { "\u{feff}" } else { "" };
     let noise_before = noise(choices, 0);
     let start = choices.pick(&[
         "",
@@ -57,19 +57,19 @@ fn prologue(choices: &mut Choices<'_>) -> String {
         "%TAG !x! tag:example.com,2026:\n---\n",
         "%YAML 1.2\n# directives end\n---\n",
     ]);
-    format!("{mark}{noise_before}{start}{}", noise(choices, 0))
+    format!("{byte_order_mark}{noise_before}{start}{}", noise(choices, 0))
 }
 
-/// What may stand behind a list.
+/// Returns a text that may follow a list.
 fn epilogue(choices: &mut Choices<'_>) -> String {
     let end = choices.pick(&["", "", "", "", "...\n", "... # the end\n# of all\n"]);
     noise(choices, 2) + end
 }
 
-/// Blank lines and comments, indented by 0 or `indent`.
+/// Returns blank lines and comments, indented by 0 or `indent`.
 fn noise(choices: &mut Choices<'_>, indent: usize) -> String {
     let mut lines = String::new();
-    while choices.rarely(3) && lines.len() < 200 {
+    while choices.one_in(3) && lines.len() < 200 {
         let line = choices.pick(&[
             "\n",
             "# a comment\n",
@@ -102,7 +102,7 @@ const WORDS: [&str; 14] = [
     "0123",
 ];
 
-/// What may stand between a value and the end of its line.
+/// Returns a text that may follow a value on its line, with the line end.
 fn end_of_line(choices: &mut Choices<'_>) -> &'static str {
     choices.pick(&["\n", "\n", "\n", " # why\n", "   \n", " #\n"])
 }

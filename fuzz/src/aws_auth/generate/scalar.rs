@@ -1,9 +1,9 @@
-//! Scalars in every style of YAML.
+//! Generates scalars in every style of YAML.
 
 use super::{WORDS, end_of_line};
 use crate::choices::Choices;
 
-/// A scalar below a node that stands at column `parent`, with the line's end.
+/// Returns a scalar below a node at column `parent`, with the line end.
 pub(super) fn scalar(choices: &mut Choices<'_>, parent: usize) -> String {
     let word = choices.pick(&WORDS);
     let deeper = " ".repeat(parent + 1);
@@ -23,13 +23,13 @@ pub(super) fn scalar(choices: &mut Choices<'_>, parent: usize) -> String {
 
 fn block_scalar(choices: &mut Choices<'_>, parent: usize) -> String {
     let more = 1 + choices.below(4);
-    let explicit = choices.rarely(3);
+    let explicit = choices.one_in(3);
     let indicator = if explicit { more.to_string() } else { String::new() };
     let chomp = choices.pick(&["", "-", "+"]);
     let style = choices.pick(&["|", ">"]);
-    let head = if choices.rarely(4) { format!("{chomp}{indicator}") } else { format!("{indicator}{chomp}") };
+    let head = if choices.one_in(4) { format!("{chomp}{indicator}") } else { format!("{indicator}{chomp}") };
     let mut text = format!("{style}{head}{}", choices.pick(&["\n", "\n", " # header\n"]));
-    // serde-saphyr refuses a comment behind an explicit indentation of nothing, and blanks where nothing else is.
+    // serde-saphyr rejects an empty scalar with an explicit indentation and a comment, and one that has only blanks.
     let lines = choices.below(4).max(usize::from(explicit));
     for _ in 0..lines {
         text += choices.pick(&["", "", "\n"]);

@@ -1,133 +1,142 @@
-//! One text: the entry put in, and taken out again.
+//! Checks one text: adds the entry, and removes it again.
 
-use super::spans::{cuts, has_value, is_left_of, is_one_insertion};
-use super::{ARN, GROUPS, NoList, Relation, USERNAME, entry, list, refusals, relation};
-use crate::target::Fate;
+use super::spans::{cuts, has_value, is_one_insertion, is_subsequence};
+use super::{ARN, GROUPS, ListError, Relation, USERNAME, entry, list, rejections, relation};
+use crate::target::CaseOutcome;
 use karpenter_prereqs_core::documents::aws_auth::{self, AwsAuthError, Presence};
 use yaml_serde::Value;
 
-/// An entry that cannot go without something else.
-pub(in super::super) const HAS_TO_STAY: Fate = "had the entry, which has to stay";
+/// The outcome if the entry cannot be removed without changing something else.
+pub(in super::super) const ENTRY_KEPT: CaseOutcome = "had the entry, which cannot be removed";
 
-/// What became of `text`. `sound`: it is a list beyond doubt, and may be refused only for another entry for the role.
+/// Checks the edits of `text`, and returns the outcome. `is_valid`: the text is certainly a valid list. Then it may be rejected
+/// only because of another entry for the role.
 ///
 /// # Errors
-/// The first thing that is not as it must be.
-pub(crate) fn judged(text: &str, sound: bool) -> Result<Fate, String> {
+/// The first violation.
+pub(crate) fn check_text(text: &str, is_valid: bool) -> Result<CaseOutcome, String> {
     let old = match list(text) {
-        Ok(old) if !sound && ends_in_doubt(text, &old) => {
-            Err(NoList::NoYaml("a block scalar that parsers end differently".to_owned()))
+        Ok(old) if !is_valid && has_ambiguous_end(text, &old) => {
+            Err(ListError::NotYaml("a block scalar that parsers end differently".to_owned()))
         }
         old => old,
     };
-    if let (true, Err(why)) = (sound, &old) {
-        return Err(format!("the generator is wrong, this is no list ({why:?}): {text:?}"));
+    if let (true, Err(error)) = (is_valid, &old) {
+        return Err(format!("the generator made an invalid list ({error:?}): {text:?}"));
     }
     let relations: Vec<Relation> = old.iter().flatten().map(relation).collect();
     let conflict = relations.contains(&Relation::Conflict);
     let for_role = relations.iter().any(|relation| *relation != Relation::Other);
-    if sound && text.len() % 4 == 1 {
-        presence(text, conflict, for_role)?;
+    if is_valid && text.len() % 4 == 1 {
+        check_presence(text, conflict, for_role)?;
     }
-    let kept = for_role && !taken_out(text, old.as_deref().unwrap_or_default(), sound)?;
+    let is_kept = for_role && !check_removal(text, old.as_deref().unwrap_or_default(), is_valid)?;
     match (aws_auth::insert(Some(text), &entry()), &old) {
         (Err(error), old) => {
-            let name = refusals::named(text, &error, old.as_ref().map(|_| ()), conflict)?;
-            require(!sound || conflict, text, || format!("a sound text is refused: {error}"))?;
-            Ok(name)
+            let outcome = rejections::classify(text, &error, old.as_ref().map(|_| ()), conflict)?;
+            require(!is_valid || conflict, text, || format!("a valid text is rejected: {error}"))?;
+            Ok(outcome)
         }
-        (Ok(after), Ok(_)) if conflict => Err(format!("added beside another entry for the role: {after:?}")),
+        (Ok(after), Ok(_)) if conflict => {
+            Err(format!("the entry was added although another entry for the role exists: {after:?}"))
+        }
         (Ok(after), Ok(_)) if for_role => {
-            require(after == text, text, || format!("the entry was there, and yet: {after:?}"))?;
-            Ok(if kept { HAS_TO_STAY } else { "had the entry" })
+            require(after == text, text, || format!("the text has the entry, and was changed: {after:?}"))?;
+            Ok(if is_kept { ENTRY_KEPT } else { "had the entry" })
         }
-        (Ok(after), Ok(old)) => added(text, &after, old),
+        (Ok(after), Ok(old)) => check_addition(text, &after, old),
         (Ok(after), Err(_)) => {
-            let spared = after == text || is_one_insertion(text, &after);
+            let is_minimal = after == text || is_one_insertion(text, &after);
             let was_empty = || aws_auth::is_empty_list(Some(text)) == Ok(true);
-            require(spared || was_empty(), text, || format!("more than one insertion: {after:?}"))?;
-            Ok("edited, though the judge does not read it")
+            require(is_minimal || was_empty(), text, || format!("more than one insertion: {after:?}"))?;
+            Ok("edited, although the judge rejects the text")
         }
     }
 }
 
-/// Whether an entry for the role ends in a block scalar, and the text with it, without a newline: to some parsers the
-/// value has one all the same, and is another.
-fn ends_in_doubt(text: &str, old: &[Value]) -> bool {
+/// Returns whether the text ends in a block scalar of an entry for the role, without a newline. Some parsers read the value with
+/// a newline, so they read another value.
+fn has_ambiguous_end(text: &str, old: &[Value]) -> bool {
     let is_for_role = old.last().is_some_and(|last| relation(last) != Relation::Other);
     is_for_role && !text.ends_with(['\n', '\r']) && list(&format!("{text}\n")).as_deref() != Ok(old)
 }
 
-/// The entry was put into `before`, which had none; and goes again.
-fn added(before: &str, after: &str, old: &[Value]) -> Result<Fate, String> {
-    let new = list(after).map_err(|why| format!("{before:?} became no list ({why:?}): {after:?}"))?;
-    let first = new.split_first().is_some_and(|(first, rest)| is_ours(first) && rest == old);
-    let last = new.split_last().is_some_and(|(last, rest)| is_ours(last) && rest == old);
-    require(first || last, before, || format!("another's entry has changed: {after:?}"))?;
-    // A look costs a parse; some texts are enough.
+/// Checks an edit that added the entry to `before`, which had none, and the removal of the entry.
+fn check_addition(before: &str, after: &str, old: &[Value]) -> Result<CaseOutcome, String> {
+    let new = list(after).map_err(|error| format!("{before:?} became invalid ({error:?}): {after:?}"))?;
+    let first = new.split_first().is_some_and(|(first, rest)| is_written_by_handler(first) && rest == old);
+    let last = new.split_last().is_some_and(|(last, rest)| is_written_by_handler(last) && rest == old);
+    require(first || last, before, || format!("an entry of others has changed: {after:?}"))?;
+    // A second insertion parses the text again. Doing it for some texts is enough.
     if before.len().is_multiple_of(4) {
-        let again = aws_auth::insert(Some(after), &entry());
-        require(again.as_deref() == Ok(after), before, || format!("a second insertion into {after:?}: {again:?}"))?;
+        let second = aws_auth::insert(Some(after), &entry());
+        require(second.as_deref() == Ok(after), before, || format!("a second insertion into {after:?}: {second:?}"))?;
     }
-    let removed = aws_auth::remove(after, &entry()).map_err(|error| format!("{after:?} keeps the entry: {error}"))?;
+    let removed = aws_auth::remove(after, &entry())
+        .map_err(|error| format!("the entry cannot be removed from {after:?}: {error}"))?;
     if old.is_empty() && has_value(before) {
-        require(list(&removed) == Ok(Vec::new()), before, || format!("not left empty: {removed:?}"))?;
-        return Ok("edited: an empty value gave way");
+        require(list(&removed) == Ok(Vec::new()), before, || format!("the list is not empty: {removed:?}"))?;
+        return Ok("edited: an empty value was replaced");
     }
     require(is_one_insertion(before, after), before, || format!("more than one insertion: {after:?}"))?;
-    let ends = |text: &str| text.is_empty() || text.ends_with(['\n', '\r']);
-    require(ends(before) == ends(after), before, || format!("the final newline has changed: {after:?}"))?;
-    require(removed == before, before, || format!("removing does not give the text back: {removed:?}"))?;
+    let has_line_end = |text: &str| text.is_empty() || text.ends_with(['\n', '\r']);
+    require(has_line_end(before) == has_line_end(after), before, || {
+        format!("the final newline has changed: {after:?}")
+    })?;
+    require(removed == before, before, || format!("the removal does not restore the text: {removed:?}"))?;
     Ok("edited")
 }
 
-/// The entries that say what ours says go from `text`, and nothing else does; false if they cannot.
-fn taken_out(text: &str, old: &[Value], sound: bool) -> Result<bool, String> {
-    let rest: Vec<Value> = old.iter().filter(|value| relation(value) != Relation::Same).cloned().collect();
+/// Checks that the removal takes the equal entries out of `text`, and nothing else. Returns false if they cannot be removed.
+fn check_removal(text: &str, old: &[Value], is_valid: bool) -> Result<bool, String> {
+    let rest: Vec<Value> = old.iter().filter(|value| relation(value) != Relation::Equal).cloned().collect();
     match aws_auth::remove(text, &entry()) {
         Ok(removed) => {
-            require(list(&removed).as_ref() == Ok(&rest), text, || format!("others are left: {removed:?}"))?;
-            // Where nothing would not be read, an empty list is written.
-            let kept = if rest.is_empty() { removed.replacen("[]", "", 1) } else { removed.clone() };
-            let spared = match old.len() - rest.len() {
+            require(list(&removed).as_ref() == Ok(&rest), text, || {
+                format!("the other entries have changed: {removed:?}")
+            })?;
+            // If an empty text would be invalid, the edit writes an empty list.
+            let without_list = if rest.is_empty() { removed.replacen("[]", "", 1) } else { removed.clone() };
+            let is_minimal = match old.len() - rest.len() {
                 0 => removed == text,
-                1 => cuts(text, &removed).chain(cuts(text, &kept)).any(is_no_comment),
-                _ => is_left_of(text, &removed) || is_left_of(text, &kept),
+                1 => cuts(text, &removed).chain(cuts(text, &without_list)).any(has_no_outer_comment),
+                _ => is_subsequence(text, &removed) || is_subsequence(text, &without_list),
             };
-            require(spared, text, || format!("more than the entry went: {removed:?}"))?;
+            require(is_minimal, text, || format!("more than the entry was removed: {removed:?}"))?;
             Ok(true)
         }
-        // An alias points at it, or what stands behind it would be read as a part of a block scalar before it.
+        // An alias refers to the entry, or a block scalar before it would include the text after it.
         Err(AwsAuthError::GuardFailed { .. }) if text.contains(['&', '|', '>']) => Ok(false),
-        Err(error) => require(!sound, text, || format!("the entry stays: {error}")).map(|()| false),
+        Err(error) => require(!is_valid, text, || format!("the entry cannot be removed: {error}")).map(|()| false),
     }
 }
 
-/// Whether what was cut out neither begins nor ends with a comment on a line of its own.
-fn is_no_comment(cut: &str) -> bool {
+/// Returns whether the removed text neither begins nor ends with a comment line, which would be a comment of others.
+fn has_no_outer_comment(cut: &str) -> bool {
     let mut lines = cut.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
     let is_comment = |line: Option<&str>| line.is_some_and(|line| line.starts_with('#'));
     !is_comment(lines.next()) && !is_comment(lines.next_back())
 }
 
-fn presence(text: &str, conflict: bool, for_role: bool) -> Result<(), String> {
+fn check_presence(text: &str, conflict: bool, for_role: bool) -> Result<(), String> {
     let presence = aws_auth::presence(Some(text), &entry());
-    let is_right = match &presence {
+    let is_correct = match &presence {
         Ok(Presence::Conflict { quoted }) => conflict && !quoted.is_empty(),
         Ok(Presence::Equal) => for_role && !conflict,
         Ok(Presence::Absent) => !for_role,
         Err(_) => false,
     };
-    require(is_right, text, || format!("not so: {presence:?}"))
+    require(is_correct, text, || format!("wrong presence: {presence:?}"))
 }
 
-fn is_ours(value: &Value) -> bool {
+/// Returns whether the entry is exactly what the handler writes.
+fn is_written_by_handler(value: &Value) -> bool {
     let Value::Mapping(fields) = value else {
         return false;
     };
     let groups = Value::Sequence(GROUPS.map(Value::from).to_vec());
-    let ours = [("rolearn", Value::from(ARN)), ("username", Value::from(USERNAME)), ("groups", groups)];
-    fields.len() == ours.len() && ours.iter().all(|(key, value)| fields.get(*key) == Some(value))
+    let expected = [("rolearn", Value::from(ARN)), ("username", Value::from(USERNAME)), ("groups", groups)];
+    fields.len() == expected.len() && expected.iter().all(|(key, value)| fields.get(*key) == Some(value))
 }
 
 fn require(holds: bool, text: &str, what: impl FnOnce() -> String) -> Result<(), String> {

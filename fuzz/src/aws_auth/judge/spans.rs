@@ -1,12 +1,11 @@
-//! What of a text is another's, byte for byte.
+//! Compares texts before and after an edit, byte for byte.
 
-/// Whether one insertion made `after` of `before`: every other byte stands as it stood.
+/// Returns whether `after` is `before` with one insertion, and every other byte is unchanged.
 pub(super) fn is_one_insertion(before: &str, after: &str) -> bool {
     cuts(after, before).next().is_some()
 }
 
-/// What may have been cut out of `text` where one cut made `rest` of it: where a text repeats itself, the cut may have
-/// been made at several places.
+/// Returns the texts whose removal from `text` results in `rest`. If a text repeats itself, there are several.
 pub(super) fn cuts<'a>(text: &'a str, rest: &str) -> impl Iterator<Item = &'a str> {
     let bytes = text.as_bytes();
     let length = text.len().saturating_sub(rest.len());
@@ -14,18 +13,18 @@ pub(super) fn cuts<'a>(text: &'a str, rest: &str) -> impl Iterator<Item = &'a st
     let is_cut = length > 0 && bytes.get(start + length..) == rest.as_bytes().get(start..);
     let further_left = (0..start).rev().take_while(move |left| bytes[*left] == bytes[left + length]);
     let starts = [start].into_iter().chain(further_left).take_while(move |_| is_cut);
-    // No cut stands inside a character.
+    // A cut cannot be inside of a character.
     starts.filter_map(move |start| text.get(start..start + length))
 }
 
-/// Whether `rest` is `text` with some bytes taken out.
-pub(super) fn is_left_of(text: &str, rest: &str) -> bool {
+/// Returns whether `rest` is `text` without some of its bytes.
+pub(super) fn is_subsequence(text: &str, rest: &str) -> bool {
     let mut bytes = text.bytes();
     rest.bytes().all(|byte| bytes.any(|other| other == byte))
 }
 
-/// Whether `text`, which holds no entry, writes an empty value out, which an entry takes the place of: has anything
-/// but blanks, comments, markers, directives, tags, anchors and `[]`.
+/// Returns whether a text without entries has an explicit empty value, which an edit replaces by the entry. That is anything but
+/// blanks, comments, document markers, directives, tags, anchors and `[]`.
 pub(super) fn has_value(text: &str) -> bool {
     let mut lines = text.split(['\n', '\r']).map(|line| line.split('#').next().unwrap_or_default());
     lines.any(|line| {
@@ -41,16 +40,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_cut_is_told_from_two() {
+    fn single_cut_is_distinguished_from_two() {
         let all = |text, rest| cuts(text, rest).collect::<Vec<_>>();
         assert_eq!(all("- a\n- b\n", "- a\n"), ["- b\n", "\n- b"]);
         assert_eq!(all("äöü", "äü"), ["ö"]);
         assert!(all("abcd", "bd").is_empty() && all("a", "a").is_empty() && all("a", "ab").is_empty());
-        assert!(is_left_of("abcd", "bd") && !is_left_of("abcd", "db"));
+        assert!(is_subsequence("abcd", "bd") && !is_subsequence("abcd", "db"));
     }
 
     #[test]
-    fn a_written_value_is_told_from_none() {
+    fn explicit_value_is_distinguished_from_none() {
         for text in ["", "# null", "\u{feff}--- !!seq &root # ~\n[ ]\n...", "%YAML 1.2\n---\n", " \r\n"] {
             assert!(!has_value(text), "{text:?}");
         }

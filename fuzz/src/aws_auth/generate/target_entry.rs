@@ -1,9 +1,10 @@
-//! Entries for the role under test, as others write them: some say the same as ours, some do not.
+//! Generates entries for the role under test, as others write them. Some equal the entry that the handler writes, and some do
+//! not.
 
 use super::super::judge::{ARN, USERNAME};
 use crate::choices::Choices;
 
-/// A mapping below a dash; `keys` is its indentation, `groups` how far its groups stand in from their key.
+/// Returns a mapping below a dash. `keys`: its indentation. `groups`: the indentation of its groups, relative to their key.
 pub(super) fn block(choices: &mut Choices<'_>, keys: &str, groups: usize) -> String {
     let quote = choices.pick(&["", "", "'", "\""]);
     let dash = format!("\n{keys}{}- ", " ".repeat(groups));
@@ -21,7 +22,7 @@ pub(super) fn block(choices: &mut Choices<'_>, keys: &str, groups: usize) -> Str
         format!("{}: {username}\n", key(choices, "username")),
         format!("{}:{list}", key(choices, "groups")),
     ];
-    if has_stranger(choices) {
+    if has_extra_field(choices) {
         fields.push("userid: AROA\n".to_owned());
     }
     let first = choices.below(fields.len());
@@ -29,7 +30,7 @@ pub(super) fn block(choices: &mut Choices<'_>, keys: &str, groups: usize) -> Str
     fields.join(&(choices.pick(&["", "", "  # inside\n", "\n"]).to_owned() + keys))
 }
 
-/// A mapping in a flow list.
+/// Returns a mapping in a flow list.
 pub(super) fn flow(choices: &mut Choices<'_>, json: bool) -> String {
     let groups = choices.pick(&[
         r#"["system:bootstrappers", "system:nodes"]"#,
@@ -40,7 +41,7 @@ pub(super) fn flow(choices: &mut Choices<'_>, json: bool) -> String {
         format!(r#""{}": "{USERNAME}""#, key(choices, "username")),
         format!(r#""{}": {groups}"#, key(choices, "groups")),
     ];
-    if has_stranger(choices) {
+    if has_extra_field(choices) {
         fields.push(r#""userid": "AROA""#.to_owned());
     }
     let first = choices.below(fields.len());
@@ -61,12 +62,12 @@ fn arn(choices: &mut Choices<'_>) -> String {
     }
 }
 
-/// Go's decoder takes keys in any letter case.
+/// Returns the key, sometimes in upper case, because Go's decoder accepts keys in any letter case.
 fn key(choices: &mut Choices<'_>, name: &str) -> String {
-    if choices.rarely(8) { name.to_uppercase() } else { name.to_owned() }
+    if choices.one_in(8) { name.to_uppercase() } else { name.to_owned() }
 }
 
-/// Whether the entry has a field that ours has not.
-fn has_stranger(choices: &mut Choices<'_>) -> bool {
-    choices.rarely(6)
+/// Returns whether the entry gets a field that the handler does not write.
+fn has_extra_field(choices: &mut Choices<'_>) -> bool {
+    choices.one_in(6)
 }
