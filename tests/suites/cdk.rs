@@ -1,4 +1,4 @@
-//! The example app of the CDK construct, deployed, updated and destroyed by the CDK's own command-line tool.
+//! Deploys, updates and destroys the example app of the CDK construct with the `cdk` command.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -8,7 +8,7 @@ use tokio::{process::Command, time::timeout};
 
 const STACK: &str = "KarpenterPrereqsExample";
 
-/// As long as one command may take: it starts Node, and MiniStack makes the stack.
+/// The time limit of one `cdk` command, which starts Node and waits for MiniStack to create the stack.
 const LIMIT: Duration = Duration::from_mins(5);
 
 struct Cdk {
@@ -27,11 +27,11 @@ impl Cdk {
         Self { cluster, cloud, code }
     }
 
-    /// Runs `cdk` in the construct's folder, which `make cdk` has built.
+    /// Runs `cdk` in the folder of the construct, which `make cdk` must have built. Panics if the command fails.
     async fn run(&self, arguments: &[&str]) {
         let folder = tools::checkout().join("infra/cdk");
         let program = folder.join("node_modules/.bin/cdk");
-        assert!(program.exists(), "{} is not there: run make cdk first", program.display());
+        assert!(program.exists(), "{} does not exist: run make cdk first", program.display());
         let context = [
             format!("code={}", self.code.display()),
             format!("ca={}", self.cloud.pki().ca_path().display()),
@@ -51,7 +51,7 @@ impl Cdk {
             .env("CDK_DISABLE_VERSION_CHECK", "1")
             .env("CI", "true")
             .kill_on_drop(true);
-        let done = timeout(LIMIT, command.output()).await.expect("cdk did not end").unwrap();
+        let done = timeout(LIMIT, command.output()).await.expect("cdk exceeded its time limit").unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(done.status.success(), "cdk {arguments:?}: {}\n{}", text(&done.stdout), text(&done.stderr));
     }
@@ -61,11 +61,11 @@ impl Cdk {
     }
 }
 
-/// The nodes' way in stands after the deployment; an update takes another release's permissions; nothing stays when all is
-/// destroyed.
+/// After `cdk deploy` a node can join the cluster. A second deployment changes the permissions to those of another Karpenter
+/// version. `cdk destroy` restores the account.
 #[tokio::test]
 #[ignore = "needs the construct built: make cdk-deploy"]
-async fn the_example_app_is_deployed_updated_and_destroyed() {
+async fn example_app_deploy_update_destroy_restores_account() {
     let cdk = Cdk::start().await;
     cdk.run(&["bootstrap"]).await;
     let before = cdk.world().await;

@@ -1,5 +1,6 @@
-//! The stack that users deploy: the function runs in Lambda, with the template's execution role and no more, and
-//! what comes of it is judged by the real API server, by STS and by what stands in the account.
+//! The stack that users deploy. The function runs in MiniStack's Lambda with the template's execution role.
+//!
+//! The tests check the result at the real API server, at STS and in the account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 const STACK: &str = "karpenter-demo";
 const MORE_POLICY: &str = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
 
-/// A cloud with a cluster, and the stack that is to make it ready for Karpenter.
+/// A cloud with a cluster, and the stack that prepares the cluster for Karpenter.
 struct Setting {
     deployment: Deployment,
     cluster: Cluster,
@@ -37,7 +38,7 @@ impl Setting {
         World::read(&self.cloud, Some(&self.cluster)).await.unwrap()
     }
 
-    /// That each call to AWS was among these actions, and none was denied.
+    /// Asserts that each call to AWS is one of the granted actions, and that none was denied.
     fn assert_granted(&self, granted: &BTreeSet<String>) {
         for call in self.cloud.gateway().journal().calls().iter().filter(|call| call.service != "kubernetes") {
             let action = format!("{}:{}", call.service, call.operation);
@@ -47,7 +48,7 @@ impl Setting {
         }
     }
 
-    /// Updates the stack; gives the writes that the function made meanwhile.
+    /// Updates the stack. Returns the writes of the function during the Update.
     async fn update(&self) -> Vec<Call> {
         let mark = self.cloud.gateway().journal().position();
         self.deployment.update().await.unwrap();
@@ -55,10 +56,10 @@ impl Setting {
     }
 }
 
-/// One stack, and nodes join; its outputs say what an EC2NodeClass and Karpenter's chart need. Without the stack
-/// nodes stay outside again, and account and ConfigMap are as they were, byte for byte.
+/// With the stack, nodes join the cluster. The stack's outputs have the values for an EC2NodeClass and for Karpenter's chart.
+/// After the stack is deleted, nodes have no access, and the account and the ConfigMap are as before, byte for byte.
 #[tokio::test]
-async fn nodes_join_as_long_as_the_stack_stands() {
+async fn nodes_join_until_stack_is_deleted() {
     let Setting { deployment, cluster, cloud } = Setting::start(ClusterOptions::default()).await;
     let before = World::read(&cloud, Some(&cluster)).await.unwrap();
     deployment.create().await.unwrap();
@@ -89,16 +90,16 @@ async fn nodes_join_as_long_as_the_stack_stands() {
     assert_eq!(after.get("aws-auth/mapRoles"), Some(AWS_AUTH));
 }
 
-/// A role of the cluster's own would have to be told to the stack; an access entry of the stack's is there before the function
-/// needs it, and goes after.
+/// With `GrantClusterAccess`, the template creates an access entry for the function's role, so that the user needs no
+/// `KubernetesRoleArn`. The entry exists before the function runs, and is deleted after the function's Delete.
 #[tokio::test]
-async fn the_stack_lets_its_function_into_the_cluster() {
+async fn template_grants_function_cluster_access() {
     let authentication_mode = AuthenticationMode::ApiAndConfigMap;
     let Setting { mut deployment, cluster, cloud } =
         Setting::start(ClusterOptions { authentication_mode, ..ClusterOptions::default() }).await;
     let client = cluster.control_plane().client();
     let bindings: Api<RoleBinding> = Api::namespaced(client, "kube-system");
-    // What EKS's AmazonEKSEditPolicy comes to, in as much of it as is about ConfigMaps.
+    // The bindings give the group of the access policy the part of AmazonEKSEditPolicy that concerns ConfigMaps.
     for part in ["system:aggregate-to-edit", "system:aggregate-to-view"] {
         let binding = json!({
             "metadata": {"name": part.replace(':', "-")},
@@ -123,10 +124,10 @@ async fn the_stack_lets_its_function_into_the_cluster() {
     before.assert_same(&World::read(&cloud, Some(&cluster)).await.unwrap(), "after the stack's deletion");
 }
 
-/// Karpenter's service account gets the controller role from its token alone, and nobody else does: not another
-/// service account, not its namesake of another namespace, not its token for another audience.
+/// The token of Karpenter's service account is enough to assume the controller role. The role is denied to another service
+/// account, to one of the same name in another namespace, and to a token for another audience.
 #[tokio::test]
-async fn only_karpenters_service_account_assumes_the_controller_role() {
+async fn only_karpenter_service_account_assumes_controller_role() {
     let oidc_audiences = ["sts.amazonaws.com", "another.example.com"].map(str::to_owned).into();
     let setting = Setting::start(ClusterOptions { oidc_audiences, ..ClusterOptions::default() }).await;
     setting.deployment.create().await.unwrap();
@@ -141,7 +142,7 @@ async fn only_karpenters_service_account_assumes_the_controller_role() {
     let identity = aws_sdk_sts::Client::new(&karpenter).get_caller_identity().send().await.unwrap();
     let arn = "arn:aws:sts::111122223333:assumed-role/KarpenterControllerRole-demo/web-identity";
     assert_eq!(identity.arn(), Some(arn));
-    // What the role's policy grants, and nothing beside it.
+    // The role's policy grants the first call, but not the second.
     aws_sdk_eks::Client::new(&karpenter).describe_cluster().name("demo").send().await.unwrap();
     let roles = aws_sdk_iam::Client::new(&karpenter).list_roles().send().await;
     assert_eq!(Error::aws("ListRoles")(roles.unwrap_err()).code(), Some("AccessDenied"));
@@ -156,11 +157,11 @@ async fn only_karpenters_service_account_assumes_the_controller_role() {
     }
 }
 
-/// Updating the stack changes what was asked for; with nothing but a new Revision, nothing at all. Another name for
-/// the controller role replaces the resource, and nothing of the old one stays. Through all of it, and the deletion,
-/// the function calls what the template's execution role grants, and nothing is denied.
+/// An Update of the stack changes what the parameters ask for. A new Revision alone changes nothing. Another name for the
+/// controller role replaces the resource, and CloudFormation deletes the old role. In all operations, the function only makes
+/// calls that the template's execution role grants.
 #[tokio::test]
-async fn updates_change_what_is_asked_with_the_permissions_of_the_template() {
+async fn stack_updates_stay_within_template_permissions() {
     let mut setting = Setting::start(ClusterOptions::default()).await;
     let before = setting.world().await;
     setting.deployment.create().await.unwrap();
@@ -207,10 +208,11 @@ async fn updates_change_what_is_asked_with_the_permissions_of_the_template() {
     setting.assert_granted(&granted);
 }
 
-/// So it is on a cluster of today: the access entry, Pod Identity and the OIDC provider come and go, under a path and a
-/// boundary, with no call to the Kubernetes API; and all of it is among the template's parameters.
+/// The same on a cluster with the authentication mode `API`. The access entry, the Pod Identity association and the OIDC
+/// provider are created and deleted. Roles have a path and a permissions boundary. The Kubernetes API is not called. Every
+/// setting is a parameter of the template.
 #[tokio::test]
-async fn todays_settings_need_no_more_than_the_template_grants() {
+async fn access_entry_settings_stay_within_template_permissions() {
     let options = ClusterOptions {
         authentication_mode: AuthenticationMode::Api,
         oidc_audiences: Vec::new(),
@@ -263,10 +265,10 @@ async fn todays_settings_need_no_more_than_the_template_grants() {
     assert!(calls.iter().all(|call| call.service != "kubernetes"), "the Kubernetes API was called");
 }
 
-/// A Create that cannot succeed changes nothing: the stack's events say why and what to do, and its rollback leaves
-/// nothing to clean up.
+/// A Create that fails its preflight checks changes nothing. The stack's events report the problem and the remedy, and the
+/// rollback has nothing to delete.
 #[tokio::test]
-async fn a_create_that_is_refused_leaves_nothing_but_its_reason() {
+async fn failed_preflight_create_leaves_only_its_reason() {
     let setting = Setting::start(ClusterOptions::default()).await;
     let subnet = &setting.cluster.subnet_ids[1];
     let tag = Tag::builder().key("karpenter.sh/discovery").value("another-cluster").build();
@@ -288,7 +290,7 @@ async fn a_create_that_is_refused_leaves_nothing_but_its_reason() {
     before.assert_same(&setting.world().await, "after the deletion");
 }
 
-/// The actions that the execution role's policies grant, as the template wrote them into the account.
+/// Returns the actions that the execution role's policies in the account grant.
 async fn granted(cloud: &Cloud) -> BTreeSet<String> {
     execution_role::deployed(&cloud.admin()).await.iter().flat_map(actions).collect()
 }

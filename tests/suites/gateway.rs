@@ -1,6 +1,7 @@
-//! The gateway before `MiniStack`, seen by the real AWS SDK with a role's signed calls, plain and over
-//! TLS: that it changes nothing by itself, knows what passes, refuses as AWS does, and that its
-//! faults are what the SDK takes them for.
+//! The gateway in front of `MiniStack`, tested with the AWS SDK and the signed calls of a role, over plain HTTP and TLS.
+//!
+//! Without a rule the gateway changes nothing. It records every call, rejects what AWS rejects, and injects faults that the
+//! SDK handles like real ones.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use local_cloud::{
 };
 use serde_json::json;
 
-/// A cloud, and how a role that may do everything calls it through the gateway.
+/// Starts a cloud. Returns it with the SDK configuration of a role that may do everything and calls AWS through the gateway.
 async fn cloud_and_caller(tls: bool) -> (Cloud, SdkConfig) {
     let cloud = Cloud::start(CloudOptions { tls, ..CloudOptions::default() }).await.unwrap();
     let credentials = session(&cloud).await;
@@ -26,7 +27,7 @@ async fn cloud_and_caller(tls: bool) -> (Cloud, SdkConfig) {
     (cloud, config)
 }
 
-/// A role's session: `MiniStack` checks the signatures of those, and of no root key.
+/// Returns the credentials of a role's session. `MiniStack` checks the signatures of sessions, but not those of a root key.
 async fn session(cloud: &Cloud) -> Credentials {
     let admin = cloud.admin();
     let trust = json!({"Version": "2012-10-17", "Statement": [{
@@ -79,14 +80,14 @@ fn through_gateway(cloud: &Cloud, credentials: Credentials) -> SdkConfig {
         .build()
 }
 
-/// What passed since the journal was cleared: `service Operation status`.
-fn passed(cloud: &Cloud) -> Vec<String> {
+/// Returns the calls since the journal was cleared, as `service Operation status`.
+fn recorded_calls(cloud: &Cloud) -> Vec<String> {
     let calls = cloud.gateway().journal().calls();
     calls
         .iter()
         .map(|call| {
-            let end = call.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
-            format!("{} {} {end}", call.service, call.operation)
+            let status = call.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+            format!("{} {} {status}", call.service, call.operation)
         })
         .collect()
 }
@@ -109,12 +110,12 @@ async fn create_subnet(cloud: &Cloud) -> String {
     let ec2 = aws_sdk_ec2::Client::new(&cloud.admin());
     let vpc = ec2.create_vpc().cidr_block("10.9.0.0/16").send().await.unwrap();
     let vpc_id = vpc.vpc().unwrap().vpc_id().unwrap();
-    let made = ec2.create_subnet().vpc_id(vpc_id).cidr_block("10.9.1.0/24").send().await.unwrap();
-    made.subnet().unwrap().subnet_id().unwrap().to_owned()
+    let created = ec2.create_subnet().vpc_id(vpc_id).cidr_block("10.9.1.0/24").send().await.unwrap();
+    created.subnet().unwrap().subnet_id().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn signed_calls_pass_and_are_known() {
+async fn signed_calls_pass_and_are_recorded() {
     for tls in [false, true] {
         let (cloud, config) = cloud_and_caller(tls).await;
         let subnet = create_subnet(&cloud).await;
@@ -123,9 +124,9 @@ async fn signed_calls_pass_and_are_known() {
             .gateway()
             .set_cluster("demo", ClusterRewrite { ca_pem: Some(cloud.pki().ca_pem()), ..ClusterRewrite::default() });
 
-        create_role(&config, "made", "{\"Version\":\"2012-10-17\",\"Statement\":[]}").await.unwrap();
+        create_role(&config, "created", "{\"Version\":\"2012-10-17\",\"Statement\":[]}").await.unwrap();
         let iam = aws_sdk_iam::Client::new(&config);
-        iam.get_role().role_name("made").send().await.unwrap();
+        iam.get_role().role_name("created").send().await.unwrap();
         let ec2 = aws_sdk_ec2::Client::new(&config);
         let tag = Ec2Tag::builder().key("karpenter.sh/discovery").value("démo /+&").build();
         ec2.create_tags().resources(&subnet).tags(tag).send().await.unwrap();
@@ -137,7 +138,7 @@ async fn signed_calls_pass_and_are_known() {
         aws_sdk_cloudformation::Client::new(&config).list_stacks().send().await.unwrap();
 
         assert_eq!(
-            passed(&cloud),
+            recorded_calls(&cloud),
             [
                 "iam CreateRole 200",
                 "iam GetRole 200",
@@ -157,7 +158,7 @@ async fn signed_calls_pass_and_are_known() {
         let authority = described.cluster().unwrap().certificate_authority().unwrap();
         assert!(!authority.data().unwrap().is_empty());
 
-        // The signature is still what MiniStack checks.
+        // MiniStack still checks the signature.
         let session = config.credentials_provider().unwrap();
         let session = aws_credential_types::provider::ProvideCredentials::provide_credentials(&session).await.unwrap();
         let forged = Credentials::new(
@@ -168,15 +169,15 @@ async fn signed_calls_pass_and_are_known() {
             "forged",
         );
         let forged = aws_sdk_iam::Client::new(&through_gateway(&cloud, forged));
-        let refused = forged.get_role().role_name("made").send().await.unwrap_err();
-        assert_eq!(refused.code(), Some("SignatureDoesNotMatch"));
+        let rejected = forged.get_role().role_name("created").send().await.unwrap_err();
+        assert_eq!(rejected.code(), Some("SignatureDoesNotMatch"));
         let last = cloud.gateway().journal().calls().pop().unwrap();
         assert_eq!(last.error_code.as_deref(), Some("SignatureDoesNotMatch"));
     }
 }
 
 #[tokio::test]
-async fn what_aws_refuses_is_refused() {
+async fn invalid_requests_get_aws_error_codes() {
     let (cloud, config) = cloud_and_caller(false).await;
     let subnet = create_subnet(&cloud).await;
     let iam = aws_sdk_iam::Client::new(&config);
@@ -198,7 +199,7 @@ async fn what_aws_refuses_is_refused() {
     let fifty = (1..=50).map(|n| iam_tag(format!("k{n}"))).collect();
     iam.tag_role().role_name("r").set_tags(Some(fifty)).send().await.unwrap();
     let again = iam.tag_role().role_name("r").tags(iam_tag("k50".to_owned())).send().await;
-    again.expect("a tag that is there already is no further one");
+    again.expect("an existing tag does not count again");
     let more = iam.tag_role().role_name("r").tags(iam_tag("k51".to_owned())).send().await.unwrap_err();
     assert_eq!(more.code(), Some("LimitExceeded"));
 
@@ -208,8 +209,8 @@ async fn what_aws_refuses_is_refused() {
         (subnet.as_str(), "aws:k", Some("InvalidParameterValue")),
         (subnet.as_str(), "k", None),
     ] {
-        let made = ec2.create_tags().resources(resource).tags(ec2_tag(key)).send().await;
-        assert_eq!(made.as_ref().err().and_then(ProvideErrorMetadata::code), code, "{resource} {key}");
+        let created = ec2.create_tags().resources(resource).tags(ec2_tag(key)).send().await;
+        assert_eq!(created.as_ref().err().and_then(ProvideErrorMetadata::code), code, "{resource} {key}");
     }
     let forty_nine = (1..=49).map(|n| ec2_tag(&format!("k{n}"))).collect();
     ec2.create_tags().resources(&subnet).set_tags(Some(forty_nine)).send().await.unwrap();
@@ -217,9 +218,9 @@ async fn what_aws_refuses_is_refused() {
     assert_eq!(more.code(), Some("TagLimitExceeded"));
 }
 
-/// IAM's eventual consistency, when it is asked for: a role that was just made is not found by the next calls.
+/// With the option `consistency` the gateway simulates IAM's eventual consistency: the next calls do not find a new role.
 #[tokio::test]
-async fn a_new_role_is_not_found_at_once() {
+async fn new_role_is_not_found_at_first() {
     let (cloud, config) = cloud_and_caller(false).await;
     let iam = aws_sdk_iam::Client::new(&config);
     let iam_tag = |key: String| IamTag::builder().key(key).value("v").build().unwrap();
@@ -233,9 +234,9 @@ async fn a_new_role_is_not_found_at_once() {
     tag().await.unwrap();
 }
 
-/// A role takes ten managed policies, and only such as exist; a profile one role.
+/// A role accepts at most ten managed policies, which must exist. An instance profile accepts one role.
 #[tokio::test]
-async fn iams_quotas_are_kept() {
+async fn iam_quotas_are_enforced() {
     let (_cloud, config) = cloud_and_caller(false).await;
     let iam = aws_sdk_iam::Client::new(&config);
     let trust = service_trust("ec2.amazonaws.com");
@@ -251,7 +252,7 @@ async fn iams_quotas_are_kept() {
         let code = attached.as_ref().err().and_then(ProvideErrorMetadata::code);
         assert_eq!(code, (10 < number).then_some("LimitExceeded"), "{number}");
     }
-    attach("arn:aws:iam::111122223333:policy/p1").await.expect("one that is there already is no further one");
+    attach("arn:aws:iam::111122223333:policy/p1").await.expect("an attached policy does not count again");
     let missing = attach("arn:aws:iam::111122223333:policy/missing").await.unwrap_err();
     assert_eq!(missing.code(), Some("NoSuchEntity"));
 
@@ -262,10 +263,10 @@ async fn iams_quotas_are_kept() {
     }
 }
 
-/// An access entry is of a role that is there, of one type for good, and what its type forbids is refused; a cluster without
-/// access entries has none.
+/// An access entry needs an existing role and a cluster whose authentication mode has access entries. Its type cannot change,
+/// and settings that its type forbids are rejected.
 #[tokio::test]
-async fn ekss_rules_of_access_entries_are_kept() {
+async fn access_entry_rules_are_enforced() {
     let (cloud, config) = cloud_and_caller(false).await;
     let options = |authentication_mode| ClusterOptions { authentication_mode, ..ClusterOptions::default() };
     let _with = cloud.create_cluster("with", options(AuthenticationMode::Api)).await.unwrap();
@@ -276,13 +277,13 @@ async fn ekss_rules_of_access_entries_are_kept() {
     let make = |cluster: &str, role: String, kind: &str| {
         eks.create_access_entry().cluster_name(cluster).principal_arn(role).r#type(kind)
     };
-    let refusals = [
+    let invalid = [
         (make("without", role("r"), "EC2_LINUX"), "InvalidRequestException"),
         (make("with", role("missing"), "EC2_LINUX"), "InvalidParameterException"),
         (make("with", role("r"), "EC2_LINUX").kubernetes_groups("nodes"), "InvalidParameterException"),
         (make("with", role("r"), "STANDARD").kubernetes_groups("system:masters"), "InvalidParameterException"),
     ];
-    for (call, code) in refusals {
+    for (call, code) in invalid {
         assert_eq!(call.send().await.unwrap_err().code(), Some(code));
     }
     make("with", role("r"), "EC2_LINUX").send().await.unwrap();
@@ -291,7 +292,7 @@ async fn ekss_rules_of_access_entries_are_kept() {
 }
 
 #[tokio::test]
-async fn the_sdk_takes_faults_for_what_they_are() {
+async fn injected_faults_are_seen_as_real_by_the_sdk() {
     for tls in [false, true] {
         let (cloud, config) = cloud_and_caller(tls).await;
         let iam = aws_sdk_iam::Client::new(&config);
@@ -316,9 +317,9 @@ async fn the_sdk_takes_faults_for_what_they_are() {
         rules.clear();
         journal.clear();
         rules.add(list_roles.clone(), Effect::refuse(403, "AccessDenied", "not you"));
-        let refused = iam.list_roles().send().await.unwrap_err();
-        assert_eq!((refused.code(), refused.message()), (Some("AccessDenied"), Some("not you")));
-        assert_eq!(journal.calls().len(), 1, "a refusal is final:\n{journal}");
+        let denied = iam.list_roles().send().await.unwrap_err();
+        assert_eq!((denied.code(), denied.message()), (Some("AccessDenied"), Some("not you")));
+        assert_eq!(journal.calls().len(), 1, "a denial is final:\n{journal}");
 
         rules.clear();
         rules.add(list_roles.once(), Effect::Hang);

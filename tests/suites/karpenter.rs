@@ -1,7 +1,12 @@
-//! The chain that ends the runbook, with the real Karpenter: a stack makes the prerequisites; Karpenter, installed with the
-//! stack's HelmValues, comes by the controller role with a token of its service account and launches an instance with our
-//! profile in a subnet that our tag names; that instance is a node to the real API server; Karpenter ends it; and the stack
-//! goes, with the account as before. `make karpenter` runs it: to build Karpenter takes some minutes.
+//! The whole runbook with the real Karpenter:
+//!
+//! 1. A stack creates the prerequisites, and Karpenter is installed with the stack's HelmValues.
+//! 2. Karpenter assumes the controller role with a token of its service account.
+//! 3. Karpenter launches an instance, with the stack's instance profile, in a subnet with the discovery tag.
+//! 4. The API server accepts the instance as a node.
+//! 5. Karpenter terminates the instance. The stack is deleted, and the account is as before.
+//!
+//! `make karpenter` runs this suite, because the build of Karpenter takes some minutes.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,7 +14,7 @@ use aws_sdk_ec2::types::{Instance, InstanceStateName};
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Deployment,
     gateway::Call,
-    karpenter::{Karpenter, Launched, Installation},
+    karpenter::{Installation, Karpenter, Launched},
     node::assume_role,
     process::wait_until,
     scenario::AWS_AUTH,
@@ -18,7 +23,7 @@ use local_cloud::{
 
 const STACK: &str = "karpenter-demo";
 
-/// A cloud with a cluster and the stack, made with these parameters, and Karpenter on it.
+/// A cloud with a cluster, the created stack, and a running Karpenter.
 struct Setting {
     karpenter: Karpenter,
     deployment: Deployment,
@@ -28,6 +33,7 @@ struct Setting {
 }
 
 impl Setting {
+    /// Starts everything. The stack has these parameters beside the default ones.
     async fn start(parameters: &[(&str, &str)]) -> Self {
         let cloud = Cloud::start(CloudOptions::default()).await.unwrap();
         let cluster = cloud.create_cluster("demo", ClusterOptions::default()).await.unwrap();
@@ -56,9 +62,9 @@ impl Setting {
         found.reservations()[0].instances()[0].clone()
     }
 
-    /// The instance has our profile, is in a subnet of the cluster's with the groups that our tag names, and its session is
-    /// a node to the API server.
-    async fn is_a_node(&self, launched: &Launched) {
+    /// Asserts that the instance has the stack's instance profile, is in a subnet of the cluster, and is a node for the API
+    /// server.
+    async fn assert_node(&self, launched: &Launched) {
         let instance = self.instance(launched).await;
         let profile = instance.iam_instance_profile().and_then(|profile| profile.arn()).unwrap_or_default();
         assert!(profile.ends_with("instance-profile/KarpenterNodeInstanceProfile-demo"), "{profile}");
@@ -75,7 +81,7 @@ impl Setting {
         self.instance(launched).await.state().and_then(|state| state.name()).unwrap().clone()
     }
 
-    /// What was denied, as IAM names actions.
+    /// Returns the IAM actions of the calls that were denied.
     fn denied(&self) -> BTreeSet<String> {
         let denied = |call: &Call| {
             let code = call.error_code.as_deref().unwrap_or_default();
@@ -85,7 +91,7 @@ impl Setting {
         calls.map(|call| format!("{}:{}", call.service, call.operation)).collect()
     }
 
-    /// Karpenter's objects go, Karpenter goes, the stack goes.
+    /// Deletes Karpenter's objects, stops Karpenter, and deletes the stack. Asserts that the account is as before.
     async fn end(mut self) {
         self.karpenter.delete_config().await.unwrap();
         drop(self.karpenter);
@@ -95,13 +101,13 @@ impl Setting {
     }
 }
 
-/// With the release that runs, nothing that it asks for is denied.
+/// With the permissions of the Karpenter version that runs, no call of Karpenter is denied.
 #[tokio::test]
 #[ignore = "builds Karpenter: `make karpenter` runs it"]
-async fn karpenter_launches_a_node_and_ends_it_with_the_permissions_of_its_release() {
+async fn karpenter_with_its_version_launches_and_terminates_node() {
     let mut setting = Setting::start(&[("KarpenterVersion", "1.14.3"), ("Namespace", "kube-system")]).await;
     let launched = setting.karpenter.launch("one").await.unwrap();
-    setting.is_a_node(&launched).await;
+    setting.assert_node(&launched).await;
     setting.karpenter.terminate("one").await.unwrap();
     setting.karpenter.wait_terminated("one").await.unwrap();
     let state = setting.state(&launched).await;
@@ -110,17 +116,18 @@ async fn karpenter_launches_a_node_and_ends_it_with_the_permissions_of_its_relea
     setting.end().await;
 }
 
-/// With the baseline it launches a node, and is denied what Warnings tells the user: to end it, for one.
+/// With the baseline permissions, Karpenter launches a node. The actions that it is denied, such as the termination of the
+/// instance, are those in the attribute Warnings.
 #[tokio::test]
 #[ignore = "builds Karpenter: `make karpenter` runs it"]
-async fn with_the_baseline_karpenter_launches_a_node_and_cannot_end_it() {
+async fn karpenter_with_baseline_launches_but_cannot_terminate() {
     let mut setting = Setting::start(&[]).await;
     let warnings = setting.deployment.stack().outputs().await.unwrap()["Warnings"].clone();
     let launched = setting.karpenter.launch("one").await.unwrap();
-    setting.is_a_node(&launched).await;
+    setting.assert_node(&launched).await;
     setting.karpenter.terminate("one").await.unwrap();
-    let tried = async || setting.denied().contains("ec2:TerminateInstances").then_some(());
-    wait_until("Karpenter has tried to end the instance", Duration::from_mins(2), tried).await.unwrap();
+    let is_denied = async || setting.denied().contains("ec2:TerminateInstances").then_some(());
+    wait_until("Karpenter is denied to terminate the instance", Duration::from_mins(2), is_denied).await.unwrap();
     assert_eq!(setting.state(&launched).await, InstanceStateName::Running);
     let denied = setting.denied();
     assert_eq!(denied, ["ec2:DescribeInstanceStatus", "ec2:TerminateInstances"].map(str::to_owned).into());

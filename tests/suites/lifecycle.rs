@@ -1,4 +1,4 @@
-//! Create, Update and Delete of one resource, event by event: what the function does, and that it does no more.
+//! Create, Update and Delete of one resource: what each event does, and that it does nothing else.
 
 use local_cloud::scenario::{AWS_AUTH, CLUSTER, Scenario};
 use serde_json::{Value, json};
@@ -7,10 +7,10 @@ fn properties() -> Value {
     json!({"ClusterName": CLUSTER})
 }
 
-/// What a Create makes, to the letter of the design; what a second one, an Update without change and the same event
-/// once more write: nothing; and what a Delete leaves: the world as it was.
+/// A Create creates every object as documented. The same event again, a second Create and an Update without a change write
+/// nothing. The Delete restores the account.
 #[tokio::test]
-async fn a_create_makes_everything_and_a_delete_leaves_nothing() {
+async fn create_is_complete_and_delete_leaves_nothing() {
     let mut scenario = Scenario::start().await.unwrap();
     let before = scenario.world().await.unwrap();
 
@@ -44,21 +44,21 @@ async fn a_create_makes_everything_and_a_delete_leaves_nothing() {
         statements.as_array().unwrap().iter().map(|statement| statement["Sid"].as_str().unwrap()).collect();
     assert_eq!(sids, ["Karpenter", "ConditionalEC2Termination", "PassNodeIAMRole", "EKSClusterEndpointLookup"]);
 
-    // The tags: every node group's subnets and groups, and no other.
+    // The discovery tag is on the subnets and security groups of every node group, and on no other.
     let tagged = |id: &str| world.get(id).unwrap().contains("\"karpenter.sh/discovery\": \"demo\"");
     for id in &scenario.cluster.subnet_ids {
         assert!(tagged(id), "{id}");
     }
     assert!(tagged(&scenario.cluster.cluster_security_group_id));
     let groups = world.names().filter(|name| name.starts_with("sg-") && tagged(name)).count();
-    assert_eq!(groups, 3, "the cluster's own and the launch template's two");
+    assert_eq!(groups, 3, "the cluster's security group and two of the launch template");
 
-    // The entry: the text before, whole, and the entry after it.
+    // The entry of aws-auth is appended to the unchanged text.
     let map_roles = world.get("aws-auth/mapRoles").unwrap();
     let added = map_roles.strip_prefix(AWS_AUTH).unwrap();
     assert!(added.contains("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo"), "{added}");
 
-    // The attributes: all of them, and the same after every run.
+    // Every attribute exists, and has the same value after every run.
     assert_eq!(response.data.len(), 16, "{:?}", response.data);
     assert_eq!(response.data["NodeAccess"], "AwsAuth");
     assert_eq!(response.data["SubnetIds"].split(',').count(), 4);
@@ -76,15 +76,15 @@ async fn a_create_makes_everything_and_a_delete_leaves_nothing() {
     let deleted = scenario.send(&delete).await.unwrap();
     assert_eq!(deleted.succeeded().physical_resource_id, id);
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
-    let gone = scenario.send(&delete).await.unwrap();
-    gone.succeeded();
-    gone.wrote_nothing();
+    let second = scenario.send(&delete).await.unwrap();
+    second.succeeded();
+    second.wrote_nothing();
 }
 
-/// An Update in place adds what is new and takes away what it had asked for before, and nothing else; its rollback
-/// is an Update like any other.
+/// An Update in place adds what the new properties ask for, and removes what only the old ones asked for. Its rollback is an
+/// Update with the properties exchanged, and restores the account.
 #[tokio::test]
-async fn an_update_in_place_and_back_leaves_the_world_as_it_was() {
+async fn in_place_update_and_back_restores_account() {
     let mut scenario = Scenario::start().await.unwrap();
     let created = scenario.send(&scenario.resource.create(&properties())).await.unwrap();
     let id = created.succeeded().physical_resource_id.clone();

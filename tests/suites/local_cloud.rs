@@ -1,5 +1,4 @@
-//! The local cloud itself: that its parts let in and refuse whom the real ones would. The other
-//! suites rest on this.
+//! The local cloud itself: its parts grant and deny access as the real services do. The other suites depend on this.
 
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ async fn cloud_with_cluster(options: ClusterOptions) -> (Cloud, Cluster) {
     (cloud, cluster)
 }
 
-/// A profile with a role that EC2 may assume, made by hand.
+/// Creates a role with this trust policy, and an instance profile of the same name that contains it. Returns the role's ARN.
 async fn create_profile(cloud: &Cloud, name: &str, trust: &str) -> String {
     let admin = cloud.admin();
     let role_arn = create_role(&admin, name, trust).await.unwrap();
@@ -39,7 +38,7 @@ fn node_entry(role_arn: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_cluster_lets_in_whom_aws_auth_names_and_its_creator() {
+async fn cluster_admits_aws_auth_roles_and_its_creator() {
     let (cloud, cluster) = cloud_with_cluster(ClusterOptions::default()).await;
     let creator = cluster.creator().await.unwrap();
     let as_creator = Identity {
@@ -48,7 +47,7 @@ async fn the_cluster_lets_in_whom_aws_auth_names_and_its_creator() {
     };
     assert_eq!(cluster.identity(&creator).await.unwrap().unwrap(), as_creator);
 
-    // Without aws-auth, and with one that names somebody else, a node stays outside.
+    // A node has no access without aws-auth, nor if aws-auth has only the entry of another role.
     let role_arn = create_profile(&cloud, "hand-made", &service_trust("ec2.amazonaws.com")).await;
     let node = cluster.run_node("hand-made").await.unwrap();
     let control_plane = cluster.control_plane();
@@ -60,7 +59,7 @@ async fn the_cluster_lets_in_whom_aws_auth_names_and_its_creator() {
     cluster.wait_admitted(&other_node.credentials).await.unwrap();
     assert_eq!(cluster.identity(&node.credentials).await.unwrap(), None);
 
-    // With its entry it is a node, by the name that EC2 gave it.
+    // With the entry of its role, the node has access under the DNS name that EC2 gave it.
     control_plane.set_aws_auth(&node_entry(&role_arn)).await.unwrap();
     let identity = cluster.wait_admitted(&node.credentials).await.unwrap();
     assert_eq!(identity.username, format!("system:node:{}", node.private_dns_name));
@@ -68,7 +67,7 @@ async fn the_cluster_lets_in_whom_aws_auth_names_and_its_creator() {
     assert_eq!(identity.groups, NODE_ENTRY_GROUPS);
     cluster.wait_refused(&other_node.credentials).await.unwrap();
 
-    // A token counts for the cluster that it names, and for nobody without the secret.
+    // A token is only valid for the cluster that it names, and only if it is signed with the secret.
     let foreign = local_cloud::token::eks_token(&node.credentials, "another", cloud.region()).unwrap();
     assert_eq!(control_plane.who_is(&foreign).await.unwrap(), None);
     let forged = Credentials::new(
@@ -80,7 +79,7 @@ async fn the_cluster_lets_in_whom_aws_auth_names_and_its_creator() {
     );
     assert_eq!(cluster.identity(&forged).await.unwrap(), None);
 
-    // A map that does not parse puts every node out at once, but not the creator.
+    // If mapRoles is not valid YAML, no node has access any more. The cluster's creator still has.
     control_plane.set_aws_auth(&format!("{}- {{", node_entry(&role_arn))).await.unwrap();
     cluster.wait_refused(&node.credentials).await.unwrap();
     assert_eq!(cluster.identity(&creator).await.unwrap().unwrap(), as_creator);
@@ -92,7 +91,7 @@ async fn the_cluster_lets_in_whom_aws_auth_names_and_its_creator() {
 }
 
 #[tokio::test]
-async fn a_service_account_token_assumes_the_role_whose_trust_names_it() {
+async fn service_account_token_assumes_only_trusting_role() {
     let audiences = ["sts.amazonaws.com", "another.example.com"].map(str::to_owned);
     let options = ClusterOptions { oidc_audiences: audiences.into(), ..ClusterOptions::default() };
     let (cloud, cluster) = cloud_with_cluster(options).await;
@@ -122,19 +121,19 @@ async fn a_service_account_token_assumes_the_role_whose_trust_names_it() {
     let arn = "arn:aws:sts::111122223333:assumed-role/controller/web-identity";
     assert_eq!(identity.arn(), Some(arn));
 
-    for (namespace, name, audience, refusal) in [
+    for (namespace, name, audience, code) in [
         ("karpenter", "another", "sts.amazonaws.com", "AccessDenied"),
         ("kube-system", "karpenter", "sts.amazonaws.com", "AccessDenied"),
-        // One audience that the provider admits and the trust document does not, one that neither does.
+        // The OIDC provider has the first of these audiences, but not the second. The trust policy has neither.
         ("karpenter", "karpenter", "another.example.com", "AccessDenied"),
         ("karpenter", "karpenter", "unknown.example.com", "InvalidIdentityToken"),
     ] {
         let wrong = token(namespace, name, audience).await;
         let error = assume(&wrong).await.unwrap_err();
-        assert_eq!(error.code(), Some(refusal), "{namespace}/{name} for {audience}: {error:?}");
+        assert_eq!(error.code(), Some(code), "{namespace}/{name} for {audience}: {error:?}");
     }
 
-    // Not what the API server signed: the right claims under another token's signature.
+    // A forged token: the claims of the valid token with the signature of another.
     let other = token("karpenter", "another", "sts.amazonaws.com").await;
     let claims = right.rsplit_once('.').unwrap().0;
     let forged = format!("{claims}.{}", other.rsplit_once('.').unwrap().1);
@@ -149,7 +148,7 @@ async fn a_service_account_token_assumes_the_role_whose_trust_names_it() {
 }
 
 #[tokio::test]
-async fn an_instance_gets_no_credentials_of_a_role_that_does_not_trust_ec2() {
+async fn instance_without_ec2_trust_gets_no_credentials() {
     let cloud = Cloud::start(CloudOptions::default()).await.unwrap();
     create_profile(&cloud, "for-lambda", &service_trust("lambda.amazonaws.com")).await;
     let error = local_cloud::node::Node::run(&cloud.admin(), "for-lambda", "subnet-1").await.unwrap_err();
@@ -157,7 +156,7 @@ async fn an_instance_gets_no_credentials_of_a_role_that_does_not_trust_ec2() {
 }
 
 #[tokio::test]
-async fn the_function_sees_a_cluster_that_is_really_there() {
+async fn described_cluster_is_reachable() {
     let (cloud, cluster) = cloud_with_cluster(ClusterOptions::default()).await;
     let gateway = cloud.admin().into_builder().endpoint_url(cloud.gateway().url()).build();
     let seen = aws_sdk_eks::Client::new(&gateway)
@@ -175,7 +174,7 @@ async fn the_function_sees_a_cluster_that_is_really_there() {
     let groups = aws_sdk_ec2::Client::new(&gateway).describe_security_groups().group_ids(group).send().await.unwrap();
     assert_eq!(groups.security_groups()[0].vpc_id(), Some(cluster.vpc_id.as_str()));
 
-    // The endpoint answers, over TLS that the cluster's certificate authority vouches for.
+    // The endpoint responds over TLS, with a certificate of the cluster's certificate authority.
     let ca = seen.certificate_authority().unwrap().data().unwrap();
     let ca = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, ca).unwrap();
     let client =
@@ -184,14 +183,14 @@ async fn the_function_sees_a_cluster_that_is_really_there() {
     let version: serde_json::Value = serde_json::from_str(&version.text().await.unwrap()).unwrap();
     assert_eq!(version["major"], "1", "{version}");
 
-    // Both ways are in the journal that counts the function's calls.
+    // The gateway's journal has the calls to AWS and to the Kubernetes API.
     let calls: Vec<_> = cloud.gateway().journal().calls();
     let operations: Vec<_> = calls.iter().map(|call| format!("{} {}", call.service, call.operation)).collect();
     assert_eq!(operations, ["eks DescribeCluster", "ec2 DescribeSecurityGroups", "kubernetes get"]);
 }
 
 #[tokio::test]
-async fn stacks_are_made_changed_and_deleted() {
+async fn stack_create_update_delete_works() {
     let cloud = Cloud::start(CloudOptions::default()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("template.yaml");
@@ -221,7 +220,7 @@ async fn stacks_are_made_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn the_function_is_uploaded_as_an_executable_in_a_zip() {
+async fn function_is_uploaded_as_executable_zip() {
     let cloud = Cloud::start(CloudOptions::default()).await.unwrap();
     let executable = local_cloud::tools::bootstrap().unwrap();
     for _ in 0..2 {
@@ -237,7 +236,7 @@ async fn the_function_is_uploaded_as_an_executable_in_a_zip() {
 }
 
 #[tokio::test]
-async fn a_failed_stack_says_why() {
+async fn failed_stack_reports_reasons() {
     let cloud = Cloud::start(CloudOptions::default()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("template.yaml");
@@ -255,19 +254,19 @@ async fn a_failed_stack_says_why() {
     stack.delete().await.unwrap();
 }
 
-/// A tag that is to be deleted with a value goes only where it has that value, as EC2 has it.
+/// As in EC2, DeleteTags with a value deletes the tag only if it has that value.
 #[tokio::test]
-async fn a_tag_is_deleted_by_its_value_where_one_is_given() {
+async fn tag_with_value_is_deleted_only_if_equal() {
     let scenario = Scenario::start().await.unwrap();
     let ec2 = aws_sdk_ec2::Client::new(&scenario.cloud.admin());
     let subnet = scenario.cluster.subnet_ids[0].clone();
     let tag = |value: Option<&str>| {
         aws_sdk_ec2::types::Tag::builder().key("team").set_value(value.map(str::to_owned)).build()
     };
-    for (given, stays) in [(Some("red"), false), (Some("blue"), true), (None, false)] {
+    for (value, is_kept) in [(Some("red"), false), (Some("blue"), true), (None, false)] {
         ec2.create_tags().resources(&subnet).tags(tag(Some("red"))).send().await.unwrap();
-        ec2.delete_tags().resources(&subnet).tags(tag(given)).send().await.unwrap();
-        let is_there = scenario.world().await.unwrap().json(&subnet).get("team").is_some();
-        assert_eq!(is_there, stays, "{given:?}");
+        ec2.delete_tags().resources(&subnet).tags(tag(value)).send().await.unwrap();
+        let exists = scenario.world().await.unwrap().json(&subnet).get("team").is_some();
+        assert_eq!(exists, is_kept, "{value:?}");
     }
 }

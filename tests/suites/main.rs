@@ -1,13 +1,14 @@
-//! What is proved on the local cloud.
+//! The suites: tests that run the real `bootstrap` program on the local cloud.
+//!
+//! Each module is a suite. `docs/internals/testing.md` maps questions to suites.
 
-#![allow(clippy::unwrap_used, reason = "a panic is a failure with its place, also in what tests share")]
-#![allow(clippy::print_stdout, reason = "a long run says how far it is")]
+#![allow(clippy::unwrap_used, reason = "a panic is a test failure with its location, also in shared helpers")]
+#![allow(clippy::print_stdout, reason = "a long run prints its progress")]
 
 mod aws_auth;
 mod cdk;
 mod cli;
 mod cloudformation;
-mod convergence;
 mod end_to_end;
 mod execution_role;
 mod gateway;
@@ -17,13 +18,14 @@ mod karpenter;
 mod lifecycle;
 mod load;
 mod local_cloud;
-mod overtaken;
 mod preflight;
 mod properties;
 mod protocol;
+mod reconciliation;
 mod rollout;
 mod secrets;
 mod seeded;
 mod sequences;
+mod superseded;
 mod sweep;
 mod tls;

@@ -1,5 +1,5 @@
-//! The template rolled out over accounts and Regions, as a stack set does it: one stack an account and Region, side by side, with
-//! parameters of its own where that is asked for.
+//! The template in several accounts and Regions, as a stack set deploys it: one stack for each account and Region, at the same
+//! time, with parameters that can differ.
 
 use std::{collections::BTreeMap, env, path::PathBuf};
 
@@ -17,25 +17,26 @@ use tokio::process::Command;
 const CLUSTER: &str = "platform";
 const PREFIX: &str = "artifacts";
 const ACCOUNTS: [&str; 3] = ["111122223333", "444455556666", "777788889999"];
+/// The account with the buckets of the function's code.
 const TOOLING: &str = "000011112222";
-/// What all accounts of MiniStack belong to, here.
+/// The AWS organization of all accounts.
 const ORGANIZATION: &str = "o-karpenter00";
 const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
 
-/// What a stack set does: the template, the parameters of all, and those of one account and Region.
+/// A stack set: its accounts and Regions, and the parameters that all its stacks have.
 struct StackSet {
     sites: Vec<Site>,
     parameters: BTreeMap<&'static str, String>,
 }
 
 impl StackSet {
-    /// What a stack set deploys, and what is around it.
+    /// Returns the path of a file in `infra/`.
     fn file(name: &str) -> PathBuf {
         tools::checkout().join("infra").join(name)
     }
 
     fn stack(site: &Site) -> Stack {
-        // A stack set's stacks end in an id of their own.
+        // CloudFormation adds a unique id to the name of a stack set's stack.
         Stack::new(&site.admin, &format!("StackSet-karpenter-prereqs-{}-{}", site.account, site.region))
     }
 
@@ -46,7 +47,8 @@ impl StackSet {
         parameters
     }
 
-    /// Creates or updates all stacks, side by side; what came of each, in the order of the sites.
+    /// Creates all stacks at the same time, or updates those that exist if `update`. Returns the results in the order of the
+    /// sites.
     async fn deploy(&self, update: bool) -> Vec<Result<(), Error>> {
         let template = Self::file("template.yaml");
         let all = self.sites.iter().map(async |site| {
@@ -66,8 +68,10 @@ impl StackSet {
         join_all(self.sites.iter().map(async |site| site.world().await.unwrap())).await
     }
 
-    /// Publishes a version of the function with `make publish`, and sets its SHA-256 for all stacks. `file`: the zip file, as
-    /// `make package` or a release names it. A release has checksums of files that were not downloaded, too.
+    /// Publishes a version of the function as `make publish` does, and sets its SHA-256 as the parameter of all stacks.
+    ///
+    /// `file` is the name of the zip file, as `make package` or a release names it. As in a release, the checksums have another
+    /// file that was not downloaded.
     async fn publish(&mut self, cloud: &Cloud, version: &str, file: &str) {
         let package = cloud.folder().join(format!("packages-{version}"));
         std::fs::create_dir_all(package.join(file).parent().unwrap()).unwrap();
@@ -85,21 +89,21 @@ impl StackSet {
             .env("AWS_REGION", REGIONS[0])
             .env("AWS_ENDPOINT_URL", cloud.aws_url());
         let done = command.output().await.unwrap();
-        let said = String::from_utf8_lossy(&done.stdout).into_owned();
-        assert!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
+        let output = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(done.status.success(), "{output}\n{}", String::from_utf8_lossy(&done.stderr));
         for region in REGIONS {
             assert!(
-                said.contains(&format!("publish: uploaded the zip file for x86_64 to {PREFIX}-{region}\n")),
-                "{said}"
+                output.contains(&format!("publish: uploaded the zip file for x86_64 to {PREFIX}-{region}\n")),
+                "{output}"
             );
         }
-        assert!(said.contains(&format!("CodeBucketPrefix={PREFIX} CodeSha256={sha256}")), "{said}");
+        assert!(output.contains(&format!("CodeBucketPrefix={PREFIX} CodeSha256={sha256}")), "{output}");
         self.parameters.insert("CodeSha256", sha256);
     }
 }
 
-/// Makes the bucket of each Region, in an account that has no cluster.
-async fn make_buckets(cloud: &Cloud) {
+/// Creates the bucket of each Region, in an account without a cluster.
+async fn create_buckets(cloud: &Cloud) {
     let parameters = [("BucketPrefix", PREFIX), ("OrganizationId", ORGANIZATION)];
     for region in REGIONS {
         let stack = Stack::new(&cloud.admin_in(TOOLING, region), "artifacts");
@@ -126,14 +130,15 @@ async fn start(cloud: &Cloud) -> StackSet {
     StackSet { sites, parameters }
 }
 
-/// Three accounts, two Regions each, clusters of one name: five get all of it, by names that do not meet. In one a subnet
-/// belongs to another cluster's Karpenter: its stack says so and changes nothing, and no other is harmed. A new version of the
-/// function runs everywhere and writes nothing. When the stacks are gone, all is as before.
+/// Three accounts have a cluster of the same name in each of two Regions. Five of the six stacks succeed, with role names that
+/// contain the Region. In the sixth account and Region, a subnet has the discovery tag of another cluster. That stack fails
+/// without a change, and the others are not affected. A new version of the function runs in all stacks and writes nothing. When
+/// all stacks are deleted, the accounts are as before.
 #[tokio::test]
-async fn one_account_that_fails_harms_no_other() {
+async fn failing_account_does_not_affect_others() {
     let cloud = Cloud::start(CloudOptions::default()).await.unwrap();
     let mut set = start(&cloud).await;
-    make_buckets(&cloud).await;
+    create_buckets(&cloud).await;
     set.publish(&cloud, "1", "x86_64/bootstrap.zip").await;
     let failing = 3;
     let subnet = set.sites[failing].subnet_ids[0].clone();
@@ -166,11 +171,11 @@ async fn one_account_that_fails_harms_no_other() {
     let failed = &set.sites[failing];
     let role = format!("role/KarpenterNodeRole-{CLUSTER}-{}", failed.region);
     let after = failed.world().await.unwrap();
-    assert!(after.get(&role).is_none(), "{role} is there");
+    assert!(after.get(&role).is_none(), "{role} exists");
     assert_eq!(after.json(&subnet), before[failing].json(&subnet));
     StackSet::stack(failed).delete().await.unwrap();
 
-    // The owner of the subnet gave it up; a new version of the function goes to all, the one that failed too.
+    // The other discovery tag is removed. Then a new version of the function is deployed to all, also to the failed one.
     let key = Tag::builder().key("karpenter.sh/discovery").build();
     ec2.delete_tags().resources(&subnet).tags(key).send().await.unwrap();
     let before: Vec<_> = before
@@ -179,7 +184,7 @@ async fn one_account_that_fails_harms_no_other() {
         .map(|(index, world)| if index == failing { None } else { Some(world) })
         .collect();
     set.publish(&cloud, "2", "bootstrap-x86_64.zip").await;
-    let standing = set.worlds().await;
+    let deployed = set.worlds().await;
     let mark = cloud.gateway().journal().position();
     for (site, outcome) in set.sites.iter().zip(set.deploy(true).await) {
         outcome.unwrap_or_else(|error| panic!("{} {}: {error}", site.account, site.region));
@@ -187,21 +192,21 @@ async fn one_account_that_fails_harms_no_other() {
     let calls = cloud.gateway().journal().since(mark);
     let runs = calls.iter().filter(|call| call.operation == "DescribeCluster").count();
     assert!(set.sites.len() <= runs, "{runs} runs");
-    // What stood stands as it was; the one that had failed stands too, of the same account as another.
-    for (index, (before, after)) in standing.iter().zip(set.worlds().await).enumerate() {
+    // Existing objects are unchanged. The failed stack exists too now, in the same account as another stack.
+    for (index, (before, after)) in deployed.iter().zip(set.worlds().await).enumerate() {
         if index == failing {
-            assert!(after.get(&role).is_some(), "{role} is not there");
+            assert!(after.get(&role).is_some(), "{role} does not exist");
             assert_eq!(after.json(&subnet)["karpenter.sh/discovery"], CLUSTER);
         } else {
             before.names().for_each(|name| assert_eq!(before.get(name), after.get(name), "{name}"));
         }
     }
 
-    let ends = join_all(set.sites.iter().map(async |site| StackSet::stack(site).delete().await)).await;
-    ends.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
+    let deleted = join_all(set.sites.iter().map(async |site| StackSet::stack(site).delete().await)).await;
+    deleted.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
     for (site, (world, before)) in set.sites.iter().zip(set.worlds().await.into_iter().zip(before)) {
         if let Some(before) = before {
-            before.assert_same(&world, &format!("after the removal from {} {}", site.account, site.region));
+            before.assert_same(&world, &format!("after the deletion in {} {}", site.account, site.region));
         } else {
             assert!(world.json(&subnet).get("karpenter.sh/discovery").is_none(), "{}", world.json(&subnet));
         }

@@ -1,4 +1,4 @@
-//! No secret in a log line, an answer or an error, on any path and at the highest log level.
+//! No log line, response or error contains a secret, on any path and at any log level.
 
 use std::{
     sync::{Arc, Mutex},
@@ -17,24 +17,28 @@ use local_cloud::{
 };
 use serde_json::json;
 
-/// What must be seen nowhere, and where it was looked for.
+/// Searches the output of the function for secrets.
 #[derive(Default)]
-struct Watch {
+struct Scanner {
+    /// The secrets that were added so far.
     secrets: Arc<Mutex<Vec<String>>>,
+    /// The number of log lines that were searched.
     lines: usize,
 }
 
-impl Watch {
+impl Scanner {
     fn add(&self, secrets: impl IntoIterator<Item = String>) {
         self.secrets.lock().unwrap().extend(secrets);
     }
 
-    /// The secret that a text holds, if it does.
-    fn leak(&self, text: &str) -> Option<String> {
+    /// Returns the first secret that the text contains.
+    fn find_leak(&self, text: &str) -> Option<String> {
         self.secrets.lock().unwrap().iter().find(|secret| text.contains(*secret)).cloned()
     }
 
-    /// Sends an event, and looks at all that comes of it.
+    /// Sends an event. Asserts that the log, all PUTs of the response and the outcome contain no secret.
+    ///
+    /// `limit` is Lambda's timeout, and `script` says what the response URL does with the first PUTs.
     async fn send(&mut self, scenario: &mut Scenario, event: &Event, limit: Duration, script: &[Behaviour]) -> Outcome {
         let url = scenario.responses.expect(event.ids());
         self.add([url.secret().to_owned()]);
@@ -45,20 +49,20 @@ impl Watch {
         let responses: String = puts.iter().map(|put| String::from_utf8_lossy(&put.body).into_owned()).collect();
         let outcome = format!("{:?}", invocation.outcome);
         for text in [log.as_str(), &responses, &outcome] {
-            assert_eq!(self.leak(text), None, "{text}");
+            assert_eq!(self.find_leak(text), None, "{text}");
         }
         self.lines += invocation.log.len();
         invocation.outcome
     }
 }
 
-/// Create, Update, Delete, refusals, faults, time-outs and answers that are not taken, all at TRACE: neither the
-/// presigned URL's signature, nor a secret key, a session token or a Kubernetes token is in any line, Reason or error.
+/// Create, Delete, failed checks, faults, timeouts and rejected responses, all at TRACE. No log line, Reason or error contains
+/// the signature of the presigned URL, a secret key, a session token or a Kubernetes token.
 #[tokio::test]
-async fn no_path_at_any_log_level_tells_a_secret() {
+async fn no_output_contains_a_secret() {
     let mut scenario = Scenario::start().await.unwrap();
-    let mut watch = Watch::default();
-    watch.add(["k8s-aws-v1.", "X-Amz-Signature", "X-Amz-Security-Token", "Bearer "].map(str::to_owned));
+    let mut scanner = Scanner::default();
+    scanner.add(["k8s-aws-v1.", "X-Amz-Signature", "X-Amz-Security-Token", "Bearer "].map(str::to_owned));
     let account = scenario.cloud.account().to_owned();
     let admin = scenario.cloud.admin();
     let role = create_role(&admin, "function", &account_trust(&account)).await.unwrap();
@@ -68,21 +72,21 @@ async fn no_path_at_any_log_level_tells_a_secret() {
     scenario
         .restart(&role, |options| {
             options.log_level = "TRACE".to_owned();
-            // Other ways to ask for more lines.
+            // Another way to ask for more log lines.
             options.environment.push(("RUST_LOG".to_owned(), "trace".to_owned()));
             own = vec![options.credentials.1.clone(), options.credentials.2.clone().unwrap()];
         })
         .await
         .unwrap();
-    watch.add(own);
-    // The session of KubernetesRoleArn, as STS gives it.
-    let given = Arc::clone(&watch.secrets);
+    scanner.add(own);
+    // The credentials of KubernetesRoleArn, as STS returns them.
+    let secrets = Arc::clone(&scanner.secrets);
     let assumed = Effect::rewrite(move |_, response| {
         for name in ["SecretAccessKey", "SessionToken"] {
-            // A refusal has none.
+            // A denial contains no credentials.
             let text = response.text();
             let value = text.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split('<').next());
-            given.lock().unwrap().extend(value.map(str::to_owned));
+            secrets.lock().unwrap().extend(value.map(str::to_owned));
         }
     });
     let rules = scenario.cloud.gateway().rules().clone();
@@ -92,17 +96,20 @@ async fn no_path_at_any_log_level_tells_a_secret() {
     let create = resource.create(&properties);
     let (long, short) = (Duration::from_mins(2), Duration::from_secs(10));
 
-    // What is refused, by each of the parties.
-    for wrong in [
+    // Events that fail: by their properties, at AWS, at Kubernetes, and at STS.
+    for invalid in [
         json!({"Clustername": CLUSTER}),
         json!({"ClusterName": "nowhere"}),
         json!({"ClusterName": CLUSTER}),
         json!({"ClusterName": CLUSTER, "KubernetesRoleArn": stranger}),
         json!({"ClusterName": CLUSTER, "KubernetesRoleArn": format!("arn:aws:iam::{account}:role/missing")}),
     ] {
-        assert!(matches!(watch.send(&mut scenario, &resource.create(&wrong), long, &[]).await, Outcome::Returned(_)));
+        assert!(matches!(
+            scanner.send(&mut scenario, &resource.create(&invalid), long, &[]).await,
+            Outcome::Returned(_)
+        ));
     }
-    // What fails on the way.
+    // Calls that fail.
     let denied = Effect::refuse(403, "AccessDenied", "not authorized to perform: iam:CreateRole");
     for (when, effect, limit) in [
         (When::call("iam", "CreateRole"), denied, short),
@@ -114,26 +121,26 @@ async fn no_path_at_any_log_level_tells_a_secret() {
         (When::service("ec2"), Effect::CutAfter, short),
     ] {
         let fault = rules.add(when, effect);
-        watch.send(&mut scenario, &create, limit, &[]).await;
+        scanner.send(&mut scenario, &create, limit, &[]).await;
         assert!(0 < fault.hits(), "{fault:?}");
         fault.remove();
     }
-    // What succeeds, and answers that are not taken.
+    // An event that succeeds, and responses that are rejected.
     let script = [Status(403), Reset, AcceptThenReset];
-    assert!(matches!(watch.send(&mut scenario, &create, long, &script).await, Outcome::Returned(_)));
+    assert!(matches!(scanner.send(&mut scenario, &create, long, &script).await, Outcome::Returned(_)));
     for never in [Status(503), Reset, Hang] {
-        let outcome = watch.send(&mut scenario, &create, short, &[never; 500]).await;
+        let outcome = scanner.send(&mut scenario, &create, short, &[never; 500]).await;
         assert!(matches!(outcome, Outcome::Error(_)), "{outcome:?}");
     }
     let id = "karpenter-demo-Prereqs-MADEUP";
     let delete = resource.delete(id, &properties);
-    assert!(matches!(watch.send(&mut scenario, &delete, long, &[]).await, Outcome::Returned(_)));
+    assert!(matches!(scanner.send(&mut scenario, &delete, long, &[]).await, Outcome::Returned(_)));
 
-    let secrets = watch.secrets.lock().unwrap().clone();
-    assert!(0 < assumed.hits() && 8 < secrets.len(), "the secrets of every kind were looked for");
-    assert!(50 < watch.lines, "{} lines", watch.lines);
-    // The judge sees a leak where there is one.
+    let secrets = scanner.secrets.lock().unwrap().clone();
+    assert!(0 < assumed.hits() && 8 < secrets.len(), "not every kind of secret was searched for");
+    assert!(50 < scanner.lines, "{} lines", scanner.lines);
+    // The scanner finds a secret in a text.
     for secret in secrets {
-        assert!(watch.leak(&format!("GET /?a={secret}&b")).is_some());
+        assert!(scanner.find_leak(&format!("GET /?a={secret}&b")).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! Every connection over TLS, as in production: to AWS, to Kubernetes, and to the URL of the answer.
+//! Connections over TLS, as in production: to AWS, to Kubernetes and to the response URL.
 
 use std::{
     io::Read as _,
@@ -27,10 +27,10 @@ async fn scenario() -> Scenario {
     scenario
 }
 
-/// With AWS, Kubernetes and S3 behind TLS under an authority that the function trusts, Create and Delete do their
-/// work: the production HTTP clients are what runs.
+/// Create and Delete succeed with the function's own HTTP clients, if AWS, Kubernetes and S3 have certificates of an authority
+/// that the function trusts.
 #[tokio::test]
-async fn create_and_delete_work_over_tls_alone() {
+async fn create_and_delete_succeed_over_tls() {
     let mut scenario = scenario().await;
     assert!(scenario.cloud.gateway().url().starts_with("https://"));
     let before = scenario.world().await.unwrap();
@@ -45,10 +45,10 @@ async fn create_and_delete_work_over_tls_alone() {
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 
-/// A server that no trusted authority vouches for is told nothing: no call reaches AWS, no answer reaches S3, and
-/// Lambda is told that the answer could not be delivered.
+/// The function sends nothing to a server whose certificate has an untrusted authority. No call reaches AWS, no response reaches
+/// S3, and the invocation fails because the response could not be delivered.
 #[tokio::test]
-async fn an_authority_that_is_not_trusted_is_told_nothing() {
+async fn untrusted_authority_gets_no_request() {
     let mut scenario = scenario().await;
     let other = tempfile::tempdir().unwrap();
     let other = Pki::new(other.path()).unwrap();
@@ -65,7 +65,7 @@ async fn an_authority_that_is_not_trusted_is_told_nothing() {
     assert!(scenario.responses.puts(&url).is_empty());
 }
 
-/// A port that keeps the first byte of each connection, and never says anything.
+/// A port that records the first byte of each connection, and sends nothing.
 struct Listener {
     port: u16,
     first_bytes: Arc<Mutex<Vec<Option<u8>>>>,
@@ -77,25 +77,25 @@ impl Listener {
         let port = listener.local_addr().unwrap().port();
         let first_bytes: Arc<Mutex<Vec<Option<u8>>>> = Arc::default();
         let kept = Arc::clone(&first_bytes);
-        // It ends with the test's process.
+        // The thread ends with the process of the test.
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
                 let mut byte = [0];
-                let said = stream.read(&mut byte).is_ok_and(|read| read == 1);
-                kept.lock().unwrap().push(said.then_some(byte[0]));
+                let has_byte = stream.read(&mut byte).is_ok_and(|read| read == 1);
+                kept.lock().unwrap().push(has_byte.then_some(byte[0]));
             }
         });
         Self { port, first_bytes }
     }
 
-    /// The first byte of each connection; `None` where none came before it was closed.
+    /// Returns the first byte of each connection, or `None` for a connection that was closed without a byte.
     fn seen(&self) -> Vec<Option<u8>> {
         self.first_bytes.lock().unwrap().clone()
     }
 }
 
-/// A function alone, its AWS endpoint at this URL or the real one.
-async fn alone(endpoint_url: Option<String>) -> (Function, tempfile::TempDir) {
+/// Starts a function without a cloud. Its AWS endpoint is this URL, or the real one if `None`.
+async fn standalone_function(endpoint_url: Option<String>) -> (Function, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let options = FunctionOptions { endpoint_url, ..FunctionOptions::new(tools::bootstrap().unwrap(), folder.path()) };
     (Function::start(options).await.unwrap(), folder)
@@ -109,29 +109,29 @@ fn event_for(url: &str) -> Value {
     })
 }
 
-/// Nothing is ever sent in plain text where TLS is asked for, also when TLS does not come about.
+/// If the TLS handshake fails, the function does not send plain text instead.
 #[tokio::test]
-async fn there_is_no_way_back_to_plain_text() {
+async fn tls_failure_never_falls_back_to_plain_text() {
     let listener = Listener::start();
     let url = format!("https://127.0.0.1:{}", listener.port);
-    let (mut function, _folder) = alone(Some(url.clone())).await;
+    let (mut function, _folder) = standalone_function(Some(url.clone())).await;
     let mut event = event_for(&format!("{url}/key?X-Amz-Signature=0"));
     event["ResourceProperties"] = properties();
     let invocation = function.invoke(&event, Duration::from_secs(8)).await.unwrap();
     assert!(matches!(invocation.outcome, Outcome::Error(_)), "{:?}", invocation.outcome);
-    // A call that the deadline ends may leave a connection in which nothing was said.
-    let said: Vec<u8> = listener.seen().into_iter().flatten().collect();
-    // 0x16 begins a TLS handshake.
-    assert!(1 < said.len() && said.iter().all(|byte| *byte == 0x16), "{said:?}");
+    // A connection may have no byte, if the deadline ended its call first.
+    let first_bytes: Vec<u8> = listener.seen().into_iter().flatten().collect();
+    // 0x16 is the first byte of a TLS handshake.
+    assert!(1 < first_bytes.len() && first_bytes.iter().all(|byte| *byte == 0x16), "{first_bytes:?}");
 }
 
-/// Against the real AWS an answer goes to no host but S3's: whoever can invoke the function cannot have it call
-/// another. No connection is made, and the error says which host it was.
+/// With the real AWS endpoint, the function sends responses only to hosts of S3. So a caller who can invoke the function cannot
+/// make it call another host. No connection is opened, and the error names the host.
 #[tokio::test]
-async fn an_answer_goes_to_no_host_but_s3() {
+async fn response_goes_only_to_s3_hosts() {
     let listener = Listener::start();
     let port = listener.port;
-    let (mut function, _folder) = alone(None).await;
+    let (mut function, _folder) = standalone_function(None).await;
     for (url, words) in [
         (
             format!("https://127.0.0.1:{port}/key?X-Amz-Signature=0"),
@@ -151,8 +151,8 @@ async fn an_answer_goes_to_no_host_but_s3() {
     }
     assert_eq!(listener.seen(), []);
 
-    // The same process and URL with a custom endpoint do connect: what was seen above is the guard.
-    let (mut function, _folder) = alone(Some(format!("https://127.0.0.1:{port}"))).await;
+    // With a custom endpoint, the function does connect to such a URL. So the check of the host prevented the connections above.
+    let (mut function, _folder) = standalone_function(Some(format!("https://127.0.0.1:{port}"))).await;
     let event = event_for(&format!("https://127.0.0.1:{port}/key"));
     function.invoke(&event, Duration::from_secs(3)).await.unwrap();
     assert!(!listener.seen().is_empty());

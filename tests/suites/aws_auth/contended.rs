@@ -1,4 +1,4 @@
-//! Others write aws-auth at the same time: EKS does whenever a node group comes or goes.
+//! Others write aws-auth at the same time. EKS does so when a managed node group is created or deleted.
 
 use std::time::{Duration, Instant};
 
@@ -7,41 +7,44 @@ use local_cloud::{
     scenario::{Delivered, Scenario},
 };
 
-use super::{ADMINS, AwsAuth, NODE_ROLE, assert_bound, config_map, create, delete, properties};
+use super::{ADMINS, AwsAuth, NODE_ROLE, assert_versioned, config_map, create, delete, properties};
 
 const LATER: &str = "- rolearn: arn:aws:iam::111122223333:role/later\n  username: later\n  groups: []\n";
 
-/// Somebody writes between our read and our write: ours is refused (409), and made again from what stands then. Both
-/// changes are there, at the Create and at the Delete.
+/// Another writer changes aws-auth between the function's read and its write. The API server rejects the function's write
+/// (409), and the function repeats it from a fresh read. Both changes are kept, at the Create and at the Delete.
 #[tokio::test]
-async fn a_foreign_write_in_between_stays() {
+async fn foreign_write_between_read_and_write_is_kept() {
     let mut scenario = Scenario::start().await.unwrap();
     let aws_auth = AwsAuth::of(&scenario);
     aws_auth.set(Some(config_map([("mapRoles", ADMINS)]))).await;
     let writer = aws_auth.clone();
     let event = scenario.resource.create(&properties());
-    let created = interrupted(&mut scenario, &event, "update", async || writer.append(LATER).await).await;
+    let created =
+        send_with_concurrent_write(&mut scenario, &event, "update", async || writer.append(LATER).await).await;
     let id = created.succeeded().physical_resource_id.clone();
     let text = aws_auth.map_roles().await;
     assert!(text.starts_with(&format!("{ADMINS}{LATER}")) && text.contains(NODE_ROLE), "{text}");
 
     let event = scenario.resource.delete(&id, &properties());
-    let deleted = interrupted(&mut scenario, &event, "update", async || writer.append("# and this\n").await).await;
+    let deleted =
+        send_with_concurrent_write(&mut scenario, &event, "update", async || writer.append("# and this\n").await).await;
     deleted.succeeded();
     assert_eq!(aws_auth.map_roles().await, format!("{ADMINS}{LATER}# and this\n"));
 }
 
-/// There is no ConfigMap, and somebody else makes it just before we do; or we are about to take ours away, and
-/// somebody adds an entry: theirs stays.
+/// Somebody creates the missing ConfigMap just before the function creates it, or adds an entry just before the function
+/// deletes its own ConfigMap. In both cases the ConfigMap of the other writer is kept.
 #[tokio::test]
-async fn a_map_that_somebody_else_makes_or_uses_meanwhile_is_theirs() {
+async fn config_map_written_by_others_meanwhile_is_kept() {
     let mut scenario = Scenario::start().await.unwrap();
     let aws_auth = AwsAuth::of(&scenario);
     aws_auth.set(None).await;
     let writer = aws_auth.clone();
     let event = scenario.resource.create(&properties());
-    let theirs = || config_map([("mapRoles", ADMINS)]);
-    let created = interrupted(&mut scenario, &event, "create", async || writer.set(Some(theirs())).await).await;
+    let foreign = || config_map([("mapRoles", ADMINS)]);
+    let created =
+        send_with_concurrent_write(&mut scenario, &event, "create", async || writer.set(Some(foreign())).await).await;
     let id = created.succeeded().physical_resource_id.clone();
     assert!(aws_auth.map_roles().await.contains(NODE_ROLE));
     delete(&mut scenario, &id, &properties()).await;
@@ -50,35 +53,37 @@ async fn a_map_that_somebody_else_makes_or_uses_meanwhile_is_theirs() {
     aws_auth.set(None).await;
     let (_, id) = create(&mut scenario, &properties()).await;
     let event = scenario.resource.delete(&id, &properties());
-    let deleted = interrupted(&mut scenario, &event, "delete", async || writer.append(LATER).await).await;
+    let deleted =
+        send_with_concurrent_write(&mut scenario, &event, "delete", async || writer.append(LATER).await).await;
     deleted.succeeded();
     assert_eq!(aws_auth.map_roles().await, LATER);
 }
 
-/// Somebody who writes again and again between every read and write is not fought for ever: the Create fails in time,
-/// and says what is going on; its Delete leaves the world as before.
+/// Another writer causes a conflict at every attempt. The Create fails before its timeout of 20 seconds, and reports the
+/// update conflicts. The Delete that follows leaves the account as before.
 #[tokio::test]
-async fn contention_without_end_is_an_error_in_time() {
+async fn endless_conflicts_fail_create_before_timeout() {
     let mut scenario = Scenario::start().await.unwrap();
     let before = scenario.world().await.unwrap();
     scenario.resource = scenario.resource.clone().service_timeout(20);
     let conflict = Effect::refuse(409, "Conflict", "the object has been modified");
     let rule = scenario.cloud.gateway().rules().add(When::call("kubernetes", "update"), conflict);
-    let begun = Instant::now();
+    let started = Instant::now();
     let failed = scenario.send(&scenario.resource.create(&properties())).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     let reason = failed.failed();
     assert!(reason.contains("kube-system/aws-auth") && reason.contains("met an update conflict"), "{reason}");
-    assert!(3 < rule.hits(), "it was tried {} times", rule.hits());
+    assert!(3 < rule.hits(), "{} attempts", rule.hits());
     rule.remove();
     let id = failed.response.physical_resource_id.clone();
     delete(&mut scenario, &id, &properties()).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the rollback");
 }
 
-/// Sends an event, and does something else when the first write of this verb is about to reach the API server. That
-/// write must then be refused for a conflict, and another one made.
-async fn interrupted(
+/// Sends an event, and runs `meanwhile` just before the first write of this verb reaches the API server.
+///
+/// Asserts that this write is rejected with a conflict (409), and that exactly one more write succeeds.
+async fn send_with_concurrent_write(
     scenario: &mut Scenario,
     event: &local_cloud::lambda::Event,
     verb: &str,
@@ -94,7 +99,7 @@ async fn interrupted(
     });
     let delivered = delivered.unwrap();
     rule.remove();
-    assert_bound(&delivered);
+    assert_versioned(&delivered);
     let statuses: Vec<_> =
         delivered.writes().iter().filter(|call| call.service == "kubernetes").map(|call| call.status).collect();
     assert_eq!(statuses.len(), 2, "{statuses:?}");

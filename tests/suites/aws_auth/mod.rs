@@ -1,8 +1,10 @@
-//! `kube-system/aws-auth` on a real API server and a real authenticator: the one entry comes and goes, and every
-//! other byte of the ConfigMap stays, whoever else writes it.
+//! Edits of `kube-system/aws-auth` on a real API server and a real authenticator.
+//!
+//! The function adds and removes one entry. Every other byte of the ConfigMap stays the same, also if others write it at
+//! the same time.
 
 mod contended;
-mod owned;
+mod ownership;
 mod texts;
 
 use std::collections::BTreeMap;
@@ -17,7 +19,7 @@ use serde_json::{Value, json};
 
 const NODE_ROLE: &str = "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo";
 
-/// An entry of somebody else's.
+/// An entry of another role, in the format of `mapRoles`.
 const ADMINS: &str =
     "- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: admin\n  groups: [system:masters]\n";
 
@@ -25,7 +27,7 @@ fn properties() -> Value {
     json!({"ClusterName": CLUSTER})
 }
 
-/// The ConfigMap as an administrator deals with it, past the gateway.
+/// The ConfigMap aws-auth, as an administrator edits it: directly at the API server, not through the gateway.
 #[derive(Clone)]
 struct AwsAuth(Api<ConfigMap>);
 
@@ -38,7 +40,7 @@ impl AwsAuth {
         Self(Api::namespaced(client, "kube-system"))
     }
 
-    /// Puts this ConfigMap in the place of whatever is there; `None`: there is to be none.
+    /// Replaces the ConfigMap with `map`, or deletes it if `map` is `None`.
     async fn set(&self, map: Option<ConfigMap>) {
         match self.0.delete("aws-auth", &DeleteParams::default()).await {
             Err(kube::Error::Api(status)) if status.code == 404 => {}
@@ -49,26 +51,26 @@ impl AwsAuth {
         }
     }
 
-    /// Changes the ConfigMap that is there.
+    /// Changes the existing ConfigMap.
     async fn change(&self, change: impl FnOnce(&mut ConfigMap)) {
         let mut map = self.0.get("aws-auth").await.unwrap();
         change(&mut map);
         self.0.replace("aws-auth", &PostParams::default(), &map).await.unwrap();
     }
 
-    /// Adds text at the end of `mapRoles`.
+    /// Appends text to `mapRoles`.
     async fn append(&self, text: &str) {
         self.change(|map| map.data.get_or_insert_default().entry("mapRoles".to_owned()).or_default().push_str(text))
             .await;
     }
 
-    /// The text of `mapRoles`.
+    /// Returns the text of `mapRoles`, or an empty text if the key does not exist.
     async fn map_roles(&self) -> String {
         self.0.get("aws-auth").await.unwrap().data.unwrap_or_default().remove("mapRoles").unwrap_or_default()
     }
 }
 
-/// A ConfigMap with this data.
+/// Returns the ConfigMap aws-auth with this data.
 fn config_map<const N: usize>(data: [(&str, &str); N]) -> ConfigMap {
     let data: BTreeMap<_, _> = data.map(|(key, text)| (key.to_owned(), text.to_owned())).into();
     ConfigMap {
@@ -78,32 +80,33 @@ fn config_map<const N: usize>(data: [(&str, &str); N]) -> ConfigMap {
     }
 }
 
-/// Creates the scenario's resource: what that came to, and its id.
+/// Creates the scenario's resource. Returns the delivery and the physical id.
 async fn create(scenario: &mut Scenario, properties: &Value) -> (Delivered, String) {
     let created = scenario.send(&scenario.resource.create(properties)).await.unwrap();
     let id = created.succeeded().physical_resource_id.clone();
-    assert_bound(&created);
+    assert_versioned(&created);
     (created, id)
 }
 
-/// Deletes it.
+/// Deletes the scenario's resource, which must succeed.
 async fn delete(scenario: &mut Scenario, id: &str, properties: &Value) -> Delivered {
     let deleted = scenario.send(&scenario.resource.delete(id, properties)).await.unwrap();
     deleted.succeeded();
-    assert_bound(&deleted);
+    assert_versioned(&deleted);
     deleted
 }
 
-/// That every write is bound to what was read before it, so that it cannot go over anybody else's.
-fn assert_bound(delivered: &Delivered) {
-    let given = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+/// Asserts that every write of aws-auth carries the version that was read before it. Then the API server rejects a write
+/// that would overwrite the change of somebody else.
+fn assert_versioned(delivered: &Delivered) {
+    let is_set = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
     for (verb, body) in delivered.config_map_writes() {
         match verb {
             "create" => {}
-            "update" => assert!(given(&body["metadata"]["resourceVersion"]), "{body}"),
+            "update" => assert!(is_set(&body["metadata"]["resourceVersion"]), "{body}"),
             "delete" => {
                 let preconditions = &body["preconditions"];
-                assert!(given(&preconditions["resourceVersion"]) && given(&preconditions["uid"]), "{body}");
+                assert!(is_set(&preconditions["resourceVersion"]) && is_set(&preconditions["uid"]), "{body}");
             }
             other => panic!("{other} of aws-auth"),
         }

@@ -1,14 +1,14 @@
-//! Texts of `mapRoles` as people and tools write them.
+//! Texts of `mapRoles`, as people and tools write them.
 
 use local_cloud::scenario::{AWS_AUTH, Scenario};
 use serde_json::{Value, json};
 
 use super::{AwsAuth, NODE_ROLE, config_map, create, delete, properties};
 
-/// Whatever the text looks like, a node gets in after the Create, nobody else's entry means anything else, and after
-/// the Delete the node is out and every byte is as it was.
+/// For every text in [`TEXTS`]: after the Create a node has access, and the entries of others have the same meaning. After
+/// the Delete the node has no access, and every byte is as before.
 #[tokio::test]
-async fn every_text_lets_nodes_in_and_comes_back_byte_for_byte() {
+async fn map_roles_text_after_create_and_delete_is_byte_identical() {
     let mut scenario = Scenario::start().await.unwrap();
     let aws_auth = AwsAuth::of(&scenario);
     for (name, text) in TEXTS {
@@ -35,10 +35,10 @@ async fn every_text_lets_nodes_in_and_comes_back_byte_for_byte() {
     }
 }
 
-/// A ConfigMap that is not there is made, and goes again; one that is there without `mapRoles`, or without any
-/// data, is left so in the end, with its labels, annotations and other keys.
+/// A missing ConfigMap is created, and deleted again. A ConfigMap without `mapRoles`, or without any data, has the same
+/// content after the Delete, with its labels, annotations and other keys.
 #[tokio::test]
-async fn a_missing_map_and_missing_keys_are_missing_again() {
+async fn missing_config_map_or_key_after_delete_is_missing_again() {
     let mut scenario = Scenario::start().await.unwrap();
     let aws_auth = AwsAuth::of(&scenario);
     let mut labelled = config_map([("mapAccounts", "[]")]);
@@ -65,7 +65,9 @@ async fn a_missing_map_and_missing_keys_are_missing_again() {
     }
 }
 
-/// The list as another parser than the edit's reads it, keys in lower case as the authenticator takes them.
+/// Returns the entries of `mapRoles`, with keys in lower case as aws-iam-authenticator compares them.
+///
+/// The parser is not one of those that the function uses, so that a fault in theirs is noticed.
 fn entries(text: &str) -> Vec<Value> {
     if ["", "``"].contains(&text.trim()) {
         return Vec::new();

@@ -1,33 +1,34 @@
-//! `check`: what somebody took away is found, each with its cure; what stands is no finding.
+//! `check`: each missing object is a finding with a remedy. An object that exists is no finding.
 
 use aws_sdk_ec2::types::Tag;
 use local_cloud::scenario::with;
 use serde_json::{Value, json};
 
-use super::Person;
+use super::User;
 
+/// The exit code is 2 before the Create, 0 after it, and 2 after one object of each kind was deleted.
 #[tokio::test]
-async fn what_is_missing_is_found_and_each_finding_has_its_cure() {
-    let mut person = Person::start().await;
-    let bare = person.says(&["check", "--property", "ClusterName=demo", "--json"]).await;
+async fn check_with_missing_objects_reports_each_with_remedy() {
+    let mut user = User::start().await;
+    let bare = user.run(&["check", "--property", "ClusterName=demo", "--json"]).await;
     assert_eq!(bare.code, Some(2), "{}", bare.stderr);
-    let areas: Vec<_> = found(&bare.json()).into_iter().map(|(area, ..)| area).collect();
+    let areas: Vec<_> = findings(&bare.json()).into_iter().map(|(area, ..)| area).collect();
     for area in ["Karpenter can assume its role", "Karpenter has its permissions", "Nodes can join the cluster"] {
         assert!(areas.iter().any(|found| found == area), "{area}: {areas:?}");
     }
 
-    person.scenario.send(&person.scenario.resource.create(&with(json!({})))).await.unwrap().succeeded();
-    let whole = person.says(&["check", "--property", "ClusterName=demo"]).await;
+    user.scenario.send(&user.scenario.resource.create(&with(json!({})))).await.unwrap().succeeded();
+    let whole = user.run(&["check", "--property", "ClusterName=demo"]).await;
     assert_eq!(whole.code, Some(0), "{}{}", whole.stdout, whole.stderr);
     assert!(whole.stdout.contains("✓ Nodes can join the cluster"), "{}", whole.stdout);
     assert!(whole.stdout.ends_with("Nothing is missing.\n"), "{}", whole.stdout);
 
-    break_everything(&person).await;
-    let broken = person.says(&["check", "--property", "ClusterName=demo", "--json"]).await;
+    break_everything(&user).await;
+    let broken = user.run(&["check", "--property", "ClusterName=demo", "--json"]).await;
     assert_eq!(broken.code, Some(2), "{}", broken.stderr);
-    let found = found(&broken.json());
-    let subnet = &person.scenario.cluster.subnet_ids[0];
-    for (missing, cure) in [
+    let found = findings(&broken.json());
+    let subnet = &user.scenario.cluster.subnet_ids[0];
+    for (missing, remedy) in [
         ("IAM has no OIDC provider for the issuer", "eksctl utils associate-iam-oidc-provider"),
         (
             "does not have the managed policy arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
@@ -44,43 +45,44 @@ async fn what_is_missing_is_found_and_each_finding_has_its_cure() {
         ),
         ("does not allow\n+ Karpenter: ", "change its Revision"),
     ] {
-        let with_cure = found.iter().any(|(_, told, to_do)| told.contains(missing) && to_do.contains(cure));
-        assert!(with_cure, "{missing} → {cure}\n{found:#?}");
+        let is_reported = found.iter().any(|(_, message, text)| message.contains(missing) && text.contains(remedy));
+        assert!(is_reported, "{missing} → {remedy}\n{found:#?}");
     }
     assert_eq!(found.len(), 6, "{found:#?}");
 }
 
-/// Permissions are judged for the release that is asked for.
+/// The permissions of the controller role are compared with those of the Karpenter version in the properties. For a cluster
+/// that does not exist, `check` reports that node access is not known.
 #[tokio::test]
-async fn an_older_releases_permissions_are_found_wanting_for_a_newer_one() {
-    let mut person = Person::start().await;
+async fn check_with_older_version_reports_missing_permissions() {
+    let mut user = User::start().await;
     let properties = with(json!({"KarpenterVersion": "0.37"}));
-    person.scenario.send(&person.scenario.resource.create(&properties)).await.unwrap().succeeded();
+    user.scenario.send(&user.scenario.resource.create(&properties)).await.unwrap().succeeded();
     let check = ["check", "-p", "ClusterName=demo", "-p"];
-    let same = person.says(&[&check[..], &["KarpenterVersion=0.37"]].concat()).await;
+    let same = user.run(&[&check[..], &["KarpenterVersion=0.37"]].concat()).await;
     assert_eq!(same.code, Some(0), "{}{}", same.stdout, same.stderr);
-    let newer = person.says(&[&check[..], &["KarpenterVersion=1.14.1"]].concat()).await;
+    let newer = user.run(&[&check[..], &["KarpenterVersion=1.14.1"]].concat()).await;
     assert_eq!(newer.code, Some(2), "{}{}", newer.stdout, newer.stderr);
     assert!(newer.stdout.contains("✗ Karpenter has its permissions"), "{}", newer.stdout);
     assert!(newer.stdout.contains("iam:ListInstanceProfiles"), "{}", newer.stdout);
 
-    let none = person.says(&["check", "-p", "ClusterName=nope"]).await;
+    let none = user.run(&["check", "-p", "ClusterName=nope"]).await;
     assert_eq!(none.code, Some(2), "{}", none.stderr);
     assert!(none.stdout.contains("? Nodes can join the cluster: not known"), "{}", none.stdout);
 }
 
-/// Area, what is missing, and the cure.
-fn found(findings: &Value) -> Vec<(String, String, String)> {
+/// Returns area, message and remedy of each finding in the JSON output.
+fn findings(output: &Value) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let findings = findings["findings"].as_array().unwrap().iter();
-    findings.map(|found| (text(&found["area"]), text(&found["message"]), text(&found["remedy"]))).collect()
+    let findings = output["findings"].as_array().unwrap().iter();
+    findings.map(|finding| (text(&finding["area"]), text(&finding["message"]), text(&finding["remedy"]))).collect()
 }
 
-/// Takes away one thing of each kind.
-async fn break_everything(person: &Person) {
-    let admin = person.scenario.cloud.admin();
+/// Deletes one object of each kind, as an administrator could by mistake.
+async fn break_everything(user: &User) {
+    let admin = user.scenario.cloud.admin();
     let (iam, ec2) = (aws_sdk_iam::Client::new(&admin), aws_sdk_ec2::Client::new(&admin));
-    let provider = person.scenario.cluster.oidc_provider_arn.as_deref().unwrap();
+    let provider = user.scenario.cluster.oidc_provider_arn.as_deref().unwrap();
     iam.delete_open_id_connect_provider().open_id_connect_provider_arn(provider).send().await.unwrap();
     let (role, profile) = ("KarpenterNodeRole-demo", "KarpenterNodeInstanceProfile-demo");
     let arn = "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy";
@@ -89,6 +91,6 @@ async fn break_everything(person: &Person) {
     let policy = iam.delete_role_policy().role_name("KarpenterControllerRole-demo");
     policy.policy_name("KarpenterControllerPolicy-demo").send().await.unwrap();
     let tag = Tag::builder().key("karpenter.sh/discovery").build();
-    ec2.delete_tags().resources(&person.scenario.cluster.subnet_ids[0]).tags(tag).send().await.unwrap();
-    person.scenario.cluster.control_plane().set_aws_auth("[]\n").await.unwrap();
+    ec2.delete_tags().resources(&user.scenario.cluster.subnet_ids[0]).tags(tag).send().await.unwrap();
+    user.scenario.cluster.control_plane().set_aws_auth("[]\n").await.unwrap();
 }

@@ -1,5 +1,6 @@
-//! `karpenter-prereqs`, the program that people run: it tells what comes, what is missing and where the time went, and
-//! changes nothing. That a plan is what comes of it in any world is proved by the suite `convergence`.
+//! The commands `plan`, `check` and `timeline` of the program `karpenter-prereqs`, which change nothing.
+//!
+//! The suites `reconciliation` and `sequences` check that a plan equals the run that follows, in any state of the account.
 
 mod check;
 mod plan;
@@ -10,26 +11,26 @@ use local_cloud::{
     scenario::Scenario,
 };
 
-/// A person in a cloud.
-struct Person {
+/// Somebody who runs the program against the cloud of a scenario.
+struct User {
     scenario: Scenario,
     cli: Cli,
 }
 
-impl Person {
+impl User {
     async fn start() -> Self {
         let scenario = Scenario::start().await.unwrap();
         let cli = Cli::new(&scenario).await.unwrap();
         Self { scenario, cli }
     }
 
-    /// Runs the program, which must write nothing.
-    async fn says(&self, arguments: &[&str]) -> CommandOutput {
+    /// Runs the program with these arguments and an empty standard input. Asserts that it writes nothing.
+    async fn run(&self, arguments: &[&str]) -> CommandOutput {
         let journal = self.scenario.cloud.gateway().journal();
         let mark = journal.position();
-        let said = self.cli.run(arguments, "").await.unwrap();
+        let output = self.cli.run(arguments, "").await.unwrap();
         let writes: Vec<_> = journal.since(mark).into_iter().filter(local_cloud::gateway::Call::is_write).collect();
         assert!(writes.is_empty(), "{writes:?}");
-        said
+        output
     }
 }

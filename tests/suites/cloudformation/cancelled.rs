@@ -1,4 +1,4 @@
-//! What is under way is cancelled: CloudFormation does not wait for it.
+//! An operation is cancelled while an event runs. CloudFormation does not wait for the response to that event.
 
 use std::time::Duration;
 
@@ -8,72 +8,75 @@ use local_cloud::{
 };
 use serde_json::Value;
 
-use super::{Stage, in_place, one, properties, replacing, sound, template};
+use super::{Stage, assert_sound, in_place, properties, replacing, single, template};
 
-/// How many of the writes of an operation are tried as the moment of the cancellation.
-const MOMENTS: [usize; 4] = [1, 3, 6, 9];
+/// The writes of an operation at which it is cancelled, counted from 1.
+const CANCEL_AT_WRITES: [usize; 4] = [1, 3, 6, 9];
 
-/// Delivers a request, holds it at a write, cancels, and delivers what the stack sends then: to its end before the
-/// held one goes on, or beside it. Gives what became of the held one; `None` when it was over before that write.
-async fn cancelled_at(stage: &Stage, request: Request, nth: usize, to_its_end: bool) -> Option<Delivered> {
-    let (door, rule) = stage.hold(nth);
+/// Delivers a request, holds its `nth` write, and cancels the operation. Then delivers the events of the rollback: to
+/// their end before the held write continues (`rollback_first`), or at the same time.
+///
+/// Returns the delivery that was held, or `None` if the event has fewer writes.
+async fn cancel_at_write(stage: &Stage, request: Request, nth: usize, rollback_first: bool) -> Option<Delivered> {
+    let (barrier, rule) = stage.hold(nth);
     let delivery = Delivery::default();
     let mut held = Box::pin(stage.engine.deliver(request, &delivery));
     let early = tokio::select! {
         delivered = &mut held => Some(delivered.unwrap()),
-        () = door.reached() => None,
+        () = barrier.reached() => None,
     };
     rule.remove();
     if let Some(delivered) = early {
-        sound(&delivered);
+        assert_sound(&delivered);
         return None;
     }
     let requests = stage.begin(Stack::cancel);
-    let then = stage.engine.settle(requests);
-    let (held, then) = if to_its_end {
-        let then = then.await.unwrap();
-        door.release();
-        (held.await.unwrap(), then)
+    let rollback = stage.engine.settle(requests);
+    let (held, rollback) = if rollback_first {
+        let rollback = rollback.await.unwrap();
+        barrier.release();
+        (held.await.unwrap(), rollback)
     } else {
-        door.release();
-        let (held, then) = tokio::join!(held, then);
-        (held.unwrap(), then.unwrap())
+        barrier.release();
+        let (held, rollback) = tokio::join!(held, rollback);
+        (held.unwrap(), rollback.unwrap())
     };
-    sound(&held);
-    then.iter().for_each(sound);
+    assert_sound(&held);
+    rollback.iter().for_each(assert_sound);
     Some(held)
 }
 
-/// A Create is cancelled since something else in the stack failed: its Delete comes while it runs, with an id that it
-/// never gave. Whichever ends first, nothing is left.
+/// A Create is cancelled because another resource of the stack failed. CloudFormation sends its Delete while the Create
+/// runs, with a generated id that the function did not return. Nothing is left, whichever of the two ends first.
 #[tokio::test]
-async fn a_create_that_is_deleted_while_it_runs_leaves_nothing() {
+async fn create_deleted_while_running_leaves_nothing() {
     let stage = Stage::new().await;
-    for to_its_end in [true, false] {
-        for nth in MOMENTS {
-            let create = one(stage.begin(|stack| stack.create(&template(&properties()))));
-            let held = cancelled_at(&stage, create, nth, to_its_end).await.expect("a Create has more writes than that");
+    for rollback_first in [true, false] {
+        for nth in CANCEL_AT_WRITES {
+            let create = single(stage.begin(|stack| stack.create(&template(&properties()))));
+            let held = cancel_at_write(&stage, create, nth, rollback_first).await.expect("a Create has more writes");
             assert_eq!(stage.status(), "ROLLBACK_COMPLETE");
-            assert!(!held.succeeded(), "the Create was overtaken");
+            assert!(!held.succeeded(), "the Create was cancelled");
             stage
                 .before
                 .assert_same(&stage.world().await, &format!("after a Create that was cancelled at write {nth}"));
             stage.run(Stack::delete).await;
         }
     }
-    stage.ends_clean().await;
+    stage.delete_and_compare().await;
 }
 
-/// An Update is cancelled: the rollback's Update comes while it runs. Whichever ends first, what stood before stands.
-async fn an_update_is_cancelled(new: Value) {
+/// Cancels an Update to `new` at several writes. CloudFormation sends the rollback's Update while the first Update runs.
+/// Asserts that the account is as before the Update, whichever of the two ends first.
+async fn cancel_updates(new: Value) {
     let stage = Stage::new().await;
-    stage.created(&properties()).await;
+    stage.create(&properties()).await;
     let before = stage.world().await;
-    for to_its_end in [true, false] {
-        for nth in MOMENTS {
-            let update = one(stage.begin(|stack| stack.update(&template(&new))));
-            if cancelled_at(&stage, update, nth, to_its_end).await.is_none() {
-                // It has no more writes than that; back to where it began.
+    for rollback_first in [true, false] {
+        for nth in CANCEL_AT_WRITES {
+            let update = single(stage.begin(|stack| stack.update(&template(&new))));
+            if cancel_at_write(&stage, update, nth, rollback_first).await.is_none() {
+                // The Update has fewer writes and is complete. Undo it for the next round.
                 stage.run(|stack| stack.update(&template(&properties()))).await;
             } else {
                 assert_eq!(stage.status(), "UPDATE_ROLLBACK_COMPLETE");
@@ -84,51 +87,51 @@ async fn an_update_is_cancelled(new: Value) {
             );
         }
     }
-    stage.ends_clean().await;
+    stage.delete_and_compare().await;
 }
 
 #[tokio::test]
-async fn an_update_in_place_that_is_rolled_back_while_it_runs_changes_nothing() {
-    Box::pin(an_update_is_cancelled(in_place())).await;
+async fn in_place_update_rolled_back_while_running_changes_nothing() {
+    Box::pin(cancel_updates(in_place())).await;
 }
 
 #[tokio::test]
-async fn a_replacement_that_is_rolled_back_while_it_runs_leaves_nothing() {
-    Box::pin(an_update_is_cancelled(replacing())).await;
+async fn replacement_rolled_back_while_running_leaves_nothing() {
+    Box::pin(cancel_updates(replacing())).await;
 }
 
-/// A Create is cancelled, its Delete comes and goes, and then the process dies over a last write: the redelivery of
-/// the Create, which nobody wants any more, takes that one back.
+/// A Create is cancelled, and its Delete is complete. Then the Create continues, and its process is killed after another
+/// write. The redelivery of the Create finds that it is cancelled, and undoes that write.
 #[tokio::test]
-async fn what_was_made_behind_the_delete_goes_with_the_redelivery() {
+async fn create_redelivered_after_its_delete_undoes_itself() {
     let stage = Stage::new().await;
-    let create = one(stage.begin(|stack| stack.create(&template(&properties()))));
-    let (before_all, first) = stage.hold(1);
+    let create = single(stage.begin(|stack| stack.create(&template(&properties()))));
+    let (first_write, rule) = stage.hold(1);
     let delivery = Delivery::default();
-    let mut dies = Box::pin(stage.engine.deliver(create.clone(), &delivery));
+    let mut killed = Box::pin(stage.engine.deliver(create.clone(), &delivery));
     tokio::select! {
-        _ = &mut dies => panic!("a Create writes"),
-        () = before_all.reached() => first.remove(),
+        _ = &mut killed => panic!("a Create writes"),
+        () = first_write.reached() => rule.remove(),
     }
     stage.run(Stack::cancel).await;
     assert_eq!(stage.status(), "ROLLBACK_COMPLETE");
-    // The writes that were held are carried out, and the first of those that follow them kills the process.
+    // The held writes are carried out. The process is killed at the first AttachRolePolicy after them.
     let attached = Hold::new();
     let rules = stage.scenario.cloud.gateway().rules();
     let rule = rules.add(When::call("iam", "AttachRolePolicy").once(), Effect::HoldAfter(attached.clone()));
-    before_all.release();
+    first_write.release();
     tokio::select! {
-        _ = &mut dies => panic!("a Create attaches policies"),
-        () = attached.reached() => drop(dies),
+        _ = &mut killed => panic!("a Create attaches policies"),
+        () = attached.reached() => drop(killed),
     }
     assert!(stage.scenario.cloud.gateway().journal().settled(Duration::from_secs(20)).await);
     rule.remove();
-    assert!(stage.world().await.get("role/KarpenterNodeRole-demo").is_some(), "there is something to take back");
+    assert!(stage.world().await.get("role/KarpenterNodeRole-demo").is_some(), "there is nothing to undo");
 
     let again = stage.engine.deliver(create, &delivery).await.unwrap();
-    sound(&again);
+    assert_sound(&again);
     assert!(again.reason().contains("The new objects were deleted"), "{}", again.reason());
     stage.before.assert_same(&stage.world().await, "after the redelivery");
     stage.run(Stack::delete).await;
-    stage.ends_clean().await;
+    stage.delete_and_compare().await;
 }

@@ -1,6 +1,10 @@
-//! Every mood of CloudFormation's, one by one, through the strict engine: cancelled and rolled back in both ways,
-//! delivered twice, late and wrapped, with ids that nobody gave and request ids that were used before. The function
-//! runs at the lowest log level, and everything that it says is searched for secrets.
+//! Each behaviour of CloudFormation and of Lambda's delivery, simulated by the strict engine of [`local_cloud::cloudformation`]:
+//!
+//! - cancellation, and rollback in both modes
+//! - events that are delivered twice, late, or through an SNS topic
+//! - physical ids that CloudFormation generates, and request ids that it uses again
+//!
+//! The function logs at TRACE, and the engine searches its output for secrets.
 
 mod cancelled;
 mod delivered;
@@ -18,11 +22,13 @@ use serde_json::{Value, json};
 /// The logical id of the resource.
 const PREREQS: &str = "Prereqs";
 
-/// A cloud, a cluster, CloudFormation, and one stack that was not created yet.
+/// A cloud, a cluster, the CloudFormation engine, and one stack that is not created yet.
 struct Stage {
     scenario: Scenario,
     engine: Engine,
+    /// The id of the stack.
     stack: String,
+    /// The state of the account before the stack.
     before: World,
 }
 
@@ -31,7 +37,7 @@ impl Stage {
         Self::with(|stack| stack).await
     }
 
-    /// With a stack that is changed so.
+    /// Starts everything, with a stack that `change` configures.
     async fn with(change: impl FnOnce(Stack) -> Stack) -> Self {
         let scenario = Scenario::start().await.unwrap();
         let trace = |options: &mut local_cloud::lambda::FunctionOptions| "TRACE".clone_into(&mut options.log_level);
@@ -43,28 +49,28 @@ impl Stage {
         Self { scenario, engine, stack: id, before }
     }
 
-    /// Does something to the stack, and delivers all that comes of it.
+    /// Begins an operation of the stack, and delivers its events and all that follow. Asserts that no response breaks a rule.
     async fn run(&self, begin: impl FnOnce(&mut Stack) -> Vec<Request>) -> Vec<Delivered> {
         let delivered = self.engine.settle(self.begin(begin)).await.unwrap();
-        delivered.iter().for_each(sound);
+        delivered.iter().for_each(assert_sound);
         delivered
     }
 
-    /// Does something to the stack: what it sends.
+    /// Begins an operation of the stack. Returns the events that the stack sends.
     fn begin(&self, begin: impl FnOnce(&mut Stack) -> Vec<Request>) -> Vec<Request> {
         self.engine.stack(&self.stack, begin)
     }
 
-    /// The stack comes to be, with one resource. Gives its physical id.
-    async fn created(&self, properties: &Value) -> String {
+    /// Creates the stack with one resource. Returns its physical id.
+    async fn create(&self, properties: &Value) -> String {
         self.run(|stack| stack.create(&template(properties))).await;
         assert_eq!(self.status(), "CREATE_COMPLETE");
         self.id()
     }
 
-    /// Our resource is updated, and the stack has others yet to do: it can still be cancelled.
-    async fn updates_before_others(&self, new: &Value) {
-        let update = one(self.begin(|stack| stack.update(&template(new))));
+    /// Updates the resource while another resource of the stack is still pending, so that the operation can be cancelled.
+    async fn update_before_others(&self, new: &Value) {
+        let update = single(self.begin(|stack| stack.update(&template(new))));
         self.begin(|stack| {
             stack.begin_native_resource();
             Vec::new()
@@ -76,7 +82,7 @@ impl Stage {
         self.engine.stack(&self.stack, |stack| stack.status())
     }
 
-    /// The physical id by CloudFormation's books.
+    /// Returns the current physical id in CloudFormation.
     fn id(&self) -> String {
         self.engine.stack(&self.stack, |stack| stack.existing().next().map(|(_, id, _)| id.to_owned())).unwrap()
     }
@@ -85,21 +91,21 @@ impl Stage {
         self.scenario.world().await.unwrap()
     }
 
-    /// Holds the `nth` write of the function's before AWS sees it.
+    /// Holds the function's `nth` write before AWS sees it.
     fn hold(&self, nth: usize) -> (Hold, Installed) {
         let hold = Hold::new();
         let rule = Effect::HoldBefore(hold.clone());
         (hold, self.scenario.cloud.gateway().rules().add(When::write().nth(nth), rule))
     }
 
-    /// Refuses a call from now on.
+    /// Denies every call of this operation until the rule is removed.
     fn deny(&self, service: &str, operation: &str) -> Installed {
-        let refusal = Effect::refuse(403, "AccessDenied", format!("not authorized to perform: {service}:{operation}"));
-        self.scenario.cloud.gateway().rules().add(When::call(service, operation), refusal)
+        let denial = Effect::refuse(403, "AccessDenied", format!("not authorized to perform: {service}:{operation}"));
+        self.scenario.cloud.gateway().rules().add(When::call(service, operation), denial)
     }
 
-    /// Deletes the stack: then the world is as before it.
-    async fn ends_clean(self) {
+    /// Deletes the stack if it exists. Asserts that the account is as before the stack.
+    async fn delete_and_compare(self) {
         if self.status() != "DELETE_COMPLETE" {
             self.run(Stack::delete).await;
         }
@@ -108,10 +114,10 @@ impl Stage {
     }
 }
 
-/// The answer broke no rule.
+/// Asserts that the event got a response, and that the response broke no rule.
 #[track_caller]
-fn sound(delivered: &Delivered) {
-    assert!(delivered.response.is_some(), "no answer to {:?}\n{}", delivered.request.kind, delivered.log_text());
+fn assert_sound(delivered: &Delivered) {
+    assert!(delivered.response.is_some(), "no response to {:?}\n{}", delivered.request.kind, delivered.log_text());
     assert!(delivered.violations.is_empty(), "{:#?}\n{}", delivered.violations, delivered.log_text());
 }
 
@@ -123,19 +129,19 @@ fn properties() -> Value {
     json!({"ClusterName": CLUSTER})
 }
 
-/// Properties that change what is there.
+/// Properties that change the existing objects in place.
 fn in_place() -> Value {
     json!({"ClusterName": CLUSTER, "Tags": {"team": "platform"}, "Namespace": "kube-system"})
 }
 
-/// Properties of another identity.
+/// Properties that replace the resource.
 fn replacing() -> Value {
     json!({"ClusterName": CLUSTER, "ControllerRoleName": "another", "NodeRoleName": "others"})
 }
 
-/// The one that a list must hold.
+/// Returns the only item of a list. Panics if the list has another length.
 #[track_caller]
-fn one<T>(items: Vec<T>) -> T {
+fn single<T>(items: Vec<T>) -> T {
     let count = items.len();
     let [item] = <[T; 1]>::try_from(items).unwrap_or_else(|_| panic!("{count} instead of one"));
     item

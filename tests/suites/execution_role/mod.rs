@@ -1,6 +1,6 @@
-//! The permissions of the function: the templates agree on them, they fit, and what is granted is called for.
+//! The permissions of the function: both templates grant the same, the policies fit IAM's limits, and every action is needed.
 
-mod deputy;
+mod confused_deputy;
 mod minimal;
 mod operations;
 
@@ -14,30 +14,30 @@ use local_cloud::{
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-/// The most characters of a managed policy, white space left out
+/// The maximum number of characters of a managed policy, without white space
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
 const POLICY_MAX: usize = 6_144;
 
-/// Statements that differ between the templates, and why.
+/// The Sids of statements that differ between the templates, with the reason.
 const DIFFER: [(&str, &str); 11] = [
-    ("AttachAdditionalPolicies", "those of the stack's parameters, or the bounds"),
-    ("AttachControllerPolicies", "those of the stack's parameters, or the bounds"),
-    ("AttachNodePolicies", "those of the stack's parameters, or the bounds"),
-    ("AttachPolicies", "what one stack no longer names is detached by the owner tag; others', by the bounds too"),
+    ("AttachAdditionalPolicies", "policies in the stack's parameters, or in the bounds"),
+    ("AttachControllerPolicies", "policies in the stack's parameters, or in the bounds"),
+    ("AttachNodePolicies", "policies in the stack's parameters, or in the bounds"),
+    ("AttachPolicies", "one stack detaches by the owner tag what it no longer names; many stacks need the bounds too"),
     ("DeleteRenamedRolesAndProfiles", "only in template.yaml, whose parameters can rename roles and profiles"),
     ("DeleteRoles", "as AttachPolicies"),
     ("DetachPolicies", "as AttachPolicies"),
     ("PassExistingNodeRole", "the stack's parameter, or the bounds"),
     ("PassExistingNodeRoles", "the stack's parameter, or the bounds"),
-    ("TagSubnetsAndSecurityGroups", "the key of the stack's parameter, or the bounds"),
+    ("TagSubnetsAndSecurityGroups", "the tag key in the stack's parameter, or in the bounds"),
     ("UntagRenamedRoles", "as DeleteRenamedRolesAndProfiles"),
 ];
 
-/// The statements of a template, conditional ones too, by their Sids.
+/// Returns the statements of a template by Sid, also those under a condition.
 fn statements(template: &Template) -> BTreeMap<String, Value> {
     fn collect(node: &Value, found: &mut BTreeMap<String, Value>) {
         if let Some(sid) = node["Sid"].as_str() {
-            assert!(found.insert(sid.to_owned(), node.clone()).is_none(), "{sid} is there twice");
+            assert!(found.insert(sid.to_owned(), node.clone()).is_none(), "{sid} exists twice");
         } else {
             let inner =
                 node.as_array().into_iter().flatten().chain(node.as_object().into_iter().flat_map(|map| map.values()));
@@ -52,10 +52,10 @@ fn statements(template: &Template) -> BTreeMap<String, Value> {
     found
 }
 
-/// One function for many stacks may do what one of a single stack may, under the same conditions, but for what `DIFFER` says;
-/// and what else the templates have in common is the same.
+/// `function.yaml` (one function for many stacks) grants the same actions as `template.yaml` (a function of one stack), under
+/// the same conditions. `DIFFER` has the exceptions. Parameters and resources that both templates have are equal too.
 #[test]
-fn the_templates_grant_the_same() {
+fn templates_grant_equal_permissions() {
     let (whole, alone) = (Template::read("template.yaml").unwrap(), Template::read("function.yaml").unwrap());
     let (of_whole, of_alone) = (statements(&whole), statements(&alone));
     let granted = |all: &BTreeMap<_, Value>| all.values().flat_map(actions).collect::<BTreeSet<_>>();
@@ -81,21 +81,21 @@ fn the_templates_grant_the_same() {
     let (mut one, mut many) = (function(&whole), function(&alone));
     one["Description"].take();
     many["Description"].take();
-    // A stack's own parameters bound the function that serves it alone.
+    // The bounds come from different parameters. In template.yaml they are the parameters of the one stack.
     for function in [&mut one, &mut many] {
         assert!(function["Environment"]["Variables"].as_object_mut().unwrap().remove("BOUNDS").is_some());
     }
     assert_eq!(one, many);
 }
 
-/// The longest names, the longest path and what else makes them longer: the policies are within IAM's limit.
+/// With the longest names, the longest path and all optional parameters, the policies are within IAM's limit.
 #[test]
-fn the_policies_fit() {
+fn policies_with_longest_names_fit_iam_limit() {
     let arn = format!("arn:aws-us-gov:iam::111122223333:policy/{}", "p".repeat(60));
     let arns = format!("{arn},{arn}");
     let path = format!("/{}/", "p".repeat(126));
     let (name, profile, key) = ("n".repeat(64), "i".repeat(128), "k".repeat(126));
-    let given = [
+    let values = [
         ("NamePrefix", name.as_str()),
         ("NodeRoleName", &name),
         ("ControllerRoleName", &name),
@@ -115,7 +115,7 @@ fn the_policies_fit() {
     ];
     for file in ["template.yaml", "function.yaml"] {
         let template = Template::read(file).unwrap();
-        let mut values: Values = with_pseudo_parameters(template.values(&given), "111122223333", "us-gov-west-1");
+        let mut values: Values = with_pseudo_parameters(template.values(&values), "111122223333", "us-gov-west-1");
         values.insert("AWS::Partition".to_owned(), "aws-us-gov".into());
         for (policy, document) in template.policies(&values) {
             let size = document.to_string().len();
@@ -125,7 +125,7 @@ fn the_policies_fit() {
     }
 }
 
-/// The statements that an execution role of a stack has in the account.
+/// Returns the statements of the execution role in the account. Its name contains `ExecutionRole`.
 pub(super) async fn deployed(sdk: &SdkConfig) -> Vec<Value> {
     let iam = aws_sdk_iam::Client::new(sdk);
     let roles = iam.list_roles().send().await.unwrap();

@@ -1,4 +1,4 @@
-//! Delete ends clean, whatever was there and whatever CloudFormation says of it.
+//! A Delete leaves nothing, whatever exists and whatever id and properties CloudFormation sends.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::{create, delete, properties};
 
-/// When a Create was cancelled or its answer was lost, CloudFormation makes an id up: the Delete goes by the
-/// properties. With properties that are wrong, it goes by the id and by what is right of them.
+/// CloudFormation generates an id if a Create was cancelled or its response was lost. Then the Delete finds the objects by
+/// the properties. With invalid properties, it finds them by the id and by the valid ones of the properties.
 #[tokio::test]
-async fn a_delete_works_from_the_properties_or_from_the_id() {
+async fn delete_finds_objects_by_properties_or_id() {
     let mut scenario = Scenario::start().await.unwrap();
     let before = scenario.world().await.unwrap();
     let good = properties(&json!({"NodeRoleName": "workers", "ControllerRoleName": "controllers"}));
@@ -27,25 +27,25 @@ async fn a_delete_works_from_the_properties_or_from_the_id() {
     ] {
         bad[name] = json!(value);
     }
-    let made_up = "platform-Prereqs-1TN5JDHRMUAIP".to_owned();
-    for (id, properties) in [(Some(&made_up), &good), (Some(&made_up), &bad), (None, &bad)] {
+    let generated_id = "platform-Prereqs-1TN5JDHRMUAIP".to_owned();
+    for (id, properties) in [(Some(&generated_id), &good), (Some(&generated_id), &bad), (None, &bad)] {
         let own_id = create(&mut scenario, &good).await;
         delete(&mut scenario, id.unwrap_or(&own_id), properties).await;
         before.assert_same(&scenario.world().await.unwrap(), &format!("after the Delete of {id:?} with {properties}"));
     }
-    // What never was, and what nobody can tell: nothing to do.
+    // There are no objects, or the properties name no existing cluster: nothing to do.
     for properties in [&good, &bad, &json!({}), &json!({"ClusterName": ""}), &json!({"ClusterName": "no-such-cluster"})]
     {
-        let event = scenario.resource.delete(&made_up, properties);
+        let event = scenario.resource.delete(&generated_id, properties);
         scenario.send(&event).await.unwrap().wrote_nothing().succeeded();
     }
     before.assert_same(&scenario.world().await.unwrap(), "after Deletes of nothing");
 }
 
-/// What a person has deleted by hand is gone, and the rest goes without a complaint; so does all that somebody else
-/// has hung on the roles since.
+/// A Delete succeeds if somebody deleted some of the objects by hand. It also succeeds if somebody attached further policies
+/// to the roles, and removes these.
 #[tokio::test]
-async fn what_is_gone_or_came_since_is_no_obstacle() {
+async fn delete_with_missing_or_foreign_attachments_succeeds() {
     let mut scenario = Scenario::start().await.unwrap();
     let iam = aws_sdk_iam::Client::new(&scenario.cloud.admin());
     let before = scenario.world().await.unwrap();
@@ -96,7 +96,7 @@ async fn what_is_gone_or_came_since_is_no_obstacle() {
         delete(&mut scenario, &id, &properties).await;
         let after = scenario.world().await.unwrap();
         if round == "aws-auth" {
-            before.without("aws-auth/").assert_same(&after, "after aws-auth was gone");
+            before.without("aws-auth/").assert_same(&after, "after aws-auth was deleted");
             scenario.cluster.control_plane().set_aws_auth(local_cloud::scenario::AWS_AUTH).await.unwrap();
         } else {
             before.assert_same(&after, &format!("after {round}"));
@@ -104,15 +104,16 @@ async fn what_is_gone_or_came_since_is_no_obstacle() {
     }
 }
 
-/// A cluster that is being deleted, or is gone, takes its aws-auth along: the rest goes, and nobody calls its API.
+/// If the cluster is deleted or has the status DELETING, its aws-auth is deleted with it. The Delete removes everything else,
+/// and does not call the Kubernetes API.
 #[tokio::test]
-async fn a_cluster_that_is_gone_or_goes_is_no_obstacle() {
+async fn delete_with_deleted_cluster_succeeds() {
     let mut scenario = Scenario::start().await.unwrap();
     let properties = properties(&json!({}));
     let before = scenario.world().await.unwrap().without("aws-auth/");
-    for gone in [false, true] {
+    for is_deleted in [false, true] {
         let id = create(&mut scenario, &properties).await;
-        if gone {
+        if is_deleted {
             delete_cluster(&scenario).await;
         } else {
             let deleting = ClusterRewrite { status: Some("DELETING".to_owned()), ..scenario.cluster.rewrite() };
@@ -126,14 +127,14 @@ async fn a_cluster_that_is_gone_or_goes_is_no_obstacle() {
     }
 }
 
-/// A Create whose process dies at some write, and the Delete that CloudFormation sends when it has waited in vain,
-/// under an id that it made up; and a Delete that dies likewise and is delivered again.
+/// The process of a Create is killed at one of its writes, for each write in turn. CloudFormation gets no response, and sends
+/// a Delete with a generated id. The process of a Delete is killed too, and the Delete is delivered again. Nothing is left.
 #[tokio::test]
-async fn a_run_that_was_cut_off_leaves_nothing_that_a_delete_does_not_find() {
+async fn delete_after_interrupted_run_leaves_nothing() {
     let mut scenario = Scenario::start().await.unwrap();
     let before = scenario.world().await.unwrap();
     let properties = properties(&json!({"Tags": {"team": "platform"}}));
-    let made_up = "platform-Prereqs-1TN5JDHRMUAIP";
+    let generated_id = "platform-Prereqs-1TN5JDHRMUAIP";
     let mut creates = 0;
     let id = loop {
         let cut = if creates % 2 == 0 { CrashPoint::After } else { CrashPoint::Before };
@@ -142,15 +143,15 @@ async fn a_run_that_was_cut_off_leaves_nothing_that_a_delete_does_not_find() {
             break create(&mut scenario, &properties).await;
         }
         creates += 1;
-        delete(&mut scenario, made_up, &properties).await;
+        delete(&mut scenario, generated_id, &properties).await;
         before.assert_same(
             &scenario.world().await.unwrap(),
-            &format!("after a Create that was cut {cut:?} write {creates}"),
+            &format!("after a Create that was killed {cut:?} write {creates}"),
         );
     };
     assert!(10 < creates, "only {creates} writes");
 
-    // Each cut leaves the rest of the same resource to the next one.
+    // Each Delete continues where the killed one stopped.
     let mut deletes = 0;
     loop {
         let cut = if deletes % 2 == 0 { CrashPoint::Before } else { CrashPoint::After };
@@ -160,10 +161,10 @@ async fn a_run_that_was_cut_off_leaves_nothing_that_a_delete_does_not_find() {
         }
         deletes += 1;
     }
-    // A write takes those that are under way beside it along, so few cuts may do.
-    assert!(1 < deletes, "only {deletes} Deletes were cut");
+    // AWS completes all writes that run at the same time as the held one, so few Deletes may be enough.
+    assert!(1 < deletes, "only {deletes} Deletes were killed");
     delete(&mut scenario, &id, &properties).await;
-    before.assert_same(&scenario.world().await.unwrap(), &format!("after {deletes} Deletes that were cut"));
+    before.assert_same(&scenario.world().await.unwrap(), &format!("after {deletes} Deletes that were killed"));
 }
 
 /// Deletes the cluster and its node groups from EKS.

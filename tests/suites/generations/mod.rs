@@ -1,9 +1,10 @@
-//! A resource under one identity after another, beside others, and to its end: whatever CloudFormation sends, and in
-//! whichever order, what survives is whole and nothing else is left.
+//! Several generations of a resource, and several resources on one cluster: replacement, rollback and Delete.
+//!
+//! In whichever order CloudFormation sends its events, the generations that remain are complete, and nothing else is left.
 
-mod astray;
 mod deleted;
 mod failed;
+mod lost_responses;
 mod replaced;
 mod rolled_back;
 mod shared;
@@ -19,7 +20,7 @@ use local_cloud::{
 };
 use serde_json::{Value, json};
 
-/// The properties of a resource for the cluster, with these further ones.
+/// Returns properties with the name of the cluster and with those in `further`.
 fn properties(further: &Value) -> Value {
     let mut properties = json!({"ClusterName": CLUSTER});
     for (name, value) in further.as_object().unwrap() {
@@ -28,36 +29,37 @@ fn properties(further: &Value) -> Value {
     properties
 }
 
-/// The ARN of a role of the account, without a path.
+/// Returns the ARN of a role without a path.
 fn role_arn(name: &str) -> String {
     format!("arn:aws:iam::111122223333:role/{name}")
 }
 
-/// Makes the node role that some team has had for years.
-async fn make_existing_nodes(scenario: &Scenario) -> String {
+/// Creates a node role that exists before the resource. Returns its ARN.
+async fn create_existing_nodes(scenario: &Scenario) -> String {
     create_role(&scenario.cloud.admin(), "existing-nodes", &service_trust("ec2.amazonaws.com")).await.unwrap()
 }
 
-/// Creates the scenario's resource: its id.
+/// Creates the scenario's resource. Returns its physical id.
 async fn create(scenario: &mut Scenario, properties: &Value) -> String {
     let resource = scenario.resource.clone();
     create_resource(scenario, &resource, properties).await
 }
 
-/// Creates a resource: its id.
+/// Creates a resource. Returns its physical id.
 async fn create_resource(scenario: &mut Scenario, resource: &Resource, properties: &Value) -> String {
     let created = scenario.send(&resource.create(properties)).await.unwrap();
     created.succeeded().physical_resource_id.clone()
 }
 
-/// Deletes the scenario's resource under this id.
+/// Deletes a generation of the scenario's resource by its id.
 async fn delete(scenario: &mut Scenario, id: &str, properties: &Value) {
     let event = scenario.resource.delete(id, properties);
     let deleted = scenario.send(&event).await.unwrap();
     assert_eq!(deleted.succeeded().physical_resource_id, id);
 }
 
-/// The world with nothing but this generation of the scenario's resource in it. It is made for that, and deleted.
+/// Returns the state of the account with only this generation of the scenario's resource, which is created and deleted for
+/// that.
 async fn world_of(scenario: &mut Scenario, properties: &Value) -> World {
     let before = scenario.world().await.unwrap();
     let id = create(scenario, properties).await;
@@ -67,8 +69,8 @@ async fn world_of(scenario: &mut Scenario, properties: &Value) -> World {
     world
 }
 
-/// The roles that a controller role may pass on the cluster's behalf.
-fn passed(world: &World, controller_role: &str) -> BTreeSet<String> {
+/// Returns the ARNs of the roles that a controller role may pass (`iam:PassRole`).
+fn passable_roles(world: &World, controller_role: &str) -> BTreeSet<String> {
     let role = world.json(&format!("role/{controller_role}"));
     let statements = role["inline"]["KarpenterControllerPolicy-demo"]["Statement"].as_array().unwrap().clone();
     let statement = statements.into_iter().find(|statement| statement["Action"] == "iam:PassRole").unwrap();
@@ -78,7 +80,7 @@ fn passed(world: &World, controller_role: &str) -> BTreeSet<String> {
     }
 }
 
-/// An error of the caller's, which no retry heals.
-fn refusal() -> Effect {
+/// Returns a client error, which no retry can solve.
+fn client_error() -> Effect {
     Effect::refuse(400, "ValidationError", "refused by the test")
 }

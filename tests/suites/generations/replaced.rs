@@ -1,18 +1,18 @@
-//! A property that cannot change in place: a new generation beside the old one, which goes with its own Delete.
+//! Changes that replace the resource: the new generation exists beside the old one until CloudFormation deletes the old id.
 
 use std::collections::BTreeSet;
 
 use local_cloud::{Cluster, ClusterOptions, scenario::Scenario, world::World};
 use serde_json::{Value, json};
 
-use super::{create, delete, make_existing_nodes, passed, properties, role_arn, world_of};
+use super::{create, create_existing_nodes, delete, passable_roles, properties, role_arn, world_of};
 
-/// Whatever of a resource's names changes, the new objects come beside the old ones, which stay as they were and let
-/// in until CloudFormation deletes the old id; then only the new ones are left, as if they had always been alone.
+/// For each change of names: the new objects are created beside the old ones. The old objects stay the same and keep their
+/// access until CloudFormation deletes the old id. After that, the account is as if only the new generation had existed.
 #[tokio::test]
-async fn both_generations_stand_until_the_old_one_is_deleted() {
+async fn both_generations_exist_until_old_one_is_deleted() {
     let mut scenario = Scenario::start().await.unwrap();
-    let given = json!({"NodeRoleArn": make_existing_nodes(&scenario).await, "InstanceProfileName": "existing-nodes"});
+    let given = json!({"NodeRoleArn": create_existing_nodes(&scenario).await, "InstanceProfileName": "existing-nodes"});
     let before = scenario.world().await.unwrap();
     let base = json!({});
     let replacements = [
@@ -44,19 +44,19 @@ async fn both_generations_stand_until_the_old_one_is_deleted() {
         for name in world_of_new.names().filter(|name| world_of_old.get(name).is_none()) {
             assert_eq!(beside.get(name), world_of_new.get(name), "{name} of {what}");
         }
-        // One controller may still start nodes of both; two controllers each their own.
+        // A shared controller may pass the node roles of both generations. Two controllers may pass their own.
         let node_roles = [&old, &new].map(node_role);
         let controllers = [&old, &new].map(|properties| {
             properties["ControllerRoleName"].as_str().unwrap_or("KarpenterControllerRole-demo").to_owned()
         });
         if controllers[0] == controllers[1] {
-            assert_eq!(passed(&beside, &controllers[0]), node_roles.iter().cloned().collect(), "{what}");
+            assert_eq!(passable_roles(&beside, &controllers[0]), node_roles.iter().cloned().collect(), "{what}");
         } else {
             for (controller, node_role) in controllers.iter().zip(&node_roles) {
-                assert_eq!(passed(&beside, controller), BTreeSet::from([node_role.clone()]), "{what}");
+                assert_eq!(passable_roles(&beside, controller), BTreeSet::from([node_role.clone()]), "{what}");
             }
         }
-        // No moment without the way in: each text that was ever written has the old role's entry.
+        // The old nodes have access at every moment, because each written text has the entry of the old role.
         let written = updated.config_map_writes();
         assert!(!written.is_empty(), "{what}");
         for (verb, object) in written {
@@ -67,15 +67,15 @@ async fn both_generations_stand_until_the_old_one_is_deleted() {
         assert_eq!(again.wrote_nothing().succeeded().data, response.data, "{what}");
 
         delete(&mut scenario, &old_id, &old).await;
-        world_of_new.assert_same(&scenario.world().await.unwrap(), &format!("after the clean-up of {what}"));
+        world_of_new.assert_same(&scenario.world().await.unwrap(), &format!("after the cleanup of {what}"));
         delete(&mut scenario, &new_id, &new).await;
-        before.assert_same(&scenario.world().await.unwrap(), &format!("after the end of {what}"));
+        before.assert_same(&scenario.world().await.unwrap(), &format!("after both Deletes of {what}"));
     }
 }
 
-/// Nodes that run on through a change of `NodeRoleName` stay in the cluster until the clean-up, beside the new ones.
+/// A change of `NodeRoleName` does not affect running nodes. They keep their access until the cleanup, beside the new nodes.
 #[tokio::test]
-async fn nodes_of_both_generations_are_let_in_until_the_clean_up() {
+async fn nodes_of_both_generations_have_access_until_cleanup() {
     let mut scenario = Scenario::start().await.unwrap();
     let (old, new) = (properties(&json!({})), properties(&json!({"NodeRoleName": "workers"})));
     let old_id = create(&mut scenario, &old).await;
@@ -98,26 +98,26 @@ async fn nodes_of_both_generations_are_let_in_until_the_clean_up() {
     scenario.cluster.wait_refused(&new_node.credentials).await.unwrap();
 }
 
-/// Where two generations cannot stand side by side, nothing is touched, and the message has the name to change.
+/// If the two generations cannot exist at the same time, the Update fails before any change and names the property to change.
 #[tokio::test]
-async fn what_cannot_stand_beside_the_old_generation_is_refused_before_any_change() {
+async fn impossible_replacement_fails_before_any_change() {
     let mut scenario = Scenario::start().await.unwrap();
-    let given = make_existing_nodes(&scenario).await;
+    let existing_role = create_existing_nodes(&scenario).await;
     let impossible = [
-        // The profile's name follows NodeRoleName only where it is not given itself.
+        // Both generations have the same instance profile, because InstanceProfileName is set. Its role would differ.
         (json!({"InstanceProfileName": "nodes"}), json!({"InstanceProfileName": "nodes", "NodeRoleName": "workers"})),
-        (json!({}), json!({"NodeRoleArn": given})),
+        (json!({}), json!({"NodeRoleArn": existing_role})),
     ];
     for (old, new) in impossible {
         let (old, new) = (properties(&old), properties(&new));
         let id = create(&mut scenario, &old).await;
         let before = scenario.world().await.unwrap();
-        let refused = scenario.send(&scenario.resource.update(&id, &new, &old)).await.unwrap();
-        let reason = refused.wrote_nothing().failed();
+        let rejected = scenario.send(&scenario.resource.update(&id, &new, &old)).await.unwrap();
+        let reason = rejected.wrote_nothing().failed();
         assert!(reason.contains("InstanceProfileName"), "{reason}");
         assert!(reason.contains("KarpenterNodeRole-demo"), "{reason}");
-        assert_eq!(refused.response.physical_resource_id, id);
-        before.assert_same(&scenario.world().await.unwrap(), "after a refusal");
+        assert_eq!(rejected.response.physical_resource_id, id);
+        before.assert_same(&scenario.world().await.unwrap(), "after a failed preflight check");
         // The rollback of such an Update finds nothing to do.
         let back = scenario.send(&scenario.resource.update(&id, &old, &new)).await.unwrap();
         assert_eq!(back.wrote_nothing().succeeded().physical_resource_id, id);
@@ -125,32 +125,32 @@ async fn what_cannot_stand_beside_the_old_generation_is_refused_before_any_chang
     }
 }
 
-/// A resource moves from one cluster to another: a new generation on the new cluster, by the role that is let in
-/// there; the old cluster is as before once the old id is deleted. One controller role cannot serve both.
+/// An Update to another cluster creates a new generation there, with a `KubernetesRoleArn` that has access to it. The old
+/// cluster is as before when the old id is deleted. Two clusters cannot share a controller role.
 #[tokio::test]
-async fn a_resource_moves_to_another_cluster() {
+async fn resource_moved_to_another_cluster_restores_old_one() {
     let mut scenario = Scenario::start().await.unwrap();
     let other = scenario.cloud.create_cluster("other", ClusterOptions::default()).await.unwrap();
     let before = worlds(&scenario, &other).await;
     let old = properties(&json!({}));
     let old_id = create(&mut scenario, &old).await;
-    let standing = worlds(&scenario, &other).await;
+    let created = worlds(&scenario, &other).await;
 
     let same_controller = json!({
         "ClusterName": "other",
         "ControllerRoleName": "KarpenterControllerRole-demo",
         "KubernetesRoleArn": other.creator_role_arn,
     });
-    let refused = scenario.send(&scenario.resource.update(&old_id, &same_controller, &old)).await.unwrap();
-    let reason = refused.wrote_nothing().failed();
+    let rejected = scenario.send(&scenario.resource.update(&old_id, &same_controller, &old)).await.unwrap();
+    let reason = rejected.wrote_nothing().failed();
     assert!(reason.contains("ControllerRoleName"), "{reason}");
 
     let new = json!({"ClusterName": "other", "KubernetesRoleArn": other.creator_role_arn});
     let moved = scenario.send(&scenario.resource.update(&old_id, &new, &old)).await.unwrap();
     let new_id = moved.succeeded().physical_resource_id.clone();
     let [demo, _] = worlds(&scenario, &other).await;
-    for name in standing[0].names().filter(|name| standing[0].get(name) != before[0].get(name)) {
-        assert_eq!(demo.get(name), standing[0].get(name), "{name}");
+    for name in created[0].names().filter(|name| created[0].get(name) != before[0].get(name)) {
+        assert_eq!(demo.get(name), created[0].get(name), "{name}");
     }
     let node = other.run_node("KarpenterNodeInstanceProfile-other").await.unwrap();
     other.wait_admitted(&node.credentials).await.unwrap();
@@ -160,15 +160,16 @@ async fn a_resource_moves_to_another_cluster() {
     other.end_node(&node).await.unwrap();
     delete(&mut scenario, &new_id, &new).await;
     for (before, after) in before.iter().zip(worlds(&scenario, &other).await) {
-        before.assert_same(&after, "after the move and its end");
+        before.assert_same(&after, "after the move and the Delete");
     }
 }
 
-/// The account's world with the one cluster's aws-auth, and with the other's.
+/// Returns the state of the account with the aws-auth of the first cluster, and with that of the other.
 async fn worlds(scenario: &Scenario, other: &Cluster) -> [World; 2] {
     [scenario.world().await.unwrap(), World::read(&scenario.cloud, Some(other)).await.unwrap()]
 }
 
+/// Returns the ARN of the node role, also of an existing one.
 fn node_role(properties: &Value) -> String {
     match properties["NodeRoleArn"].as_str() {
         Some(arn) => arn.to_owned(),

@@ -1,5 +1,4 @@
-//! A replacement that succeeded, and a stack that goes back all the same: every order in which CloudFormation may
-//! send what follows.
+//! Rollbacks after a replacement that succeeded, with every order in which CloudFormation may send the events.
 
 use local_cloud::{
     gateway::When,
@@ -8,13 +7,13 @@ use local_cloud::{
 };
 use serde_json::json;
 
-use super::{create, delete, properties, refusal};
+use super::{client_error, create, delete, properties};
 
-/// When another resource of the stack fails after this one was replaced, the stack rolls back: with an Update to the
-/// old properties under the new id, under the old one, or none, and with a Delete of the new id before, after, or
-/// never. The account ends as it was before the Update.
+/// Another resource of the stack fails after this one was replaced, so the stack rolls back. CloudFormation sends an Update to
+/// the old properties under the new id, under the old id, or no Update. It sends a Delete of the new id before that Update,
+/// after it, or never. In each order, the account ends as before the replacement.
 #[tokio::test]
-async fn every_rollback_ends_where_the_update_began() {
+async fn every_rollback_order_restores_account() {
     let mut scenario = Scenario::start().await.unwrap();
     let old = properties(&json!({}));
     let news = [
@@ -28,24 +27,24 @@ async fn every_rollback_ends_where_the_update_began() {
         let resource = scenario.resource.clone();
         let back_from = |id: &str| resource.update(id, &old, &new);
         for model in ["back, then Delete", "Delete alone", "back alone", "Delete, then back"] {
-            // What changed in place on shared objects, only the old properties can tell.
+            // Without an Update back, changes in place on shared objects cannot be undone.
             if model == "Delete alone" && new.get("Tags").is_some() {
                 continue;
             }
             let updated = scenario.send(&resource.update(&id, &new, &old)).await.unwrap();
             let new_id = updated.succeeded().physical_resource_id.clone();
-            let gone = resource.delete(&new_id, &new);
+            let delete_new = resource.delete(&new_id, &new);
             let events: Vec<Event> = match model {
-                "back, then Delete" => vec![back_from(&new_id), gone],
-                "Delete alone" => vec![gone],
-                // CloudFormation took the Update for failed, and never learned the new id.
+                "back, then Delete" => vec![back_from(&new_id), delete_new],
+                "Delete alone" => vec![delete_new],
+                // For CloudFormation the Update has failed, so it does not know the new id.
                 "back alone" => vec![back_from(&id)],
-                _ => vec![gone, back_from(&id)],
+                _ => vec![delete_new, back_from(&id)],
             };
             for event in events {
-                let response = scenario.send(&event).await.unwrap();
-                let answered = &response.succeeded().physical_resource_id;
-                assert!([&id, &new_id].contains(&answered), "{answered}");
+                let delivered = scenario.send(&event).await.unwrap();
+                let returned_id = &delivered.succeeded().physical_resource_id;
+                assert!([&id, &new_id].contains(&returned_id), "{returned_id}");
             }
             before.assert_same(&scenario.world().await.unwrap(), &format!("after {model}, from {new}"));
             let settled = scenario.send(&resource.update(&id, &old, &old)).await.unwrap();
@@ -55,10 +54,9 @@ async fn every_rollback_ends_where_the_update_began() {
     }
 }
 
-/// A rollback whose own Update fails takes nothing from the generation that it goes back to, nor from
-/// the one that it comes from; once it is tried again, all is as before.
+/// A rollback's Update that fails removes nothing of the old or of the new generation. A retry of it restores the account.
 #[tokio::test]
-async fn a_rollback_that_fails_takes_nothing_away() {
+async fn failed_rollback_removes_nothing() {
     let mut scenario = Scenario::start().await.unwrap();
     let old = properties(&json!({"Tags": {"team": "platform"}, "Namespace": "karpenter"}));
     let new = properties(&json!({"NodeRoleName": "workers", "Namespace": "kube-system"}));
@@ -68,7 +66,7 @@ async fn a_rollback_that_fails_takes_nothing_away() {
     let new_id = updated.succeeded().physical_resource_id.clone();
     let names: Vec<String> = scenario.world().await.unwrap().names().map(str::to_owned).collect();
     let back = scenario.resource.update(&new_id, &old, &new);
-    let rule = scenario.cloud.gateway().rules().add(When::call("iam", "UpdateAssumeRolePolicy"), refusal());
+    let rule = scenario.cloud.gateway().rules().add(When::call("iam", "UpdateAssumeRolePolicy"), client_error());
     let failed = scenario.send(&back).await.unwrap();
     failed.failed();
     assert_eq!(rule.hits(), 1);
@@ -82,10 +80,10 @@ async fn a_rollback_that_fails_takes_nothing_away() {
     before.assert_same(&scenario.world().await.unwrap(), "after the rollback");
 }
 
-/// A replacement whose process dies at some write: CloudFormation hears nothing and rolls back under the old id.
-/// Whatever the run had come to, the rollback's Update clears it away.
+/// The process of a replacement is killed at one of its writes, for each write in turn. CloudFormation gets no response, and
+/// sends the rollback's Update under the old id. That Update removes what the killed run had created.
 #[tokio::test]
-async fn the_rollback_of_a_replacement_that_was_cut_off_clears_it_away() {
+async fn rollback_of_interrupted_replacement_restores_account() {
     let mut scenario = Scenario::start().await.unwrap();
     let old = properties(&json!({}));
     let new = properties(&json!({"NodeRoleName": "workers", "ControllerRoleName": "controllers"}));
@@ -101,15 +99,15 @@ async fn the_rollback_of_a_replacement_that_was_cut_off_clears_it_away() {
         cuts += 1;
         let back = scenario.send(&scenario.resource.update(&id, &old, &new)).await.unwrap();
         assert_eq!(back.succeeded().physical_resource_id, id);
-        before.assert_same(&scenario.world().await.unwrap(), &format!("after a cut {cut:?} write {cuts}"));
+        before.assert_same(&scenario.world().await.unwrap(), &format!("after a kill {cut:?} write {cuts}"));
     }
     assert!(10 < cuts, "only {cuts} writes");
 }
 
-/// Forth and back in quick succession, the clean-ups of both replacements late and in either order: the generation
-/// that CloudFormation shows as the current one stays whole.
+/// A replacement is followed by a replacement back to the old names. The cleanup Deletes of both arrive late, in either order.
+/// The generation that CloudFormation shows as the current one stays complete.
 #[tokio::test]
-async fn late_clean_ups_after_forth_and_back_leave_the_survivor_whole() {
+async fn late_cleanups_after_update_and_back_keep_current_generation() {
     let mut scenario = Scenario::start().await.unwrap();
     let (one, two) =
         (properties(&json!({})), properties(&json!({"NodeRoleName": "workers", "ControllerRoleName": "controllers"})));
@@ -130,15 +128,16 @@ async fn late_clean_ups_after_forth_and_back_leave_the_survivor_whole() {
         for event in &late {
             scenario.send(event).await.unwrap().response.assert_sound();
         }
-        world.assert_same(&scenario.world().await.unwrap(), "after the late clean-ups");
+        world.assert_same(&scenario.world().await.unwrap(), "after the late cleanups");
         shown.into_iter().for_each(local_cloud::gateway::Installed::remove);
         delete(&mut scenario, &id, &one).await;
     }
 }
 
-/// Three generations one after the other, the clean-ups of the first two late and in either order.
+/// A resource has three generations, one after the other. The cleanup Deletes of the first two arrive late, in either order.
+/// The third generation stays complete.
 #[tokio::test]
-async fn late_clean_ups_of_two_generations_leave_the_third_whole() {
+async fn late_cleanups_of_two_generations_keep_the_third() {
     let mut scenario = Scenario::start().await.unwrap();
     let before = scenario.world().await.unwrap();
     let all =
@@ -150,11 +149,11 @@ async fn late_clean_ups_of_two_generations_leave_the_third_whole() {
             let update = scenario.resource.update(&ids[step - 1], &all[step], &all[step - 1]);
             ids.push(scenario.send(&update).await.unwrap().succeeded().physical_resource_id.clone());
         }
-        for former in order {
-            delete(&mut scenario, &ids[former], &all[former]).await;
+        for previous in order {
+            delete(&mut scenario, &ids[previous], &all[previous]).await;
         }
-        third.assert_same(&scenario.world().await.unwrap(), &format!("after clean-ups in the order {order:?}"));
+        third.assert_same(&scenario.world().await.unwrap(), &format!("after cleanups in the order {order:?}"));
         delete(&mut scenario, &ids[2], &all[2]).await;
-        before.assert_same(&scenario.world().await.unwrap(), "after the end");
+        before.assert_same(&scenario.world().await.unwrap(), "after the last Delete");
     }
 }

@@ -1,15 +1,15 @@
-//! An aws-auth that must not be edited.
+//! Texts of aws-auth that the function must not edit.
 
 use local_cloud::scenario::Scenario;
 use serde_json::json;
 
-use super::{refuses, with};
+use super::{assert_create_fails, with};
 
 const ARN: &str = "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo";
 
-/// A map that cannot be edited without harm is left alone: the answer names the line, or quotes what is there.
+/// If `mapRoles` cannot be edited safely, it stays unchanged. The Reason has the line, or quotes the text.
 #[tokio::test]
-async fn an_aws_auth_that_cannot_be_edited_without_harm_is_left_alone() {
+async fn uneditable_aws_auth_fails_without_change() {
     let mut scenario = Scenario::start().await.unwrap();
     let cases = [
         (
@@ -46,6 +46,6 @@ async fn an_aws_auth_that_cannot_be_edited_without_harm_is_left_alone() {
     ];
     for (map_roles, words) in cases {
         scenario.cluster.control_plane().set_aws_auth(&map_roles).await.unwrap();
-        refuses(&mut scenario, &with(json!({})), &words).await;
+        assert_create_fails(&mut scenario, &with(json!({})), &words).await;
     }
 }

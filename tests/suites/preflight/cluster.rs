@@ -1,4 +1,4 @@
-//! Clusters that are not there, not ready, or let nodes in another way; and their OIDC providers.
+//! Clusters that do not exist, are not active, or give nodes access in another way, and their OIDC providers.
 
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
@@ -9,72 +9,76 @@ use local_cloud::{
 };
 use serde_json::json;
 
-use super::{accepts, refuses, with};
+use super::{assert_create_fails, assert_create_succeeds, with};
 
-/// A cluster that is not there, or not ACTIVE, is told by name; one that is being updated serves on.
+/// A cluster that does not exist, or is not ACTIVE, is reported by name. A cluster with the status UPDATING is accepted.
 #[tokio::test]
-async fn a_cluster_that_is_missing_or_not_active_is_told() {
+async fn missing_or_inactive_cluster_is_reported() {
     let mut scenario = Scenario::start().await.unwrap();
     let nowhere = json!({"ClusterName": "nowhere"});
     let words = ["EKS has no cluster `nowhere` in us-east-1 of account 111122223333", "check ClusterName"];
-    let reason = refuses(&mut scenario, &nowhere, &words).await;
-    assert!(!reason.contains("also"), "what only follows from it is noise: {reason}");
+    let reason = assert_create_fails(&mut scenario, &nowhere, &words).await;
+    assert!(!reason.contains("also"), "consequences of a missing cluster are not reported: {reason}");
     for status in ["CREATING", "DELETING", "FAILED", "PENDING"] {
         let rewrite = ClusterRewrite { status: Some(status.to_owned()), ..scenario.cluster.rewrite() };
         scenario.cloud.gateway().set_cluster("demo", rewrite);
-        let told = format!("cluster `demo` is {status}: wait until it is ACTIVE");
-        refuses(&mut scenario, &with(json!({})), &[&told]).await;
+        let problem = format!("cluster `demo` is {status}: wait until it is ACTIVE");
+        assert_create_fails(&mut scenario, &with(json!({})), &[&problem]).await;
     }
     let rewrite = ClusterRewrite { status: Some("UPDATING".to_owned()), ..scenario.cluster.rewrite() };
     scenario.cloud.gateway().set_cluster("demo", rewrite);
-    accepts(&mut scenario, &with(json!({})), "ClusterName").await;
+    assert_create_succeeds(&mut scenario, &with(json!({})), "ClusterName").await;
 }
 
-/// Without an IAM OIDC provider for the issuer, or with one that lacks STS's audience, the command that helps is
-/// told; with it, the same Create succeeds.
+/// If IAM has no OIDC provider for the issuer, or one without the audience of STS, the Reason has the command that solves it.
+/// After that command, the same Create succeeds.
 #[tokio::test]
-async fn an_oidc_provider_that_is_missing_or_incomplete_is_told_with_the_command_that_helps() {
+async fn missing_or_incomplete_oidc_provider_is_reported() {
     let options = ClusterOptions { oidc_audiences: Vec::new(), ..ClusterOptions::default() };
     let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
     scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await.unwrap();
     let issuer = scenario.cluster.issuer.clone();
     let words =
         [&*issuer, "IAM has no OIDC provider", "`eksctl utils associate-iam-oidc-provider --cluster demo --approve`"];
-    refuses(&mut scenario, &with(json!({})), &words).await;
+    assert_create_fails(&mut scenario, &with(json!({})), &words).await;
 
     let iam = aws_sdk_iam::Client::new(&scenario.cloud.admin());
-    let make = async |audience: &str| {
-        let made = iam.create_open_id_connect_provider().url(&issuer).client_id_list(audience).send().await.unwrap();
-        made.open_id_connect_provider_arn.unwrap()
+    let create_provider = async |audience: &str| {
+        let created = iam.create_open_id_connect_provider().url(&issuer).client_id_list(audience).send().await.unwrap();
+        created.open_id_connect_provider_arn.unwrap()
     };
-    let arn = make("another.example.com").await;
+    let arn = create_provider("another.example.com").await;
     let command = format!(
         "`aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn} --client-id sts.amazonaws.com`"
     );
-    refuses(&mut scenario, &with(json!({})), &["has no audience `sts.amazonaws.com`", &command]).await;
+    assert_create_fails(&mut scenario, &with(json!({})), &["has no audience `sts.amazonaws.com`", &command]).await;
 
-    // MiniStack adds no audience to a provider that is there.
+    // MiniStack cannot add an audience to an existing provider.
     iam.delete_open_id_connect_provider().open_id_connect_provider_arn(&arn).send().await.unwrap();
-    let arn = make("sts.amazonaws.com").await;
-    assert_eq!(accepts(&mut scenario, &with(json!({})), "OidcProviderArn").await, arn);
+    let arn = create_provider("sts.amazonaws.com").await;
+    assert_eq!(assert_create_succeeds(&mut scenario, &with(json!({})), "OidcProviderArn").await, arn);
 }
 
-/// Where aws-auth would have no effect, that is told before anything is made; without a word on it an access entry is made.
+/// On a cluster with the authentication mode `API`, aws-auth has no effect, so `NodeAccess` `AwsAuth` fails before any change.
+/// With `Auto` the function creates an access entry.
 #[tokio::test]
-async fn a_cluster_with_access_entries_alone_is_told() {
+async fn aws_auth_on_api_only_cluster_is_reported() {
     let options = ClusterOptions { authentication_mode: AuthenticationMode::Api, ..ClusterOptions::default() };
     let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
     let words = ["authenticationMode API", "set NodeAccess to AccessEntry, or leave it out"];
-    refuses(&mut scenario, &with(json!({"NodeAccess": "AwsAuth"})), &words).await;
-    for (asked, used) in [("Auto", "AccessEntry"), ("AccessEntry", "AccessEntry"), ("None", "None")] {
-        assert_eq!(accepts(&mut scenario, &with(json!({"NodeAccess": asked})), "NodeAccess").await, used);
+    assert_create_fails(&mut scenario, &with(json!({"NodeAccess": "AwsAuth"})), &words).await;
+    for (requested, used) in [("Auto", "AccessEntry"), ("AccessEntry", "AccessEntry"), ("None", "None")] {
+        assert_eq!(
+            assert_create_succeeds(&mut scenario, &with(json!({"NodeAccess": requested})), "NodeAccess").await,
+            used
+        );
     }
 }
 
-/// An access entry of another type for the node role would override aws-auth, and let no node join; one for nodes agrees with
-/// it.
+/// An access entry for the node role overrides aws-auth. With a type other than `EC2_LINUX` no node could join, so the Create
+/// fails before any change. An entry of that type is accepted.
 #[tokio::test]
-async fn an_access_entry_that_overrides_aws_auth_is_told() {
+async fn access_entry_overriding_aws_auth_is_reported() {
     let options =
         ClusterOptions { authentication_mode: AuthenticationMode::ApiAndConfigMap, ..ClusterOptions::default() };
     let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
@@ -89,11 +93,11 @@ async fn an_access_entry_that_overrides_aws_auth_is_told() {
     let with = |access: &str| with(json!({"NodeRoleArn": role, "NodeAccess": access}));
     for access in ["AwsAuth", "Auto"] {
         let words = ["has the type STANDARD", "need the type EC2_LINUX", &command];
-        refuses(&mut scenario, &with(access), &words).await;
+        assert_create_fails(&mut scenario, &with(access), &words).await;
     }
     eks.delete_access_entry().cluster_name("demo").principal_arn(&role).send().await.unwrap();
     entry("EC2_LINUX").await.unwrap();
-    for (asked, used) in [("AwsAuth", "AwsAuth"), ("Auto", "AccessEntry")] {
-        assert_eq!(accepts(&mut scenario, &with(asked), "NodeAccess").await, used);
+    for (requested, used) in [("AwsAuth", "AwsAuth"), ("Auto", "AccessEntry")] {
+        assert_eq!(assert_create_succeeds(&mut scenario, &with(requested), "NodeAccess").await, used);
     }
 }

@@ -1,4 +1,4 @@
-//! Subnets and security groups: what is not there, what another cluster has, what is full.
+//! Subnets and security groups that do not exist, belong to another cluster, or have no room for another tag.
 
 use aws_sdk_ec2::{Client, types::Tag};
 use local_cloud::{
@@ -7,18 +7,18 @@ use local_cloud::{
 };
 use serde_json::json;
 
-use super::{accepts, refuses, with};
+use super::{assert_create_fails, assert_create_succeeds, with};
 
-/// Tags a subnet or a security group, as somebody else would.
+/// Adds tags to a subnet or a security group, by hand.
 async fn tag(ec2: &Client, id: &str, tags: impl IntoIterator<Item = (String, &str)>) {
     let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     ec2.create_tags().resources(id).set_tags(Some(tags)).send().await.unwrap();
 }
 
-/// A discovery tag of another cluster is never overwritten: all that carry one are told, and `Skip` leaves them alone,
-/// with a warning, and out of the attributes.
+/// A discovery tag of another cluster is never overwritten. With `TagConflict` `Fail` the Create fails, and names every subnet
+/// and security group that has such a tag. With `Skip` they stay unchanged, Warnings has them, and the attributes do not.
 #[tokio::test]
-async fn another_clusters_discovery_tag_is_never_overwritten() {
+async fn discovery_tag_of_another_cluster_is_not_overwritten() {
     let mut scenario = Scenario::start().await.unwrap();
     let ec2 = Client::new(&scenario.cloud.admin());
     let subnet = scenario.cluster.subnet_ids[1].clone();
@@ -26,10 +26,11 @@ async fn another_clusters_discovery_tag_is_never_overwritten() {
     for id in [&subnet, &group] {
         tag(&ec2, id, [("karpenter.sh/discovery".to_owned(), "blue")]).await;
     }
-    let told = |id: &str| format!("{id} already has the tag `karpenter.sh/discovery` = `blue`");
-    let cure = "set TagConflict to Skip to leave it out, or choose another DiscoveryTagKey or other";
-    let words = [&*told(&subnet), &told(&group), &format!("{cure} SubnetIds"), &format!("{cure} SecurityGroupIds")];
-    refuses(&mut scenario, &with(json!({})), &words).await;
+    let problem = |id: &str| format!("{id} already has the tag `karpenter.sh/discovery` = `blue`");
+    let remedy = "set TagConflict to Skip to leave it out, or choose another DiscoveryTagKey or other";
+    let words =
+        [&*problem(&subnet), &problem(&group), &format!("{remedy} SubnetIds"), &format!("{remedy} SecurityGroupIds")];
+    assert_create_fails(&mut scenario, &with(json!({})), &words).await;
 
     let before = scenario.world().await.unwrap();
     let skipping = with(json!({"TagConflict": "Skip"}));
@@ -37,36 +38,41 @@ async fn another_clusters_discovery_tag_is_never_overwritten() {
     let response = created.succeeded();
     let world = scenario.world().await.unwrap();
     for (id, attribute, rest) in [(&subnet, "SubnetIds", 3), (&group, "SecurityGroupIds", 2)] {
-        assert_eq!(world.get(id), before.get(id), "it is not touched");
+        assert_eq!(world.get(id), before.get(id), "{id} is unchanged");
         assert!(
             response.data["Warnings"].contains(&format!("{id} keeps its tag `karpenter.sh/discovery` = `blue`")),
             "{response:?}"
         );
-        let carrying: Vec<_> = response.data[attribute].split(',').collect();
-        assert!(carrying.len() == rest && !carrying.contains(&id.as_str()), "{carrying:?}");
+        let tagged: Vec<_> = response.data[attribute].split(',').collect();
+        assert!(tagged.len() == rest && !tagged.contains(&id.as_str()), "{tagged:?}");
     }
     let delete = scenario.resource.delete(&response.physical_resource_id, &skipping);
     scenario.send(&delete).await.unwrap().succeeded();
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 
-/// A subnet has room for 50 tags, and the discovery tag and its mark need two; what counts is told.
+/// A subnet can have 50 tags. The discovery tag and its marker need two of them. The Reason has the number of existing tags.
 #[tokio::test]
-async fn a_subnet_without_room_for_the_tags_is_told() {
+async fn subnet_without_room_for_tags_is_reported() {
     let mut scenario = Scenario::start().await.unwrap();
     let ec2 = Client::new(&scenario.cloud.admin());
     let subnet = scenario.cluster.subnet_ids[0].clone();
-    // One it has: Name.
+    // With the tag Name, the subnet has 48 tags.
     tag(&ec2, &subnet, (0..47).map(|n| (format!("k{n}"), "v"))).await;
-    accepts(&mut scenario, &with(json!({})), "SubnetIds").await;
+    assert_create_succeeds(&mut scenario, &with(json!({})), "SubnetIds").await;
     tag(&ec2, &subnet, [("k47".to_owned(), "v")]).await;
-    let told = format!("{subnet} has 49 tags and needs 2 more for the discovery tag and its marker");
-    refuses(&mut scenario, &with(json!({})), &[&told, "Remove tags from it, or set SubnetIds without it"]).await;
+    let problem = format!("{subnet} has 49 tags and needs 2 more for the discovery tag and its marker");
+    assert_create_fails(
+        &mut scenario,
+        &with(json!({})),
+        &[&problem, "Remove tags from it, or set SubnetIds without it"],
+    )
+    .await;
 }
 
-/// Ids that do not exist are told, with their property.
+/// Subnets and security groups that do not exist are reported with the property that has them.
 #[tokio::test]
-async fn ids_that_do_not_exist_are_told_with_their_property() {
+async fn missing_subnets_and_groups_are_reported() {
     let mut scenario = Scenario::start().await.unwrap();
     let (subnet, group) = (scenario.cluster.subnet_ids[0].clone(), "sg-0123456789abcdef0");
     let (one, two) = ("subnet-0123456789abcdef0", "subnet-0123456789abcdef1");
@@ -77,13 +83,13 @@ async fn ids_that_do_not_exist_are_told_with_their_property() {
             "security groups {group} of SecurityGroupIds does not exist in region us-east-1. Correct SecurityGroupIds"
         ),
     ];
-    refuses(&mut scenario, &properties, &[&words[0], &words[1]]).await;
+    assert_create_fails(&mut scenario, &properties, &[&words[0], &words[1]]).await;
 }
 
-/// A cluster without node groups tells nothing of its subnets and groups: what to set is told, and with it set the
-/// same Create succeeds.
+/// The function cannot discover the subnets and security groups of a cluster without managed node groups. The Reason names the
+/// properties to set. With them, the Create succeeds.
 #[tokio::test]
-async fn a_cluster_without_node_groups_asks_for_the_ids() {
+async fn cluster_without_node_groups_requires_ids() {
     let options = ClusterOptions { node_groups: Vec::new(), ..ClusterOptions::default() };
     let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
     scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await.unwrap();
@@ -91,18 +97,18 @@ async fn a_cluster_without_node_groups_asks_for_the_ids() {
         "cluster `demo` has no managed node group from which to discover subnets. Set SubnetIds",
         "cluster `demo` has no managed node group from which to discover security groups. Set SecurityGroupIds",
     ];
-    refuses(&mut scenario, &with(json!({})), &words).await;
+    assert_create_fails(&mut scenario, &with(json!({})), &words).await;
     let subnet = scenario.cluster.subnet_ids[0].clone();
     let half = with(json!({"SubnetIds": [subnet]}));
-    refuses(&mut scenario, &half, &words[1..]).await;
+    assert_create_fails(&mut scenario, &half, &words[1..]).await;
     let whole = with(json!({"SubnetIds": [subnet], "SecurityGroupIds": [scenario.cluster.cluster_security_group_id]}));
-    assert_eq!(accepts(&mut scenario, &whole, "SubnetIds").await, subnet);
+    assert_eq!(assert_create_succeeds(&mut scenario, &whole, "SubnetIds").await, subnet);
 }
 
-/// When the node groups go later, as they do once Karpenter runs the nodes, an Update goes on and what was tagged
-/// stays tagged.
+/// Users delete the managed node groups once Karpenter runs the nodes. An Update after that succeeds, and the tagged subnets
+/// and security groups keep their tags.
 #[tokio::test]
-async fn node_groups_that_go_later_are_no_error() {
+async fn update_after_node_groups_are_deleted_changes_nothing() {
     let mut scenario = Scenario::start().await.unwrap();
     let old = with(json!({}));
     let created = scenario.send(&scenario.resource.create(&old)).await.unwrap();
@@ -115,5 +121,5 @@ async fn node_groups_that_go_later_are_no_error() {
     let id = &response.physical_resource_id;
     let updated = scenario.send(&scenario.resource.update(id, &with(json!({"Revision": "2"})), &old)).await.unwrap();
     assert_eq!(updated.wrote_nothing().succeeded().data, response.data);
-    before.assert_same(&scenario.world().await.unwrap(), "when the node groups have gone");
+    before.assert_same(&scenario.world().await.unwrap(), "after the node groups were deleted");
 }

@@ -1,22 +1,22 @@
-//! Names that are taken, and roles and policies that are not there.
+//! Names that are already used, and roles and policies that do not exist.
 
 use aws_sdk_iam::{Client, types::Tag};
 use local_cloud::{cluster::service_trust, scenario::Scenario};
 use serde_json::json;
 
-use super::{accepts, refuses, with};
+use super::{assert_create_fails, assert_create_succeeds, with};
 
-/// Makes a role with one tag, as somebody else would.
-async fn make_role(iam: &Client, name: &str, tag: Option<(&str, &str)>) {
+/// Creates a role by hand, with at most one tag.
+async fn create_role(iam: &Client, name: &str, tag: Option<(&str, &str)>) {
     let tags = tag.map(|(key, value)| vec![Tag::builder().key(key).value(value).build().unwrap()]);
     let trust = service_trust("ec2.amazonaws.com");
     iam.create_role().role_name(name).assume_role_policy_document(trust).set_tags(tags).send().await.unwrap();
 }
 
-/// A role of a wanted name that this stack did not make is left alone: the answer says whose it is, and which
-/// property gives another name.
+/// A role with the desired name that this stack did not create stays unchanged. The Reason has the owner, and the property that
+/// sets another name.
 #[tokio::test]
-async fn a_role_of_a_wanted_name_that_is_not_this_stacks_is_left_alone() {
+async fn role_of_another_owner_is_reported() {
     let mut scenario = Scenario::start().await.unwrap();
     let iam = Client::new(&scenario.cloud.admin());
     let other = "arn:aws:cloudformation:us-east-1:111122223333:stack/other/0a/Prereqs";
@@ -25,7 +25,7 @@ async fn a_role_of_a_wanted_name_that_is_not_this_stacks_is_left_alone() {
         (Some(("aws:cloudformation:stack-name", "infra")), "belongs to the stack `infra`".to_owned()),
         (Some(("karpenter-prereqs/owner", other)), format!("belongs to the resource {other}")),
     ];
-    for (name, cure) in [
+    for (name, remedy) in [
         (
             "KarpenterNodeRole-demo",
             "Set NodeRoleName to another name, set NodeRoleArn to use this role unchanged, set ExistingObjects to Adopt",
@@ -33,58 +33,58 @@ async fn a_role_of_a_wanted_name_that_is_not_this_stacks_is_left_alone() {
         ("KarpenterControllerRole-demo", "Set ControllerRoleName to another name, set ExistingObjects to Adopt"),
     ] {
         for (tag, owner) in &owners {
-            make_role(&iam, name, *tag).await;
-            let told = format!("role `{name}` already exists and {owner}");
-            refuses(&mut scenario, &with(json!({})), &[&told, cure]).await;
+            create_role(&iam, name, *tag).await;
+            let problem = format!("role `{name}` already exists and {owner}");
+            assert_create_fails(&mut scenario, &with(json!({})), &[&problem, remedy]).await;
             iam.delete_role().role_name(name).send().await.unwrap();
         }
     }
 }
 
-/// An instance profile of the wanted name that this stack did not make is left alone.
+/// An instance profile with the desired name that this stack did not create stays unchanged.
 #[tokio::test]
-async fn an_instance_profile_that_is_not_this_stacks_is_left_alone() {
+async fn instance_profile_of_another_owner_is_reported() {
     let mut scenario = Scenario::start().await.unwrap();
     let iam = Client::new(&scenario.cloud.admin());
     let name = "KarpenterNodeInstanceProfile-demo";
     iam.create_instance_profile().instance_profile_name(name).send().await.unwrap();
-    let told = format!("instance profile `{name}` already exists and has no owner tag");
-    refuses(
+    let problem = format!("instance profile `{name}` already exists and has no owner tag");
+    assert_create_fails(
         &mut scenario,
         &with(json!({})),
-        &[&told, "Set InstanceProfileName to another name, set ExistingObjects to Adopt"],
+        &[&problem, "Set InstanceProfileName to another name, set ExistingObjects to Adopt"],
     )
     .await;
     let renamed = with(json!({"InstanceProfileName": "another"}));
-    assert_eq!(accepts(&mut scenario, &renamed, "InstanceProfileName").await, "another");
+    assert_eq!(assert_create_succeeds(&mut scenario, &renamed, "InstanceProfileName").await, "another");
 }
 
-/// A given node role must exist, under just this ARN.
+/// The role of `NodeRoleArn` must exist with exactly this ARN, including its path.
 #[tokio::test]
-async fn a_given_node_role_that_does_not_exist_is_told() {
+async fn missing_given_node_role_is_reported() {
     let mut scenario = Scenario::start().await.unwrap();
-    make_role(&Client::new(&scenario.cloud.admin()), "nodes", None).await;
+    create_role(&Client::new(&scenario.cloud.admin()), "nodes", None).await;
     for arn in ["arn:aws:iam::111122223333:role/missing", "arn:aws:iam::111122223333:role/team/nodes"] {
-        let told = format!("the role {arn} of NodeRoleArn does not exist. Correct the ARN");
-        refuses(&mut scenario, &with(json!({"NodeRoleArn": arn})), &[&told]).await;
+        let problem = format!("the role {arn} of NodeRoleArn does not exist. Correct the ARN");
+        assert_create_fails(&mut scenario, &with(json!({"NodeRoleArn": arn})), &[&problem]).await;
     }
     let given = with(json!({"NodeRoleArn": "arn:aws:iam::111122223333:role/nodes"}));
-    assert_eq!(accepts(&mut scenario, &given, "NodeRoleName").await, "nodes");
+    assert_eq!(assert_create_succeeds(&mut scenario, &given, "NodeRoleName").await, "nodes");
 }
 
-/// A managed policy that does not exist, AWS's or the account's, is told with the property that names it; those that
-/// exist are looked for once, and not when they are attached.
+/// Managed policies that do not exist are reported with their property, those of AWS and those of the account. Each policy is
+/// read once, and not at all if it is already attached.
 #[tokio::test]
-async fn policies_that_do_not_exist_are_told_with_their_property() {
+async fn missing_managed_policies_are_reported() {
     let mut scenario = Scenario::start().await.unwrap();
-    let slip = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAcess";
+    let misspelled = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAcess";
     let missing = "arn:aws:iam::111122223333:policy/missing";
-    let wrong = with(json!({"NodePolicyArns": [slip], "ControllerPolicyArns": [missing]}));
+    let wrong = with(json!({"NodePolicyArns": [misspelled], "ControllerPolicyArns": [missing]}));
     let words = [
-        format!("IAM has no managed policy {slip} (NodePolicyArns): check the ARN"),
+        format!("IAM has no managed policy {misspelled} (NodePolicyArns): check the ARN"),
         format!("IAM has no managed policy {missing} (ControllerPolicyArns): check the ARN"),
     ];
-    refuses(&mut scenario, &wrong, &[&words[0], &words[1]]).await;
+    assert_create_fails(&mut scenario, &wrong, &[&words[0], &words[1]]).await;
 
     let iam = Client::new(&scenario.cloud.admin());
     let document =
@@ -94,17 +94,17 @@ async fn policies_that_do_not_exist_are_told_with_their_property() {
     let right =
         with(json!({"NodePolicyArns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"], "ControllerPolicyArns": [own]}));
     let created = scenario.send(&scenario.resource.create(&right)).await.unwrap();
-    let asked = created.calls.iter().filter(|call| call.is("iam", "GetPolicy")).count();
-    assert_eq!(asked, 2, "each once");
+    let reads = created.calls.iter().filter(|call| call.is("iam", "GetPolicy")).count();
+    assert_eq!(reads, 2, "each once");
     let id = created.succeeded().physical_resource_id.clone();
     let again = scenario.send(&scenario.resource.update(&id, &right, &right)).await.unwrap();
     assert!(again.calls.iter().all(|call| !call.is("iam", "GetPolicy")), "both are attached");
     again.wrote_nothing().succeeded();
 }
 
-/// More managed policies than a role can carry are refused before the role is made.
+/// More managed policies than a role can have (10) are reported before the role is created.
 #[tokio::test]
-async fn more_policies_than_a_role_carries_are_told() {
+async fn too_many_managed_policies_are_reported() {
     let mut scenario = Scenario::start().await.unwrap();
     let names = [
         "AWSXRayDaemonWriteAccess",
@@ -117,6 +117,6 @@ async fn more_policies_than_a_role_carries_are_told() {
     ];
     let arns: Vec<_> = names.iter().map(|name| format!("arn:aws:iam::aws:policy/{name}")).collect();
     let words = ["role `KarpenterNodeRole-demo` would have 11 managed policies", "10", "NodePolicyArns"];
-    refuses(&mut scenario, &with(json!({"NodePolicyArns": arns})), &words).await;
-    accepts(&mut scenario, &with(json!({"NodePolicyArns": arns[1..]})), "NodeRoleName").await;
+    assert_create_fails(&mut scenario, &with(json!({"NodePolicyArns": arns})), &words).await;
+    assert_create_succeeds(&mut scenario, &with(json!({"NodePolicyArns": arns[1..]})), "NodeRoleName").await;
 }

@@ -1,15 +1,16 @@
-//! Properties that are wrong by themselves.
+//! Properties that are invalid independently of the account.
 
 use local_cloud::scenario::{CLUSTER, Scenario};
 use serde_json::json;
 
-use super::{refused, refuses, with};
+use super::{assert_create_fails, assert_fails, with};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/nodes";
 
-/// A slip in a template is named, with what was probably meant and what a good value is; all slips at once.
+/// Each invalid property is reported with a description of valid values. An unknown property is reported with a similar name.
+/// All problems are reported at once.
 #[tokio::test]
-async fn slips_in_properties_are_named_with_what_is_meant() {
+async fn invalid_properties_are_reported_together() {
     let mut scenario = Scenario::start().await.unwrap();
     let required = "`ClusterName` is required. Set it to the name of an EKS cluster";
     let too_long = "r".repeat(65);
@@ -53,20 +54,20 @@ async fn slips_in_properties_are_named_with_what_is_meant() {
         ),
     ];
     for (properties, words) in cases {
-        let reason = refuses(&mut scenario, &properties, &words).await;
+        let reason = assert_create_fails(&mut scenario, &properties, &words).await;
         assert!(reason.starts_with("nothing was changed: "), "{reason}");
     }
 }
 
-/// An Update to properties that are wrong leaves the resource as it is, under its id.
+/// An Update to invalid properties does not change the resource or its id.
 #[tokio::test]
-async fn an_update_to_bad_properties_leaves_the_resource_as_it_is() {
+async fn update_to_invalid_properties_changes_nothing() {
     let mut scenario = Scenario::start().await.unwrap();
     let good = with(json!({}));
     let created = scenario.send(&scenario.resource.create(&good)).await.unwrap();
     let id = created.succeeded().physical_resource_id.clone();
     let update = scenario.resource.update(&id, &with(json!({"NodeRolName": "nodes"})), &good);
-    refused(&mut scenario, &update, &["`NodeRolName`"]).await;
+    assert_fails(&mut scenario, &update, &["`NodeRolName`"]).await;
     let again = scenario.send(&update).await.unwrap();
     assert_eq!(again.response.physical_resource_id, id, "another id would have CloudFormation delete the resource");
 }

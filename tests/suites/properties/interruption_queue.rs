@@ -1,26 +1,27 @@
-//! InterruptionQueueArn: where the queue must be, and which queues the function's own bounds let a stack name.
+//! `InterruptionQueueArn`: the account and Region of the queue, and the function's bounds for queues.
 
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{execution_role::environment_within, scenario::Scenario};
 use serde_json::{Value, json};
 
-use super::{created, deleted, scenario, with};
+use super::{create_resource, delete_resource, scenario, with};
 
 const INSIDE: &str = "arn:aws:sqs:us-east-1:111122223333:Karpenter-demo";
 const OUTSIDE: &str = "arn:aws:sqs:us-east-1:111122223333:payments";
 
-fn queued(arn: &str) -> Value {
+fn with_queue(arn: &str) -> Value {
     with(json!({"InterruptionQueueArn": arn}))
 }
 
-/// The function of `function.yaml`, with its default bounds.
+/// Starts a scenario whose function has these bounds, as `function.yaml` sets them.
 async fn bounded(bounds: &str) -> Scenario {
     let mut scenario = scenario(AuthenticationMode::Api).await;
-    bound(&mut scenario, bounds).await;
+    set_bounds(&mut scenario, bounds).await;
     scenario
 }
 
-async fn bound(scenario: &mut Scenario, bounds: &str) {
+/// Restarts the function with these bounds.
+async fn set_bounds(scenario: &mut Scenario, bounds: &str) {
     let role_arn = scenario.cluster.creator_role_arn.clone();
     let change = |options: &mut local_cloud::lambda::FunctionOptions| {
         options.environment.push(("BOUNDS".to_owned(), bounds.to_owned()));
@@ -28,61 +29,64 @@ async fn bound(scenario: &mut Scenario, bounds: &str) {
     scenario.restart(&role_arn, change).await.unwrap();
 }
 
-/// What the template makes of its parameter.
+/// Returns the value of `BOUNDS` that `function.yaml` generates from its parameter `InterruptionQueueArns`.
 fn bounds_of(arns: &str) -> String {
     let values = [("InterruptionQueueArns", arns), ("NamePrefix", "Karpenter")];
     environment_within(&values, ("111122223333", "us-east-1")).unwrap().remove("BOUNDS").unwrap()
 }
 
-/// Karpenter looks the queue up by its name, in its own account and Region.
+/// Karpenter finds the queue by its name, in its own account and Region. A queue elsewhere fails before any change.
 #[tokio::test]
 async fn queue_of_another_region_or_account_changes_nothing() {
     let mut scenario = scenario(AuthenticationMode::Api).await;
     for elsewhere in ["arn:aws:sqs:eu-west-1:111122223333:demo", "arn:aws:sqs:us-east-1:444455556666:demo"] {
-        let made = scenario.send(&scenario.resource.create(&queued(elsewhere))).await.unwrap();
-        let reason = made.wrote_nothing().failed();
+        let created = scenario.send(&scenario.resource.create(&with_queue(elsewhere))).await.unwrap();
+        let reason = created.wrote_nothing().failed();
         for part in ["nothing was changed", "account and Region", "arn:aws:sqs:us-east-1:111122223333:", elsewhere] {
             assert!(reason.contains(part), "`{part}` is not in: {reason}");
         }
         // The Delete of the failed Create.
-        let id = made.response.physical_resource_id.clone();
-        deleted(&mut scenario, &id, &queued(elsewhere)).await;
+        let id = created.response.physical_resource_id.clone();
+        delete_resource(&mut scenario, &id, &with_queue(elsewhere)).await;
     }
 }
 
+/// A Create or an Update with a queue outside of the bounds fails before any change. With the queue in the bounds it succeeds.
 #[tokio::test]
-async fn queue_outside_the_bounds_changes_nothing() {
+async fn queue_outside_bounds_changes_nothing() {
     let mut scenario = bounded(&bounds_of("")).await;
     let before = scenario.world().await.unwrap();
-    let refused = |reason: &str| {
+    let assert_outside = |reason: &str| {
         for part in ["nothing was changed", OUTSIDE, ":Karpenter*", "InterruptionQueueArns"] {
             assert!(reason.contains(part), "`{part}` is not in: {reason}");
         }
     };
-    let made = scenario.send(&scenario.resource.create(&queued(OUTSIDE))).await.unwrap();
-    refused(made.wrote_nothing().failed());
-    let (_, id) = created(&mut scenario, &queued(INSIDE)).await;
-    let updated = scenario.send(&scenario.resource.update(&id, &queued(OUTSIDE), &queued(INSIDE))).await.unwrap();
-    refused(updated.wrote_nothing().failed());
-    // What was refused as an Update's new properties are a rollback's old ones.
-    let back = scenario.send(&scenario.resource.update(&id, &queued(INSIDE), &queued(OUTSIDE))).await.unwrap();
+    let created = scenario.send(&scenario.resource.create(&with_queue(OUTSIDE))).await.unwrap();
+    assert_outside(created.wrote_nothing().failed());
+    let (_, id) = create_resource(&mut scenario, &with_queue(INSIDE)).await;
+    let updated =
+        scenario.send(&scenario.resource.update(&id, &with_queue(OUTSIDE), &with_queue(INSIDE))).await.unwrap();
+    assert_outside(updated.wrote_nothing().failed());
+    // The rollback's Update has the queue outside of the bounds in its old properties.
+    let back = scenario.send(&scenario.resource.update(&id, &with_queue(INSIDE), &with_queue(OUTSIDE))).await.unwrap();
     back.wrote_nothing().succeeded();
-    deleted(&mut scenario, &id, &queued(INSIDE)).await;
+    delete_resource(&mut scenario, &id, &with_queue(INSIDE)).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the first Delete");
 
-    // The parameter takes one, or several.
+    // The parameter accepts one ARN, or several with wildcards.
     for arns in [OUTSIDE.to_owned(), format!("{INSIDE},{}", OUTSIDE.replace("payments", "pay*"))] {
-        bound(&mut scenario, &bounds_of(&arns)).await;
-        let (_, id) = created(&mut scenario, &queued(OUTSIDE)).await;
-        deleted(&mut scenario, &id, &queued(OUTSIDE)).await;
+        set_bounds(&mut scenario, &bounds_of(&arns)).await;
+        let (_, id) = create_resource(&mut scenario, &with_queue(OUTSIDE)).await;
+        delete_resource(&mut scenario, &id, &with_queue(OUTSIDE)).await;
     }
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 
+/// If the function cannot parse its bounds, every event fails before any change.
 #[tokio::test]
-async fn bounds_that_cannot_be_read_change_nothing() {
+async fn unreadable_bounds_change_nothing() {
     let mut scenario = bounded("{").await;
-    let made = scenario.send(&scenario.resource.create(&with(json!({})))).await.unwrap();
-    let reason = made.wrote_nothing().failed();
+    let created = scenario.send(&scenario.resource.create(&with(json!({})))).await.unwrap();
+    let reason = created.wrote_nothing().failed();
     assert!(reason.contains("BOUNDS") && reason.contains("deploy the function's stack again"), "{reason}");
 }

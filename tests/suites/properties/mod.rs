@@ -1,5 +1,5 @@
-//! The property table end to end, a file a property or a few: what each asks for is made, changed and taken away, on a
-//! cluster of each authentication mode that it touches.
+//! Each property, end to end: its objects are created, changed and deleted, on clusters of each authentication mode that
+//! matters for it. Each file has one property or a few.
 
 mod controller_identity;
 mod existing_objects;
@@ -18,26 +18,29 @@ use local_cloud::{
 };
 use serde_json::Value;
 
-/// A cluster of this mode, with aws-auth.
+/// Starts a scenario with aws-auth, and a cluster of this authentication mode.
 async fn scenario(authentication_mode: AuthenticationMode) -> Scenario {
-    started(ClusterOptions { authentication_mode, ..ClusterOptions::default() }).await
+    start_with(ClusterOptions { authentication_mode, ..ClusterOptions::default() }).await
 }
 
-async fn started(options: ClusterOptions) -> Scenario {
+/// Starts a scenario with aws-auth, and a cluster with these options.
+async fn start_with(options: ClusterOptions) -> Scenario {
     let scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
     scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await.unwrap();
     scenario
 }
 
-/// Creates the scenario's resource; gives its id too.
-async fn created(scenario: &mut Scenario, properties: &Value) -> (Delivered, String) {
+/// Creates the scenario's resource. Returns the delivery and the physical id.
+async fn create_resource(scenario: &mut Scenario, properties: &Value) -> (Delivered, String) {
     let created = scenario.send(&scenario.resource.create(properties)).await.unwrap();
     let id = created.succeeded().physical_resource_id.clone();
     (created, id)
 }
 
-/// Updates the scenario's resource in place; a second time, which writes nothing.
-async fn updated(scenario: &mut Scenario, id: &str, new: &Value, old: &Value) -> Delivered {
+/// Updates the scenario's resource in place, and then once more. Asserts that the second Update writes nothing.
+///
+/// Returns the first delivery.
+async fn update_twice(scenario: &mut Scenario, id: &str, new: &Value, old: &Value) -> Delivered {
     let event = scenario.resource.update(id, new, old);
     let updated = scenario.send(&event).await.unwrap();
     assert_eq!(updated.succeeded().physical_resource_id, id);
@@ -45,18 +48,20 @@ async fn updated(scenario: &mut Scenario, id: &str, new: &Value, old: &Value) ->
     updated
 }
 
-async fn deleted(scenario: &mut Scenario, id: &str, properties: &Value) -> Delivered {
+/// Deletes the scenario's resource, which must succeed.
+async fn delete_resource(scenario: &mut Scenario, id: &str, properties: &Value) -> Delivered {
     let deleted = scenario.send(&scenario.resource.delete(id, properties)).await.unwrap();
     deleted.succeeded();
     deleted
 }
 
-/// The text of each write, in order: operation and body or parameters.
+/// Returns the writes in order, each as `Operation service`.
 fn writes(delivered: &Delivered) -> Vec<String> {
     delivered.writes().iter().map(|call| format!("{} {}", call.operation, call.service)).collect()
 }
 
-/// That a write of the one kind came before the first of the other.
+/// Asserts that the first write of the kind `first` comes before the first of the kind `then`. A kind is an operation, or
+/// `ConfigMap`.
 fn assert_order(delivered: &Delivered, first: &str, then: &str) {
     let writes = writes(delivered);
     let at = |what: &str| {

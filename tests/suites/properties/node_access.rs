@@ -1,4 +1,5 @@
-//! How nodes join where the cluster has access entries: by one of ours, or one that is there; and the way from aws-auth.
+//! `NodeAccess` on clusters with access entries: an entry that the function creates, an existing entry, and the change from
+//! aws-auth to an entry.
 
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
@@ -9,26 +10,26 @@ use local_cloud::{
 };
 use serde_json::json;
 
-use super::{assert_order, created, deleted, scenario, with};
+use super::{assert_order, create_resource, delete_resource, scenario, with};
 
 const NODE_ROLE: &str = "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo";
 const ENTRY: &str = "access-entry/arn:aws:iam::111122223333:role/KarpenterNodeRole-demo";
 
-fn asks_kubernetes(delivered: &Delivered) -> bool {
+fn calls_kubernetes(delivered: &Delivered) -> bool {
     delivered.calls.iter().any(|call| call.service == "kubernetes")
 }
 
-/// Where there are access entries, one is made with its marks; no call goes to the Kubernetes API; a second run writes
-/// nothing; and with the resource the entry goes.
+/// On a cluster with access entries, the function creates one with the owner tag and its marker, and does not call the
+/// Kubernetes API. A second run writes nothing. The Delete removes the entry.
 #[tokio::test]
-async fn an_access_entry_comes_and_goes_without_the_kubernetes_api() {
+async fn access_entry_lifecycle_needs_no_kubernetes_api() {
     for mode in [AuthenticationMode::Api, AuthenticationMode::ApiAndConfigMap] {
         let mut scenario = scenario(mode).await;
         let before = scenario.world().await.unwrap();
         let properties = with(json!({"Tags": {"team": "platform"}}));
-        let (made, id) = created(&mut scenario, &properties).await;
-        assert_eq!(made.succeeded().data["NodeAccess"], "AccessEntry");
-        assert!(!asks_kubernetes(&made));
+        let (created, id) = create_resource(&mut scenario, &properties).await;
+        assert_eq!(created.succeeded().data["NodeAccess"], "AccessEntry");
+        assert!(!calls_kubernetes(&created));
         let entry = scenario.world().await.unwrap().json(ENTRY);
         assert_eq!(entry["type"], "EC2_LINUX");
         let tags = entry["tags"].as_object().unwrap();
@@ -48,16 +49,16 @@ async fn an_access_entry_comes_and_goes_without_the_kubernetes_api() {
         let changed = with(json!({"Tags": {"team": "nodes"}}));
         scenario.send(&scenario.resource.update(&id, &changed, &properties)).await.unwrap().succeeded();
         assert_eq!(scenario.world().await.unwrap().json(ENTRY)["tags"]["team"], "nodes");
-        let gone = deleted(&mut scenario, &id, &changed).await;
-        assert!(!asks_kubernetes(&gone));
+        let deleted = delete_resource(&mut scenario, &id, &changed).await;
+        assert!(!calls_kubernetes(&deleted));
         scenario.cluster.wait_refused(&node.credentials).await.unwrap();
         before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
     }
 }
 
-/// An equal entry that somebody made is used, and is there when the resource has gone.
+/// An equal entry that somebody else created is used, and is kept after the Delete.
 #[tokio::test]
-async fn an_equal_entry_is_used_and_left() {
+async fn existing_equal_access_entry_is_reused_and_kept() {
     let mut scenario = scenario(AuthenticationMode::Api).await;
     let iam = aws_sdk_iam::Client::new(&scenario.cloud.admin());
     let role = iam.create_role().role_name("own-nodes").assume_role_policy_document("{}").send().await.unwrap();
@@ -66,106 +67,107 @@ async fn an_equal_entry_is_used_and_left() {
     eks.create_access_entry().cluster_name(CLUSTER).principal_arn(&arn).r#type("EC2_LINUX").send().await.unwrap();
     let before = scenario.world().await.unwrap();
     let properties = with(json!({"NodeRoleArn": arn}));
-    let (made, id) = created(&mut scenario, &properties).await;
-    assert_eq!(made.succeeded().data["NodeAccess"], "AccessEntry");
+    let (created, id) = create_resource(&mut scenario, &properties).await;
+    assert_eq!(created.succeeded().data["NodeAccess"], "AccessEntry");
     let name = format!("access-entry/{arn}");
     assert_eq!(scenario.world().await.unwrap().get(&name), before.get(&name));
-    deleted(&mut scenario, &id, &properties).await;
+    delete_resource(&mut scenario, &id, &properties).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 
-/// In one Update from aws-auth to an access entry, and back: the new way in stands before the old one goes. And each
-/// state can be deleted.
+/// An Update from aws-auth to an access entry, and an Update back. Each creates the new access before it removes the old one.
+/// The resource can be deleted after the way back.
 #[tokio::test]
-async fn one_way_in_follows_the_other() {
+async fn node_access_switch_creates_before_it_deletes() {
     let mut scenario = scenario(AuthenticationMode::ApiAndConfigMap).await;
     let before = scenario.world().await.unwrap();
-    let (mapped, entered) = (with(json!({"NodeAccess": "AwsAuth"})), with(json!({})));
-    let (_, id) = created(&mut scenario, &mapped).await;
+    let (aws_auth, access_entry) = (with(json!({"NodeAccess": "AwsAuth"})), with(json!({})));
+    let (_, id) = create_resource(&mut scenario, &aws_auth).await;
     let with_map = scenario.world().await.unwrap();
     assert!(with_map.get(ENTRY).is_none());
 
-    let moved = scenario.send(&scenario.resource.update(&id, &entered, &mapped)).await.unwrap();
+    let moved = scenario.send(&scenario.resource.update(&id, &access_entry, &aws_auth)).await.unwrap();
     assert_eq!(moved.succeeded().data["NodeAccess"], "AccessEntry");
     assert_order(&moved, "CreateAccessEntry", "ConfigMap");
     let with_entry = scenario.world().await.unwrap();
     assert_eq!(with_entry.get("aws-auth/mapRoles"), before.get("aws-auth/mapRoles"));
     assert!(with_entry.get(ENTRY).is_some());
-    let again = scenario.send(&scenario.resource.update(&id, &entered, &mapped)).await.unwrap();
+    let again = scenario.send(&scenario.resource.update(&id, &access_entry, &aws_auth)).await.unwrap();
     again.wrote_nothing().succeeded();
-    assert!(!asks_kubernetes(&again));
+    assert!(!calls_kubernetes(&again));
 
-    let back = scenario.send(&scenario.resource.update(&id, &mapped, &entered)).await.unwrap();
+    let back = scenario.send(&scenario.resource.update(&id, &aws_auth, &access_entry)).await.unwrap();
     assert_order(&back, "ConfigMap", "DeleteAccessEntry");
     with_map.assert_same(&scenario.world().await.unwrap(), "after the way back");
-    deleted(&mut scenario, &id, &mapped).await;
+    delete_resource(&mut scenario, &id, &aws_auth).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 
-/// The entry of an Update to aws-auth that was cut off goes with the Delete, though the properties have no use for it.
+/// The process of an Update to aws-auth is killed after it has added the aws-auth entry. A Delete with the old properties, which
+/// do not use aws-auth, removes that entry.
 #[tokio::test]
-async fn what_an_update_left_in_aws_auth_goes_with_the_delete() {
+async fn aws_auth_entry_of_interrupted_update_is_deleted() {
     let mut scenario = scenario(AuthenticationMode::ApiAndConfigMap).await;
     let before = scenario.world().await.unwrap();
-    let entered = with(json!({}));
-    let (_, id) = created(&mut scenario, &entered).await;
-    let update = scenario.resource.update(&id, &with(json!({"NodeAccess": "AwsAuth"})), &entered);
+    let access_entry = with(json!({}));
+    let (_, id) = create_resource(&mut scenario, &access_entry).await;
+    let update = scenario.resource.update(&id, &with(json!({"NodeAccess": "AwsAuth"})), &access_entry);
     let at = When::call("eks", "DeleteAccessEntry");
     assert!(scenario.send_and_crash(&update, at, local_cloud::scenario::CrashPoint::Before).await.unwrap());
     assert_ne!(scenario.world().await.unwrap().get("aws-auth/mapRoles"), before.get("aws-auth/mapRoles"));
-    deleted(&mut scenario, &id, &entered).await;
+    delete_resource(&mut scenario, &id, &access_entry).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 
-/// EKS may not see a role yet that was just made; that heals.
+/// EKS does not see a new role at once. The function retries `CreateAccessEntry`.
 #[tokio::test]
-async fn a_role_that_eks_does_not_see_yet_is_waited_for() {
+async fn role_not_yet_visible_to_eks_is_waited_for() {
     let mut scenario = scenario(AuthenticationMode::Api).await;
     let message = "The specified principalArn is invalid: invalid principal.";
     let rule = scenario.cloud.gateway().rules().add(
         When::call("eks", "CreateAccessEntry").first(3),
         Effect::refuse(400, "InvalidParameterException", message),
     );
-    let (made, _) = created(&mut scenario, &with(json!({}))).await;
-    assert_eq!((made.succeeded().data["NodeAccess"].as_str(), rule.hits()), ("AccessEntry", 3));
+    let (created, _) = create_resource(&mut scenario, &with(json!({}))).await;
+    assert_eq!((created.succeeded().data["NodeAccess"].as_str(), rule.hits()), ("AccessEntry", 3));
 }
 
-/// An entry lets in the role that stood when it was made: when the role is made again, so is the entry.
+/// An access entry is bound to the hidden id of its role. If the role is created again, the function creates the entry again.
 #[tokio::test]
-async fn an_entry_is_made_anew_with_its_role() {
+async fn access_entry_is_recreated_with_its_role() {
     let mut scenario = scenario(AuthenticationMode::Api).await;
     let before = scenario.world().await.unwrap();
     let properties = with(json!({}));
-    let (_, id) = created(&mut scenario, &properties).await;
-    without_node_role(&scenario, &scenario.world().await.unwrap()).await;
+    let (_, id) = create_resource(&mut scenario, &properties).await;
+    delete_node_role(&scenario, &scenario.world().await.unwrap()).await;
     let iam = aws_sdk_iam::Client::new(&scenario.cloud.admin());
     let trust = service_trust("ec2.amazonaws.com");
     let by_hand = iam.create_role().role_name("KarpenterNodeRole-demo").assume_role_policy_document(trust);
     by_hand.send().await.unwrap();
     let (role, profile) = ("KarpenterNodeRole-demo", "KarpenterNodeInstanceProfile-demo");
     iam.add_role_to_instance_profile().instance_profile_name(profile).role_name(role).send().await.unwrap();
-    let shut_out = scenario.cluster.run_node(profile).await.unwrap();
+    let denied = scenario.cluster.run_node(profile).await.unwrap();
     assert_eq!(
-        scenario.cluster.identity(&shut_out.credentials).await.unwrap(),
+        scenario.cluster.identity(&denied.credentials).await.unwrap(),
         None,
-        "the entry is of the former role"
+        "the entry belongs to the previous role"
     );
-    scenario.cluster.end_node(&shut_out).await.unwrap();
-    without_node_role(&scenario, &scenario.world().await.unwrap()).await;
+    scenario.cluster.end_node(&denied).await.unwrap();
+    delete_node_role(&scenario, &scenario.world().await.unwrap()).await;
 
-    let made = scenario.send(&scenario.resource.update(&id, &properties, &properties)).await.unwrap();
-    made.succeeded();
-    assert_order(&made, "CreateRole", "DeleteAccessEntry");
-    assert_order(&made, "DeleteAccessEntry", "CreateAccessEntry");
+    let created = scenario.send(&scenario.resource.update(&id, &properties, &properties)).await.unwrap();
+    created.succeeded();
+    assert_order(&created, "CreateRole", "DeleteAccessEntry");
+    assert_order(&created, "DeleteAccessEntry", "CreateAccessEntry");
     let node = scenario.cluster.run_node(profile).await.unwrap();
     scenario.cluster.wait_admitted(&node.credentials).await.unwrap();
     scenario.cluster.end_node(&node).await.unwrap();
-    deleted(&mut scenario, &id, &properties).await;
+    delete_resource(&mut scenario, &id, &properties).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 
-/// Somebody deletes the node role.
-async fn without_node_role(scenario: &Scenario, world: &World) {
+/// Deletes the node role by hand.
+async fn delete_node_role(scenario: &Scenario, world: &World) {
     let iam = aws_sdk_iam::Client::new(&scenario.cloud.admin());
     let role = "KarpenterNodeRole-demo";
     let profile = "KarpenterNodeInstanceProfile-demo";
@@ -176,27 +178,28 @@ async fn without_node_role(scenario: &Scenario, world: &World) {
     iam.delete_role().role_name(role).send().await.unwrap();
 }
 
-/// An entry of another type keeps nodes out, and cannot be changed: that is told with the command that helps.
+/// An entry of another type gives nodes no access, and EKS cannot change its type. The Update fails before any change, and the
+/// Reason has the command that deletes the entry.
 #[tokio::test]
-async fn an_entry_of_another_type_is_told() {
+async fn access_entry_of_another_type_is_reported() {
     let mut scenario = scenario(AuthenticationMode::Api).await;
-    let (_, id) = created(&mut scenario, &with(json!({}))).await;
+    let (_, id) = create_resource(&mut scenario, &with(json!({}))).await;
     let eks = aws_sdk_eks::Client::new(&scenario.cloud.admin());
     eks.delete_access_entry().cluster_name(CLUSTER).principal_arn(NODE_ROLE).send().await.unwrap();
     eks.create_access_entry().cluster_name(CLUSTER).principal_arn(NODE_ROLE).send().await.unwrap();
     let update = scenario.resource.update(&id, &with(json!({"Revision": "2"})), &with(json!({})));
-    let refused = scenario.send(&update).await.unwrap();
+    let rejected = scenario.send(&update).await.unwrap();
     let command = format!("`aws eks delete-access-entry --cluster-name demo --principal-arn {NODE_ROLE}`");
-    assert!(refused.failed().contains("access entry of type STANDARD") && refused.failed().contains(&command));
-    refused.wrote_nothing();
+    assert!(rejected.failed().contains("access entry of type STANDARD") && rejected.failed().contains(&command));
+    rejected.wrote_nothing();
 }
 
-/// Where the cluster has none, that is told.
+/// On a cluster without access entries, `NodeAccess` `AccessEntry` fails before any change.
 #[tokio::test]
-async fn a_cluster_without_access_entries_is_told() {
+async fn cluster_without_access_entries_is_reported() {
     let mut scenario = scenario(AuthenticationMode::ConfigMap).await;
     let create = scenario.resource.create(&with(json!({"NodeAccess": "AccessEntry"})));
-    let refused = scenario.send(&create).await.unwrap();
-    assert!(refused.failed().contains("authenticationMode CONFIG_MAP"), "{}", refused.failed());
-    refused.wrote_nothing();
+    let rejected = scenario.send(&create).await.unwrap();
+    assert!(rejected.failed().contains("authenticationMode CONFIG_MAP"), "{}", rejected.failed());
+    rejected.wrote_nothing();
 }

@@ -1,4 +1,5 @@
-//! OidcProvider Create: made when it is missing, used when it is there, and left to those who came to trust it.
+//! `OidcProvider` `Create`: the IAM OIDC provider is created if it is missing, used if it exists, and kept if other roles trust
+//! it.
 
 use std::time::Duration;
 
@@ -11,22 +12,23 @@ use local_cloud::{
 };
 use serde_json::{Value, json};
 
-use super::{created, deleted, started, updated, with};
+use super::{create_resource, delete_resource, start_with, update_twice, with};
 
 fn creating() -> Value {
     with(json!({"OidcProvider": "Create"}))
 }
 
 async fn without_provider() -> Scenario {
-    started(ClusterOptions { oidc_audiences: Vec::new(), ..ClusterOptions::default() }).await
+    start_with(ClusterOptions { oidc_audiences: Vec::new(), ..ClusterOptions::default() }).await
 }
 
+/// Returns the name of the provider in a [`local_cloud::world::World`].
 fn provider(scenario: &Scenario) -> String {
     let issuer = scenario.cluster.issuer.split_once("://").unwrap().1;
     format!("oidc-provider/arn:aws:iam::111122223333:oidc-provider/{issuer}")
 }
 
-/// Another stack's resource, with names of its own on the same cluster.
+/// Returns a resource of another stack, with names of its own, on the same cluster.
 fn another() -> (Resource, Value) {
     let properties = with(json!({
         "NodeRoleName": "two-nodes", "ControllerRoleName": "two-controller", "InstanceProfileName": "two-nodes",
@@ -34,141 +36,147 @@ fn another() -> (Resource, Value) {
     (Resource::new("111122223333", "us-east-1", "other", "Prereqs").service_timeout(600), properties)
 }
 
-/// Made with the audience of STS and its marks, and a token of the cluster's is worth the role then; it goes with the
-/// resource.
+/// The provider is created with the audience of STS and its marker. A service account token of the cluster can then assume the
+/// controller role. The Delete removes the provider.
 #[tokio::test]
-async fn a_missing_provider_is_made_and_goes() {
+async fn missing_provider_is_created_and_deleted() {
     let mut scenario = without_provider().await;
     let before = scenario.world().await.unwrap();
-    let (made, id) = created(&mut scenario, &creating()).await;
+    let (created, id) = create_resource(&mut scenario, &creating()).await;
     let found = scenario.world().await.unwrap().json(&provider(&scenario));
     assert_eq!(found["audiences"], json!(["sts.amazonaws.com"]));
     assert!(found["tags"].as_object().unwrap().values().any(|value| *value == json!(id)), "{found}");
-    let role = made.succeeded().data["ControllerRoleArn"].clone();
+    let role = created.succeeded().data["ControllerRoleArn"].clone();
     let token = scenario.cluster.control_plane().service_account_token("karpenter", "karpenter", "sts.amazonaws.com");
     let token = token.await.unwrap();
     scenario.cluster.assume_role_with_web_identity(&role, &token).await.unwrap();
 
-    updated(&mut scenario, &id, &creating(), &creating()).await.wrote_nothing();
-    deleted(&mut scenario, &id, &creating()).await;
+    update_twice(&mut scenario, &id, &creating(), &creating()).await.wrote_nothing();
+    delete_resource(&mut scenario, &id, &creating()).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 
-/// One that is there is used, and not owned.
+/// An existing provider is used, but not owned.
 #[tokio::test]
-async fn a_provider_that_is_there_is_used_and_left() {
-    let mut scenario = started(ClusterOptions::default()).await;
+async fn existing_provider_is_used_and_kept() {
+    let mut scenario = start_with(ClusterOptions::default()).await;
     let before = scenario.world().await.unwrap();
-    let (_, id) = created(&mut scenario, &creating()).await;
+    let (_, id) = create_resource(&mut scenario, &creating()).await;
     let name = provider(&scenario);
     assert_eq!(scenario.world().await.unwrap().get(&name), before.get(&name));
-    deleted(&mut scenario, &id, &creating()).await;
+    delete_resource(&mut scenario, &id, &creating()).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 
-/// Another workload's role has come to trust it: the Delete leaves it, without any sign of ours, and the log says for whom.
+/// Another role trusts the provider by the time of the Delete. The Delete keeps the provider, removes the function's tags, and
+/// logs the name of the role.
 #[tokio::test]
-async fn a_provider_that_others_trust_is_left_to_them() {
+async fn provider_trusted_by_others_is_kept() {
     let mut scenario = without_provider().await;
-    let (_, id) = created(&mut scenario, &creating()).await;
+    let (_, id) = create_resource(&mut scenario, &creating()).await;
     let arn = provider(&scenario).strip_prefix("oidc-provider/").unwrap().to_owned();
     let trust = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated": arn},
     }]});
     let iam = Client::new(&scenario.cloud.admin());
     iam.create_role().role_name("external-dns").assume_role_policy_document(trust.to_string()).send().await.unwrap();
-    let gone = deleted(&mut scenario, &id, &creating()).await;
+    let deleted = delete_resource(&mut scenario, &id, &creating()).await;
     let left = scenario.world().await.unwrap().json(&provider(&scenario));
     assert_eq!(left["tags"], json!({}));
-    assert!(gone.invocation.log_text().contains("`external-dns` trusts it"), "{}", gone.invocation.log_text());
+    assert!(deleted.invocation.log_text().contains("`external-dns` trusts it"), "{}", deleted.invocation.log_text());
 
-    // It is theirs from then on: another of ours uses it, and does not take it away.
+    // The provider has no owner tag any more, so another resource uses it and does not delete it.
     let before = scenario.world().await.unwrap();
-    let (_, id) = created(&mut scenario, &creating()).await;
-    deleted(&mut scenario, &id, &creating()).await;
+    let (_, id) = create_resource(&mut scenario, &creating()).await;
+    delete_resource(&mut scenario, &id, &creating()).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the second Delete");
 }
 
-/// Two resources on one cluster: whichever goes first, the other keeps the provider, though only one would have made it.
+/// Two resources on one cluster use the provider, and one of them created it. The Delete of the first keeps it, whichever of the
+/// two that is. The Delete of the second removes it.
 #[tokio::test]
-async fn a_provider_goes_with_the_last_that_relies_on_it() {
+async fn shared_provider_is_deleted_with_last_resource() {
     let mut scenario = without_provider().await;
     let before = scenario.world().await.unwrap();
     let (other, others) = another();
-    for first_goes_first in [true, false] {
-        let (_, id) = created(&mut scenario, &creating()).await;
-        let made = scenario.send(&other.create(&others)).await.unwrap();
-        let other_id = made.succeeded().physical_resource_id.clone();
+    for creator_first in [true, false] {
+        let (_, id) = create_resource(&mut scenario, &creating()).await;
+        let created = scenario.send(&other.create(&others)).await.unwrap();
+        let other_id = created.succeeded().physical_resource_id.clone();
         let mut events = [scenario.resource.delete(&id, &creating()), other.delete(&other_id, &others)];
-        if !first_goes_first {
+        if !creator_first {
             events.reverse();
         }
         scenario.send(&events[0]).await.unwrap().succeeded();
         assert!(scenario.world().await.unwrap().get(&provider(&scenario)).is_some());
         scenario.send(&events[1]).await.unwrap().succeeded();
-        before.assert_same(&scenario.world().await.unwrap(), "after both");
+        before.assert_same(&scenario.world().await.unwrap(), "after both Deletes");
     }
 }
 
-/// One comes while the last that relied on it goes, and has looked at it already: it is left to the one that came.
+/// A resource is created while the last user of the provider is deleted, and after that Delete has read the provider. The
+/// provider is kept for the new resource.
 #[tokio::test]
-async fn a_provider_is_left_to_one_that_comes_meanwhile() {
+async fn provider_is_kept_for_concurrent_new_resource() {
     let mut scenario = without_provider().await;
     let before = scenario.world().await.unwrap();
-    let (_, id) = created(&mut scenario, &creating()).await;
+    let (_, id) = create_resource(&mut scenario, &creating()).await;
     let (other, others) = another();
-    let goes = scenario.resource.delete(&id, &creating());
-    let came = meanwhile(&mut scenario, &goes, When::call("iam", "DeleteRole"), &other.create(&others)).await;
+    let delete = scenario.resource.delete(&id, &creating());
+    let new = send_during(&mut scenario, &delete, When::call("iam", "DeleteRole"), &other.create(&others)).await;
     let left = scenario.world().await.unwrap().json(&provider(&scenario));
     let tags = left["tags"].as_object().unwrap().values();
-    let marks: Vec<_> = tags.filter(|value| value.as_str().unwrap().starts_with("karpenter-prereqs/v1/")).collect();
-    assert_eq!(marks, [&json!(came.physical_resource_id)], "{left}");
+    let markers: Vec<_> = tags.filter(|value| value.as_str().unwrap().starts_with("karpenter-prereqs/v1/")).collect();
+    assert_eq!(markers, [&json!(new.physical_resource_id)], "{left}");
 
-    scenario.send(&other.delete(&came.physical_resource_id, &others)).await.unwrap().succeeded();
-    before.assert_same(&scenario.world().await.unwrap(), "after both");
+    scenario.send(&other.delete(&new.physical_resource_id, &others)).await.unwrap().succeeded();
+    before.assert_same(&scenario.world().await.unwrap(), "after both Deletes");
 }
 
-/// So it is where somebody has taken the mark off the one that goes, and there is none to take off any more.
+/// The same if somebody has removed the marker of the resource that is deleted, so that the Delete has no marker to remove.
 #[tokio::test]
-async fn a_provider_without_a_mark_is_left_to_one_that_comes_meanwhile() {
+async fn provider_without_marker_is_kept_for_new_resource() {
     let mut scenario = without_provider().await;
-    let (_, id) = created(&mut scenario, &creating()).await;
-    let made = scenario.world().await.unwrap().json(&provider(&scenario));
-    let (mark, _) = made["tags"].as_object().unwrap().iter().find(|(_, value)| **value == json!(id)).unwrap();
+    let (_, id) = create_resource(&mut scenario, &creating()).await;
+    let created = scenario.world().await.unwrap().json(&provider(&scenario));
+    let (marker, _) = created["tags"].as_object().unwrap().iter().find(|(_, value)| **value == json!(id)).unwrap();
     let arn = provider(&scenario).strip_prefix("oidc-provider/").unwrap().to_owned();
     let iam = Client::new(&scenario.cloud.admin());
-    iam.untag_open_id_connect_provider().open_id_connect_provider_arn(arn).tag_keys(mark).send().await.unwrap();
+    iam.untag_open_id_connect_provider().open_id_connect_provider_arn(arn).tag_keys(marker).send().await.unwrap();
 
     let (other, others) = another();
-    let goes = scenario.resource.delete(&id, &creating());
+    let delete = scenario.resource.delete(&id, &creating());
     let before = scenario.cloud.gateway().journal().position();
-    let came = meanwhile(&mut scenario, &goes, When::call("iam", "DeleteRole"), &other.create(&others)).await;
+    let new = send_during(&mut scenario, &delete, When::call("iam", "DeleteRole"), &other.create(&others)).await;
     let calls = scenario.cloud.gateway().journal().since(before);
     assert!(calls.iter().all(|call| call.operation != "UntagOpenIDConnectProvider"), "{calls:?}");
     let left = scenario.world().await.unwrap().json(&provider(&scenario));
     assert!(
-        left["tags"].as_object().unwrap().values().any(|value| *value == json!(came.physical_resource_id)),
+        left["tags"].as_object().unwrap().values().any(|value| *value == json!(new.physical_resource_id)),
         "{left}"
     );
 }
 
-/// Both that rely on it go at once, each seeing the other: whoever looks again last takes it away.
+/// Both users of the provider are deleted at the same time, and each Delete first sees the marker of the other. The Delete that
+/// reads the provider last removes it.
 #[tokio::test]
-async fn a_provider_goes_when_both_go_at_once() {
+async fn provider_with_concurrent_deletes_is_deleted() {
     let mut scenario = without_provider().await;
     let before = scenario.world().await.unwrap();
-    let (_, id) = created(&mut scenario, &creating()).await;
+    let (_, id) = create_resource(&mut scenario, &creating()).await;
     let (other, others) = another();
     let other_id = scenario.send(&other.create(&others)).await.unwrap().succeeded().physical_resource_id.clone();
-    let goes = scenario.resource.delete(&id, &creating());
-    let leaves = When::call("iam", "UntagOpenIDConnectProvider");
-    meanwhile(&mut scenario, &goes, leaves, &other.delete(&other_id, &others)).await;
-    before.assert_same(&scenario.world().await.unwrap(), "after both");
+    let delete = scenario.resource.delete(&id, &creating());
+    let removes_marker = When::call("iam", "UntagOpenIDConnectProvider");
+    send_during(&mut scenario, &delete, removes_marker, &other.delete(&other_id, &others)).await;
+    before.assert_same(&scenario.world().await.unwrap(), "after both Deletes");
 }
 
-/// Sends an event and, when it comes to this call for the first time, another to a function of its own, before it goes on.
-/// Both must succeed; gives the other's answer.
-async fn meanwhile(scenario: &mut Scenario, event: &Event, when: When, other: &Event) -> CfnResponse {
+/// Sends an event, and holds it at the first call that matches `when`. Then sends `other` to a second process of the function,
+/// and releases the held call when that is complete. Both must succeed.
+///
+/// Returns the response to `other`.
+async fn send_during(scenario: &mut Scenario, event: &Event, when: When, other: &Event) -> CfnResponse {
     let url = scenario.responses.expect(other.ids());
     let mut function = Function::start(scenario.function_options().await.unwrap()).await.unwrap();
     let hold = Hold::new();
@@ -185,17 +193,18 @@ async fn meanwhile(scenario: &mut Scenario, event: &Event, when: When, other: &E
     response
 }
 
-/// A resource that made it and then goes over to Pod Identity needs it no more: it goes, unless another relies on it.
+/// A resource that created the provider changes to Pod Identity. The Update deletes the provider, because no other resource uses
+/// it. The Update back to IRSA creates it again.
 #[tokio::test]
-async fn a_provider_goes_when_irsa_is_given_up() {
+async fn provider_is_deleted_when_irsa_is_removed() {
     let mut scenario = without_provider().await;
     let before = scenario.world().await.unwrap();
-    let (_, id) = created(&mut scenario, &creating()).await;
+    let (_, id) = create_resource(&mut scenario, &creating()).await;
     let pods = with(json!({"ControllerIdentity": "PodIdentity"}));
-    updated(&mut scenario, &id, &pods, &creating()).await;
+    update_twice(&mut scenario, &id, &pods, &creating()).await;
     assert!(scenario.world().await.unwrap().get(&provider(&scenario)).is_none());
-    updated(&mut scenario, &id, &creating(), &pods).await;
+    update_twice(&mut scenario, &id, &creating(), &pods).await;
     assert!(scenario.world().await.unwrap().get(&provider(&scenario)).is_some());
-    deleted(&mut scenario, &id, &creating()).await;
+    delete_resource(&mut scenario, &id, &creating()).await;
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }

@@ -1,28 +1,31 @@
-//! RolePath and PermissionsBoundary: on both roles and the profile, and aws-auth without the path.
+//! `RolePath` and `PermissionsBoundary`: the path is on both roles and the instance profile, and the boundary on both roles. The
+//! entry of aws-auth has no path.
 
 use aws_sdk_eks::types::AuthenticationMode;
 use aws_sdk_iam::Client;
 use local_cloud::scenario::Scenario;
 use serde_json::{Value, json};
 
-use super::{created, deleted, scenario, updated, with};
+use super::{create_resource, delete_resource, scenario, update_twice, with};
 
-async fn make_policy(scenario: &Scenario, name: &str) -> String {
+/// Creates a managed policy. Returns its ARN.
+async fn create_policy(scenario: &Scenario, name: &str) -> String {
     let document = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
     let iam = Client::new(&scenario.cloud.admin());
-    let made = iam.create_policy().policy_name(name).policy_document(document.to_string()).send().await.unwrap();
-    made.policy.unwrap().arn.unwrap()
+    let created = iam.create_policy().policy_name(name).policy_document(document.to_string()).send().await.unwrap();
+    created.policy.unwrap().arn.unwrap()
 }
 
-/// The path is that of the three, the boundary that of both roles; nodes join, in either way; and all of it goes.
+/// Roles and instance profile have the path, and both roles have the boundary. Nodes join by aws-auth and by an access entry.
+/// The Delete removes everything.
 #[tokio::test]
-async fn roles_and_profile_stand_under_the_path_and_nodes_join() {
+async fn roles_and_profile_under_path_let_nodes_join() {
     for mode in [AuthenticationMode::ConfigMap, AuthenticationMode::Api] {
         let mut scenario = scenario(mode.clone()).await;
-        let boundary = make_policy(&scenario, "limits").await;
+        let boundary = create_policy(&scenario, "limits").await;
         let before = scenario.world().await.unwrap();
         let properties = with(json!({"RolePath": "/platform/karpenter/", "PermissionsBoundary": boundary}));
-        let (made, id) = created(&mut scenario, &properties).await;
+        let (created, id) = create_resource(&mut scenario, &properties).await;
         let world = scenario.world().await.unwrap();
         for name in ["role/KarpenterNodeRole-demo", "role/KarpenterControllerRole-demo"] {
             let role = world.json(name);
@@ -34,7 +37,7 @@ async fn roles_and_profile_stand_under_the_path_and_nodes_join() {
         }
         assert_eq!(world.json("instance-profile/KarpenterNodeInstanceProfile-demo")["path"], "/platform/karpenter/");
         let arn = "arn:aws:iam::111122223333:role/platform/karpenter/KarpenterNodeRole-demo";
-        assert_eq!(made.succeeded().data["NodeRoleArn"], arn);
+        assert_eq!(created.succeeded().data["NodeRoleArn"], arn);
         if mode == AuthenticationMode::Api {
             assert!(world.get(&format!("access-entry/{arn}")).is_some());
         } else {
@@ -44,49 +47,50 @@ async fn roles_and_profile_stand_under_the_path_and_nodes_join() {
         let identity = scenario.cluster.wait_admitted(&node.credentials).await.unwrap();
         assert_eq!(identity.username, format!("system:node:{}", node.private_dns_name));
         scenario.cluster.end_node(&node).await.unwrap();
-        deleted(&mut scenario, &id, &properties).await;
+        delete_resource(&mut scenario, &id, &properties).await;
         before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
     }
 }
 
-/// A boundary changes in place, and goes; one that somebody else has set since stays. One that does not exist is told before
-/// any change.
+/// A boundary is changed and removed in place. A boundary that somebody else set later is kept. A boundary that does not exist
+/// is reported before any change.
 #[tokio::test]
-async fn a_boundary_changes_in_place() {
+async fn boundary_changes_in_place() {
     let mut scenario = scenario(AuthenticationMode::Api).await;
-    let (one, other) = (make_policy(&scenario, "one").await, make_policy(&scenario, "other").await);
+    let (one, other) = (create_policy(&scenario, "one").await, create_policy(&scenario, "other").await);
     let bounded = |arn: &str| with(json!({"PermissionsBoundary": arn}));
     let (first, second, none) = (bounded(&one), bounded(&other), with(json!({})));
-    let (_, id) = created(&mut scenario, &first).await;
-    updated(&mut scenario, &id, &second, &first).await;
+    let (_, id) = create_resource(&mut scenario, &first).await;
+    update_twice(&mut scenario, &id, &second, &first).await;
     assert_eq!(boundary(&scenario).await, other);
-    updated(&mut scenario, &id, &none, &second).await;
+    update_twice(&mut scenario, &id, &none, &second).await;
     assert_eq!(boundary(&scenario).await, Value::Null);
 
     let iam = Client::new(&scenario.cloud.admin());
     let put = iam.put_role_permissions_boundary().role_name("KarpenterNodeRole-demo").permissions_boundary(&one);
     put.send().await.unwrap();
-    updated(&mut scenario, &id, &none, &none).await.wrote_nothing();
+    update_twice(&mut scenario, &id, &none, &none).await.wrote_nothing();
     let missing = bounded("arn:aws:iam::111122223333:policy/missing");
-    let refused = scenario.send(&scenario.resource.update(&id, &missing, &none)).await.unwrap();
-    assert!(refused.failed().contains("policy/missing (PermissionsBoundary)"), "{}", refused.failed());
-    refused.wrote_nothing();
+    let rejected = scenario.send(&scenario.resource.update(&id, &missing, &none)).await.unwrap();
+    assert!(rejected.failed().contains("policy/missing (PermissionsBoundary)"), "{}", rejected.failed());
+    rejected.wrote_nothing();
 }
 
 async fn boundary(scenario: &Scenario) -> Value {
     scenario.world().await.unwrap().json("role/KarpenterNodeRole-demo")["boundary"].clone()
 }
 
-/// Another path is another generation, and IAM cannot move a role: the Update is refused, with the names to change.
+/// Another path means another generation, but IAM cannot move a role. The Update fails before any change, and the Reason has the
+/// names to change.
 #[tokio::test]
-async fn another_path_under_the_same_names_is_refused() {
+async fn path_change_under_same_names_is_rejected() {
     let mut scenario = scenario(AuthenticationMode::Api).await;
     let old = with(json!({}));
-    let (_, id) = created(&mut scenario, &old).await;
+    let (_, id) = create_resource(&mut scenario, &old).await;
     let moved = with(json!({"RolePath": "/platform/"}));
-    let refused = scenario.send(&scenario.resource.update(&id, &moved, &old)).await.unwrap();
+    let rejected = scenario.send(&scenario.resource.update(&id, &moved, &old)).await.unwrap();
     for word in ["`/platform/`", "NodeRoleName", "ControllerRoleName", "InstanceProfileName"] {
-        assert!(refused.failed().contains(word), "`{word}` is not in: {}", refused.failed());
+        assert!(rejected.failed().contains(word), "`{word}` is not in: {}", rejected.failed());
     }
-    refused.wrote_nothing();
+    rejected.wrote_nothing();
 }

@@ -1,4 +1,4 @@
-//! Work that hangs: the answer leaves in time, and says what was going on.
+//! Calls that hang: the response is sent in time, and reports the current step.
 
 use std::time::Duration;
 
@@ -9,15 +9,16 @@ use local_cloud::{
 };
 use serde_json::{Value, json};
 
-/// How long Lambda, or CloudFormation, gives it.
+/// The time that Lambda or CloudFormation gives the event.
 const SHORT: Duration = Duration::from_secs(18);
 
 fn properties() -> Value {
     json!({"ClusterName": CLUSTER})
 }
 
-/// The answer, which must leave within the limit although the gateway hangs.
-async fn answered_in_time(scenario: &mut Scenario, event: &Event, limit: Duration) -> CfnResponse {
+/// Sends an event whose call hangs in the gateway. Asserts that the function responds within [`SHORT`]. `limit` is Lambda's
+/// timeout.
+async fn respond_in_time(scenario: &mut Scenario, event: &Event, limit: Duration) -> CfnResponse {
     let url = scenario.responses.expect(event.ids());
     let invocation = scenario.function.invoke(&event.with_response_url(&url), limit).await.unwrap();
     assert!(invocation.returned(), "{:?}\n{}", invocation.outcome, invocation.log_text());
@@ -27,43 +28,49 @@ async fn answered_in_time(scenario: &mut Scenario, event: &Event, limit: Duratio
     response
 }
 
-/// A call that hangs past the deadline, Lambda's or CloudFormation's: FAILED leaves in time and says what was going
-/// on. The id is the one of the success that follows, so that a Delete in between would find what was made.
+/// A call hangs past Lambda's or CloudFormation's deadline. The function responds FAILED in time, with the current step and the
+/// remedy. The id is that of the later success, so that a Delete in between would find the created objects.
 #[tokio::test]
-async fn work_that_hangs_is_answered_in_time_with_what_was_going_on() {
+async fn hanging_create_fails_in_time_with_current_step() {
     let mut scenario = Scenario::start().await.unwrap();
     let before = scenario.world().await.unwrap();
     let minutes = Duration::from_mins(2);
-    let patient = scenario.resource.clone();
-    let impatient = patient.clone().service_timeout(u32::try_from(SHORT.as_secs()).unwrap());
+    let with_long_timeout = scenario.resource.clone();
+    let with_short_timeout = with_long_timeout.clone().service_timeout(u32::try_from(SHORT.as_secs()).unwrap());
     let cases = [
-        ("eks", "DescribeCluster", SHORT, &patient, "the deadline passed while reading the cluster, IAM and EC2"),
-        ("iam", "CreateRole", SHORT, &patient, "create role `KarpenterNodeRole-demo`"),
-        ("kubernetes", "update", minutes, &impatient, "to mapRoles of kube-system/aws-auth"),
+        (
+            "eks",
+            "DescribeCluster",
+            SHORT,
+            &with_long_timeout,
+            "the deadline passed while reading the cluster, IAM and EC2",
+        ),
+        ("iam", "CreateRole", SHORT, &with_long_timeout, "create role `KarpenterNodeRole-demo`"),
+        ("kubernetes", "update", minutes, &with_short_timeout, "to mapRoles of kube-system/aws-auth"),
     ];
     let mut ids = Vec::new();
     for (service, operation, limit, resource, words) in cases {
         let hang = scenario.cloud.gateway().rules().add(When::call(service, operation), Effect::Hang);
         let create = resource.create(&properties());
-        let response = answered_in_time(&mut scenario, &create, limit).await;
+        let response = respond_in_time(&mut scenario, &create, limit).await;
         assert!(0 < hang.hits(), "{operation}");
         let reason = response.reason.clone().unwrap();
         assert!(reason.contains("the deadline passed while ") && reason.contains(words), "{operation}: {reason}");
-        assert!(reason.contains("ServiceTimeout"), "the cure is told: {reason}");
+        assert!(reason.contains("ServiceTimeout"), "the remedy is missing: {reason}");
         hang.remove();
         ids.push(response.physical_resource_id);
     }
-    let created = scenario.send(&patient.create(&properties())).await.unwrap();
+    let created = scenario.send(&with_long_timeout.create(&properties())).await.unwrap();
     ids.push(created.succeeded().physical_resource_id.clone());
     ids.dedup();
     assert_eq!(ids.len(), 1, "{ids:?}");
-    scenario.send(&patient.delete(&ids[0], &properties())).await.unwrap().succeeded();
+    scenario.send(&with_long_timeout.delete(&ids[0], &properties())).await.unwrap().succeeded();
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 
-/// An Update and a Delete that hang are answered in time too, with the event's id.
+/// An Update or a Delete whose call hangs gets a response in time too, with the id of the event.
 #[tokio::test]
-async fn an_update_and_a_delete_that_hang_keep_their_id() {
+async fn hanging_update_and_delete_keep_their_id() {
     let mut scenario = Scenario::start().await.unwrap();
     let resource = scenario.resource.clone();
     let created = scenario.send(&resource.create(&properties())).await.unwrap();
@@ -77,7 +84,7 @@ async fn an_update_and_a_delete_that_hang_keep_their_id() {
         (resource.delete(&id, &properties()), "iam", "DeleteInstanceProfile"),
     ] {
         let hang = scenario.cloud.gateway().rules().add(When::call(service, operation), Effect::Hang);
-        let response = answered_in_time(&mut scenario, &event, SHORT).await;
+        let response = respond_in_time(&mut scenario, &event, SHORT).await;
         assert!(0 < hang.hits(), "{operation}");
         assert!(response.reason.unwrap().contains("the deadline passed while "));
         assert_eq!(response.physical_resource_id, id);

@@ -1,16 +1,16 @@
-//! Events that are not a Create, Update or Delete as CloudFormation sends them.
+//! Events that differ from the Create, Update or Delete of CloudFormation.
 
 use std::time::Duration;
 
 use local_cloud::lambda::{Event, Outcome};
 use serde_json::{Value, json};
 
-use super::delivery::Alone;
+use super::delivery::Standalone;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-impl Alone {
-    /// The Reason of the answer to a raw event with the ids and the URL of `event`.
+impl Standalone {
+    /// Changes an event with `change` and sends it. Asserts that the response is FAILED. Returns its Reason.
     async fn reason(&mut self, event: &Event, change: impl FnOnce(&mut Value)) -> String {
         let url = self.responses.expect(event.ids());
         let mut raw = event.with_response_url(&url);
@@ -24,14 +24,14 @@ impl Alone {
     }
 }
 
-/// What is done to an event, and what the Reason must say.
+/// A change of an event, and the words that the Reason must have.
 type Case = (fn(&mut Value), &'static [&'static str]);
 
-/// An event that CloudFormation would not send is answered, with the ids that it has, and says what is wrong with it.
+/// An event that CloudFormation would not send gets a response with the event's ids. The Reason has the problem.
 #[tokio::test]
-async fn an_odd_event_is_answered_with_what_is_wrong_with_it() {
-    let mut alone = Alone::start().await;
-    let event = alone.resource.create(&json!({"ClusterName": "demo"}));
+async fn malformed_event_gets_response_with_reason() {
+    let mut standalone = Standalone::start().await;
+    let event = standalone.resource.create(&json!({"ClusterName": "demo"}));
     let cases: [Case; 9] = [
         (|raw| raw["RequestType"] = json!("Upsert"), &["not a Create, Update or Delete", "Upsert"]),
         (|raw| raw["RequestType"] = json!(7), &["not a Create, Update or Delete"]),
@@ -54,64 +54,64 @@ async fn an_odd_event_is_answered_with_what_is_wrong_with_it() {
         ),
     ];
     for (change, words) in cases {
-        let reason = alone.reason(&event, change).await;
+        let reason = standalone.reason(&event, change).await;
         for word in words {
             assert!(reason.contains(word), "`{word}` is not in: {reason}");
         }
     }
 }
 
-/// A topic as `ServiceToken`: the request is text inside of Amazon SNS's own event, and is answered like any other.
+/// If the `ServiceToken` is an SNS topic, the request is a text in the event of Amazon SNS. It gets a response like any other.
 #[tokio::test]
-async fn a_request_that_sns_wrapped_is_answered() {
-    let mut alone = Alone::start().await;
-    let event = alone.event();
-    let url = alone.responses.expect(event.ids());
-    let invocation = alone.function.invoke(&event.by_sns(&url), LIMIT).await.unwrap();
+async fn sns_wrapped_request_gets_response() {
+    let mut standalone = Standalone::start().await;
+    let event = standalone.event();
+    let url = standalone.responses.expect(event.ids());
+    let invocation = standalone.function.invoke(&event.by_sns(&url), LIMIT).await.unwrap();
     assert!(invocation.returned(), "{:?}", invocation.outcome);
-    let response = alone.responses.take(&url, Duration::from_millis(100)).await.unwrap();
+    let response = standalone.responses.take(&url, Duration::from_millis(100)).await.unwrap();
     response.assert_sound();
     assert!(response.reason.unwrap().contains("Did you mean `ClusterName`?"));
 }
 
-/// An envelope that lacks an id, or whose stack is none, is answered as far as it goes: the reason names the field.
+/// An event without one of its ids, or with an invalid `StackId`, gets a FAILED response. The Reason names the field.
 #[tokio::test]
-async fn a_broken_envelope_is_answered_as_far_as_it_goes() {
-    let mut alone = Alone::start().await;
+async fn broken_envelope_gets_response_naming_the_field() {
+    let mut standalone = Standalone::start().await;
     for (field, value) in [("StackId", ""), ("StackId", "platform"), ("RequestId", ""), ("LogicalResourceId", "")] {
-        let event = alone.event();
-        let url = alone.responses.expect(event.ids());
+        let event = standalone.event();
+        let url = standalone.responses.expect(event.ids());
         let mut raw = event.with_response_url(&url);
         raw[field] = json!(value);
-        let invocation = alone.function.invoke(&raw, LIMIT).await.unwrap();
+        let invocation = standalone.function.invoke(&raw, LIMIT).await.unwrap();
         assert!(invocation.returned(), "{:?}", invocation.outcome);
-        let response = alone.responses.take(&url, Duration::from_millis(100)).await.unwrap();
+        let response = standalone.responses.take(&url, Duration::from_millis(100)).await.unwrap();
         assert_eq!(response.status, "FAILED");
         assert!(response.reason.as_deref().unwrap_or_default().contains(field), "{response:?}");
         assert!(!response.physical_resource_id.is_empty());
     }
 }
 
-/// What has no place to answer to is an error that says so, and the function serves on.
+/// An event without a response URL is an error of the invocation. The same process serves later events.
 #[tokio::test]
-async fn an_event_that_cannot_be_answered_is_an_error_that_says_why() {
-    let mut alone = Alone::start().await;
-    let event = alone.event();
-    let url = alone.responses.expect(event.ids());
+async fn event_without_response_url_is_an_error() {
+    let mut standalone = Standalone::start().await;
+    let event = standalone.event();
+    let url = standalone.responses.expect(event.ids());
     let good = event.with_response_url(&url);
     let without = |field: &str| {
         let mut raw = good.clone();
         raw.as_object_mut().unwrap().remove(field);
         raw
     };
-    let sns_of_another = json!({"Records": [{"Sns": {"Message": "Your subscription is confirmed"}}]});
-    for raw in [without("ResponseURL"), json!({}), json!("ping"), json!([1]), Value::Null, sns_of_another] {
-        let invocation = alone.function.invoke(&raw, LIMIT).await.unwrap();
+    let other_sns_message = json!({"Records": [{"Sns": {"Message": "Your subscription is confirmed"}}]});
+    for raw in [without("ResponseURL"), json!({}), json!("ping"), json!([1]), Value::Null, other_sns_message] {
+        let invocation = standalone.function.invoke(&raw, LIMIT).await.unwrap();
         let Outcome::Error(error) = &invocation.outcome else { panic!("{raw}: {:?}", invocation.outcome) };
         let message = error["errorMessage"].as_str().unwrap();
         assert!(message.contains("no CloudFormation custom resource request: `ResponseURL` is missing"), "{message}");
     }
-    let invocation = alone.function.invoke(&good, LIMIT).await.unwrap();
-    assert!(invocation.returned() && invocation.cold_start.is_none(), "the same process serves on");
-    alone.responses.take(&url, Duration::from_millis(100)).await.unwrap().assert_sound();
+    let invocation = standalone.function.invoke(&good, LIMIT).await.unwrap();
+    assert!(invocation.returned() && invocation.cold_start.is_none(), "another process serves the event");
+    standalone.responses.take(&url, Duration::from_millis(100)).await.unwrap().assert_sound();
 }

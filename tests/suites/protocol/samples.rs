@@ -1,4 +1,4 @@
-//! The sample events in `events/`, each sent as it is.
+//! The sample events in `events/`.
 
 use std::{collections::BTreeMap, path::PathBuf, time::SystemTime};
 
@@ -10,7 +10,7 @@ use local_cloud::{
 };
 use serde_json::Value;
 
-/// The sample events by file name.
+/// Returns the sample events by file name without extension.
 fn samples() -> BTreeMap<String, Value> {
     let folder = tools::checkout().join("events");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -21,7 +21,7 @@ fn samples() -> BTreeMap<String, Value> {
     files.filter(|path| path.extension().is_some_and(|extension| extension == "json")).map(read).collect()
 }
 
-/// The request, out of Amazon SNS's event where it is in one.
+/// Returns the request of a sample, also if it is inside an event of Amazon SNS.
 fn request(sample: &Value) -> Value {
     match sample.pointer("/Records/0/Sns/Message") {
         Some(message) => serde_json::from_str(message.as_str().unwrap()).unwrap(),
@@ -29,7 +29,7 @@ fn request(sample: &Value) -> Value {
     }
 }
 
-/// When the sample's URL was signed.
+/// Returns the time at which the sample's URL was signed.
 fn signed_at(request: &Value) -> SystemTime {
     let url = request["ResponseURL"].as_str().unwrap();
     let date = url.split_once("X-Amz-Date=").unwrap().1.split('&').next().unwrap();
@@ -37,7 +37,7 @@ fn signed_at(request: &Value) -> SystemTime {
     date.to_zoned(jiff::tz::TimeZone::UTC).unwrap().into()
 }
 
-/// Sends a sample as it is but for its URL, and the URL's date where it is not what the sample is about.
+/// Sends a sample with another response URL, which was signed at the time `at`.
 async fn send(scenario: &mut Scenario, sample: &Value, at: SystemTime) -> Delivered {
     let request = request(sample);
     let text = |field: &str| request[field].as_str().unwrap().to_owned();
@@ -51,9 +51,10 @@ async fn send(scenario: &mut Scenario, sample: &Value, at: SystemTime) -> Delive
     scenario.send_raw(&serde_json::from_str(&raw).unwrap(), &url).await.unwrap()
 }
 
-/// Each sample event does what `events/README.md` says of it, one after the other as a stack would live.
+/// Each sample event does what `events/README.md` describes. The events are sent in the order of a stack's lifecycle. Every
+/// sample is listed on that page.
 #[tokio::test]
-async fn every_sample_event_does_what_its_page_says() {
+async fn sample_events_match_their_description() {
     let mut scenario = Scenario::start().await.unwrap();
     let mut samples = samples();
     let page = include_str!("../../../events/README.md");
@@ -64,7 +65,7 @@ async fn every_sample_event_does_what_its_page_says() {
     let before = scenario.world().await.unwrap();
     let now = SystemTime::now;
 
-    // What must change nothing, first of all.
+    // Samples that change nothing.
     for (name, words) in [
         ("create-invalid-property", "unknown property `NodeRolName`. Did you mean `NodeRoleName`?"),
         ("create-no-properties", "`ClusterName` is required"),
@@ -85,17 +86,17 @@ async fn every_sample_event_does_what_its_page_says() {
     assert_eq!(delivered.wrote_nothing().succeeded().physical_resource_id, sample["PhysicalResourceId"]);
     before.assert_same(&scenario.world().await.unwrap(), "after the samples that change nothing");
 
-    // A life.
+    // Create and Update in place.
     let in_place = take("update-in-place");
     let created = send(&mut scenario, &take("create"), now()).await.succeeded().clone();
     assert_eq!(created.physical_resource_id, in_place["PhysicalResourceId"]);
-    let made = scenario.world().await.unwrap();
+    let after_create = scenario.world().await.unwrap();
     let updated = send(&mut scenario, &in_place, now()).await;
     assert_eq!(updated.succeeded().physical_resource_id, created.physical_resource_id);
     let policy = "CloudWatchAgentServerPolicy";
     assert!(scenario.world().await.unwrap().get("role/KarpenterNodeRole-demo").unwrap().contains(policy));
 
-    // A replacement, its rollback, and the Delete of what the rollback left over.
+    // A replacement, its rollback, and the cleanup Delete after the rollback.
     let replacement = take("update-replacement");
     let replaced = send(&mut scenario, &replacement, now()).await.succeeded().clone();
     assert_ne!(replaced.physical_resource_id, created.physical_resource_id);
@@ -104,26 +105,26 @@ async fn every_sample_event_does_what_its_page_says() {
     let rolled_back = send(&mut scenario, &rollback, now()).await;
     assert_eq!(rolled_back.succeeded().physical_resource_id, created.physical_resource_id);
     let delete = take("delete");
-    let mut left_over = delete.clone();
-    left_over["PhysicalResourceId"] = rollback["PhysicalResourceId"].clone();
-    left_over["ResourceProperties"] = rollback["OldResourceProperties"].clone();
-    send(&mut scenario, &left_over, now()).await.succeeded();
+    let mut cleanup = delete.clone();
+    cleanup["PhysicalResourceId"] = rollback["PhysicalResourceId"].clone();
+    cleanup["ResourceProperties"] = rollback["OldResourceProperties"].clone();
+    send(&mut scenario, &cleanup, now()).await.succeeded();
     assert_eq!(
         scenario.world().await.unwrap().get("role/KarpenterControllerRole-demo"),
-        made.get("role/KarpenterControllerRole-demo")
+        after_create.get("role/KarpenterControllerRole-demo")
     );
 
     assert_eq!(created.physical_resource_id, delete["PhysicalResourceId"]);
     send(&mut scenario, &delete, now()).await.succeeded();
     before.assert_same(&scenario.world().await.unwrap(), "after the sample of a Delete");
 
-    // By a topic, and a Delete with an id that CloudFormation made up.
+    // A Create through an SNS topic, and a Delete with an id that CloudFormation generated.
     send(&mut scenario, &take("create-sns"), now()).await.succeeded();
-    assert_eq!(scenario.world().await.unwrap(), made);
+    assert_eq!(scenario.world().await.unwrap(), after_create);
     let sample = take("delete-unknown-physical-id");
     let delivered = send(&mut scenario, &sample, now()).await;
     assert_eq!(delivered.succeeded().physical_resource_id, sample["PhysicalResourceId"]);
-    before.assert_same(&scenario.world().await.unwrap(), "after a Delete with an id of CloudFormation's own making");
+    before.assert_same(&scenario.world().await.unwrap(), "after a Delete with a generated id");
 
     assert!(samples.is_empty(), "no test sends {:?}", samples.keys());
 }

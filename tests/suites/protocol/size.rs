@@ -1,4 +1,4 @@
-//! The answer's 4,096 bytes.
+//! The size limit of a response: 4,096 bytes.
 
 use aws_sdk_ec2::Client;
 use local_cloud::{
@@ -8,9 +8,9 @@ use local_cloud::{
 };
 use serde_json::json;
 
-/// A Reason that says too much is cut at its end: the cause stands first.
+/// A Reason that is too long is truncated at its end, because it begins with the problem.
 #[tokio::test]
-async fn a_reason_that_is_too_long_keeps_its_beginning() {
+async fn long_reason_is_truncated_at_the_end() {
     let mut scenario = Scenario::start().await.unwrap();
     let groups: Vec<_> = (0..400).map(|n| format!("sg-{n:017x}")).collect();
     let properties = json!({"ClusterName": CLUSTER, "SecurityGroupIds": groups});
@@ -21,10 +21,10 @@ async fn a_reason_that_is_too_long_keeps_its_beginning() {
     assert!((4000..=4096).contains(&delivered.response.raw.len()), "{} bytes", delivered.response.raw.len());
 }
 
-/// What does not fit into a success becomes empty, whole: first the security groups, then the subnets. It is told,
-/// and everything else stays; and all of the subnets are tagged for all that.
+/// If the attributes of a success do not fit, `SecurityGroupIds` becomes empty, and then `SubnetIds`. Warnings reports that. All
+/// other attributes are unchanged, and all subnets have the discovery tag.
 #[tokio::test]
-async fn a_success_that_is_too_large_leaves_out_what_is_listed_first() {
+async fn large_success_omits_lists_with_warning() {
     let plain = NodeGroupOptions { name: "plain".to_owned(), subnets: 0..240, launch_template: LaunchTemplate::None };
     let options = ClusterOptions { subnets: 240, node_groups: vec![plain], ..ClusterOptions::default() };
     let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
@@ -33,12 +33,15 @@ async fn a_success_that_is_too_large_leaves_out_what_is_listed_first() {
     let old = json!({"ClusterName": CLUSTER});
     let created = scenario.send(&scenario.resource.create(&old)).await.unwrap();
     let response = created.succeeded();
-    let left_out = |name| format!("the attribute {name} is empty, because it does not fit");
+    let omitted = |name| format!("the attribute {name} is empty, because it does not fit");
     for name in ["SecurityGroupIds", "SubnetIds"] {
         assert_eq!(response.data[name], "");
-        assert!(response.data["Warnings"].contains(&left_out(name)), "{response:?}");
+        assert!(response.data["Warnings"].contains(&omitted(name)), "{response:?}");
     }
-    assert!(response.data["HelmValues"].contains(CLUSTER) && response.data["Warnings"].contains("KP0301"), "{response:?}");
+    assert!(
+        response.data["HelmValues"].contains(CLUSTER) && response.data["Warnings"].contains("KP0301"),
+        "{response:?}"
+    );
     let world = scenario.world().await.unwrap();
     let tagged = |id: &String| world.get(id).unwrap().contains("karpenter.sh/discovery");
     assert!(scenario.cluster.subnet_ids.iter().all(tagged));
@@ -56,7 +59,7 @@ async fn a_success_that_is_too_large_leaves_out_what_is_listed_first() {
     let updated = scenario.send(&scenario.resource.update(&id, &new, &old)).await.unwrap();
     let response = updated.succeeded();
     assert_eq!((response.data["SecurityGroupIds"].as_str(), response.data["SubnetIds"].split(',').count()), ("", 2));
-    assert!(!response.data["Warnings"].contains(&left_out("SubnetIds")), "{response:?}");
+    assert!(!response.data["Warnings"].contains(&omitted("SubnetIds")), "{response:?}");
 
     scenario.send(&scenario.resource.delete(&id, &new)).await.unwrap().succeeded();
     for group in groups {

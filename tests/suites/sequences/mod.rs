@@ -1,22 +1,23 @@
-//! Any sequence of what happens to stacks ends with an answer to each event and a clean account.
+//! Random sequences of stack operations. Each event gets a response, and the account is clean at the end.
 //!
-//! Two resources on one cluster, in one stack or in two, are created, updated, replaced, cancelled, rolled back and
-//! deleted; their events come twice, late, side by side, through faults and power cuts; other people edit aws-auth and
-//! tags in between. What `karpenter-prereqs plan` tells of an event is what comes of it, in operations whose events come
-//! one at a time. After each step the world is judged; at the end all is deleted, and the world is what others have.
+//! - Two resources on one cluster, in one stack or in two, are created, updated, replaced, cancelled, rolled back and deleted.
+//! - Their events are delivered twice, late or at the same time. Calls fail, and processes are killed.
+//! - Others edit aws-auth and tags in between.
+//! - If an event of an operation is delivered alone, it does what `karpenter-prereqs plan` showed before.
+//! - The account is judged after each step. At the end all stacks are deleted, and only the objects of others are left.
 //!
-//! `SEQUENCES_EVENTS` is how many events are delivered, `SEQUENCES_SEED` the first seed, `SEQUENCES_SHARDS` how many
-//! clouds work side by side. A failure is shrunk, and names its seed and how to see it again; with `SEQUENCES_LOG` set,
-//! its story has the function's log in it.
+//! Environment variables: `SEQUENCES_EVENTS` is the number of delivered events, `SEQUENCES_SEED` the first seed, and
+//! `SEQUENCES_SHARDS` the number of clouds that work at the same time. A failure is shrunk, and names the variables that
+//! repeat it. With `SEQUENCES_LOG`, its trace includes the function's log.
 
-mod bench;
-mod foreign;
-mod in_force;
+mod aws_auth_model;
+mod environment;
 mod judge;
-mod map;
 mod op;
+mod properties;
 mod run;
-mod wanted;
+mod scoped_rules;
+mod third_party;
 
 use std::{
     cell::Cell,
@@ -32,72 +33,82 @@ use proptest::{
 use tokio::runtime::Runtime;
 
 use crate::seeded::{self, number};
-use bench::Bench;
-use judge::{Broken, Kind};
+use environment::Environment;
+use judge::{Violation, ViolationKind};
 use run::{Run, Tally};
 
-/// As many failures as are shrunk and told.
-const FAILURES_MOST: usize = 3;
+/// The number of failures that are shrunk and reported before the run stops.
+const MAX_FAILURES: usize = 3;
 
-/// How often a long run says how far it is.
+/// The interval at which a long run prints its progress.
 const PROGRESS: Duration = Duration::from_secs(10);
 
+/// Plays sequences until `SEQUENCES_EVENTS` events are delivered. At least half of the events must succeed, and at least a
+/// tenth must be planned before, because other events test less.
 #[test]
-fn every_event_is_answered_and_what_stands_is_what_the_stacks_count_on() {
-    let wanted = number("SEQUENCES_EVENTS", 400);
+fn every_event_gets_response_and_account_matches_stacks() {
+    let target = number("SEQUENCES_EVENTS", 400);
     let first = number("SEQUENCES_SEED", 1);
-    let begun = Instant::now();
+    let started = Instant::now();
     let totals = Mutex::new(Totals::new(first));
     thread::scope(|scope| {
         for _ in 0..number("SEQUENCES_SHARDS", 2) {
-            scope.spawn(|| shard(&totals, wanted));
+            scope.spawn(|| shard(&totals, target));
         }
     });
     let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for (seed, broken) in &totals.failures {
-        println!("\nSEQUENCES_SEED={seed} SEQUENCES_EVENTS=1 SEQUENCES_SHARDS=1 shows it again:\n{broken}");
+    for (seed, violation) in &totals.failures {
+        println!("\nreproduce with SEQUENCES_SEED={seed} SEQUENCES_EVENTS=1 SEQUENCES_SHARDS=1:\n{violation}");
     }
-    let count = |kind| totals.failures.iter().filter(|(_, broken)| broken.kind == kind).count();
+    let count = |kind| totals.failures.iter().filter(|(_, violation)| violation.kind == kind).count();
     println!(
-        "sequences: {} events, {} foretold by a plan, {} unanswered, {} wrong, {} leaks ({} sequences from seed {first}, \
+        "sequences: {} events, {} compared with a plan, {} unanswered, {} wrong, {} leaks ({} sequences from seed {first}, \
          {:.0} s)",
         totals.tally.events,
-        totals.tally.foretold,
-        count(Kind::Unanswered),
-        count(Kind::Wrong),
-        count(Kind::Leak),
+        totals.tally.planned,
+        count(ViolationKind::Unanswered),
+        count(ViolationKind::Wrong),
+        count(ViolationKind::Leak),
         totals.sequences,
-        begun.elapsed().as_secs_f64()
+        started.elapsed().as_secs_f64()
     );
     assert!(totals.failures.is_empty(), "{} sequences failed", totals.failures.len());
-    assert!(wanted <= totals.tally.events, "a shard ended early");
-    // What is refused at once proves little.
+    assert!(target <= totals.tally.events, "a shard ended early");
     let (events, successes) = (totals.tally.events, totals.tally.successes);
-    assert!(events <= 2 * successes, "only {successes} of {events} events came to a success");
-    let foretold = totals.tally.foretold;
-    assert!(events <= 10 * foretold, "only {foretold} of {events} events were planned beforehand");
+    assert!(events <= 2 * successes, "only {successes} of {events} events succeeded");
+    let planned = totals.tally.planned;
+    assert!(events <= 10 * planned, "only {planned} of {events} events were planned before");
 }
 
-/// What all shards came to.
+/// The results of all shards so far.
 struct Totals {
     next_seed: u64,
     sequences: u64,
     tally: Tally,
-    failures: Vec<(u64, Broken)>,
-    begun: Instant,
-    told: Instant,
+    /// The failed seeds, with their violations.
+    failures: Vec<(u64, Violation)>,
+    started: Instant,
+    /// When the progress was printed last.
+    printed: Instant,
 }
 
 impl Totals {
     fn new(first: u64) -> Self {
-        let begun = Instant::now();
-        Self { next_seed: first, sequences: 0, tally: Tally::default(), failures: Vec::new(), begun, told: begun }
+        let started = Instant::now();
+        Self {
+            next_seed: first,
+            sequences: 0,
+            tally: Tally::default(),
+            failures: Vec::new(),
+            started,
+            printed: started,
+        }
     }
 
-    /// The next seed, as long as there is something to prove.
-    fn next(&mut self, wanted: u64) -> Option<u64> {
-        let goes_on = self.tally.events < wanted && self.failures.len() < FAILURES_MOST;
-        goes_on.then(|| {
+    /// Returns the next seed, or `None` if `target` events are delivered or [`MAX_FAILURES`] sequences have failed.
+    fn next(&mut self, target: u64) -> Option<u64> {
+        let continues = self.tally.events < target && self.failures.len() < MAX_FAILURES;
+        continues.then(|| {
             self.next_seed += 1;
             self.next_seed - 1
         })
@@ -108,14 +119,14 @@ impl Totals {
         self.tally.events += tally.events;
         self.tally.successes += tally.successes;
         self.tally.rollbacks += tally.rollbacks;
-        self.tally.foretold += tally.foretold;
-        if PROGRESS < self.told.elapsed() {
-            self.told = Instant::now();
-            let Tally { events, successes, rollbacks, foretold } = self.tally;
+        self.tally.planned += tally.planned;
+        if PROGRESS < self.printed.elapsed() {
+            self.printed = Instant::now();
+            let Tally { events, successes, rollbacks, planned } = self.tally;
             println!(
                 "{:4.0} s: {} sequences, {events} events, {successes} successes, {rollbacks} rollbacks, \
-                 {foretold} foretold, {} failures",
-                self.begun.elapsed().as_secs_f64(),
+                 {planned} planned, {} failures",
+                self.started.elapsed().as_secs_f64(),
                 self.sequences,
                 self.failures.len()
             );
@@ -123,25 +134,25 @@ impl Totals {
     }
 }
 
-/// Plays sequences on a cloud of its own, as long as there is something to prove.
-fn shard(totals: &Mutex<Totals>, wanted: u64) {
+/// Plays sequences on a cloud of its own, until [`Totals::next`] returns no seed.
+fn shard(totals: &Mutex<Totals>, target: u64) {
     let runtime = Runtime::new().unwrap();
     let _entered = runtime.enter();
-    let bench = runtime.block_on(Bench::start()).unwrap();
+    let environment = runtime.block_on(Environment::start()).unwrap();
     let locked = || totals.lock().unwrap_or_else(PoisonError::into_inner);
-    while let Some(seed) = { locked().next(wanted) } {
+    while let Some(seed) = { locked().next(target) } {
         let tally = Cell::new(None);
-        let kind = Cell::new(Kind::Wrong);
+        let kind = Cell::new(ViolationKind::Wrong);
         let outcome = TestRunner::new(seeded::config(seed)).run(&op::sequences(), |sequence| {
-            let (came_to, broken) = runtime.block_on(Box::pin(play(&bench, &sequence)));
-            // Those of shrinking are not counted.
+            let (run_tally, violation) = runtime.block_on(Box::pin(play(&environment, &sequence)));
+            // Only the first run counts, not those for shrinking.
             let is_first = tally.get().is_none();
-            tally.set(tally.get().or(Some(came_to)));
-            broken.map_or(Ok(()), |(broken, story)| {
-                kind.set(broken.kind);
-                let text = format!("{story}\n{broken}");
+            tally.set(tally.get().or(Some(run_tally)));
+            violation.map_or(Ok(()), |(violation, trace)| {
+                kind.set(violation.kind);
+                let text = format!("{trace}\n{violation}");
                 if is_first {
-                    println!("seed {seed} fails, and is shrunk; so far:\n{text}");
+                    println!("seed {seed} fails and is shrunk. Its trace:\n{text}");
                 }
                 Err(TestCaseError::fail(text))
             })
@@ -151,20 +162,20 @@ fn shard(totals: &Mutex<Totals>, wanted: u64) {
             Ok(()) => {}
             Err(TestError::Fail(reason, sequence)) => {
                 let text = format!("{}\n{reason}", op::Settings(&sequence));
-                totals.failures.push((seed, Broken { kind: kind.get(), text }));
+                totals.failures.push((seed, Violation { kind: kind.get(), text }));
             }
-            Err(error) => totals.failures.push((seed, Broken::wrong(error.to_string()))),
+            Err(error) => totals.failures.push((seed, Violation::wrong(error.to_string()))),
         }
         totals.add(tally.get().unwrap_or_default());
     }
 }
 
-/// Plays one sequence: what it came to, and what was broken, with the story up to there.
-async fn play(bench: &Bench, sequence: &op::Sequence) -> (Tally, Option<(Broken, String)>) {
-    let mut run = match Run::begin(bench, sequence).await {
+/// Plays one sequence. Returns its tally and, if it failed, the violation with the trace up to it.
+async fn play(environment: &Environment, sequence: &op::Sequence) -> (Tally, Option<(Violation, String)>) {
+    let mut run = match Run::begin(environment, sequence).await {
         Ok(run) => run,
         Err(error) => return (Tally::default(), Some((error.into(), String::new()))),
     };
-    let broken = run.play().await.err();
-    (run.tally, broken.map(|broken| (broken, run.story())))
+    let violation = run.play().await.err();
+    (run.tally, violation.map(|violation| (violation, run.trace())))
 }

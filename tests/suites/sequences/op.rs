@@ -1,5 +1,5 @@
-//! What is tried: sequences of operations, each of which finds its object in the state that it meets, so that a
-//! shorter sequence is still one.
+//! The random sequences of operations. An operation selects its object from those that exist when it runs, so that a sequence
+//! is still valid after proptest has shortened it.
 
 use local_cloud::{lambda::Behaviour, scenario::CrashPoint};
 use proptest::{
@@ -10,111 +10,111 @@ use proptest::{
 use std::{fmt, time::Duration};
 
 use super::{
-    foreign::{AWS_AUTHS, MapEdit, Planted, TagEdit},
-    wanted::{Wanted, wanted},
+    properties::{DesiredProperties, desired_properties},
+    third_party::{AWS_AUTHS, AwsAuthEdit, PlantedTags, TagEdit},
 };
 
-/// Subnets and security groups of the cluster.
+/// The number of subnets and security groups of the cluster.
 const TAGGED: usize = 7;
 
-/// One seed.
+/// The sequence of one seed.
 #[derive(Clone, Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
+#[allow(clippy::struct_excessive_bools, reason = "each is generated independently")]
 pub(super) struct Sequence {
-    /// Whether the two resources are in a stack each.
+    /// Whether each of the two resources has a stack of its own.
     pub(super) two_stacks: bool,
-    /// Whether a replacement is undone without an Update.
+    /// Whether CloudFormation undoes a replacement only with a Delete of the new id, without an Update back.
     pub(super) delete_new: bool,
-    /// Whether one `RequestId` serves all events of a kind.
+    /// Whether all events of a kind have the same `RequestId`.
     pub(super) reuses_request_ids: bool,
-    /// Whether the function logs all that it can: then the secrets are looked for in it.
-    pub(super) trace: bool,
-    /// Whether the resources may ask for each other's names.
+    /// Whether the function logs at TRACE. The engine searches the log for secrets.
+    pub(super) log_at_trace: bool,
+    /// Whether a resource may ask for the names of the other.
     pub(super) shares_names: bool,
-    /// What stands in aws-auth, by its place among [`AWS_AUTHS`].
+    /// The text of aws-auth, as an index of [`AWS_AUTHS`].
     pub(super) aws_auth: usize,
-    /// What others have put on the subnets and groups.
-    pub(super) tags: Vec<Planted>,
-    /// What happens.
+    /// Tags of others on the subnets and security groups.
+    pub(super) tags: Vec<PlantedTags>,
+    /// The operations.
     pub(super) ops: Vec<Op>,
 }
 
-/// One thing that happens.
+/// One operation on a stack, or one action of somebody else.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "most are the largest")]
 pub(super) enum Op {
-    /// The stack is created, or updated, to templates that ask this of its resources.
-    Change { second: bool, to: [To; 2], way: Way },
+    /// The stack is created or updated with a new template.
+    Change { second: bool, changes: [TemplateChange; 2], mode: DeliveryMode },
     /// The stack is deleted.
-    Delete { second: bool, way: Way },
-    /// An event is delivered once more, long after it was answered: any, or one of those that could do most harm, the
-    /// Deletes of what stands again.
-    Late { which: Index, harmful: bool, copies: usize, by_sns: bool },
+    Delete { second: bool, mode: DeliveryMode },
+    /// An earlier event is delivered once more, long after its response. If `harmful`, it is a Delete of an id that exists again,
+    /// if there is one, because such an event could do the most harm.
+    LateDuplicate { which: Index, harmful: bool, copies: usize, by_sns: bool },
     /// Somebody edits aws-auth.
-    EditMap(MapEdit),
-    /// Somebody tags a subnet, a group or a role, or takes such a tag away.
+    EditAwsAuth(AwsAuthEdit),
+    /// Somebody adds a tag to a subnet, a security group or a role, or removes it.
     Tag(TagEdit),
-    /// The cluster is deleted; or made again, when it is gone.
+    /// The cluster is deleted, or created again if it is deleted.
     Cluster,
 }
 
-/// What the new template asks of one resource.
+/// The properties of one resource in a new template.
 #[derive(Clone, Debug)]
-pub(super) enum To {
-    /// What the old one does.
+pub(super) enum TemplateChange {
+    /// The same as in the old template.
     Keep,
-    /// This.
-    Wanted(Box<Wanted>),
-    /// What some earlier template did, another than the old one's if there is one.
+    /// These properties.
+    Set(Box<DesiredProperties>),
+    /// Those of an earlier template that differs from the old one, if there is one.
     Back(Index),
-    /// That there be none.
-    Gone,
+    /// The template does not have the resource.
+    Remove,
 }
 
-/// How the events of an operation are delivered, and what comes between.
+/// How the events of an operation are delivered, and what happens in between.
 #[derive(Clone, Debug)]
-pub(super) enum Way {
-    /// Each once, side by side.
+pub(super) enum DeliveryMode {
+    /// Each event once, all at the same time.
     Plain,
-    /// The last of the first ones so.
+    /// The last of the operation's first events has several copies, uses SNS, or has a response URL that fails at first.
     Delivered { copies: usize, by_sns: bool, script: Vec<Behaviour> },
-    /// The power fails at the `nth` write of the last of the first ones.
+    /// The process is killed at the `nth` write of the last of the first events.
     PowerCut { nth: usize, cut: CrashPoint },
-    /// The `nth` call of all fails, and time heals it.
+    /// The `nth` call of the operation fails, and its retry succeeds.
     Fault { nth: usize, fault: Fault },
-    /// The operation is cancelled while the `nth` call of all is under way.
+    /// The operation is cancelled while its `nth` call is in progress.
     Cancelled { nth: usize, cut: CrashPoint, overlap: Overlap },
-    /// Something else in the stack fails, after all of ours have answered. Perhaps the rollback's last event is
-    /// delivered twice, and one of the two held up at a call until the stack has come to rest.
+    /// A resource of another type in the stack fails after the responses of these resources. With `straggler`, the rollback's
+    /// last event is delivered twice, and one delivery is held at a call until the stack is at rest.
     NativeFails { straggler: Option<(usize, CrashPoint)> },
-    /// Of two deliveries of one event, one is held up at its `nth` call until the stack has come to rest.
+    /// An event is delivered twice, and one delivery is held at its `nth` call until the stack is at rest.
     Straggler { nth: usize, cut: CrashPoint },
 }
 
-/// A fault that goes by.
+/// A transient fault.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fault {
     Throttle,
     Error500,
     Reset,
-    /// Carried out, and never answered.
+    /// The service carries out the call, but its response is lost.
     CutAfter,
 }
 
-/// How a cancelled operation's event and its rollback overlap.
+/// How the event of a cancelled operation overlaps with the rollback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overlap {
-    /// The event goes on when the rollback is over.
+    /// The event continues when the rollback is complete.
     After,
-    /// Both run at once.
+    /// Both run at the same time.
     SideBySide,
-    /// The event's process is killed, and the event delivered again when the rollback is over.
+    /// The event's process is killed, and the event is delivered again when the rollback is complete.
     Killed,
-    /// The event's process is killed, and the event never delivered again.
+    /// The event's process is killed, and the event is not delivered again.
     Lost,
 }
 
-/// All seeds' sequences.
+/// Returns the strategy that generates sequences.
 pub(super) fn sequences() -> impl Strategy<Value = Sequence> {
     let settings = (
         any::<bool>(),
@@ -123,65 +123,67 @@ pub(super) fn sequences() -> impl Strategy<Value = Sequence> {
         prop::bool::weighted(0.25),
         prop::bool::weighted(0.3),
         0..AWS_AUTHS.len(),
-        prop::collection::vec(planted(), TAGGED),
+        prop::collection::vec(planted_tags(), TAGGED),
     );
     (settings, prop::collection::vec(op(), 4..24)).prop_map(|(settings, ops)| {
-        let (two_stacks, delete_new, reuses_request_ids, trace, shares_names, aws_auth, tags) = settings;
-        Sequence { two_stacks, delete_new, reuses_request_ids, trace, shares_names, aws_auth, tags, ops }
+        let (two_stacks, delete_new, reuses_request_ids, log_at_trace, shares_names, aws_auth, tags) = settings;
+        Sequence { two_stacks, delete_new, reuses_request_ids, log_at_trace, shares_names, aws_auth, tags, ops }
     })
 }
 
-fn planted() -> impl Strategy<Value = Planted> {
+fn planted_tags() -> impl Strategy<Value = PlantedTags> {
     prop_oneof![
-        18 => Just(Planted::None),
-        3 => Just(Planted::SameDiscovery),
-        2 => Just(Planted::OtherTags),
-        1 => Just(Planted::OtherCluster),
+        18 => Just(PlantedTags::None),
+        3 => Just(PlantedTags::SameDiscovery),
+        2 => Just(PlantedTags::OtherTags),
+        1 => Just(PlantedTags::OtherCluster),
     ]
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let change = (any::<bool>(), [to(), to()], way()).prop_map(|(second, to, way)| Op::Change { second, to, way });
-    let delete = (any::<bool>(), way()).prop_map(|(second, way)| Op::Delete { second, way });
+    let change = (any::<bool>(), [template_change(), template_change()], delivery_mode())
+        .prop_map(|(second, changes, mode)| Op::Change { second, changes, mode });
+    let delete = (any::<bool>(), delivery_mode()).prop_map(|(second, mode)| Op::Delete { second, mode });
     let late = (any::<Index>(), prop::bool::weighted(0.8), 1..3_usize, prop::bool::weighted(0.2));
-    let late = late.prop_map(|(which, harmful, copies, by_sns)| Op::Late { which, harmful, copies, by_sns });
+    let late = late.prop_map(|(which, harmful, copies, by_sns)| Op::LateDuplicate { which, harmful, copies, by_sns });
     prop_oneof![
         12 => change,
         2 => delete,
         5 => late,
-        2 => select(MapEdit::ALL).prop_map(Op::EditMap),
-        2 => (any::<Index>(), any::<bool>()).prop_map(|(place, off)| Op::Tag(TagEdit { place, off })),
+        2 => select(AwsAuthEdit::ALL).prop_map(Op::EditAwsAuth),
+        2 => (any::<Index>(), any::<bool>()).prop_map(|(place, removes)| Op::Tag(TagEdit { place, removes })),
         1 => Just(Op::Cluster),
     ]
 }
 
-fn to() -> impl Strategy<Value = To> {
+fn template_change() -> impl Strategy<Value = TemplateChange> {
     prop_oneof![
-        2 => Just(To::Keep),
-        6 => wanted().prop_map(|wanted| To::Wanted(Box::new(wanted))),
-        6 => any::<Index>().prop_map(To::Back),
-        1 => Just(To::Gone),
+        2 => Just(TemplateChange::Keep),
+        6 => desired_properties().prop_map(|properties| TemplateChange::Set(Box::new(properties))),
+        6 => any::<Index>().prop_map(TemplateChange::Back),
+        1 => Just(TemplateChange::Remove),
     ]
 }
 
-fn way() -> impl Strategy<Value = Way> {
+fn delivery_mode() -> impl Strategy<Value = DeliveryMode> {
     let cut = || select(&[CrashPoint::Before, CrashPoint::After][..]);
     let script = prop::collection::vec(select(&SCRIPT[..]), 0..3);
     let overlap = select(&[Overlap::After, Overlap::SideBySide, Overlap::Killed, Overlap::Lost][..]);
     let fault = select(&[Fault::Throttle, Fault::Error500, Fault::Reset, Fault::CutAfter][..]);
     prop_oneof![
-        4 => Just(Way::Plain),
+        4 => Just(DeliveryMode::Plain),
         4 => (1..4_usize, prop::bool::weighted(0.3), script)
-            .prop_map(|(copies, by_sns, script)| Way::Delivered { copies, by_sns, script }),
-        2 => (1..16_usize, cut()).prop_map(|(nth, cut)| Way::PowerCut { nth, cut }),
-        2 => (1..70_usize, fault).prop_map(|(nth, fault)| Way::Fault { nth, fault }),
-        4 => (1..70_usize, cut(), overlap).prop_map(|(nth, cut, overlap)| Way::Cancelled { nth, cut, overlap }),
-        3 => weighted(0.4, (1..70_usize, cut())).prop_map(|straggler| Way::NativeFails { straggler }),
-        2 => (1..70_usize, cut()).prop_map(|(nth, cut)| Way::Straggler { nth, cut }),
+            .prop_map(|(copies, by_sns, script)| DeliveryMode::Delivered { copies, by_sns, script }),
+        2 => (1..16_usize, cut()).prop_map(|(nth, cut)| DeliveryMode::PowerCut { nth, cut }),
+        2 => (1..70_usize, fault).prop_map(|(nth, fault)| DeliveryMode::Fault { nth, fault }),
+        4 => (1..70_usize, cut(), overlap)
+            .prop_map(|(nth, cut, overlap)| DeliveryMode::Cancelled { nth, cut, overlap }),
+        3 => weighted(0.4, (1..70_usize, cut())).prop_map(|straggler| DeliveryMode::NativeFails { straggler }),
+        2 => (1..70_usize, cut()).prop_map(|(nth, cut)| DeliveryMode::Straggler { nth, cut }),
     ]
 }
 
-/// What the answer's URL does at first.
+/// What the response URL can do with the first PUTs.
 const SCRIPT: [Behaviour; 5] = [
     Behaviour::Status(403),
     Behaviour::Status(503),
@@ -190,7 +192,7 @@ const SCRIPT: [Behaviour; 5] = [
     Behaviour::Slow(Duration::from_millis(700)),
 ];
 
-/// One of a list, now and then.
+/// Returns a strategy for one of the values in `all`, or for `None`. `weight` is the probability of a value.
 pub(super) fn sometimes<T: Clone + fmt::Debug + 'static>(
     weight: f64,
     all: &'static [T],
@@ -198,15 +200,16 @@ pub(super) fn sometimes<T: Clone + fmt::Debug + 'static>(
     weighted(weight, select(all))
 }
 
-/// What a sequence begins with, in words.
+/// Displays the settings of a sequence, without its operations.
 pub(super) struct Settings<'a>(pub(super) &'a Sequence);
 
 impl fmt::Display for Settings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Sequence { two_stacks, delete_new, reuses_request_ids, trace, shares_names, aws_auth, tags, .. } = self.0;
-        let stacks = if *two_stacks { "A and B in a stack each" } else { "A and B in one stack" };
+        let Sequence { two_stacks, delete_new, reuses_request_ids, log_at_trace, shares_names, aws_auth, tags, .. } =
+            self.0;
+        let stacks = if *two_stacks { "A and B in two stacks" } else { "A and B in one stack" };
         let rollback = if *delete_new { "replacements undone without an Update" } else { "undone by an Update" };
         writeln!(f, "{stacks}, {rollback}, RequestIds used again: {reuses_request_ids}, names shared: {shares_names}")?;
-        write!(f, "log at TRACE: {trace}, aws-auth: text {aws_auth}, tags of others: {tags:?}")
+        write!(f, "log at TRACE: {log_at_trace}, aws-auth: text {aws_auth}, tags of others: {tags:?}")
     }
 }

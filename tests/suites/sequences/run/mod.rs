@@ -1,9 +1,9 @@
-//! One sequence, played and judged step by step.
+//! Plays one sequence, and judges the account after each step.
 
-mod as_before;
-mod books;
-mod foretold;
-mod ways;
+mod delivery;
+mod expected_state;
+mod leftovers;
+mod plan_vs_actual;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,89 +13,97 @@ use local_cloud::{
     world::World,
 };
 
-use self::{as_before::LeftBehind, books::Slot};
+use self::{expected_state::Slot, leftovers::Leftovers};
 use super::{
-    bench::Bench,
-    foreign::Foreign,
-    in_force::InForce,
-    judge::{Broken, Kind, Scene},
-    op::{Op, Sequence, To, Way},
-    wanted::{InShort, Who},
+    environment::Environment,
+    judge::{JudgedState, Violation, ViolationKind},
+    op::{DeliveryMode, Op, Sequence, TemplateChange},
+    properties::{Compact, TestResource},
+    scoped_rules::ScopedRules,
+    third_party::ThirdParty,
 };
 
-/// One sequence under way.
+/// One sequence in progress.
 pub(super) struct Run<'a> {
-    bench: &'a Bench,
+    environment: &'a Environment,
     engine: &'a Engine,
     sequence: &'a Sequence,
     slots: Vec<Slot>,
-    foreign: Foreign,
-    /// As it was read last.
+    third_party: ThirdParty,
+    /// The state of the account as read last.
     world: World,
+    /// All delivered events.
     history: Vec<Delivered>,
     /// The attributes of the latest success, by physical id.
     data: BTreeMap<String, BTreeMap<String, String>>,
-    /// Physical ids whose objects another generation may have left otherwise.
+    /// Physical ids whose shared objects may have the configuration of another generation.
     unsettled: BTreeSet<String>,
-    left_behind: LeftBehind,
-    /// Physical ids whose entry in aws-auth went with the cluster.
+    leftovers: Leftovers,
+    /// Physical ids whose entry in aws-auth was lost with the cluster.
     without_entry: BTreeSet<String>,
-    no_cluster: Option<InForce>,
-    /// Physical ids that were replaced in the operation under way, with what took their place.
+    /// The rules that simulate a deleted cluster, while it is deleted.
+    no_cluster: Option<ScopedRules>,
+    /// Physical ids that the current operation replaced, with the ids that replaced them.
     replaced: BTreeMap<String, String>,
-    story: Vec<String>,
+    trace: Vec<String>,
     pub(super) tally: Tally,
 }
 
-/// What a run came to.
+/// The results of a run, in numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
-    /// Events that were delivered, copies not counted.
+    /// Delivered events. Copies of an event count once.
     pub(super) events: u64,
-    /// Those that succeeded.
+    /// Events that succeeded.
     pub(super) successes: u64,
     /// Operations that were rolled back.
     pub(super) rollbacks: u64,
-    /// Events of which `karpenter-prereqs plan` told beforehand what came of them.
-    pub(super) foretold: u64,
+    /// Events that were compared with their plan.
+    pub(super) planned: u64,
 }
 
 impl<'a> Run<'a> {
     /// Begins a sequence.
-    pub(super) async fn begin(bench: &'a Bench, sequence: &'a Sequence) -> Result<Self, Error> {
-        let foreign = bench.begin(sequence).await?;
+    ///
+    /// # Errors
+    /// As [`Environment::begin`].
+    pub(super) async fn begin(environment: &'a Environment, sequence: &'a Sequence) -> Result<Self, Error> {
+        let third_party = environment.begin(sequence).await?;
         let slots = if sequence.two_stacks {
-            vec![Slot::new("one", &[Who::A]), Slot::new("two", &[Who::B])]
+            vec![Slot::new("one", &[TestResource::A]), Slot::new("two", &[TestResource::B])]
         } else {
-            vec![Slot::new("one", &[Who::A, Who::B])]
+            vec![Slot::new("one", &[TestResource::A, TestResource::B])]
         };
-        let world = bench.world().await?;
+        let world = environment.world().await?;
         Ok(Self {
-            bench,
-            engine: bench.engine(sequence),
+            environment,
+            engine: environment.engine(sequence),
             sequence,
             slots,
-            foreign,
+            third_party,
             world,
             history: Vec::new(),
             data: BTreeMap::new(),
             unsettled: BTreeSet::new(),
-            left_behind: LeftBehind::default(),
+            leftovers: Leftovers::default(),
             without_entry: BTreeSet::new(),
             no_cluster: None,
             replaced: BTreeMap::new(),
-            story: Vec::new(),
+            trace: Vec::new(),
             tally: Tally::default(),
         })
     }
 
-    /// What happened, a line each.
-    pub(super) fn story(&self) -> String {
-        self.story.join("\n")
+    /// Returns the trace of the run, with a line for each step and event.
+    pub(super) fn trace(&self) -> String {
+        self.trace.join("\n")
     }
 
-    /// Plays it to its end: when all stacks are deleted, the world is what others have.
-    pub(super) async fn play(&mut self) -> Result<(), Broken> {
+    /// Plays the sequence, and deletes all stacks at the end.
+    ///
+    /// # Errors
+    /// The first violation.
+    pub(super) async fn play(&mut self) -> Result<(), Violation> {
         let sequence = self.sequence;
         for op in &sequence.ops {
             self.step(op).await?;
@@ -103,50 +111,57 @@ impl<'a> Run<'a> {
         self.end().await
     }
 
-    async fn step(&mut self, op: &Op) -> Result<(), Broken> {
+    async fn step(&mut self, op: &Op) -> Result<(), Violation> {
         match op {
-            Op::Change { second, to, way } => self.change(usize::from(*second), to, way).await,
-            Op::Delete { second, way } => self.delete(usize::from(*second), way).await,
-            Op::Late { which, harmful, copies, by_sns } => {
-                let harmful = if *harmful { self.deletes_of_what_stands() } else { Vec::new() };
-                let some = if harmful.is_empty() { (0..self.history.len()).collect() } else { harmful };
-                if some.is_empty() {
+            Op::Change { second, changes, mode } => self.change(usize::from(*second), changes, mode).await,
+            Op::Delete { second, mode } => self.delete(usize::from(*second), mode).await,
+            Op::LateDuplicate { which, harmful, copies, by_sns } => {
+                let harmful = if *harmful { self.deletes_of_current_ids() } else { Vec::new() };
+                let candidates = if harmful.is_empty() { (0..self.history.len()).collect() } else { harmful };
+                if candidates.is_empty() {
                     return Ok(());
                 }
-                let delivery = Delivery { copies: *copies, by_sns: *by_sns, ..ways::delivery() };
-                self.late(some[which.index(some.len())], &delivery).await
+                let delivery = Delivery { copies: *copies, by_sns: *by_sns, ..delivery::default_delivery() };
+                self.deliver_late_duplicate(candidates[which.index(candidates.len())], &delivery).await
             }
-            Op::EditMap(edit) if self.no_cluster.is_none() => {
-                self.story.push(format!("somebody edits aws-auth: {edit:?}"));
-                self.foreign.edit_map(&self.bench.cluster, *edit).await?;
-                self.look().await
+            Op::EditAwsAuth(edit) if self.no_cluster.is_none() => {
+                self.trace.push(format!("somebody edits aws-auth: {edit:?}"));
+                self.third_party.edit_aws_auth(&self.environment.cluster, *edit).await?;
+                self.judge().await
             }
-            Op::EditMap(_) => Ok(()),
+            Op::EditAwsAuth(_) => Ok(()),
             Op::Tag(edit) => {
-                let ours = self.roles_of_ours();
-                let name = self.foreign.tag(&self.bench.cloud, *edit, &ours).await?;
-                self.story.push(format!("somebody {} {name}", if edit.off { "takes the note off" } else { "tags" }));
-                self.look().await
+                let own_roles = self.own_roles();
+                let name = self.third_party.tag(&self.environment.cloud, *edit, &own_roles).await?;
+                let verb = if edit.removes { "removes the tag of" } else { "tags" };
+                self.trace.push(format!("somebody {verb} {name}"));
+                self.judge().await
             }
             Op::Cluster if self.no_cluster.is_none() => {
-                self.story.push("the cluster is deleted".to_owned());
-                self.no_cluster = Some(self.bench.without_cluster(&self.world).await?);
-                self.look().await
+                self.trace.push("the cluster is deleted".to_owned());
+                self.no_cluster = Some(self.environment.delete_cluster(&self.world).await?);
+                self.judge().await
             }
-            Op::Cluster => self.make_cluster().await,
+            Op::Cluster => self.recreate_cluster().await,
         }
     }
 
-    async fn change(&mut self, slot: usize, to: &[To; 2], way: &Way) -> Result<(), Broken> {
+    async fn change(
+        &mut self,
+        slot: usize,
+        changes: &[TemplateChange; 2],
+        mode: &DeliveryMode,
+    ) -> Result<(), Violation> {
         let at = slot % self.slots.len();
-        let Some(template) = self.template(at, to) else { return Ok(()) };
+        let Some(template) = self.template(at, changes) else { return Ok(()) };
         let verb = if self.slots[at].id.is_some() { "update" } else { "create" };
-        let asked: Vec<_> = template.iter().map(|(id, properties)| format!("{id} {}", InShort(properties))).collect();
-        self.story.push(format!("{verb} stack {}: {} [{way:?}]", self.slots[at].name, asked.join(", ")));
+        let requested: Vec<_> =
+            template.iter().map(|(id, properties)| format!("{id} {}", Compact(properties))).collect();
+        self.trace.push(format!("{verb} stack {}: {} [{mode:?}]", self.slots[at].name, requested.join(", ")));
         let requests = if let Some(id) = &self.slots[at].id {
             self.engine.stack(id, |stack| stack.update(&template))
         } else {
-            let cloud = &self.bench.cloud;
+            let cloud = &self.environment.cloud;
             let mut stack = Stack::new(cloud.account(), cloud.region(), self.slots[at].name);
             if self.sequence.delete_new {
                 stack = stack.rolled_back_by(Rollback::DeleteNew);
@@ -159,102 +174,105 @@ impl<'a> Run<'a> {
             self.engine.add(stack);
             requests
         };
-        self.operation(at, requests, way).await
+        self.operation(at, requests, mode).await
     }
 
-    async fn delete(&mut self, slot: usize, way: &Way) -> Result<(), Broken> {
+    async fn delete(&mut self, slot: usize, mode: &DeliveryMode) -> Result<(), Violation> {
         let at = slot % self.slots.len();
         let Some(id) = self.slots[at].id.clone().filter(|_| !self.is_stuck(at)) else { return Ok(()) };
-        self.story.push(format!("delete stack {} [{way:?}]", self.slots[at].name));
+        self.trace.push(format!("delete stack {} [{mode:?}]", self.slots[at].name));
         let requests = self.engine.stack(&id, Stack::delete);
-        self.operation(at, requests, way).await
+        self.operation(at, requests, mode).await
     }
 
-    /// Brings an operation to its end, and judges what stands then.
+    /// Delivers the events of an operation and all that follow, recovers the stack, and judges the account.
     async fn operation(
         &mut self,
         at: usize,
         requests: Vec<local_cloud::cloudformation::Request>,
-        way: &Way,
-    ) -> Result<(), Broken> {
+        mode: &DeliveryMode,
+    ) -> Result<(), Violation> {
         let before = self.world.clone();
-        let stood = self.standing_ids();
-        // A rollback's Update puts right what was not, and that is no return to what was before.
-        let was_right = self.unsettled.is_empty() && self.without_entry.is_empty() && !self.has_left_out();
+        let previous = self.current_ids();
+        // If the account was not in line before the operation, a rollback's Update corrects that too. Then the state after the
+        // rollback differs from the state before.
+        let was_in_line = self.unsettled.is_empty() && self.without_entry.is_empty() && !self.has_skipped_tags();
         self.replaced.clear();
-        self.carry_out(at, requests, way).await?;
+        self.carry_out(at, requests, mode).await?;
         let status = self.status(at);
         let was_rolled_back = status.contains("ROLLBACK");
         self.tally.rollbacks += u64::from(was_rolled_back);
-        self.story.push(format!("  → {status}"));
+        self.trace.push(format!("  → {status}"));
         self.recover(at).await?;
-        let is_undone_alone = was_rolled_back && self.sequence.delete_new && !self.replaced.is_empty();
-        if is_undone_alone {
+        let is_undone_by_delete = was_rolled_back && self.sequence.delete_new && !self.replaced.is_empty();
+        if is_undone_by_delete {
             self.unsettled.extend(self.replaced.keys().cloned());
         }
-        self.prune(&stood);
-        self.look().await?;
-        if was_rolled_back && was_right && self.unsettled.is_empty() && !self.is_stuck(at) {
-            let expected = self.left_behind.as_before(&before, &self.world);
-            self.unchanged(&expected, "after the operation was rolled back")?;
+        self.prune(&previous);
+        self.judge().await?;
+        if was_rolled_back && was_in_line && self.unsettled.is_empty() && !self.is_stuck(at) {
+            let expected = self.leftovers.expected_after_rollback(&before, &self.world);
+            self.check_unchanged(&expected, "after the operation was rolled back")?;
         }
-        if is_undone_alone {
-            self.left_behind.add(&before, &self.world);
+        if is_undone_by_delete {
+            self.leftovers.add(&before, &self.world);
         }
-        self.left_behind.prune(&self.world);
+        self.leftovers.prune(&self.world);
         Ok(())
     }
 
-    /// The cluster is made again, with the aws-auth of others; what was stuck without it goes on.
-    async fn make_cluster(&mut self) -> Result<(), Broken> {
-        self.story.push("the cluster is made again".to_owned());
+    /// Creates the cluster again with the aws-auth of others, and continues rollbacks that waited for it.
+    async fn recreate_cluster(&mut self) -> Result<(), Violation> {
+        self.trace.push("the cluster is created again".to_owned());
         self.no_cluster = None;
-        self.foreign.put_map_back(&self.bench.cluster).await?;
-        self.without_entry = self.standing_ids();
+        self.third_party.restore_aws_auth(&self.environment.cluster).await?;
+        self.without_entry = self.current_ids();
         for at in 0..self.slots.len() {
             self.recover(at).await?;
         }
-        self.look().await
+        self.judge().await
     }
 
-    /// An event once more, when it was answered long ago and everything rests: it changes nothing.
-    async fn late(&mut self, at: usize, delivery: &Delivery) -> Result<(), Broken> {
+    /// Delivers an event once more, while all stacks are at rest. It must change nothing. `at` is its index in the history.
+    async fn deliver_late_duplicate(&mut self, at: usize, delivery: &Delivery) -> Result<(), Violation> {
         let before = self.world.clone();
         let earlier = &self.history[at];
         let (kind, id) = (earlier.request.kind, earlier.request.physical_resource_id.clone());
-        self.story.push(format!(
-            "event {}, a {kind:?} of {} {}, is delivered {} times more",
+        self.trace.push(format!(
+            "event {}, a {kind:?} of {} {}, is delivered {} more times",
             at + 1,
             earlier.request.logical_resource_id(),
             id.unwrap_or_default(),
             delivery.copies
         ));
         let delivered = self.engine.deliver_late(earlier, delivery).await?;
-        self.took(delivered, false)?;
-        self.look().await?;
-        self.unchanged(&before, "after a late duplicate")
+        self.record(delivered, false)?;
+        self.judge().await?;
+        self.check_unchanged(&before, "after a late duplicate")
     }
 
-    /// Reads the world, and judges it.
-    async fn look(&mut self) -> Result<(), Broken> {
-        self.world = self.bench.world().await?;
-        let standing = self.standing();
-        let scene = Scene {
+    /// Reads the state of the account, and judges it.
+    async fn judge(&mut self) -> Result<(), Violation> {
+        self.world = self.environment.world().await?;
+        let expected = self.expected_resources();
+        let state = JudgedState {
             world: &self.world,
-            foreign: &self.foreign,
-            standing: &standing,
-            cluster_is_gone: self.no_cluster.is_some(),
+            third_party: &self.third_party,
+            expected: &expected,
+            cluster_is_deleted: self.no_cluster.is_some(),
         };
-        Self::none_of(&scene.judged())
+        Self::combine(&state.violations())
     }
 
-    fn none_of(broken: &[Broken]) -> Result<(), Broken> {
-        let Some(worst) = broken.iter().map(|broken| broken.kind).min() else { return Ok(()) };
-        let texts: Vec<_> = broken.iter().map(|broken| format!("{:?}: {}", broken.kind, broken.text)).collect();
-        Err(Broken { kind: worst, text: texts.join("\n") })
+    /// Returns an error with the worst kind and the texts of all violations, if there are any.
+    fn combine(violations: &[Violation]) -> Result<(), Violation> {
+        let Some(worst) = violations.iter().map(|violation| violation.kind).min() else { return Ok(()) };
+        let texts: Vec<_> =
+            violations.iter().map(|violation| format!("{:?}: {}", violation.kind, violation.text)).collect();
+        Err(Violation { kind: worst, text: texts.join("\n") })
     }
 
-    fn unchanged(&self, before: &World, when: &str) -> Result<(), Broken> {
+    fn check_unchanged(&self, before: &World, when: &str) -> Result<(), Violation> {
         let (mut before, mut after) = (before.clone(), self.world.clone());
         if self.no_cluster.is_some() {
             (before, after) = (before.without("aws-auth/"), after.without("aws-auth/"));
@@ -263,27 +281,30 @@ impl<'a> Run<'a> {
         if difference.is_empty() {
             return Ok(());
         }
-        Err(Broken::wrong(format!("the world is not as before {when}:\n{difference}")))
+        Err(Violation::wrong(format!("the world is not as before {when}:\n{difference}")))
     }
 
-    /// All stacks are deleted, and the world is what others have.
-    async fn end(&mut self) -> Result<(), Broken> {
+    /// Deletes all stacks. Only the objects of others may be left.
+    async fn end(&mut self) -> Result<(), Violation> {
         if self.no_cluster.is_some() && (0..self.slots.len()).any(|at| self.is_stuck(at)) {
-            self.make_cluster().await?;
+            self.recreate_cluster().await?;
         }
         for at in 0..self.slots.len() {
-            self.delete(at, &Way::Plain).await?;
+            self.delete(at, &DeliveryMode::Plain).await?;
         }
-        let difference = self.foreign.difference(&self.world, self.no_cluster.is_none());
+        let difference = self.third_party.difference(&self.world, self.no_cluster.is_none());
         if difference.is_empty() {
             return Ok(());
         }
-        Err(Broken { kind: Kind::Leak, text: format!("not clean when all stacks were deleted:\n{difference}") })
+        Err(Violation {
+            kind: ViolationKind::Leak,
+            text: format!("not clean after all stacks were deleted:\n{difference}"),
+        })
     }
 }
 
-impl From<Error> for Broken {
-    /// What the cloud refuses to the test itself.
+impl From<Error> for Violation {
+    /// Converts an error of the local cloud, which the function did not cause.
     fn from(error: Error) -> Self {
         Self::wrong(format!("the local cloud: {error}"))
     }
