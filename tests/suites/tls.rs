@@ -59,7 +59,7 @@ async fn untrusted_authority_gets_no_request() {
     let url = scenario.responses.expect(event.ids());
     let invocation = scenario.function.invoke(&event.with_response_url(&url), Duration::from_secs(12)).await.unwrap();
     let Outcome::Error(error) = &invocation.outcome else { panic!("{:?}", invocation.outcome) };
-    assert!(error.to_string().contains("answer"), "{error}");
+    assert!(error.to_string().contains("response"), "{error}");
     let calls: Vec<_> = scenario.cloud.gateway().journal().since(mark).iter().map(ToString::to_string).collect();
     assert!(calls.is_empty(), "{calls:?}");
     assert!(scenario.responses.puts(&url).is_empty());
@@ -135,14 +135,17 @@ async fn response_goes_only_to_s3_hosts() {
     for (url, words) in [
         (
             format!("https://127.0.0.1:{port}/key?X-Amz-Signature=0"),
-            "`127.0.0.1`, which is no S3 host under `amazonaws.com`",
+            "`127.0.0.1`, which is not an S3 host under `amazonaws.com`",
         ),
-        (format!("https://localhost:{port}/b.s3.us-east-1.amazonaws.com/key"), "`localhost`, which is no S3 host"),
-        (format!("https://b.s3.us-east-1.amazonaws.com@127.0.0.1:{port}/key"), "`127.0.0.1`, which is no S3 host"),
-        (format!("https://127.0.0.1:{port}\\@b.s3.us-east-1.amazonaws.com/key"), "`127.0.0.1`, which is no S3 host"),
+        (format!("https://localhost:{port}/b.s3.us-east-1.amazonaws.com/key"), "`localhost`, which is not an S3 host"),
+        (format!("https://b.s3.us-east-1.amazonaws.com@127.0.0.1:{port}/key"), "`127.0.0.1`, which is not an S3 host"),
+        (
+            format!("https://127.0.0.1:{port}\\@b.s3.us-east-1.amazonaws.com/key"),
+            "`127.0.0.1`, which is not an S3 host",
+        ),
         (format!("http://127.0.0.1:{port}/key"), "not an https URL"),
         ("http://b.s3.us-east-1.amazonaws.com/key".to_owned(), "not an https URL"),
-        ("https://b.s3.cn-north-1.amazonaws.com.cn/key".to_owned(), "which is no S3 host under `amazonaws.com`"),
+        ("https://b.s3.cn-north-1.amazonaws.com.cn/key".to_owned(), "which is not an S3 host under `amazonaws.com`"),
     ] {
         let invocation = function.invoke(&event_for(&url), Duration::from_secs(10)).await.unwrap();
         let Outcome::Error(error) = &invocation.outcome else { panic!("{url}: {:?}", invocation.outcome) };

@@ -19,11 +19,11 @@ async fn plan_before_deployment_equals_create() {
     let output = user.run(&PLAN).await;
     assert_eq!(output.code, Some(2), "{}", output.stderr);
     for line in [
-        "Create of KarpenterPrereqs without a stack yet, us-east-1 of account 111122223333",
+        "Create of KarpenterPrereqs (not deployed yet), us-east-1, account 111122223333",
         "    + create role `KarpenterNodeRole-demo`",
         "        + EKSClusterEndpointLookup: eks:DescribeCluster",
         "        +- rolearn: arn:aws:iam::111122223333:role/KarpenterNodeRole-demo",
-        "Warning: the baseline controller policy",
+        "Warning: KP0301: KarpenterVersion is not set",
         "11 to add, 0 to change, 0 to remove.",
     ] {
         assert!(output.stdout.contains(line), "{line}\n{}", output.stdout);
@@ -47,13 +47,16 @@ async fn plan_with_problems_reports_same_text_as_function() {
             &["--property", "ClusterName=demo"][..],
             "role `KarpenterNodeRole-demo` already exists and belongs to the resource arn:aws:cloudformation:us-east-1:111122223333:stack/platform/",
         ),
-        (&["--property", "Clustername=demo"], "unknown property `Clustername`: is `ClusterName` meant?"),
-        (&["--property", "ClusterName=nope"], "EKS has no cluster `nope` in us-east-1 of account 111122223333"),
-        (&["--property", "ClusterName"], "`ClusterName` is no property: say NAME=VALUE"),
-        (&["--event", "/no/such/file"], "read /no/such/file: No such file"),
+        (&["--property", "Clustername=demo"], "KP0101: unknown property `Clustername`. Did you mean `ClusterName`?"),
+        (
+            &["--property", "ClusterName=nope"],
+            "KP0001: EKS has no cluster `nope` in region us-east-1 of account 111122223333",
+        ),
+        (&["--property", "ClusterName"], "invalid property `ClusterName`: expected NAME=VALUE"),
+        (&["--event", "/no/such/file"], "cannot read /no/such/file: No such file"),
         (
             &["--property", "ClusterName=demo", "--stack", "arn:aws:cloudformation:us-east-1:111122223333:stack/s/0"],
-            "there is no stack arn:",
+            "stack arn:aws:cloudformation:us-east-1:111122223333:stack/s/0 does not exist",
         ),
     ] {
         let output = user.run(&[&["plan"], arguments].concat()).await;
@@ -85,7 +88,7 @@ async fn invalid_input_is_reported_before_credentials_are_needed() {
     };
     let invalid = json!({"Clustername": "demo", "RolePath": "x"});
     let words = "KP0101: unknown property `Clustername`. Did you mean `ClusterName`? KP0102: `ClusterName` is required";
-    let no_credentials = "there are no AWS credentials";
+    let no_credentials = "no AWS credentials found";
     let options = ["--property", "Clustername=demo", "--property", "RolePath=x"];
     let with_options = |command: &[&'static str]| [command, &options[..]].concat();
     for (arguments, event, words) in [
@@ -97,13 +100,13 @@ async fn invalid_input_is_reported_before_credentials_are_needed() {
         (
             [&PLAN[..], &["--operation", "delete"]].concat(),
             String::new(),
-            "no --stack is named: Delete is of a resource",
+            "--stack is not set: Delete needs an existing resource",
         ),
-        ([&PLAN[..], &["--old-property", "RolePath=/x/"]].concat(), String::new(), "--old-property is for an Update"),
-        (vec!["plan", "--event", "-"], "{".to_owned(), "standard input is no JSON"),
+        ([&PLAN[..], &["--old-property", "RolePath=/x/"]].concat(), String::new(), "--old-property needs an Update"),
+        (vec!["plan", "--event", "-"], "{".to_owned(), "standard input is not valid JSON"),
         (vec!["plan", "--event", "-"], "{}".to_owned(), "the event has no StackId"),
         (vec!["plan", "--event", "-"], event("Destroy", json!({})), "unknown variant `Destroy`"),
-        (PLAN.to_vec(), String::new(), "no Region is configured: set AWS_REGION, or say --region"),
+        (PLAN.to_vec(), String::new(), "no Region is configured: set AWS_REGION, or pass --region"),
         (vec!["plan", "--event", "-"], event("Delete", invalid), no_credentials),
         (
             with_options(&["plan", "--operation", "delete", "--region", "us-east-1", "--stack", "s"]),
@@ -128,7 +131,8 @@ async fn plan_of_replacement_separates_cleanup_steps() {
     let event = resource.update(&id, &new, &old).with_response_url(&url).to_string();
     let output = user.cli.run(&["plan", "--event", "-"], &event).await.unwrap();
     assert_eq!(output.code, Some(2), "{}", output.stderr);
-    let (before, after) = output.stdout.split_once("Afterwards CloudFormation deletes what this replaces:").unwrap();
+    let (before, after) =
+        output.stdout.split_once("After this Update, CloudFormation deletes the replaced resource:").unwrap();
     assert!(before.contains("+ create role `nodes`") && !before.contains("delete role"), "{before}");
     assert!(after.contains("- delete role `KarpenterNodeRole-demo`"), "{after}");
 }
@@ -169,12 +173,12 @@ async fn plan_without_matching_stack_or_account_is_rejected() {
     let user = User::start().await;
     let [property, cluster] = ["--property", "ClusterName=demo"];
     for (arguments, words) in [
-        (&["--operation", "delete"][..], "no --stack is named: Delete is of a resource that stands"),
+        (&["--operation", "delete"][..], "--stack is not set: Delete needs an existing resource"),
         (
             &["--operation", "update", "--stack", "nope"],
-            "there is no stack `nope` yet: Update is of a resource that stands",
+            "stack `nope` does not exist yet: Update needs an existing resource",
         ),
-        (&["--old-property", "RolePath=/x/"], "--old-property is for an Update, and this is a Create"),
+        (&["--old-property", "RolePath=/x/"], "--old-property needs an Update, but the operation is Create"),
     ] {
         let output = user.run(&[&["plan", property, cluster], arguments].concat()).await;
         assert_eq!((output.code, output.stdout.as_str()), (Some(1), ""), "{arguments:?}");
@@ -182,14 +186,14 @@ async fn plan_without_matching_stack_or_account_is_rejected() {
     }
     let output = user.run(&["plan", property, cluster, "--stack", "nope"]).await;
     assert_eq!(output.code, Some(2), "{}", output.stderr);
-    assert!(output.stdout.contains("there is no stack `nope` yet"), "{}", output.stdout);
+    assert!(output.stdout.contains("stack `nope` does not exist yet"), "{}", output.stdout);
 
     let event = json!({
         "RequestType": "Create", "LogicalResourceId": "Prereqs", "ResourceProperties": {"ClusterName": "demo"},
         "StackId": "arn:aws:cloudformation:us-east-1:444455556666:stack/s/0a",
     });
     let output = user.cli.run(&["plan", "--event", "-"], &event.to_string()).await.unwrap();
-    let words = "the event's stack is of account 444455556666, and the credentials of account 111122223333";
+    let words = "the stack of the event is in account 444455556666, but the credentials are for account 111122223333";
     assert!(output.code == Some(1) && output.stderr.contains(words), "{}", output.stderr);
 }
 
@@ -209,7 +213,10 @@ async fn profile_option_overrides_environment_credentials() {
     let nobody = cli.clone().with("AWS_ACCESS_KEY_ID", "").with("AWS_SECRET_ACCESS_KEY", "");
     let nobody = nobody.with("AWS_EC2_METADATA_DISABLED", "true").run(&PLAN, "").await.unwrap();
     assert_eq!(nobody.code, Some(1));
-    assert!(nobody.stderr.contains("there are no AWS credentials: log in, set them, or say --profile"), "{nobody:?}");
+    assert!(
+        nobody.stderr.contains("no AWS credentials found. Log in, set them in the environment, or pass --profile"),
+        "{nobody:?}"
+    );
     let of_none = cli.run(&[&PLAN[..], &["--profile", "nobody"]].concat(), "").await.unwrap();
     assert!(of_none.code == Some(1) && of_none.stderr.contains("nobody"), "{}", of_none.stderr);
 }
@@ -223,7 +230,7 @@ async fn credentials_without_cluster_access_are_reported() {
     let output = stranger.run(&PLAN, "").await.unwrap();
     assert_eq!(output.code, Some(1), "{}", output.stdout);
     assert!(output.stderr.contains("does not know your AWS identity (401 Unauthorized)"), "{}", output.stderr);
-    assert!(output.stderr.contains("take a profile that leads to a role that is let in"), "{}", output.stderr);
+    assert!(output.stderr.contains("use a profile that leads to a role that has access"), "{}", output.stderr);
     // The 401 is retried for more than two seconds, so the program prints its progress.
     assert!(output.stderr.contains("reading EKS, IAM, EC2 and the Kubernetes API: "), "{}", output.stderr);
 }

@@ -33,7 +33,7 @@ async fn log_of_each_run_has_every_call_and_is_drawn() {
         assert!(drawn.stdout.starts_with("<svg") && drawn.stdout.contains(operation), "{}", drawn.stdout);
     }
     let none = user.cli.run(&["timeline", "-", "--run", "4"], &log).await.unwrap();
-    assert!(none.stderr.contains("has 3 runs, and no run 4"), "{}", none.stderr);
+    assert!(none.stderr.contains("has 3 runs, but no run 4"), "{}", none.stderr);
     let empty = user.cli.run(&["timeline", "-"], "START RequestId: 1\n").await.unwrap();
     assert_eq!(empty.code, Some(1), "{}", empty.stdout);
 }

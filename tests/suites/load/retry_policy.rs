@@ -58,7 +58,7 @@ async fn endless_throttling_fails_in_time_with_service_error() {
         let limit = Duration::from_secs(18);
         let (reason, hits) = failure(&mut scenario, When::call(service, operation), Effect::Throttle, limit).await;
         assert!(reason.contains(words), "{reason}");
-        assert!(reason.contains("deploy again when less goes on in the account"), "{reason}");
+        assert!(reason.contains("AWS throttled this call until the deadline"), "{reason}");
         assert!(8 < hits, "{hits} attempts of {operation}");
     }
 }
@@ -120,7 +120,7 @@ async fn busy_api_server_is_retried_until_deadline() {
         let limit = Duration::from_secs(30);
         let (reason, hits) = failure(&mut scenario, When::call("kubernetes", verb), error, limit).await;
         assert!(reason.contains(&format!("{verb} the ConfigMap kube-system/aws-auth")), "{reason}");
-        assert!(reason.contains("deploy again when it is well") && reason.contains(message), "{reason}");
+        assert!(reason.contains("Retry when the API server is healthy") && reason.contains(message), "{reason}");
         assert!(4 < hits, "{hits} attempts of {verb}");
     }
 }

@@ -15,9 +15,12 @@ async fn uneditable_aws_auth_fails_without_change() {
         (
             "- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: admin\n  groups: [system:masters\n- x\n"
                 .to_owned(),
-            vec!["cannot read mapRoles of ConfigMap kube-system/aws-auth, line ", "it was left as it is, correct it"],
+            vec![
+                "cannot read mapRoles of the ConfigMap kube-system/aws-auth, line ",
+                "was not changed. Correct mapRoles",
+            ],
         ),
-        ("- a\n- b: 1\n  b: 2\n".to_owned(), vec!["mapRoles of ConfigMap kube-system/aws-auth, line 3: "]),
+        ("- a\n- b: 1\n  b: 2\n".to_owned(), vec!["mapRoles of the ConfigMap kube-system/aws-auth, line 3: "]),
         (
             "# by role\nrolearn: arn:aws:iam::111122223333:role/Admins\n".to_owned(),
             vec!["must be a list, and it starts with `rolearn: arn:aws:iam::111122223333:role/Admins`"],

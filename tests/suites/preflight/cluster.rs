@@ -16,13 +16,13 @@ use super::{assert_create_fails, assert_create_succeeds, with};
 async fn missing_or_inactive_cluster_is_reported() {
     let mut scenario = Scenario::start().await.unwrap();
     let nowhere = json!({"ClusterName": "nowhere"});
-    let words = ["EKS has no cluster `nowhere` in us-east-1 of account 111122223333", "check ClusterName"];
+    let words = ["EKS has no cluster `nowhere` in us-east-1 of account 111122223333", "Correct ClusterName"];
     let reason = assert_create_fails(&mut scenario, &nowhere, &words).await;
-    assert!(!reason.contains("also"), "consequences of a missing cluster are not reported: {reason}");
+    assert!(!reason.contains(". KP"), "consequences of a missing cluster are not reported: {reason}");
     for status in ["CREATING", "DELETING", "FAILED", "PENDING"] {
         let rewrite = ClusterRewrite { status: Some(status.to_owned()), ..scenario.cluster.rewrite() };
         scenario.cloud.gateway().set_cluster("demo", rewrite);
-        let problem = format!("cluster `demo` is {status}: wait until it is ACTIVE");
+        let problem = format!("cluster `demo` is {status}. Wait until it is ACTIVE");
         assert_create_fails(&mut scenario, &with(json!({})), &[&problem]).await;
     }
     let rewrite = ClusterRewrite { status: Some("UPDATING".to_owned()), ..scenario.cluster.rewrite() };
@@ -65,7 +65,7 @@ async fn missing_or_incomplete_oidc_provider_is_reported() {
 async fn aws_auth_on_api_only_cluster_is_reported() {
     let options = ClusterOptions { authentication_mode: AuthenticationMode::Api, ..ClusterOptions::default() };
     let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
-    let words = ["authenticationMode API", "set NodeAccess to AccessEntry, or leave it out"];
+    let words = ["authentication mode API", "Set NodeAccess to AccessEntry, or remove it"];
     assert_create_fails(&mut scenario, &with(json!({"NodeAccess": "AwsAuth"})), &words).await;
     for (requested, used) in [("Auto", "AccessEntry"), ("AccessEntry", "AccessEntry"), ("None", "None")] {
         assert_eq!(

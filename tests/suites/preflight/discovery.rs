@@ -27,9 +27,11 @@ async fn discovery_tag_of_another_cluster_is_not_overwritten() {
         tag(&ec2, id, [("karpenter.sh/discovery".to_owned(), "blue")]).await;
     }
     let problem = |id: &str| format!("{id} already has the tag `karpenter.sh/discovery` = `blue`");
-    let remedy = "set TagConflict to Skip to leave it out, or choose another DiscoveryTagKey or other";
-    let words =
-        [&*problem(&subnet), &problem(&group), &format!("{remedy} SubnetIds"), &format!("{remedy} SecurityGroupIds")];
+    let remedy = |id: &str, property: &str| {
+        format!("Set TagConflict to Skip to leave {id} out, choose another DiscoveryTagKey or other {property}")
+    };
+    let remedies = [remedy(&subnet, "SubnetIds"), remedy(&group, "SecurityGroupIds")];
+    let words = [&*problem(&subnet), &problem(&group), &remedies[0], &remedies[1]];
     assert_create_fails(&mut scenario, &with(json!({})), &words).await;
 
     let before = scenario.world().await.unwrap();

@@ -81,8 +81,8 @@ async fn missing_managed_policies_are_reported() {
     let missing = "arn:aws:iam::111122223333:policy/missing";
     let wrong = with(json!({"NodePolicyArns": [misspelled], "ControllerPolicyArns": [missing]}));
     let words = [
-        format!("IAM has no managed policy {misspelled} (NodePolicyArns): check the ARN"),
-        format!("IAM has no managed policy {missing} (ControllerPolicyArns): check the ARN"),
+        format!("the managed policy {misspelled} of NodePolicyArns does not exist. Correct the ARN"),
+        format!("the managed policy {missing} of ControllerPolicyArns does not exist. Correct the ARN"),
     ];
     assert_create_fails(&mut scenario, &wrong, &[&words[0], &words[1]]).await;
 

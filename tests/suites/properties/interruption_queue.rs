@@ -88,5 +88,5 @@ async fn unreadable_bounds_change_nothing() {
     let mut scenario = bounded("{").await;
     let created = scenario.send(&scenario.resource.create(&with(json!({})))).await.unwrap();
     let reason = created.wrote_nothing().failed();
-    assert!(reason.contains("BOUNDS") && reason.contains("deploy the function's stack again"), "{reason}");
+    assert!(reason.contains("BOUNDS") && reason.contains("Deploy the function's stack again"), "{reason}");
 }

@@ -25,7 +25,7 @@ async fn version_change_attaches_before_it_detaches() {
     let (none, both, one) =
         (with(json!({"Namespace": "kube-system"})), versions(json!(["baseline", "1.14.1"])), versions(json!("1.14.1")));
     let (created, id) = create_resource(&mut scenario, &none).await;
-    assert!(created.succeeded().data["Warnings"].contains("set KarpenterVersion to the release that you run"));
+    assert!(created.succeeded().data["Warnings"].contains("Set KarpenterVersion to the version that you run"));
     let baseline_sids = sids(&scenario).await;
     let baseline = ["Karpenter", "ConditionalEC2Termination", "PassNodeIAMRole"].map(str::to_owned);
     assert!(baseline.iter().all(|sid| baseline_sids.contains(sid)), "{baseline_sids:?}");
@@ -35,7 +35,7 @@ async fn version_change_attaches_before_it_detaches() {
     let union = sids(&scenario).await;
     assert!(baseline.iter().all(|sid| union.contains(sid)) && baseline.len() < union.len(), "{union:?}");
     let moved = update_twice(&mut scenario, &id, &one, &both).await;
-    assert!(moved.succeeded().data["Warnings"].contains("may no longer end nodes"));
+    assert!(moved.succeeded().data["Warnings"].contains("may no longer terminate nodes"));
     assert!(sids(&scenario).await.iter().all(|sid| !baseline.contains(sid)));
 
     let straight = update_twice(&mut scenario, &id, &none, &one).await;

@@ -190,7 +190,7 @@ async fn access_entry_of_another_type_is_reported() {
     let update = scenario.resource.update(&id, &with(json!({"Revision": "2"})), &with(json!({})));
     let rejected = scenario.send(&update).await.unwrap();
     let command = format!("`aws eks delete-access-entry --cluster-name demo --principal-arn {NODE_ROLE}`");
-    assert!(rejected.failed().contains("access entry of type STANDARD") && rejected.failed().contains(&command));
+    assert!(rejected.failed().contains("has the type STANDARD") && rejected.failed().contains(&command));
     rejected.wrote_nothing();
 }
 

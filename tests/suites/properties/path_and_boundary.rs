@@ -72,7 +72,7 @@ async fn boundary_changes_in_place() {
     update_twice(&mut scenario, &id, &none, &none).await.wrote_nothing();
     let missing = bounded("arn:aws:iam::111122223333:policy/missing");
     let rejected = scenario.send(&scenario.resource.update(&id, &missing, &none)).await.unwrap();
-    assert!(rejected.failed().contains("policy/missing (PermissionsBoundary)"), "{}", rejected.failed());
+    assert!(rejected.failed().contains("policy/missing of PermissionsBoundary"), "{}", rejected.failed());
     rejected.wrote_nothing();
 }
 

@@ -41,7 +41,7 @@ async fn delete_with_running_nodes_changes_nothing() {
             let node = scenario.cluster.run_node(profile).await.unwrap();
             let with_node = scenario.world().await.unwrap();
             let rejected = scenario.send(&scenario.resource.delete(&id, &fails)).await.unwrap();
-            for word in [node.instance_id.as_str(), profile, "set RunningNodes to Ignore"] {
+            for word in [node.instance_id.as_str(), profile, "update RunningNodes to Ignore"] {
                 assert!(rejected.failed().contains(word), "`{word}` is not in: {}", rejected.failed());
             }
             rejected.wrote_nothing();

@@ -87,7 +87,7 @@ async fn undeliverable_response_fails_invocation_in_time() {
         standalone.responses.script(&url, [never; 500]);
         let invocation = standalone.invoke(&event, &url, limit).await;
         let Outcome::Error(error) = &invocation.outcome else { panic!("{never:?}: {:?}", invocation.outcome) };
-        assert!(error["errorMessage"].as_str().unwrap().contains("answer"), "{error}");
+        assert!(error["errorMessage"].as_str().unwrap().contains("response"), "{error}");
         assert!(invocation.duration < limit, "{:?}", invocation.duration);
         assert!(1 < standalone.responses.puts(&url).len(), "{never:?} is not retried");
 

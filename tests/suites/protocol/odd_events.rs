@@ -109,7 +109,10 @@ async fn event_without_response_url_is_an_error() {
         let invocation = standalone.function.invoke(&raw, LIMIT).await.unwrap();
         let Outcome::Error(error) = &invocation.outcome else { panic!("{raw}: {:?}", invocation.outcome) };
         let message = error["errorMessage"].as_str().unwrap();
-        assert!(message.contains("no CloudFormation custom resource request: `ResponseURL` is missing"), "{message}");
+        assert!(
+            message.contains("not a CloudFormation custom resource request: `ResponseURL` is missing"),
+            "{message}"
+        );
     }
     let invocation = standalone.function.invoke(&good, LIMIT).await.unwrap();
     assert!(invocation.returned() && invocation.cold_start.is_none(), "another process serves the event");

@@ -145,7 +145,11 @@ async fn update_without_stack_events_continues() {
     let update = scenario.resource.update(&id, &change, &properties());
     let delivered = deliver(&mut scenario, &update, issued).await;
     delivered.succeeded();
-    assert!(delivered.invocation.log_text().contains("cannot be asked"), "{}", delivered.invocation.log_text());
+    assert!(
+        delivered.invocation.log_text().contains("the stack status could not be read"),
+        "{}",
+        delivered.invocation.log_text()
+    );
 }
 
 /// Creates a resource with an interruption queue, and then restarts the function with bounds that do not allow that queue.
@@ -200,7 +204,9 @@ async fn rollback_outside_bounds_succeeds_without_queue() {
     rolling_back().since(issued - seconds(2)).show(&scenario, |when| when);
     let delivered = deliver(&mut scenario, &back, issued).await;
     assert!(!delivered.wrote_nothing().succeeded().data["HelmValues"].contains("payments"));
-    assert!(delivered.invocation.log_text().contains("left out: it is out of the function's bounds"));
+    assert!(
+        delivered.invocation.log_text().contains("the queue is left out: it is outside the bounds of the function")
+    );
 }
 
 /// An Update that is rolled back while it runs restores the old properties without the queue, which is outside of the bounds. It
@@ -251,7 +257,7 @@ async fn oidc_provider_deleted_by_update_is_restored() {
     let back = scenario.resource.update(&id, &properties(), &without);
     in_progress().show(&scenario, |when| when);
     let reason = deliver(&mut scenario, &back, issued).await.wrote_nothing().failed().to_owned();
-    assert!(reason.contains("set OidcProvider to Create"), "{reason}");
+    assert!(reason.contains("Set OidcProvider to Create"), "{reason}");
     shown.since(issued - seconds(2)).show(&scenario, |when| when);
     deliver(&mut scenario, &back, issued).await.succeeded();
     before.assert_same(&scenario.world().await.unwrap(), "after the rollback");

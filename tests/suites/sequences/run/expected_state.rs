@@ -185,7 +185,7 @@ impl Run<'_> {
     /// Returns whether an existing resource left out a subnet or a security group because of a tag conflict. The conflict may be
     /// solved by now.
     pub(super) fn has_skipped_tags(&self) -> bool {
-        let has_skipped = |data: &BTreeMap<String, String>| data["Warnings"].contains("TagConflict: Skip");
+        let has_skipped = |data: &BTreeMap<String, String>| data["Warnings"].contains("TagConflict is Skip");
         self.expected_resources().iter().any(|resource| has_skipped(&resource.data))
     }
 
