@@ -16,7 +16,7 @@ use super::{assert_create_fails, assert_create_succeeds, with};
 async fn missing_or_inactive_cluster_is_reported() {
     let mut scenario = Scenario::start().await.unwrap();
     let nowhere = json!({"ClusterName": "nowhere"});
-    let words = ["EKS has no cluster `nowhere` in us-east-1 of account 111122223333", "Correct ClusterName"];
+    let words = ["EKS has no cluster `nowhere` in region us-east-1 of account 111122223333", "Correct ClusterName"];
     let reason = assert_create_fails(&mut scenario, &nowhere, &words).await;
     assert!(!reason.contains(". KP"), "consequences of a missing cluster are not reported: {reason}");
     for status in ["CREATING", "DELETING", "FAILED", "PENDING"] {
