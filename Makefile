@@ -84,7 +84,7 @@ test: check cdk build control-plane python ## Run the checks and all suites
 	$(say) 'test: documentation'
 	@cargo test --workspace --doc --locked
 	$(say) 'test: units and properties'
-	@cargo test --workspace --lib --bins --test growth --test share --test plan --test policies --test docs --test schema --locked
+	@cargo test --workspace --lib --bins --test growth --test smoke --test plan --test policies --test docs --test schema --locked
 	$(say) 'test: suites, on the local cloud'
 	@cargo test --workspace --test suites --locked
 
