@@ -6,7 +6,7 @@
 mod retry_policy;
 
 use local_cloud::{
-    load::{self, Doing, Member, Network, Rush, Served},
+    load::{self, LoadOp, LoadResult, Member, Network, Served},
     scenario::{CLUSTER, Scenario},
     world::World,
 };
@@ -28,30 +28,30 @@ async fn all_resources_succeed_under_throttles_and_leave_nothing() {
     let (to_create, to_delete) = load::baseline(&scenario, &mut members).await.unwrap();
     before.assert_same(&scenario.world().await.unwrap(), "after the single resources");
 
-    let created = load::at_once(&scenario, &mut members, Doing::Create, &to_create).await.unwrap();
-    assert_rush(&created, "created");
+    let created = load::at_once(&scenario, &mut members, LoadOp::Create, &to_create).await.unwrap();
+    assert_load(&created, "created");
     assert_created(&scenario.world().await.unwrap(), &before, &members);
 
-    let deleted = load::at_once(&scenario, &mut members, Doing::Delete, &to_delete).await.unwrap();
-    assert_rush(&deleted, "deleted");
+    let deleted = load::at_once(&scenario, &mut members, LoadOp::Delete, &to_delete).await.unwrap();
+    assert_load(&deleted, "deleted");
     before.assert_same(&scenario.world().await.unwrap(), "after all were deleted at once");
 }
 
 /// Prints the time that all took, and the least time that the throttles require. Asserts that all succeeded.
 #[track_caller]
-fn assert_rush(rush: &Rush, done: &str) {
+fn assert_load(result: &LoadResult, done: &str) {
     println!(
         "load: {} resources {done} in {:.0} s; the throttles require {:.0} s ({}); {} calls, {} throttled; {} without throttles",
-        rush.served.len(),
-        rush.took.as_secs_f64(),
-        rush.bound.least.as_secs_f64(),
-        rush.bound.bucket,
-        rush.calls.len(),
-        rush.throttled,
-        rush.needed,
+        result.served.len(),
+        result.took.as_secs_f64(),
+        result.bound.least.as_secs_f64(),
+        result.bound.bucket,
+        result.calls.len(),
+        result.throttled,
+        result.needed,
     );
-    assert_served(&rush.served);
-    assert!(0 < rush.throttled, "nothing was throttled");
+    assert_served(&result.served);
+    assert!(0 < result.throttled, "nothing was throttled");
 }
 
 /// Asserts that all responses are well formed, and that all are successes.

@@ -55,7 +55,7 @@ pub(crate) fn worlds() -> BoxedStrategy<World> {
             }
             for (name, is_profile) in taken_names {
                 if is_profile {
-                    world.profiles.insert(name.to_lowercase(), self::profile(name, &[]));
+                    world.profiles.insert(name.to_lowercase(), profile(name, &[]));
                 } else {
                     world.roles.insert(name.to_lowercase(), role(name, "/"));
                 }
