@@ -42,7 +42,7 @@ fn two_stacks_concurrent_updates_leave_no_tags() {
             return Ok(false);
         }
         let (a, b) = (Resource::new(STACK, "Prereqs"), Resource::new(OTHER_STACK, "Prereqs"));
-        let changed = |raw: &RawProperties, index: usize| {
+        let new_spec = |raw: &RawProperties, index: usize| {
             let mut raw = raw.clone();
             if new_keys[index] {
                 raw.insert("DiscoveryTagKey".to_owned(), "team/another".into());
@@ -52,7 +52,7 @@ fn two_stacks_concurrent_updates_leave_no_tags() {
             }
             spec(&raw)
         };
-        let (new_a, new_b) = (changed(&raw_a, 0), changed(&raw_b, 1));
+        let (new_a, new_b) = (new_spec(&raw_a, 0), new_spec(&raw_b, 1));
         let (old_a, old_b, run) = (spec(&raw_a), spec(&raw_b), Run::complete(&order));
         let Some(only_a) = a.try_reconcile(&world, &old_a, None, run)? else { return Ok(false) };
         let Some(mut both) = b.try_reconcile(&only_a, &old_b, None, run)? else { return Ok(false) };

@@ -15,7 +15,7 @@ pub(crate) struct AwsError {
 }
 
 impl AwsError {
-    /// Returns the error of a call. `what`: the call as verb and object, such as `create role `x``.
+    /// Returns the error of a call. `what`: the call as verb and object, such as "create role x".
     pub(crate) fn new<E, R>(what: impl fmt::Display, error: &SdkError<E, R>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
