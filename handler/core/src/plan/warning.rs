@@ -98,7 +98,7 @@ impl Warning {
     /// Returns what was found and what to do. Sentences without the last period.
     pub fn message(&self) -> String {
         match self {
-            Self::BaselinePolicyAlone => "KarpenterVersion is not set, so the controller gets the permissions of Karpenter before v0.32. A later Karpenter can launch nodes with them, but cannot terminate its nodes and may not call ec2:DescribeInstanceStatus. Set KarpenterVersion to the version that you run".to_owned(),
+            Self::BaselinePolicyAlone => "KarpenterVersion is not set, so the controller gets the permissions of Karpenter before v0.32. A later Karpenter can launch nodes with them, but may not terminate them (ec2:TerminateInstances requires `karpenter` in the Name tag), and may not call ec2:DescribeInstanceStatus. Set KarpenterVersion to the version that you run".to_owned(),
             Self::NewerKarpenter { asked, known } => format!(
                 "this function does not know Karpenter {asked} and gives it the permissions of {known}. Compare them with the guide of that version, or deploy a newer function"
             ),

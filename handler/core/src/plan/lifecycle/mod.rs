@@ -1,6 +1,6 @@
 //! The stages of a request: which generations are reconciled and torn down, in which order, and which stages undo the request.
 //!
-//! The run and the preview carry out the same stages.
+//! The run carries out all stages but the clean-up, which is the work of a later Delete. The preview plans all stages.
 //!
 //! | Event | Stages |
 //! |---|---|
@@ -31,7 +31,7 @@ pub struct Lifecycle {
     /// The stages in their order. Empty for a Delete whose properties have no valid cluster name, because it has nothing to
     /// delete.
     pub stages: Vec<Stage>,
-    /// The generations that undo a Create or an Update.
+    /// What the undo stages of a Create or an Update need.
     undo: Option<Undo>,
 }
 
@@ -42,7 +42,8 @@ pub enum Stage {
     Reconcile(Box<Reconciliation>),
     /// Tears generations down.
     TearDown(Removal),
-    /// Tears the old generation down, in the Delete that CloudFormation sends after the Update has succeeded.
+    /// Tears the old generation down. This event does not do that: CloudFormation sends a Delete after the Update has succeeded.
+    /// The preview shows it.
     CleanUp(Removal),
 }
 

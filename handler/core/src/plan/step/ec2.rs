@@ -23,8 +23,8 @@ pub struct Claim {
     pub previous: Option<DiscoveryTag>,
 }
 
-/// A step on tags. Three of the steps are not operations of EC2. They read the tags first, because others may write them at the
-/// same moment.
+/// A step on tags. Three of the steps are not operations of EC2. Two of these read the tags first, because others may write them
+/// at the same moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "step", rename_all_fields = "camelCase")]
 #[allow(missing_docs, reason = "the fields are the call's parameters, named as the service names them")]

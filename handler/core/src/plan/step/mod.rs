@@ -68,7 +68,7 @@ pub enum Effect {
     Change,
     /// The step removes something.
     Remove,
-    /// The step only reads.
+    /// The step verifies what another step wrote. It writes only if another resource has interfered.
     Check,
 }
 
