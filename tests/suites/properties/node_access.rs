@@ -200,6 +200,6 @@ async fn cluster_without_access_entries_is_reported() {
     let mut scenario = scenario(AuthenticationMode::ConfigMap).await;
     let create = scenario.resource.create(&with(json!({"NodeAccess": "AccessEntry"})));
     let rejected = scenario.send(&create).await.unwrap();
-    assert!(rejected.failed().contains("authenticationMode CONFIG_MAP"), "{}", rejected.failed());
+    assert!(rejected.failed().contains("authentication mode CONFIG_MAP"), "{}", rejected.failed());
     rejected.wrote_nothing();
 }

@@ -83,7 +83,11 @@ async fn provider_trusted_by_others_is_kept() {
     let deleted = delete_resource(&mut scenario, &id, &creating()).await;
     let left = scenario.world().await.unwrap().json(&provider(&scenario));
     assert_eq!(left["tags"], json!({}));
-    assert!(deleted.invocation.log_text().contains("`external-dns` trusts it"), "{}", deleted.invocation.log_text());
+    assert!(
+        deleted.invocation.log_text().contains("other roles trust it: `external-dns`"),
+        "{}",
+        deleted.invocation.log_text()
+    );
 
     // The provider has no owner tag any more, so another resource uses it and does not delete it.
     let before = scenario.world().await.unwrap();
