@@ -65,7 +65,9 @@ impl PropertyError {
     /// Returns `<code>: <message>` of each error, with `. ` between them, for the stack event and the terminal.
     pub fn all(errors: &[Self]) -> String {
         let texts = errors.iter().map(|error| format!("{}: {error}", error.code()));
-        texts.collect::<Vec<_>>().join(". ").replace("?. ", "? ")
+        // A question ends its sentence itself.
+        let joined = texts.reduce(|all, text| format!("{all}{}{text}", if all.ends_with('?') { " " } else { ". " }));
+        joined.unwrap_or_default()
     }
 
     /// Returns the error for an invalid value.
