@@ -18,22 +18,9 @@ use std::collections::VecDeque;
 fn two_stacks_delete_of_one_keeps_the_other() {
     let strategy = (resources_of_two_stacks(), worlds(), orders(), orders());
     check_property(&strategy, 15, |((raw_a, raw_b), world, order, other_order)| {
-        let (a, b) = (Resource::new(STACK, "Prereqs"), Resource::new(OTHER_STACK, "Prereqs"));
-        let (spec_a, spec_b, run) = (spec(&raw_a), spec(&raw_b), Run::complete(&order));
-        let Some(only_a) = a.try_reconcile(&world, &spec_a, None, run)? else { return Ok(false) };
-        let Some(only_b) = b.try_reconcile(&world, &spec_b, None, run)? else { return Ok(false) };
-        let Some(both) = b.try_reconcile(&only_a, &spec_b, None, Run::complete(&other_order))? else {
-            return Ok(false);
-        };
-        let remaining = a.tear_down(&both, &spec_a, run)?;
-        expect_equal(&markers_only(&remaining), &markers_only(&only_b), "without the first")?;
-        let none = b.tear_down(&remaining, &spec_b, run)?;
-        expect_equal(&none, &world, "without the first and then the second")?;
-        let remaining = b.tear_down(&both, &spec_b, run)?;
-        expect_equal(&markers_only(&remaining), &markers_only(&only_a), "without the second")?;
-        let none = a.tear_down(&remaining, &spec_a, run)?;
-        expect_equal(&none, &world, "without the second and then the first")?;
-        Ok(true)
+        let resources = (Resource::new(STACK, "Prereqs"), Resource::new(OTHER_STACK, "Prereqs"));
+        let orders = (Run::complete(&order), Run::complete(&other_order));
+        delete_either(resources, (spec(&raw_a), spec(&raw_b)), &world, orders, (markers_only, markers_only))
     });
 }
 
@@ -43,23 +30,36 @@ fn two_stacks_delete_of_one_keeps_the_other() {
 fn one_stack_delete_of_one_resource_keeps_the_other() {
     let strategy = (two_resources_of_one_stack(), worlds(), orders(), orders());
     check_property(&strategy, 15, |((raw_a, raw_b), world, order, other_order)| {
-        let (a, b) = (Resource::new(STACK, "Prereqs"), Resource::new(STACK, "More"));
-        let (spec_a, spec_b, run) = (spec(&raw_a), spec(&raw_b), Run::complete(&order));
-        let Some(only_a) = a.try_reconcile(&world, &spec_a, None, run)? else { return Ok(false) };
-        let Some(only_b) = b.try_reconcile(&world, &spec_b, None, run)? else { return Ok(false) };
-        let Some(both) = b.try_reconcile(&only_a, &spec_b, None, Run::complete(&other_order))? else {
-            return Ok(false);
-        };
-        let remaining = a.tear_down(&both, &spec_a, run)?;
-        expect_equal(&owner_stacks_only(&remaining), &owner_stacks_only(&only_b), "without the first")?;
-        let none = b.tear_down(&remaining, &spec_b, run)?;
-        expect_equal(&none, &world, "without the first and then the second")?;
-        let remaining = b.tear_down(&both, &spec_b, run)?;
-        expect_equal(&remaining, &only_a, "without the second")?;
-        let none = a.tear_down(&remaining, &spec_a, run)?;
-        expect_equal(&none, &world, "without the second and then the first")?;
-        Ok(true)
+        let resources = (Resource::new(STACK, "Prereqs"), Resource::new(STACK, "More"));
+        let orders = (Run::complete(&order), Run::complete(&other_order));
+        delete_either(resources, (spec(&raw_a), spec(&raw_b)), &world, orders, (owner_stacks_only, World::clone))
     });
+}
+
+/// Returns what is compared of a world.
+type View = fn(&World) -> World;
+
+/// Deletes either resource while the other exists, and then the other. `views` return what is compared with a world that has only
+/// the second resource, and with one that has only the first.
+fn delete_either(
+    (a, b): (Resource, Resource),
+    (spec_a, spec_b): (Spec, Spec),
+    world: &World,
+    (run, other_run): (Run<'_>, Run<'_>),
+    views: (View, View),
+) -> PropResult {
+    let Some(only_a) = a.try_reconcile(world, &spec_a, None, run)? else { return Ok(false) };
+    let Some(only_b) = b.try_reconcile(world, &spec_b, None, run)? else { return Ok(false) };
+    let Some(both) = b.try_reconcile(&only_a, &spec_b, None, other_run)? else { return Ok(false) };
+    let remaining = a.tear_down(&both, &spec_a, run)?;
+    expect_equal(&views.0(&remaining), &views.0(&only_b), "without the first")?;
+    let none = b.tear_down(&remaining, &spec_b, run)?;
+    expect_equal(&none, world, "without the first and then the second")?;
+    let remaining = b.tear_down(&both, &spec_b, run)?;
+    expect_equal(&views.1(&remaining), &views.1(&only_a), "without the second")?;
+    let none = a.tear_down(&remaining, &spec_a, run)?;
+    expect_equal(&none, world, "without the second and then the first")?;
+    Ok(true)
 }
 
 /// The resources share roles and instance profile too. The last recheck finds no marker of the other resource on them.
