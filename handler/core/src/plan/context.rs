@@ -1,7 +1,7 @@
 //! The arguments of all planners: the generations that are reconciled or torn down, the snapshot, and the draft of the plan.
 
 use super::problem::Problem;
-use super::step::{Plan, Step, StepId};
+use super::step::{Plan, Step, StepId, TaggedObject};
 use super::warning::Warning;
 use crate::desired::spec::Spec;
 use crate::identity::ownership::{
@@ -41,8 +41,9 @@ pub struct Departing<'a> {
     pub markers: &'a BTreeSet<Marker>,
     /// The stack and the resource that they belong to.
     pub owner: &'a Owner,
-    /// Whether the snapshot was read after the teardown. Other generations may have been created or torn down in the meantime.
-    pub is_recheck: bool,
+    /// The plans that this teardown has carried out already, none at first. A later snapshot is a recheck: other generations may
+    /// have been created or torn down in the meantime.
+    pub earlier: &'a [Plan],
 }
 
 /// The objects that must be read again after a teardown, because it keeps them for other generations. Those may be torn down at
@@ -92,7 +93,7 @@ pub(super) struct RemovalStep {
 impl<'a> Context<'a> {
     /// Returns the generation that is reconciled as a departing generation, for an object that it no longer needs.
     pub(super) fn departing(self) -> Departing<'a> {
-        Departing { markers: self.markers, owner: self.owner, is_recheck: false }
+        Departing { markers: self.markers, owner: self.owner, earlier: &[] }
     }
 
     /// Returns the teardown of [`Context::departing`] with the same snapshot.
@@ -125,14 +126,21 @@ impl<'a> Context<'a> {
 }
 
 impl Departing<'_> {
+    /// Returns whether the snapshot was read after a plan of this teardown was carried out.
+    pub(super) fn is_recheck(self) -> bool {
+        !self.earlier.is_empty()
+    }
+
     /// Returns whether the teardown deletes an object with these tags. It does, if all of these are true:
     ///
     /// - A resource of this kind created the object.
     /// - No other generation has a marker on it.
-    /// - It has a marker of these generations, or this stack created it. Without any marker, the object is left over: the process
-    ///   that removed the last marker was killed before it deleted the object.
-    pub(super) fn deletes(self, tags: &Tags) -> bool {
-        let is_ours = !self.keys(tags).is_empty() || self.owner.is_same_stack(tags);
+    /// - It has a marker of these generations, or an earlier plan of this teardown has removed it, or this stack created the
+    ///   object. In the last case, an object without any marker is left over: the process that removed the last marker was killed
+    ///   before it deleted the object.
+    pub(super) fn deletes(self, object: TaggedObject<'_>, tags: &Tags) -> bool {
+        let has_lost_marker = || self.earlier.iter().any(|plan| object.is_untagged_by(plan));
+        let is_ours = !self.keys(tags).is_empty() || self.owner.is_same_stack(tags) || has_lost_marker();
         tags.contains_key(OWNER_KEY) && is_ours && !has_foreign_marker(tags, self.markers)
     }
 

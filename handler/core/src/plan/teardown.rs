@@ -6,7 +6,7 @@ use super::objects::{
     pod_identity,
 };
 use super::problem::Problems;
-use super::step::Plan;
+use super::step::{Plan, TaggedObject};
 use super::warning::Warning;
 use crate::desired::spec::Spec;
 use crate::observed::Observed;
@@ -48,7 +48,7 @@ pub fn tear_down(spec: &Spec, departing: Departing<'_>, observed: &Observed) -> 
 fn plan(teardown: Teardown<'_>, draft: &mut Draft) -> Recheck {
     let Teardown { departing, observed, .. } = teardown;
     let node_role = node_role::managed(teardown);
-    let deleted_role = node_role.filter(|role| departing.deletes(&role.tags));
+    let deleted_role = node_role.filter(|role| departing.deletes(TaggedObject::Role(&role.name), &role.tags));
     let access = node_access::tear_down(teardown, deleted_role.is_some(), draft);
     draft.report(karpenter_leftovers::running_nodes(teardown, deleted_role.is_some() || access.cuts_nodes_off));
     let associations = pod_identity::tear_down(teardown, draft);

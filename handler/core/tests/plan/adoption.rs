@@ -4,7 +4,8 @@
 use crate::generators::{access_entry, owner_tag, plain, profile, role, worlds};
 use crate::harness::{Resource, Run, expect_equal, failure};
 use crate::model::World;
-use crate::properties::{OTHER_STACK, STACK, properties, spec, spec_of};
+use crate::properties::{OTHER_STACK, STACK, THIRD_STACK, properties, spec, spec_of};
+use crate::sharing::tear_both_down;
 use crate::{check_property, orders};
 use karpenter_prereqs_core::desired::spec::{ControllerIdentity, NodeRole, Spec};
 use karpenter_prereqs_core::documents::policy::trust;
@@ -144,6 +145,24 @@ fn move_to_another_stack_keeps_the_remaining_resource() {
         expect_equal(&repeated, &only_remaining, "after another Update of the remaining stack")?;
         let none = remaining.tear_down(&only_remaining, remaining_spec, run)?;
         expect_equal(&none, &world, "after both Deletes")?;
+        Ok(true)
+    });
+}
+
+/// Two stacks adopt the objects of a stack that is deleted, and are deleted at the same time. Each removes its marker while it
+/// reads the marker of the other one. At the recheck, the objects have no marker, and the owner tag of the stack that is gone.
+#[test]
+fn two_adopting_stacks_concurrent_deletes_restore_account() {
+    check_property(&(properties(), worlds(), orders()), 20, |(raw, world, order)| {
+        let stacks = [STACK, OTHER_STACK, THIRD_STACK];
+        let [first, second, third] = stacks.map(|stack| Resource::new(stack, "Prereqs"));
+        let (creating, adopting, run) = (spec(&raw), spec(&with_adopt(&raw)), Run::complete(&order));
+        let Some(created) = first.try_reconcile(&world, &creating, None, run)? else { return Ok(false) };
+        let Some(adopted) = second.try_reconcile(&created, &adopting, None, run)? else { return Ok(false) };
+        let Some(adopted) = third.try_reconcile(&adopted, &adopting, None, run)? else { return Ok(false) };
+        let adopted = first.tear_down(&adopted, &creating, run)?;
+        let deleted = tear_both_down(((&second, &adopting), (&third, &adopting)), &adopted, &order)?;
+        expect_equal(&deleted, &world, "after both Deletes")?;
         Ok(true)
     });
 }

@@ -83,28 +83,29 @@ impl Resource {
 
     /// Plans the teardown of the generation of these properties.
     pub(crate) fn plan_teardown(&self, world: &World, spec: &Spec) -> Result<TeardownPlan, Problems> {
-        self.plan_teardown_pass(world, spec, false, Recheck::Everything)
+        self.plan_teardown_pass(world, spec, &[], Recheck::Everything)
     }
 
-    /// Plans the recheck after a teardown, for a snapshot of the objects that the teardown reported as shared.
+    /// Plans the recheck after `earlier` was carried out, for a snapshot of the objects that it reported as shared.
     pub(crate) fn plan_teardown_recheck(
         &self,
         world: &World,
         spec: &Spec,
+        earlier: &Plan,
         shared: Recheck,
     ) -> Result<TeardownPlan, Problems> {
-        self.plan_teardown_pass(world, spec, true, shared)
+        self.plan_teardown_pass(world, spec, std::slice::from_ref(earlier), shared)
     }
 
     fn plan_teardown_pass(
         &self,
         world: &World,
         spec: &Spec,
-        is_recheck: bool,
+        earlier: &[Plan],
         snapshot_of: Recheck,
     ) -> Result<TeardownPlan, Problems> {
         let own = [self.generation(spec).marker()].into();
-        let departing = Departing { markers: &own, owner: &self.0, is_recheck };
+        let departing = Departing { markers: &own, owner: &self.0, earlier };
         let observed = world.observed(spec, &own, Purpose::TearDown);
         let observed = match snapshot_of {
             Recheck::Everything => observed,
@@ -193,7 +194,7 @@ impl Resource {
         if run.interrupt_at.is_none() {
             check_consistency(&after).map_err(|reason| failure(&reason, &after))?;
             let second = self
-                .plan_teardown_recheck(&after, spec, Recheck::Everything)
+                .plan_teardown_recheck(&after, spec, &planned.plan, Recheck::Everything)
                 .map_err(|problems| failure(&format!("a second teardown reports problems: {problems}"), &after))?;
             expect_no_steps(&second.plan, &after)?;
         }

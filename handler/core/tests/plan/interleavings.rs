@@ -6,7 +6,7 @@ use crate::model::World;
 use crate::shared_tags::is_tag_write;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::Tags;
-use karpenter_prereqs_core::plan::{self, Ec2Step, Recheck, Step};
+use karpenter_prereqs_core::plan::{self, Ec2Step, Plan, Recheck, Step};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 
@@ -157,7 +157,7 @@ impl TagRunner {
                 let planned = if self.snapshots == 0 {
                     resource.plan_teardown(world, spec)
                 } else {
-                    resource.plan_teardown_recheck(world, spec, Recheck::Everything)
+                    resource.plan_teardown_recheck(world, spec, &Plan::default(), Recheck::Everything)
                 };
                 planned.map(|planned| (planned.plan, planned.shared == Recheck::Everything)).ok()
             }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 pub(crate) const STACK: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/one/0a";
 pub(crate) const OTHER_STACK: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/two/0b";
+pub(crate) const THIRD_STACK: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/three/0c";
 
 /// The properties that identify a generation. A change of one of them is a replacement.
 const IDENTITY: [&str; 5] = ["ClusterName", "NodeRoleName", "NodeRoleArn", "ControllerRoleName", "InstanceProfileName"];

@@ -9,9 +9,8 @@ use crate::shared_tags::{apply_all, interleaved};
 use crate::{check_property, orders};
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::{Marker, OWNER_KEY};
-use karpenter_prereqs_core::plan::{EditAwsAuth, Step, Verb};
+use karpenter_prereqs_core::plan::{EditAwsAuth, Step, TeardownPlan, Verb};
 use proptest::test_runner::TestCaseError;
-use std::collections::VecDeque;
 
 /// Two stacks share subnets, security groups, aws-auth and an existing role.
 #[test]
@@ -81,8 +80,7 @@ fn two_stacks_concurrent_deletes_restore_account() {
     });
 }
 
-/// Deletes both resources at the same time. Each teardown is planned while the other resource exists. Then each rechecks what it
-/// reported as shared.
+/// Creates both resources, and deletes both at the same time.
 fn delete_both_concurrently(
     (a, b): (Resource, Resource),
     (spec_a, spec_b): (Spec, Spec),
@@ -95,25 +93,35 @@ fn delete_both_concurrently(
     }
     let run = Run::complete(order);
     let Some(only_a) = a.try_reconcile(world, &spec_a, None, run)? else { return Ok(false) };
-    let Some(mut both) = b.try_reconcile(&only_a, &spec_b, None, run)? else { return Ok(false) };
-    let plan_teardown = |resource: &Resource, world: &World, spec: &Spec| {
-        let planned = resource.plan_teardown(world, spec).map_err(|problems| failure(&problems.to_string(), world))?;
-        let steps: VecDeque<Step> = planned.plan.steps().map(|(_, step, _)| step.clone()).collect();
-        Ok::<_, TestCaseError>((steps, planned.shared))
-    };
-    let ((steps_a, shared_a), (steps_b, shared_b)) =
-        (plan_teardown(&a, &both, &spec_a)?, plan_teardown(&b, &both, &spec_b)?);
-    for step in interleaved(order, steps_a, steps_b) {
-        apply_outdated(&mut both, &step, &spec_a.cluster_name)
-            .map_err(|code| failure(&format!("`{step}` fails: {code}"), &both))?;
-    }
-    for (resource, spec, shared) in [(&a, &spec_a, shared_a), (&b, &spec_b, shared_b)] {
-        let recheck = resource.plan_teardown_recheck(&both, spec, shared);
-        let recheck = recheck.map_err(|problems| failure(&problems.to_string(), &both))?;
-        apply_all(&mut both, recheck.plan.steps().map(|(_, step, _)| step.clone()), &spec_a.cluster_name)?;
-    }
-    expect_equal(&both, world, "after both rechecks")?;
+    let Some(both) = b.try_reconcile(&only_a, &spec_b, None, run)? else { return Ok(false) };
+    let deleted = tear_both_down(((&a, &spec_a), (&b, &spec_b)), &both, order)?;
+    expect_equal(&deleted, world, "after both rechecks")?;
     Ok(true)
+}
+
+/// Tears both resources down at the same time. Each teardown is planned while the other resource exists. Then each rechecks what
+/// it reported as shared.
+pub(crate) fn tear_both_down(
+    (a, b): ((&Resource, &Spec), (&Resource, &Spec)),
+    world: &World,
+    order: &[u8],
+) -> Result<World, TestCaseError> {
+    let (mut world, cluster) = (world.clone(), &a.1.cluster_name);
+    let plan_teardown = |(resource, spec): (&Resource, &Spec)| {
+        resource.plan_teardown(&world, spec).map_err(|problems| failure(&problems.to_string(), &world))
+    };
+    let steps = |planned: &TeardownPlan| planned.plan.steps().map(|(_, step, _)| step.clone()).collect();
+    let (planned_a, planned_b) = (plan_teardown(a)?, plan_teardown(b)?);
+    for step in interleaved(order, steps(&planned_a), steps(&planned_b)) {
+        apply_outdated(&mut world, &step, cluster)
+            .map_err(|code| failure(&format!("`{step}` fails: {code}"), &world))?;
+    }
+    for ((resource, spec), planned) in [(a, planned_a), (b, planned_b)] {
+        let recheck = resource.plan_teardown_recheck(&world, spec, &planned.plan, planned.shared);
+        let recheck = recheck.map_err(|problems| failure(&problems.to_string(), &world))?;
+        apply_all(&mut world, steps(&recheck), cluster)?;
+    }
+    Ok(world)
 }
 
 /// Applies a step of an outdated plan. An edit of aws-auth is repeated from a fresh read, as the function does. By then, the

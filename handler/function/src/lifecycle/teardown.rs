@@ -28,7 +28,7 @@ impl Run<'_> {
         self.progress.set("reading the objects to delete");
         let clients = self.undo_clients();
         let query = SnapshotQuery { spec, old: None, owner: self.owner, markers, purpose: Purpose::TearDown };
-        let mut departing = plan::Departing { markers, owner: self.owner, is_recheck: false };
+        let mut carried_out = Vec::new();
         let first = async { (observe(&clients, query).await, Instant::now()) };
         let ((first, taken_at), still_wanted) = futures::join!(first.boxed_local(), still_wanted.boxed_local());
         still_wanted?;
@@ -37,6 +37,7 @@ impl Run<'_> {
         let mut snapshot = if is_fresh { first? } else { observe(&clients, query).boxed_local().await? };
         let mut has_changed = false;
         for rechecks in 0..=MAX_RECHECKS {
+            let departing = plan::Departing { markers, owner: self.owner, earlier: &carried_out };
             let teardown_plan = plan::tear_down(spec, departing, &snapshot.observed).map_err(Error::Problems)?;
             for warning in &teardown_plan.warnings {
                 tracing::warn!(code = warning.code(), warning = warning.message(), "warning");
@@ -53,7 +54,7 @@ impl Run<'_> {
                 }
                 Recheck::Everything => observe(&clients, query).boxed_local().await?,
             };
-            departing.is_recheck = true;
+            carried_out.push(teardown_plan.plan);
         }
         Ok(has_changed)
     }

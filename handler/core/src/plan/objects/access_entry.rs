@@ -4,12 +4,12 @@
 //! again, the entry looks unchanged, but no node can join with it
 //! (<https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html>).
 
-use super::tagging::{Object, TagSync, sync_tags};
+use super::tagging::{TagSync, sync_tags};
 use crate::identity::ownership::{OWNER_KEY, markers};
 use crate::observed::{AccessEntry, Observed};
 use crate::plan::context::{Context, Draft, IamSteps, RemovalStep, Teardown};
 use crate::plan::problem::Problem;
-use crate::plan::step::{EC2_LINUX, EksStep, Step, StepId};
+use crate::plan::step::{EC2_LINUX, EksStep, Step, StepId, TaggedObject};
 
 /// Returns a problem if the access entry has another type. EKS cannot change the type, and the entry overrides aws-auth, so no
 /// node could join.
@@ -58,7 +58,7 @@ pub(super) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut 
                 }
                 tags.retain(|key, _| key == generation.marker().key());
             }
-            let object = Object::AccessEntry(&found.arn);
+            let object = TaggedObject::AccessEntry(&found.arn);
             let tags = TagSync {
                 object,
                 wanted: &tags,
@@ -76,7 +76,7 @@ pub(super) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut 
 pub(super) fn tear_down(teardown: Teardown<'_>, needs: Option<StepId>, draft: &mut Draft) -> RemovalStep {
     let Teardown { spec, departing, observed } = teardown;
     let Some(entry) = &observed.access_entry else { return RemovalStep::default() };
-    if departing.deletes(&entry.tags) {
+    if departing.deletes(TaggedObject::AccessEntry(&entry.arn), &entry.tags) {
         let (cluster_name, principal_arn) = (spec.cluster_name.clone(), spec.node_role_arn());
         let step = Step::Eks(EksStep::DeleteAccessEntry { cluster_name, principal_arn, only_created_at: None });
         return RemovalStep { step: Some(draft.add(step, needs)), is_shared: false };

@@ -11,7 +11,7 @@ use crate::identity::ownership::arn_marker_value;
 use crate::observed::Role;
 use crate::plan::context::{Context, Draft, Recheck, Teardown};
 use crate::plan::problem::Problem;
-use crate::plan::step::{IamStep, Plan, RoleKind, Step, StepId};
+use crate::plan::step::{IamStep, Plan, RoleKind, Step, StepId, TaggedObject};
 
 /// The steps on which the controller role depends, each if it is planned.
 #[derive(Clone, Copy, Debug)]
@@ -119,8 +119,9 @@ fn remove_pass_role_targets(
     draft: &mut Draft,
 ) -> Option<StepId> {
     let Teardown { spec, departing, observed } = teardown;
-    let may_be_overwritten = departing.is_recheck && departing.owner.is_same_stack(&role.tags);
-    let is_kept_for_others = !departing.deletes(&role.tags) && !departing.keeps_adopted(&role.tags);
+    let may_be_overwritten = departing.is_recheck() && departing.owner.is_same_stack(&role.tags);
+    let is_deleted = departing.deletes(TaggedObject::Role(&role.name), &role.tags);
+    let is_kept_for_others = !is_deleted && !departing.keeps_adopted(&role.tags);
     if departing.keys(&role.tags).is_empty() && !may_be_overwritten || !is_kept_for_others {
         return None;
     }

@@ -1,11 +1,11 @@
 //! The instance profile, with the node role as its only role.
 
 use super::adoption::{may_use, name_problem, owner_text};
-use super::tagging::{Object, TagSync, sync_tags};
+use super::tagging::{TagSync, sync_tags};
 use crate::observed::InstanceProfile;
 use crate::plan::context::{Context, Draft, Recheck, Teardown};
 use crate::plan::problem::Problem;
-use crate::plan::step::{IamStep, Step, StepId};
+use crate::plan::step::{IamStep, Step, StepId, TaggedObject};
 use crate::plan::warning::Warning;
 
 /// The steps on the instance profile on which other steps may depend, each if it is planned.
@@ -40,7 +40,7 @@ pub(crate) fn reconcile(context: Context<'_>, node_role_claimed: Option<StepId>,
         draft.report(problem);
         return Steps::default();
     }
-    let object = Object::InstanceProfile(&name);
+    let object = TaggedObject::InstanceProfile(&name);
     let tags = TagSync { object, wanted: &tags, found: &found.tags, removes_stale_tags: true, needs: None };
     let tagged = sync_tags(context, tags, draft);
     if found.roles.iter().any(|it| it.eq_ignore_ascii_case(&role)) {
@@ -81,7 +81,8 @@ pub(crate) fn tear_down(
     let Some(profile) = &teardown.observed.instance_profile else { return ProfileTeardown::default() };
     let departing = teardown.departing;
     let (name, keys) = (profile.name.clone(), departing.keys(&profile.tags));
-    let (is_deleted, keeps_adopted) = (departing.deletes(&profile.tags), departing.keeps_adopted(&profile.tags));
+    let is_deleted = departing.deletes(TaggedObject::InstanceProfile(&name), &profile.tags);
+    let keeps_adopted = departing.keeps_adopted(&profile.tags);
     let loses_role =
         |role: &&String| is_deleted || keeps_adopted && deleted_role.is_some_and(|it| it.eq_ignore_ascii_case(role));
     let lost_roles = profile.roles.iter().filter(loses_role);

@@ -5,7 +5,7 @@ use crate::identity::karpenter_version::is_karpenter_profile;
 use crate::observed::{InstanceProfile, Role};
 use crate::plan::context::{Draft, Teardown};
 use crate::plan::problem::Problem;
-use crate::plan::step::{IamStep, StepId};
+use crate::plan::step::{IamStep, StepId, TaggedObject};
 use std::collections::BTreeSet;
 
 /// Returns a problem if nodes run with an instance profile that the teardown deletes. With `cuts_node_role_off`, the teardown
@@ -17,7 +17,9 @@ pub(crate) fn running_nodes(teardown: Teardown<'_>, cuts_node_role_off: bool) ->
     if spec.ignores_running_nodes || !has_cluster {
         return None;
     }
-    let own = observed.instance_profile.iter().filter(|profile| departing.deletes(&profile.tags));
+    let is_deleted =
+        |profile: &&InstanceProfile| departing.deletes(TaggedObject::InstanceProfile(&profile.name), &profile.tags);
+    let own = observed.instance_profile.iter().filter(is_deleted);
     let others = observed.profiles_of_node_role.iter().filter(|_| cuts_node_role_off);
     let affected: BTreeSet<_> = own.chain(others).map(|profile| profile.name.to_lowercase()).collect();
     let running: Vec<_> =
@@ -36,8 +38,10 @@ pub(crate) fn running_nodes(teardown: Teardown<'_>, cuts_node_role_off: bool) ->
 pub(crate) fn profiles(teardown: Teardown<'_>, role: &Role, needs: &[StepId], draft: &mut Draft) -> Vec<StepId> {
     let Teardown { spec, departing, observed } = teardown;
     let is_own = |profile: &InstanceProfile| {
-        let loses_role = |tags| departing.deletes(tags) || departing.keeps_adopted(tags);
-        let own = observed.instance_profile.as_ref().filter(|own| loses_role(&own.tags));
+        let loses_role = |own: &&InstanceProfile| {
+            departing.deletes(TaggedObject::InstanceProfile(&own.name), &own.tags) || departing.keeps_adopted(&own.tags)
+        };
+        let own = observed.instance_profile.as_ref().filter(loses_role);
         own.is_some_and(|own| own.name.eq_ignore_ascii_case(&profile.name))
     };
     let is_of_karpenter =

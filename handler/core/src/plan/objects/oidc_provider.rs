@@ -1,14 +1,14 @@
 //! The IAM OIDC provider of the cluster's issuer: created if it is missing and the properties ask for it, and kept if other roles
 //! trust it.
 
-use super::tagging::{Object, TagSync, sync_tags};
+use super::tagging::{TagSync, sync_tags};
 use crate::desired::spec::ControllerIdentity;
 use crate::documents::policy::trust::AUDIENCE;
 use crate::identity::aws_names::issuer_without_scheme;
 use crate::identity::ownership::{OWNER_KEY, Tags, has_foreign_marker, markers};
 use crate::observed::{Cluster, Observed, OidcProvider};
 use crate::plan::context::{Context, Draft, Recheck, Teardown};
-use crate::plan::step::{IamStep, StepId};
+use crate::plan::step::{IamStep, StepId, TaggedObject};
 use crate::plan::warning::Warning;
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub(crate) fn reconcile(context: Context<'_>, issuer: &str, draft: &mut Draft) -
     if !is_ours {
         tags.retain(|key, _| key == generation.marker().key());
     }
-    let object = Object::OidcProvider(&found.arn);
+    let object = TaggedObject::OidcProvider(&found.arn);
     let tags = TagSync { object, wanted: &tags, found: &found.tags, removes_stale_tags: is_ours, needs: None };
     sync_tags(context, tags, draft);
     None
@@ -63,7 +63,7 @@ pub(crate) fn tear_down(teardown: Teardown<'_>, needs: &[StepId], draft: &mut Dr
     };
     // A provider without any marker may be left over: the process that removed the last marker was killed before it deleted the
     // provider.
-    let may_be_left_over = departing.is_recheck || departing.owner.is_same_stack(&found.tags);
+    let may_be_left_over = departing.is_recheck() || departing.owner.is_same_stack(&found.tags);
     let is_shared = has_foreign_marker(&found.tags, departing.markers);
     if departing.keys(&found.tags).is_empty() && (is_shared || !may_be_left_over) {
         return Recheck::Nothing;

@@ -3,14 +3,14 @@
 use super::adoption::{may_use, owner_text};
 use super::controller_identity::{self, Issuer};
 use super::controller_trust::controller_trust;
-use super::tagging::{Object, TagSync, sync_tags};
+use super::tagging::{TagSync, sync_tags};
 use crate::desired::spec::ControllerIdentity;
 use crate::identity::kubernetes::ServiceAccount;
 use crate::identity::ownership::{Tags, arn_marker_value, has_foreign_marker, markers};
 use crate::observed::PodIdentityAssociation;
 use crate::plan::context::{Context, Draft, IamSteps, Recheck, RemovalStep, Teardown};
 use crate::plan::problem::Problem;
-use crate::plan::step::{EksStep, IamStep, Step, StepId};
+use crate::plan::step::{EksStep, IamStep, Step, StepId, TaggedObject};
 use crate::plan::warning::Warning;
 
 /// Plans the association of the service account with the controller role. Returns the steps after which the trust policy is as
@@ -85,7 +85,7 @@ fn reconcile_association(context: Context<'_>, iam_steps: &IamSteps, draft: &mut
         }
         tags.retain(|key, _| key == context.generation.marker().key());
     }
-    let object = Object::PodIdentityAssociation(&found.arn);
+    let object = TaggedObject::PodIdentityAssociation(&found.arn);
     let tags = TagSync { object, wanted: &tags, found: &found.tags, removes_stale_tags: is_ours, needs: None };
     let tagged = sync_tags(context, tags, draft);
     let needs: Vec<_> = tagged.into_iter().chain(iam_steps.controller_role).chain(iam_steps.trust).collect();
@@ -128,7 +128,7 @@ fn remove(
     draft: &mut Draft,
 ) -> RemovalStep {
     let (cluster_name, id) = (spec.cluster_name.clone(), association.id.clone());
-    if departing.deletes(&association.tags) {
+    if departing.deletes(TaggedObject::PodIdentityAssociation(&association.arn), &association.tags) {
         let step = draft.add(EksStep::DeletePodIdentityAssociation { cluster_name, id }, needs.iter().copied());
         return RemovalStep { step: Some(step), is_shared: false };
     }

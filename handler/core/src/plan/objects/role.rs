@@ -1,13 +1,13 @@
 //! The parts that both roles have in common: creation, tags, trust policy, managed policies, permissions boundary and deletion.
 
 use super::adoption::{may_use, name_problem, owner_text};
-use super::tagging::{Object, TagSync, sync_tags};
+use super::tagging::{TagSync, sync_tags};
 use crate::documents::policy;
 use crate::identity::ownership::Tags;
 use crate::observed::Role;
 use crate::plan::context::{Context, Departing, Draft, Recheck};
 use crate::plan::problem::Problem;
-use crate::plan::step::{IamStep, RoleKind, Step, StepId};
+use crate::plan::step::{IamStep, RoleKind, Step, StepId, TaggedObject};
 use crate::plan::warning::Warning;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -94,7 +94,7 @@ fn existing_role_problem(context: Context<'_>, wanted: &DesiredRole<'_>, found: 
 fn update(context: Context<'_>, wanted: &DesiredRole<'_>, found: &Role, draft: &mut Draft) -> Steps {
     let name = wanted.name.to_owned();
     let tags = TagSync {
-        object: Object::Role(&name),
+        object: TaggedObject::Role(&name),
         wanted: &wanted.tags,
         found: &found.tags,
         removes_stale_tags: true,
@@ -185,7 +185,7 @@ pub(super) fn tear_down(
 ) -> Recheck {
     let role = removed.role;
     let (name, keys) = (role.name.clone(), departing.keys(&role.tags));
-    if !departing.deletes(&role.tags) {
+    if !departing.deletes(TaggedObject::Role(&role.name), &role.tags) {
         if keys.is_empty() {
             return Recheck::Nothing;
         }

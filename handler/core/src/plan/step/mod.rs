@@ -7,11 +7,13 @@ mod aws_auth;
 mod ec2;
 mod eks;
 mod iam;
+mod tagged_object;
 
 pub use aws_auth::{EditAwsAuth, Verb};
 pub use ec2::{Claim, Ec2Step};
 pub use eks::{EC2_LINUX, EksStep};
 pub use iam::{IamStep, RoleKind};
+pub(crate) use tagged_object::TaggedObject;
 
 use serde::Serialize;
 use std::collections::BTreeSet;

@@ -62,7 +62,8 @@ impl Task {
 
     pub(super) fn plan(&self, world: &World) -> Result<Plan, String> {
         let planned = if self.tears_down {
-            self.resource.plan_teardown_recheck(world, &self.spec, Recheck::Everything).map(|planned| planned.plan)
+            let planned = self.resource.plan_teardown_recheck(world, &self.spec, &Plan::default(), Recheck::Everything);
+            planned.map(|planned| planned.plan)
         } else {
             self.resource.plan(world, &self.spec, None).map(|planned| planned.plan)
         };
