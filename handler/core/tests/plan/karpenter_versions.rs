@@ -4,7 +4,7 @@ use crate::generators::plain;
 use crate::harness::{Resource, Run};
 use crate::model::World;
 use crate::properties::{STACK, spec_of};
-use karpenter_prereqs_core::documents::policy::{INLINE_MAX, Place, controller, size};
+use karpenter_prereqs_core::documents::policy::{INLINE_MAX, PolicyResources, controller, size};
 use karpenter_prereqs_core::identity::aws_names::Scope;
 use karpenter_prereqs_core::identity::karpenter_version::{FIRST_SCOPED, KarpenterVersions, NEWEST};
 use karpenter_prereqs_core::plan::{IamStep, Step};
@@ -23,7 +23,7 @@ fn document(stack_id: &str, cluster: &str, role: &str, karpenter_versions: &[&st
         KarpenterVersions::new(&karpenter_versions.iter().map(|version| (*version).to_owned()).collect::<Vec<_>>());
     let node_role_arns = BTreeSet::from([role.to_owned()]);
     controller(
-        Place {
+        PolicyResources {
             scope: &scope,
             cluster_name: cluster,
             node_role_arns: &node_role_arns,

@@ -11,7 +11,7 @@ mod linter;
 mod simulator;
 
 use karpenter::{OURS, Setting, calls};
-use karpenter_prereqs_core::documents::policy::{Place, controller};
+use karpenter_prereqs_core::documents::policy::{PolicyResources, controller};
 use karpenter_prereqs_core::identity::aws_names::Scope;
 use karpenter_prereqs_core::identity::karpenter_version::{FIRST_SCOPED, KarpenterVersions, Minor, NEWEST};
 use serde_json::Value;
@@ -33,7 +33,7 @@ fn document(karpenter_versions: &[String]) -> Value {
     let scope = Scope::of_stack(&stack).unwrap();
     let node_role_arns = BTreeSet::from([scope.role_arn("/", OURS.node_role)]);
     controller(
-        Place {
+        PolicyResources {
             scope: &scope,
             cluster_name: OURS.cluster,
             node_role_arns: &node_role_arns,

@@ -1,7 +1,7 @@
 //! The controller's permissions for Karpenter before v0.32, which are also the default.
 
 use super::grant::Grant;
-use super::{PASS_ROLE, Place};
+use super::{PASS_ROLE, PolicyResources};
 
 /// The actions on any resource.
 const ACTIONS: [&str; 16] = [
@@ -24,7 +24,7 @@ const ACTIONS: [&str; 16] = [
 ];
 
 /// Returns the four statements.
-pub(super) fn statements(place: &Place<'_>) -> Vec<Grant> {
+pub(super) fn statements(resources: &PolicyResources<'_>) -> Vec<Grant> {
     vec![
         Grant::new("Karpenter", ACTIONS, ["*"]),
         Grant::new("ConditionalEC2Termination", ["ec2:TerminateInstances"], ["*"]).when(
@@ -32,7 +32,11 @@ pub(super) fn statements(place: &Place<'_>) -> Vec<Grant> {
             "ec2:ResourceTag/Name",
             ["*karpenter*"],
         ),
-        Grant::new("PassNodeIAMRole", [PASS_ROLE], place.node_role_arns.iter().cloned()),
-        Grant::new("EKSClusterEndpointLookup", ["eks:DescribeCluster"], [place.scope.cluster_arn(place.cluster_name)]),
+        Grant::new("PassNodeIAMRole", [PASS_ROLE], resources.node_role_arns.iter().cloned()),
+        Grant::new(
+            "EKSClusterEndpointLookup",
+            ["eks:DescribeCluster"],
+            [resources.scope.cluster_arn(resources.cluster_name)],
+        ),
     ]
 }

@@ -29,9 +29,9 @@ const PASS_ROLE: &str = "iam:PassRole";
 /// The name of the statement that allows the controller to read the interruption queue.
 const QUEUE_SID: &str = "AllowInterruptionQueueActions";
 
-/// The objects to which a controller's permissions apply.
+/// The AWS resources to which the permissions of a controller apply.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct PolicyResources<'a> {
     /// The partition, Region and account.
     pub scope: &'a Scope,
     /// The name of the cluster.
@@ -43,12 +43,12 @@ pub struct Place<'a> {
 }
 
 /// Returns the controller's permissions: all that these Karpenter versions need, each permission once.
-pub fn controller(place: Place<'_>, karpenter_versions: &KarpenterVersions) -> Value {
+pub fn controller(resources: PolicyResources<'_>, karpenter_versions: &KarpenterVersions) -> Value {
     let grants = karpenter_versions.all().into_iter().rev().flat_map(|version| match version {
-        KarpenterVersion::Baseline => baseline::statements(&place),
-        KarpenterVersion::Scoped(minor) => scoped::statements(&place, minor),
+        KarpenterVersion::Baseline => baseline::statements(&resources),
+        KarpenterVersion::Scoped(minor) => scoped::statements(&resources, minor),
     });
-    let grants = grants.chain(interruption_queue(&place)).collect();
+    let grants = grants.chain(interruption_queue(&resources)).collect();
     PolicyDocument::new(union::union(grants).into_iter().map(Statement::from)).to_json()
 }
 
@@ -97,9 +97,9 @@ pub fn equivalent(one: &Value, other: &Value) -> bool {
 }
 
 /// Returns the permissions on the interruption queue. They are the same for every Karpenter version.
-fn interruption_queue(place: &Place<'_>) -> Option<Grant> {
+fn interruption_queue(resources: &PolicyResources<'_>) -> Option<Grant> {
     const ACTIONS: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"];
-    place.interruption_queue_arn.map(|arn| Grant::new(QUEUE_SID, ACTIONS, [arn]))
+    resources.interruption_queue_arn.map(|arn| Grant::new(QUEUE_SID, ACTIONS, [arn]))
 }
 
 fn passes_roles(statement: &Statement) -> bool {

@@ -64,8 +64,11 @@ fn tag_statement(scoped: Scoped<'_>) -> Grant {
         scoped.with_resource_tags(statement).when("StringLike", format!("aws:ResourceTag/{NODEPOOL}"), ["*"]);
     if scoped.since(1, 0) {
         keys.push("eks:eks-cluster-name");
-        statement =
-            statement.when("StringEqualsIfExists", "aws:RequestTag/eks:eks-cluster-name", [scoped.place.cluster_name]);
+        statement = statement.when(
+            "StringEqualsIfExists",
+            "aws:RequestTag/eks:eks-cluster-name",
+            [scoped.resources.cluster_name],
+        );
     }
     statement.when("ForAllValues:StringEquals", "aws:TagKeys", keys)
 }
@@ -96,19 +99,19 @@ fn read_statement(scoped: Scoped<'_>) -> Grant {
     Grant::new("AllowRegionalReadActions", actions, ["*"]).when(
         "StringEquals",
         "aws:RequestedRegion",
-        [scoped.place.scope.region.as_str()],
+        [scoped.resources.scope.region.as_str()],
     )
 }
 
 /// Returns the ARNs of all images and snapshots, which have no account, and of all resources of these kinds in any account. The
 /// subnets and security groups of a shared VPC belong to another account.
 fn with_images(scoped: Scoped<'_>, kinds: &[&str]) -> Vec<String> {
-    let (partition, region) = (scoped.place.scope.partition.name(), &scoped.place.scope.region);
+    let (partition, region) = (scoped.resources.scope.partition.name(), &scoped.resources.scope.region);
     let images = ["image", "snapshot"].map(|kind| format!("arn:{partition}:ec2:{region}::{kind}/*"));
     images.into_iter().chain(kinds.iter().map(|kind| any(scoped, kind))).collect()
 }
 
 /// Returns the ARN of all resources of one kind in the region, in any account.
 fn any(scoped: Scoped<'_>, kind: &str) -> String {
-    format!("arn:{}:ec2:{}:*:{kind}/*", scoped.place.scope.partition.name(), scoped.place.scope.region)
+    format!("arn:{}:ec2:{}:*:{kind}/*", scoped.resources.scope.partition.name(), scoped.resources.scope.region)
 }

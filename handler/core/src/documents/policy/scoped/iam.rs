@@ -9,11 +9,11 @@ const NODE_CLASS: &str = "karpenter.k8s.aws/ec2nodeclass";
 
 pub(super) fn statements(scoped: Scoped<'_>) -> Vec<Grant> {
     // The guides up to 0.37 have `*`, which allows the same, because these actions apply to instance profiles only.
-    let profiles = scoped.place.scope.iam_arn("instance-profile", "*");
+    let profiles = scoped.resources.scope.iam_arn("instance-profile", "*");
     let on_profiles = |sid: &str, actions: &[&str]| Grant::new(sid, actions.iter().copied(), [profiles.clone()]);
     let mut statements = vec![
         // Both spellings are valid in every partition. The guides before 1.1 do not have the spelling for China.
-        Grant::new("AllowPassingInstanceRole", [PASS_ROLE], scoped.place.node_role_arns.iter().cloned()).when(
+        Grant::new("AllowPassingInstanceRole", [PASS_ROLE], scoped.resources.node_role_arns.iter().cloned()).when(
             "StringEquals",
             "iam:PassedToService",
             ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"],
@@ -45,7 +45,7 @@ pub(super) fn statements(scoped: Scoped<'_>) -> Vec<Grant> {
 fn with_request_tags(scoped: Scoped<'_>, statement: Grant) -> Grant {
     scoped
         .with_request_tags(statement)
-        .when("StringEquals", format!("aws:RequestTag/{REGION}"), [scoped.place.scope.region.as_str()])
+        .when("StringEquals", format!("aws:RequestTag/{REGION}"), [scoped.resources.scope.region.as_str()])
         .when("StringLike", format!("aws:RequestTag/{NODE_CLASS}"), ["*"])
 }
 
@@ -53,6 +53,6 @@ fn with_request_tags(scoped: Scoped<'_>, statement: Grant) -> Grant {
 fn with_resource_tags(scoped: Scoped<'_>, statement: Grant) -> Grant {
     scoped
         .with_resource_tags(statement)
-        .when("StringEquals", format!("aws:ResourceTag/{REGION}"), [scoped.place.scope.region.as_str()])
+        .when("StringEquals", format!("aws:ResourceTag/{REGION}"), [scoped.resources.scope.region.as_str()])
         .when("StringLike", format!("aws:ResourceTag/{NODE_CLASS}"), ["*"])
 }

@@ -8,20 +8,20 @@
 mod ec2;
 mod iam;
 
-use super::Place;
+use super::PolicyResources;
 use super::grant::Grant;
 use crate::identity::karpenter_version::Minor;
 
-/// The arguments of all statements: a Karpenter version, and the objects to which the permissions apply.
+/// The arguments of all statements: a Karpenter version, and the resources to which the permissions apply.
 #[derive(Clone, Copy)]
 struct Scoped<'a> {
-    place: &'a Place<'a>,
+    resources: &'a PolicyResources<'a>,
     version: Minor,
 }
 
 /// Returns the statements of one version.
-pub(super) fn statements(place: &Place<'_>, version: Minor) -> Vec<Grant> {
-    let scoped = Scoped { place, version };
+pub(super) fn statements(resources: &PolicyResources<'_>, version: Minor) -> Vec<Grant> {
+    let scoped = Scoped { resources, version };
     let mut statements = ec2::statements(scoped);
     statements.extend(iam::statements(scoped));
     statements.extend(other_services(scoped));
@@ -36,14 +36,14 @@ impl Scoped<'_> {
 
     /// Returns the condition key of the cluster tag, whose value is `owned`. `source` is `RequestTag` or `ResourceTag`.
     fn cluster_key(self, source: &str) -> String {
-        format!("aws:{source}/kubernetes.io/cluster/{}", self.place.cluster_name)
+        format!("aws:{source}/kubernetes.io/cluster/{}", self.resources.cluster_name)
     }
 
     /// Limits a statement to requests with the cluster tag, and since 1.0 also with EKS's tag of the cluster name.
     fn with_request_tags(self, statement: Grant) -> Grant {
         let statement = statement.when("StringEquals", self.cluster_key("RequestTag"), ["owned"]);
         if self.since(1, 0) {
-            statement.when("StringEquals", "aws:RequestTag/eks:eks-cluster-name", [self.place.cluster_name])
+            statement.when("StringEquals", "aws:RequestTag/eks:eks-cluster-name", [self.resources.cluster_name])
         } else {
             statement
         }
@@ -57,7 +57,8 @@ impl Scoped<'_> {
 
 /// Returns the statements on services other than EC2 and IAM.
 fn other_services(scoped: Scoped<'_>) -> Vec<Grant> {
-    let (scope, cluster_arn) = (scoped.place.scope, scoped.place.scope.cluster_arn(scoped.place.cluster_name));
+    let (scope, cluster_arn) =
+        (scoped.resources.scope, scoped.resources.scope.cluster_arn(scoped.resources.cluster_name));
     let parameters = format!("arn:{}:ssm:{}::parameter/aws/service/*", scope.partition.name(), scope.region);
     let mut statements = vec![
         Grant::new("AllowSSMReadActions", ["ssm:GetParameter"], [parameters]),
