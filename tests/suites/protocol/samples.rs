@@ -69,7 +69,7 @@ async fn sample_events_match_their_description() {
     for (name, words) in [
         ("create-invalid-property", "unknown property `NodeRolName`. Did you mean `NodeRoleName`?"),
         ("create-no-properties", "`ClusterName` is required"),
-        ("create-bad-request-type", "unknown variant `Upsert`"),
+        ("create-invalid-request-type", "unknown variant `Upsert`"),
     ] {
         let delivered = send(&mut scenario, &take(name), now()).await;
         assert!(delivered.wrote_nothing().failed().contains(words), "{name}: {:?}", delivered.response);

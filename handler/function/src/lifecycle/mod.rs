@@ -29,7 +29,7 @@ use karpenter_prereqs_core::identity::ownership::{Generation, Marker, Owner};
 use karpenter_prereqs_core::plan::Plan;
 use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_core::request::event::{Envelope, EventError, Operation, Request, unwrap_sns};
-use karpenter_prereqs_core::request::response_url::UrlRefused;
+use karpenter_prereqs_core::request::response_url::InvalidResponseUrl;
 use karpenter_prereqs_core::response::{self, Outcome, id_without_identity};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
@@ -79,7 +79,7 @@ pub enum NoResponse {
     NoEnvelope(EventError),
     /// The URL is not a presigned URL of CloudFormation.
     #[error(transparent)]
-    Url(UrlRefused),
+    Url(InvalidResponseUrl),
     /// The PUT failed until the deadline.
     #[error("{}", chain(.0))]
     NotDelivered(DeliveryError),

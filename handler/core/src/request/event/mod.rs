@@ -92,20 +92,20 @@ pub enum EventError {
     },
     /// `StackId` is not the ARN of a stack.
     #[error("the event's StackId `{stack_id}` is not the ARN of a stack")]
-    BadStackId {
+    InvalidStackId {
         /// The value in the event.
         stack_id: String,
     },
     /// The envelope is valid, but the request is not.
     #[error("the event is not a Create, Update or Delete of a custom resource")]
-    BadRequest {
+    InvalidRequest {
         /// The error of the JSON parser.
         #[source]
         source: serde_json::Error,
     },
     /// The properties are not a map.
     #[error("`{field}` in the event is not a map of properties")]
-    BadProperties {
+    InvalidProperties {
         /// `ResourceProperties` or `OldResourceProperties`.
         field: &'static str,
     },
@@ -133,7 +133,8 @@ impl Envelope {
         };
         let response_url = ResponseUrl::new(text("ResponseURL")?);
         let stack_id = text("StackId")?;
-        let scope = Scope::of_stack(&stack_id).ok_or_else(|| EventError::BadStackId { stack_id: stack_id.clone() })?;
+        let scope =
+            Scope::of_stack(&stack_id).ok_or_else(|| EventError::InvalidStackId { stack_id: stack_id.clone() })?;
         Ok(Self {
             response_url,
             scope,
@@ -195,7 +196,7 @@ impl Request {
             fields.entry("ResourceType").or_insert_with(|| json!("Custom::KarpenterPrereqs"));
         }
         let typed = serde_json::from_value::<CloudFormationCustomResourceRequest>(event)
-            .map_err(|source| EventError::BadRequest { source })?;
+            .map_err(|source| EventError::InvalidRequest { source })?;
         match typed {
             CloudFormationCustomResourceRequest::Create(create) => Ok(Self {
                 operation: Operation::Create,
@@ -212,7 +213,7 @@ impl Request {
                 operation: Operation::Delete { physical_resource_id: delete.physical_resource_id },
                 properties: map(delete.resource_properties, "ResourceProperties")?,
             }),
-            _ => Err(EventError::BadProperties { field: "RequestType" }),
+            _ => Err(EventError::InvalidProperties { field: "RequestType" }),
         }
     }
 }
@@ -221,7 +222,7 @@ fn map(value: Value, field: &'static str) -> Result<RawProperties, EventError> {
     match value {
         Value::Object(map) => Ok(map),
         Value::Null => Ok(Map::new()),
-        _ => Err(EventError::BadProperties { field }),
+        _ => Err(EventError::InvalidProperties { field }),
     }
 }
 

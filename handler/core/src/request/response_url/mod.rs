@@ -25,7 +25,7 @@ pub struct ResponseUrl(String);
 
 /// The reason why no response may be sent to a URL.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UrlRefused {
+pub enum InvalidResponseUrl {
     /// The scheme is not `https`.
     #[error("the event's ResponseURL is not an https URL, so nothing is sent to it")]
     NotTls,
@@ -71,10 +71,10 @@ impl ResponseUrl {
     /// `s3`, `s3-<region>` and `dualstack` endpoints in path style are accepted too.
     ///
     /// # Errors
-    /// [`UrlRefused`] names the first rule that the URL breaks.
-    pub fn check(&self, partition: &Partition) -> Result<(), UrlRefused> {
+    /// [`InvalidResponseUrl`] names the first rule that the URL breaks.
+    pub fn check(&self, partition: &Partition) -> Result<(), InvalidResponseUrl> {
         let head = self.0.split('?').next().unwrap_or_default().to_ascii_lowercase();
-        let authority_and_path = head.strip_prefix("https://").ok_or(UrlRefused::NotTls)?;
+        let authority_and_path = head.strip_prefix("https://").ok_or(InvalidResponseUrl::NotTls)?;
         // The parser decides where the host begins and ends: after a user, before a backslash or a fragment. If that host is not
         // an S3 host, the URL is rejected. A text that is not a URL has no host.
         let (host, suffix) = (self.host(), partition.dns_suffix());
@@ -83,7 +83,7 @@ impl ResponseUrl {
             .and_then(|head| head.strip_suffix('.'))
             .is_some_and(|head| head.split('.').rev().take(3).any(is_s3_label));
         if !is_s3 {
-            return Err(UrlRefused::NotS3 { host, suffix });
+            return Err(InvalidResponseUrl::NotS3 { host, suffix });
         }
         // The parser accepts and repairs some characters that S3 URLs do not have: a user, a backslash, a tab, a missing or an
         // additional slash, an escaped or full-width host. Another parser may read another host there.
@@ -91,7 +91,7 @@ impl ResponseUrl {
             .strip_prefix(host.as_str())
             .is_some_and(|rest| (rest.is_empty() || rest.starts_with(['/', ':', '#'])) && !rest.contains(['@', '\\']));
         let has_default_port = self.parsed().is_some_and(|url| url.port().is_none());
-        if has_plain_host && has_default_port { Ok(()) } else { Err(UrlRefused::NotPlain) }
+        if has_plain_host && has_default_port { Ok(()) } else { Err(InvalidResponseUrl::NotPlain) }
     }
 
     /// Returns the time at which CloudFormation issued the URL, in whole seconds. It is the event's date: `X-Amz-Date`, or

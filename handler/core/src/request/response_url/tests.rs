@@ -70,12 +70,12 @@ fn url_passes_only_with_https_and_an_s3_host() {
 #[test]
 fn url_error_names_the_broken_rule() {
     let check = |url: &str| ResponseUrl::new(url).check(&Partition::new("aws"));
-    assert_eq!(check("http://b.s3.amazonaws.com/k"), Err(UrlRefused::NotTls));
+    assert_eq!(check("http://b.s3.amazonaws.com/k"), Err(InvalidResponseUrl::NotTls));
     for (url, host) in [("https://b.s3.amazonaws.com@Evil.example/k", "evil.example"), ("https://", "")] {
-        let refused = UrlRefused::NotS3 { host: host.to_owned(), suffix: "amazonaws.com" };
-        assert_eq!(check(url), Err(refused), "{url}");
+        let expected = InvalidResponseUrl::NotS3 { host: host.to_owned(), suffix: "amazonaws.com" };
+        assert_eq!(check(url), Err(expected), "{url}");
     }
-    assert_eq!(check("https://user@b.s3.amazonaws.com/k"), Err(UrlRefused::NotPlain));
+    assert_eq!(check("https://user@b.s3.amazonaws.com/k"), Err(InvalidResponseUrl::NotPlain));
 }
 
 /// Returns the date of a URL with this query, in seconds since 1970.
