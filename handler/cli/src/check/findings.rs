@@ -80,7 +80,7 @@ fn area_of_problem(problem: &Problem) -> Option<CheckArea> {
         Problem::NoAwsAuth { .. }
         | Problem::NoAccessEntries { .. }
         | Problem::OtherAccessEntry { .. }
-        | Problem::DeadAccessEntry { .. }
+        | Problem::OutdatedAccessEntry { .. }
         | Problem::AwsAuth(_) => Some(CheckArea::Join),
         Problem::NothingToDiscover { .. } | Problem::NoSuchResource { .. } | Problem::TagConflict { .. } => {
             Some(CheckArea::Tags)

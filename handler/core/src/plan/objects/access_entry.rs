@@ -32,7 +32,7 @@ pub(super) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut 
         Some(outdated) if predates_role(outdated, observed) => {
             // An entry of another owner is not deleted. The function's role does not have the permission either.
             if !outdated.tags.contains_key(OWNER_KEY) {
-                draft.report(Problem::DeadAccessEntry { cluster: cluster_name, node_role_arn: principal_arn });
+                draft.report(Problem::OutdatedAccessEntry { cluster: cluster_name, node_role_arn: principal_arn });
                 return None;
             }
             tags.extend(

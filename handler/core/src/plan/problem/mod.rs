@@ -139,7 +139,7 @@ pub enum Problem {
         found: String,
         node_role_arn: String,
     },
-    DeadAccessEntry {
+    OutdatedAccessEntry {
         cluster: String,
         node_role_arn: String,
     },

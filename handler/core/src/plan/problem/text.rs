@@ -189,7 +189,7 @@ pub(super) fn of(problem: &Problem) -> ProblemText {
                 "Choose another node role. If nothing uses this entry, delete it with `aws eks delete-access-entry --cluster-name {cluster} --principal-arn {node_role_arn}`"
             ),
         ),
-        Problem::DeadAccessEntry { cluster, node_role_arn } => text(
+        Problem::OutdatedAccessEntry { cluster, node_role_arn } => text(
             "KP0030",
             format!(
                 "the access entry of the node role {node_role_arn} in cluster `{cluster}` is older than the role, so no node can join with it. This kind of resource did not create it"

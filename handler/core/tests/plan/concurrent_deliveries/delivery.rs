@@ -42,14 +42,14 @@ pub(super) struct Delivery {
 /// The next action of the first step.
 #[derive(Clone, Debug, Default, PartialEq)]
 enum Phase {
-    /// The call. For aws-auth and for a stale access entry: the read before the call.
+    /// The call. For aws-auth and for an outdated access entry: the read before the call.
     #[default]
     Call,
     /// The read after the call has failed because the object exists.
     Resolve,
     /// The call that tags the existing object instead.
     Tag(Step),
-    /// The deletion of the stale access entry that was read.
+    /// The deletion of the outdated access entry that was read.
     Delete,
     /// The write to aws-auth, if it is still the version that was read.
     Write(Option<ConfigMap>),

@@ -97,20 +97,20 @@ fn concurrent_creates_in_every_order_succeed() {
 /// The access entry belongs to a deleted role of the same name. One delivery may delete the entry that another one has just
 /// created.
 #[test]
-fn creates_with_stale_access_entry_in_every_order_succeed() {
+fn creates_with_outdated_access_entry_in_every_order_succeed() {
     let task = || Task::new(STACK, &json!({}));
     let creator = task();
     let mut world = plain();
     world.demo().cluster.authentication_mode = AuthenticationMode::ApiAndConfigMap;
     let created = creator.resource.reconcile(&world, &creator.spec, None, Run::complete(&[])).unwrap();
-    let mut stale = created;
-    stale.demo().access_entries.values_mut().for_each(|entry| entry.created_at = Timestamp::UNIX_EPOCH);
-    assert!(!creator.plan(&stale).unwrap().is_empty(), "the plan keeps the stale entry");
-    let states = check_all_succeed(&stale, &[task(), task(), task()]);
+    let mut outdated = created;
+    outdated.demo().access_entries.values_mut().for_each(|entry| entry.created_at = Timestamp::UNIX_EPOCH);
+    assert!(!creator.plan(&outdated).unwrap().is_empty(), "the plan keeps the outdated entry");
+    let states = check_all_succeed(&outdated, &[task(), task(), task()]);
     assert!(500 < states, "only {states} states");
 }
 
-/// A delivery has read the stale entry before another one replaced it and succeeded. Nodes join by the new entry, so the late
+/// A delivery has read the outdated entry before another one replaced it and succeeded. Nodes join by the new entry, so the late
 /// delivery must not delete it.
 #[test]
 fn late_delivery_keeps_access_entry_of_first() {
@@ -118,9 +118,9 @@ fn late_delivery_keeps_access_entry_of_first() {
     let mut world = plain();
     world.demo().cluster.authentication_mode = AuthenticationMode::ApiAndConfigMap;
     let created = task.resource.reconcile(&world, &task.spec, None, Run::complete(&[])).unwrap();
-    let mut stale = created.clone();
-    stale.demo().access_entries.values_mut().for_each(|entry| entry.created_at = Timestamp::UNIX_EPOCH);
-    let (mut late, _) = Delivery::default().successor(&stale, &task).unwrap();
+    let mut outdated = created.clone();
+    outdated.demo().access_entries.values_mut().for_each(|entry| entry.created_at = Timestamp::UNIX_EPOCH);
+    let (mut late, _) = Delivery::default().successor(&outdated, &task).unwrap();
     let mut world = created.clone();
     while let Some((next, after)) = late.successor(&world, &task) {
         assert_eq!(after, created, "after {late:?}");

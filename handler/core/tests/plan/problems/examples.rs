@@ -225,7 +225,7 @@ pub(super) fn examples() -> Vec<Example> {
         ),
         // The node role does not exist yet, so the entry belongs to a deleted role of the same name.
         (
-            "DeadAccessEntry",
+            "OutdatedAccessEntry",
             &["older than the role", "aws eks delete-access-entry --cluster-name demo --principal-arn"],
             none(),
             |world| {

@@ -49,7 +49,7 @@ fn name(problem: &Problem) -> &'static str {
         Problem::NoAwsAuth { .. } => "NoAwsAuth",
         Problem::NoAccessEntries { .. } => "NoAccessEntries",
         Problem::OtherAccessEntry { .. } => "OtherAccessEntry",
-        Problem::DeadAccessEntry { .. } => "DeadAccessEntry",
+        Problem::OutdatedAccessEntry { .. } => "OutdatedAccessEntry",
         Problem::AssociationTaken { .. } => "AssociationTaken",
         Problem::AwsAuth(_) => "AwsAuth",
         Problem::OtherProfiles { .. } => "OtherProfiles",
