@@ -82,7 +82,7 @@ fn area_of_problem(problem: &Problem) -> Option<CheckArea> {
         | Problem::OtherAccessEntry { .. }
         | Problem::OutdatedAccessEntry { .. }
         | Problem::AwsAuth(_) => Some(CheckArea::Join),
-        Problem::NothingToDiscover { .. } | Problem::NoSuchResource { .. } | Problem::TagConflict { .. } => {
+        Problem::NothingToDiscover { .. } | Problem::NoSuchResource { .. } | Problem::TagTaken { .. } => {
             Some(CheckArea::Tags)
         }
         Problem::NoNodeRole { .. }

@@ -195,7 +195,7 @@ impl TagPlanner<'_> {
             TagDecision::Conflict { found } => {
                 let tag = &self.claim.tag;
                 match self.context.spec.tag_conflict {
-                    TagConflict::Fail => self.draft.report(Problem::TagConflict {
+                    TagConflict::Fail => self.draft.report(Problem::TagTaken {
                         id: id.to_owned(),
                         key: tag.key.clone(),
                         found,

@@ -115,7 +115,7 @@ pub enum Problem {
         does_not: &'static str,
         region: String,
     },
-    TagConflict {
+    TagTaken {
         id: String,
         key: String,
         found: String,

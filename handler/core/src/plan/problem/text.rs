@@ -152,7 +152,7 @@ pub(super) fn of(problem: &Problem) -> ProblemText {
             format!("{what} {ids} of {property} {does_not} exist in region {region}"),
             format!("Correct {property}"),
         ),
-        Problem::TagConflict { id, key, found, wanted, property } => text(
+        Problem::TagTaken { id, key, found, wanted, property } => text(
             "KP0025",
             format!(
                 "{id} already has the tag `{key}` = `{found}`, so it is not set to `{wanted}`. Another cluster's Karpenter may use it"

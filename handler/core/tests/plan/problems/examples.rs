@@ -180,7 +180,7 @@ pub(super) fn examples() -> Vec<Example> {
             |_| {},
         ),
         (
-            "TagConflict",
+            "TagTaken",
             &[
                 "`karpenter.sh/discovery` = `theirs`",
                 "Set TagConflict to Skip",

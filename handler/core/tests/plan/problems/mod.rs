@@ -44,7 +44,7 @@ fn name(problem: &Problem) -> &'static str {
         Problem::TooManyPolicies { .. } => "TooManyPolicies",
         Problem::NothingToDiscover { .. } => "NothingToDiscover",
         Problem::NoSuchResource { .. } => "NoSuchResource",
-        Problem::TagConflict { .. } => "TagConflict",
+        Problem::TagTaken { .. } => "TagTaken",
         Problem::TooManyTags { .. } => "TooManyTags",
         Problem::NoAwsAuth { .. } => "NoAwsAuth",
         Problem::NoAccessEntries { .. } => "NoAccessEntries",
