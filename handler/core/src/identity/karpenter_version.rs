@@ -40,7 +40,7 @@ pub enum KarpenterVersion {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KarpenterVersions {
     /// The texts of the template that name a version, in order. Empty without the property.
-    asked: Vec<String>,
+    requested: Vec<String>,
 }
 
 impl fmt::Display for Minor {
@@ -98,19 +98,20 @@ pub fn is_karpenter_profile(tags: &Tags, cluster_name: &str, region: &str) -> bo
 
 impl KarpenterVersions {
     /// Reads the property's list. A text that names no version is left out.
-    pub fn new(asked: &[String]) -> Self {
-        Self { asked: asked.iter().filter(|text| is_karpenter_version(text)).cloned().collect() }
+    pub fn new(requested: &[String]) -> Self {
+        Self { requested: requested.iter().filter(|text| is_karpenter_version(text)).cloned().collect() }
     }
 
     /// Returns each version once; [`KarpenterVersion::Baseline`] if the list is empty.
     pub fn all(&self) -> BTreeSet<KarpenterVersion> {
-        let all: BTreeSet<_> = self.asked.iter().filter_map(|text| parse(text)).map(|named| named.version).collect();
+        let all: BTreeSet<_> =
+            self.requested.iter().filter_map(|text| parse(text)).map(|named| named.version).collect();
         if all.is_empty() { [KarpenterVersion::Baseline].into() } else { all }
     }
 
     /// Returns the texts that name a version after [`NEWEST`].
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
-        self.asked.iter().map(String::as_str).filter(|text| parse(text).is_some_and(|named| named.is_newer))
+        self.requested.iter().map(String::as_str).filter(|text| parse(text).is_some_and(|named| named.is_newer))
     }
 
     /// Returns the names of the AWS managed policies with which nodes pull images from ECR. They are those of each version's
@@ -128,8 +129,8 @@ impl KarpenterVersions {
 mod tests {
     use super::*;
 
-    fn versions(asked: &[&str]) -> KarpenterVersions {
-        KarpenterVersions::new(&asked.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
+    fn versions(requested: &[&str]) -> KarpenterVersions {
+        KarpenterVersions::new(&requested.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
     }
 
     #[test]

@@ -11,8 +11,8 @@ pub(super) fn warnings(spec: &Spec, old: Option<&Spec>) -> Vec<Warning> {
     if versions.iter().all(|version| *version == KarpenterVersion::Baseline) {
         warnings.push(Warning::BaselinePolicyAlone);
     }
-    for asked in spec.karpenter_versions.unknown() {
-        warnings.push(Warning::NewerKarpenter { asked: asked.to_owned(), known: NEWEST.to_string() });
+    for requested in spec.karpenter_versions.unknown() {
+        warnings.push(Warning::NewerKarpenter { requested: requested.to_owned(), known: NEWEST.to_string() });
     }
     if let Some(KarpenterVersion::Scoped(newest)) = versions.last()
         && FIRST_IN_KUBE_SYSTEM <= *newest

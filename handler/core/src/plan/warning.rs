@@ -9,7 +9,7 @@ use std::fmt;
 pub enum Warning {
     BaselinePolicyAlone,
     NewerKarpenter {
-        asked: String,
+        requested: String,
         known: String,
     },
     OtherNamespace {
@@ -99,8 +99,8 @@ impl Warning {
     pub fn message(&self) -> String {
         match self {
             Self::BaselinePolicyAlone => "KarpenterVersion is not set, so the controller gets the permissions of Karpenter before v0.32. A later Karpenter can launch nodes with them, but may not terminate them (ec2:TerminateInstances requires `karpenter` in the Name tag), and may not call ec2:DescribeInstanceStatus. Set KarpenterVersion to the version that you run".to_owned(),
-            Self::NewerKarpenter { asked, known } => format!(
-                "this function does not know Karpenter {asked} and gives it the permissions of {known}. Compare them with the guide of that version, or deploy a newer function"
+            Self::NewerKarpenter { requested, known } => format!(
+                "this function does not know Karpenter {requested} and gives it the permissions of {known}. Compare them with the guide of that version, or deploy a newer function"
             ),
             Self::OtherNamespace { version, namespace } => format!(
                 "the guide of Karpenter {version} installs Karpenter into the namespace kube-system, but the controller role trusts the service account in `{namespace}`. Set Namespace to the namespace of Karpenter"

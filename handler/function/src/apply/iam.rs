@@ -37,7 +37,8 @@ async fn call_with_retries(apply: &Apply<'_>, step: &IamStep, is_on_new_object: 
             result => result,
         }
     };
-    let facts = StepFacts { is_on_new_object, is_removal, is_own_work: apply.progress.is_own_work() };
+    let facts =
+        StepFacts { is_on_new_object, is_removal, has_created_generation: apply.progress.has_created_generation() };
     let notify = |error: &AwsError, after: Duration| {
         log_step_retry("not consistent yet", Some(step), Some(error), after);
     };

@@ -65,7 +65,7 @@ impl Progress {
 
     /// Returns whether this run created all objects that the generation has now, so that they are deleted if the run fails. A
     /// generation that existed before is kept, because a rollback may return to it.
-    pub(crate) fn is_own_work(&self) -> bool {
+    pub(crate) fn has_created_generation(&self) -> bool {
         let state = self.lock();
         state.has_begun && !state.is_preexisting
     }

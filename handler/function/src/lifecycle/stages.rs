@@ -94,6 +94,9 @@ impl Run<'_> {
     }
 
     fn stage_progress(&self) -> StageProgress {
-        StageProgress { has_begun: self.progress.has_begun(), is_own_work: self.progress.is_own_work() }
+        StageProgress {
+            has_begun: self.progress.has_begun(),
+            has_created_generation: self.progress.has_created_generation(),
+        }
     }
 }

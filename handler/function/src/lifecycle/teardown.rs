@@ -18,9 +18,9 @@ impl Run<'_> {
     /// The first snapshot and the query of the stack status run at the same time. If both fail, the error of the query is
     /// returned.
     pub(super) async fn tear_down(&self, stage: &Removal) -> Result<bool, Error> {
-        let Removal { spec, markers, asked } = stage;
+        let Removal { spec, markers, checked_operation } = stage;
         let still_wanted = async {
-            match asked {
+            match checked_operation {
                 Some(operation) => self.check_still_wanted(operation).await.map(drop),
                 None => Ok(()),
             }

@@ -36,7 +36,7 @@ pub(crate) struct StepFacts {
     /// The step removes something.
     pub(crate) is_removal: bool,
     /// This run created the generation's objects.
-    pub(crate) is_own_work: bool,
+    pub(crate) has_created_generation: bool,
 }
 
 /// Returns whether IAM's error goes away with time. IAM is eventually consistent: a call may not find a new role yet, or not have
@@ -44,7 +44,7 @@ pub(crate) struct StepFacts {
 pub(crate) fn is_retried_in_iam(error: &AwsError, facts: StepFacts) -> bool {
     error.is_unsettled()
         || facts.is_on_new_object && (error.is_not_found() || error.is_denied())
-        || facts.is_removal && facts.is_own_work && error.is_denied()
+        || facts.is_removal && facts.has_created_generation && error.is_denied()
 }
 
 /// Returns whether the error of EKS goes away with time: the role exists in IAM, and EKS does not see it yet.

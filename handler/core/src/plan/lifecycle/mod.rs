@@ -74,8 +74,9 @@ pub struct Removal {
     pub spec: Spec,
     /// The markers of the generations.
     pub markers: BTreeSet<Marker>,
-    /// The operation for which the function checks whether CloudFormation still wants it. `None` if an earlier stage checks that.
-    pub asked: Option<Operation>,
+    /// The operation that CloudFormation must still want. The function checks that before it removes anything. `None` if an
+    /// earlier stage checks it.
+    pub checked_operation: Option<Operation>,
 }
 
 /// The progress of a run in its first stage.
@@ -84,7 +85,7 @@ pub struct StageProgress {
     /// Whether a step has started.
     pub has_begun: bool,
     /// Whether this run created the generation, which did not exist before.
-    pub is_own_work: bool,
+    pub has_created_generation: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -153,11 +154,11 @@ impl Lifecycle {
             let (of_properties, of_id) = (owner.generation(&spec.identity()), Generation::from_id(id));
             // CloudFormation invents an id for a Create that was cancelled. The generation of the properties may exist by now,
             // under its own id.
-            let asked = of_id.as_ref().unwrap_or(&of_properties).physical_resource_id().to_owned();
-            let asked = Some(Operation::Delete { physical_resource_id: asked });
+            let physical_resource_id = of_id.as_ref().unwrap_or(&of_properties).physical_resource_id().to_owned();
+            let checked_operation = Some(Operation::Delete { physical_resource_id });
             let generations = [Some(of_properties), of_id].into_iter().flatten();
             let markers = generations.map(|generation| generation.marker()).collect();
-            Stage::TearDown(Removal { spec, markers, asked })
+            Stage::TearDown(Removal { spec, markers, checked_operation })
         });
         Self { physical_resource_id: id.to_owned(), stages: removal.into_iter().collect(), undo: None }
     }
@@ -178,7 +179,8 @@ impl Lifecycle {
     /// Returns the stages that undo the request after it has failed. After a Create that fails, CloudFormation sends a Delete.
     /// After an Update that fails, it sends an Update, but no Delete for the new id of a replacement.
     pub fn after_failure(&self, progress: StageProgress) -> Vec<UndoStage<'_>> {
-        let is_undone = |undo: &&Undo| undo.operation == UndoneOperation::Replacement && progress.is_own_work;
+        let is_undone =
+            |undo: &&Undo| undo.operation == UndoneOperation::Replacement && progress.has_created_generation;
         let undone = self.undo.as_ref().filter(is_undone);
         undone.map(|undo| UndoStage::TearDown(&undo.new)).into_iter().collect()
     }
@@ -191,6 +193,6 @@ impl Reconciliation {
     }
 
     fn removal(&self) -> Removal {
-        Removal { spec: self.spec.clone(), markers: [self.generation.marker()].into(), asked: None }
+        Removal { spec: self.spec.clone(), markers: [self.generation.marker()].into(), checked_operation: None }
     }
 }

@@ -1,9 +1,9 @@
 use super::*;
 use serde_json::json;
 
-const BEGUN: StageProgress = StageProgress { has_begun: true, is_own_work: false };
-const OWN: StageProgress = StageProgress { has_begun: true, is_own_work: true };
-const NOT_BEGUN: StageProgress = StageProgress { has_begun: false, is_own_work: false };
+const BEGUN: StageProgress = StageProgress { has_begun: true, has_created_generation: false };
+const CREATED: StageProgress = StageProgress { has_begun: true, has_created_generation: true };
+const NOT_BEGUN: StageProgress = StageProgress { has_begun: false, has_created_generation: false };
 
 fn owner() -> Owner {
     Owner { stack_id: scope_stack().to_owned(), logical_resource_id: "Prereqs".to_owned() }
@@ -54,7 +54,7 @@ fn cancelled_create_is_always_torn_down() {
     let create = lifecycle(raw("a"), Operation::Create);
     assert_eq!(create.physical_resource_id, id("a"));
     assert_eq!(described(&create.stages), ["reconcile a"]);
-    for progress in [NOT_BEGUN, BEGUN, OWN] {
+    for progress in [NOT_BEGUN, BEGUN, CREATED] {
         assert_eq!(undone(&create.after_cancellation(progress)), ["tear down a"]);
         assert_eq!(undone(&create.after_failure(progress)), [""; 0]);
     }
@@ -65,8 +65,8 @@ fn cancelled_update_in_place_is_put_back() {
     let update = update("a", "a", id("a"));
     assert_eq!(described(&update.stages), ["reconcile a"]);
     assert_eq!(undone(&update.after_cancellation(NOT_BEGUN)), [""; 0]);
-    assert_eq!(undone(&update.after_cancellation(OWN)), ["put back a"]);
-    assert_eq!(undone(&update.after_failure(OWN)), [""; 0]);
+    assert_eq!(undone(&update.after_cancellation(CREATED)), ["put back a"]);
+    assert_eq!(undone(&update.after_failure(CREATED)), [""; 0]);
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn replacement_is_undone_only_if_this_run_created_it() {
     let update = update("b", "a", id("a"));
     assert_eq!(update.physical_resource_id, id("b"));
     assert_eq!(described(&update.stages), ["reconcile b", "clean up a"]);
-    assert_eq!(undone(&update.after_failure(OWN)), ["tear down b"]);
+    assert_eq!(undone(&update.after_failure(CREATED)), ["tear down b"]);
     assert_eq!(undone(&update.after_failure(BEGUN)), [""; 0]);
-    assert_eq!(undone(&update.after_cancellation(OWN)), ["put back a", "tear down b"]);
+    assert_eq!(undone(&update.after_cancellation(CREATED)), ["put back a", "tear down b"]);
     assert_eq!(undone(&update.after_cancellation(BEGUN)), ["put back a"]);
 }
 
@@ -93,10 +93,10 @@ fn delete_tears_down_generations_of_properties_and_id() {
     let Stage::TearDown(removal) = &delete(id("b")).stages[0] else { panic!("no removal") };
     let markers = ["a", "b"].map(|cluster| Generation::from_id(&id(cluster)).unwrap().marker());
     assert_eq!(removal.markers, markers.into());
-    assert_eq!(removal.asked, Some(Operation::Delete { physical_resource_id: id("b") }));
+    assert_eq!(removal.checked_operation, Some(Operation::Delete { physical_resource_id: id("b") }));
     // An id that CloudFormation invented names no generation.
     let Stage::TearDown(removal) = &delete("s-Prereqs-1ABC".to_owned()).stages[0] else { panic!("no removal") };
-    assert_eq!(removal.asked, Some(Operation::Delete { physical_resource_id: id("a") }));
+    assert_eq!(removal.checked_operation, Some(Operation::Delete { physical_resource_id: id("a") }));
     assert_eq!(delete("s-Prereqs-1ABC".to_owned()).physical_resource_id, "s-Prereqs-1ABC");
 }
 
