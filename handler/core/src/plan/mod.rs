@@ -12,7 +12,7 @@
 //! | `problem`, `warning`, `bounds` | Reasons not to start, hints for the user, and the limits that the function sets for stacks |
 //! | `discovery_tag` | The decision on the tags of one subnet or security group |
 //! | `objects/` | One file for each object: how it is created, updated and deleted |
-//! | `reconcile`, `teardown`, `put_back` | The whole plan, with the order of the objects |
+//! | `reconcile`, `teardown`, `restore` | The whole plan, with the order of the objects |
 //! | `lifecycle` | The stages of a request: which generations are reconciled, torn down and undone, and in which order |
 //! | `existing` | The reaction to an object that already exists when a step creates it |
 //! | `simulate/` | The writes of a plan, and the snapshot after it |
@@ -25,8 +25,8 @@ mod karpenter_version;
 pub mod lifecycle;
 mod objects;
 mod problem;
-mod put_back;
 mod reconcile;
+mod restore;
 mod simulate;
 mod step;
 mod target;
@@ -40,8 +40,8 @@ pub use objects::likely_verb;
 pub use objects::node_access::JoinMethod;
 pub use objects::pass_role::{needs_simulation, unproven_node_roles};
 pub use problem::{Problem, ProblemText, Problems};
-pub use put_back::put_back;
 pub use reconcile::{ReconcilePlan, reconcile, reconcile_with_problems, second_pass};
+pub use restore::properties_to_restore;
 pub use simulate::{simulate, writes};
 pub use step::{
     Claim, EC2_LINUX, Ec2Step, EditAwsAuth, Effect, EksStep, IamStep, Plan, RoleKind, Step, StepId, Verb, Write,

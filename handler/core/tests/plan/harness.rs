@@ -156,7 +156,7 @@ impl Resource {
         let (generation, bounds) = (self.generation(spec), Bounds::default());
         let target = Target { spec, old: Some(failed), owner: &self.0, generation: &generation, bounds: &bounds };
         let observed = world.observed(spec, &[generation.marker()].into(), Purpose::Reconcile(Some(failed)));
-        self.reconcile(world, &plan::put_back(target, &observed), Some(failed), run)
+        self.reconcile(world, &plan::properties_to_restore(target, &observed), Some(failed), run)
     }
 
     /// Applies the plan, with the second pass that a shared object needs. A complete run must leave a consistent world, in which

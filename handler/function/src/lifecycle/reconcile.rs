@@ -40,28 +40,28 @@ impl Run<'_> {
         self.progress.set_preexisting(snapshot.has_own_markers);
         let target = self.target(stage);
         if is_rollback {
-            self.put_back_from(self.clients, target, &snapshot).await
+            self.restore_from(self.clients, target, &snapshot).await
         } else {
             self.reconcile_with_retries(self.clients, target, &snapshot).await
         }
     }
 
-    /// Makes the account match the old properties again, after an Update was cancelled. It does not query the stack status.
-    pub(super) async fn put_back(&self, stage: &Reconciliation) -> Result<Attributes, Error> {
+    /// Restores the old properties after an Update was cancelled. It does not query the stack status.
+    pub(super) async fn restore(&self, stage: &Reconciliation) -> Result<Attributes, Error> {
         let (clients, target) = (self.undo_clients(), self.target(stage));
         let snapshot = snapshot_for(&clients, target).await?;
-        self.put_back_from(&clients, target, &snapshot).await
+        self.restore_from(&clients, target, &snapshot).await
     }
 
-    /// Makes the account match old properties, as [`plan::put_back`] reads them. No bounds apply, because [`plan::put_back`]
-    /// already leaves out what exceeds them and is not granted yet.
-    async fn put_back_from(
+    /// Restores properties, as [`plan::properties_to_restore`] adjusts them. No bounds apply, because that function has already
+    /// left out what exceeds them and is not granted yet.
+    async fn restore_from(
         &self,
         clients: &Clients,
         target: plan::Target<'_>,
         snapshot: &Snapshot,
     ) -> Result<Attributes, Error> {
-        let spec = plan::put_back(target, &snapshot.observed);
+        let spec = plan::properties_to_restore(target, &snapshot.observed);
         if spec.interruption_queue_arn != target.spec.interruption_queue_arn {
             tracing::warn!(
                 queue = target.spec.interruption_queue_arn,

@@ -66,10 +66,10 @@ impl Run<'_> {
         };
         let stages = lifecycle.after_cancellation(progress);
         let has_changed = self.undo_all(&stages).await? || progress.has_begun;
-        let puts_back = stages.iter().any(|stage| matches!(stage, UndoStage::PutBack(_)));
+        let has_restored = stages.iter().any(|stage| matches!(stage, UndoStage::Restore(_)));
         Ok(Some(if !has_changed {
             Error::Cancelled { why }
-        } else if puts_back {
+        } else if has_restored {
             Error::Undone { did: "The old properties were restored", why }
         } else {
             Error::Undone { did: "The new objects were deleted", why }
@@ -82,7 +82,7 @@ impl Run<'_> {
         let mut result = Ok(false);
         for stage in stages {
             let changed = match stage {
-                UndoStage::PutBack(stage) => self.put_back(stage).await.map(|_| true),
+                UndoStage::Restore(stage) => self.restore(stage).await.map(|_| true),
                 UndoStage::TearDown(stage) => self.tear_down(stage).await,
             };
             result = match (result, changed) {

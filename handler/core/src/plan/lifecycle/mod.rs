@@ -50,8 +50,8 @@ pub enum Stage {
 /// A stage that undoes a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum UndoStage<'a> {
-    /// Makes the account match the old properties again. [`put_back`](super::put_back()) returns the properties to use.
-    PutBack(&'a Reconciliation),
+    /// Restores the old properties. [`properties_to_restore`](super::properties_to_restore) adjusts them first.
+    Restore(&'a Reconciliation),
     /// Tears the new generation down.
     TearDown(&'a Removal),
 }
@@ -172,7 +172,7 @@ impl Lifecycle {
         if *operation == UndoneOperation::Create {
             return vec![UndoStage::TearDown(new)];
         }
-        let previous = previous.as_ref().filter(|_| progress.has_begun).map(UndoStage::PutBack);
+        let previous = previous.as_ref().filter(|_| progress.has_begun).map(UndoStage::Restore);
         previous.into_iter().chain(self.after_failure(progress)).collect()
     }
 

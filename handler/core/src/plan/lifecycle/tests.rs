@@ -43,7 +43,7 @@ fn described(stages: &[Stage]) -> Vec<String> {
 
 fn undone(stages: &[UndoStage<'_>]) -> Vec<String> {
     let describe = |stage: &UndoStage<'_>| match stage {
-        UndoStage::PutBack(it) => format!("put back {}", it.spec.cluster_name),
+        UndoStage::Restore(it) => format!("restore {}", it.spec.cluster_name),
         UndoStage::TearDown(it) => format!("tear down {}", it.spec.cluster_name),
     };
     stages.iter().map(describe).collect()
@@ -61,11 +61,11 @@ fn cancelled_create_is_always_torn_down() {
 }
 
 #[test]
-fn cancelled_update_in_place_is_put_back() {
+fn cancelled_update_in_place_restores_old_properties() {
     let update = update("a", "a", id("a"));
     assert_eq!(described(&update.stages), ["reconcile a"]);
     assert_eq!(undone(&update.after_cancellation(NOT_BEGUN)), [""; 0]);
-    assert_eq!(undone(&update.after_cancellation(CREATED)), ["put back a"]);
+    assert_eq!(undone(&update.after_cancellation(CREATED)), ["restore a"]);
     assert_eq!(undone(&update.after_failure(CREATED)), [""; 0]);
 }
 
@@ -76,8 +76,8 @@ fn replacement_is_undone_only_if_this_run_created_it() {
     assert_eq!(described(&update.stages), ["reconcile b", "clean up a"]);
     assert_eq!(undone(&update.after_failure(CREATED)), ["tear down b"]);
     assert_eq!(undone(&update.after_failure(BEGUN)), [""; 0]);
-    assert_eq!(undone(&update.after_cancellation(CREATED)), ["put back a", "tear down b"]);
-    assert_eq!(undone(&update.after_cancellation(BEGUN)), ["put back a"]);
+    assert_eq!(undone(&update.after_cancellation(CREATED)), ["restore a", "tear down b"]);
+    assert_eq!(undone(&update.after_cancellation(BEGUN)), ["restore a"]);
 }
 
 #[test]

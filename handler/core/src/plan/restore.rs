@@ -1,4 +1,4 @@
-//! The properties that a rollback restores.
+//! The properties that a rollback or a cancelled Update restores.
 
 use super::target::Target;
 use crate::desired::spec::{ControllerIdentity, Spec};
@@ -12,7 +12,7 @@ use crate::observed::Observed;
 ///   to the queue. So the rollback neither fails nor grants anything.
 /// - `OidcProvider` is `Create` if the Update did not use IRSA. Such an Update deletes a provider that a resource of this kind
 ///   created, even if the properties before it had `Require`. No other resource would create it again.
-pub fn put_back(target: Target<'_>, observed: &Observed) -> Spec {
+pub fn properties_to_restore(target: Target<'_>, observed: &Observed) -> Spec {
     let role = observed.controller_role.as_ref();
     let granted = role.and_then(|role| role.inline_document(&target.spec.controller_policy_name()));
     let mut spec = target.bounds.without_excess(target.spec, granted);
