@@ -79,7 +79,7 @@ fn attributes(spec: &Spec, choices: &mut Choices<'_>) -> Attributes {
         node_access: choices.pick(&[JoinMethod::AwsAuth, JoinMethod::AccessEntry, JoinMethod::None]),
         warnings: (0..choices.below(4)).map(|_| Warning::LaunchTemplateKept { id: unusual_text(choices) }).collect(),
         plan: Plan::default(),
-        is_shared: false,
+        needs_second_pass: false,
     };
     Attributes::new(spec, &observed, &planned)
 }

@@ -24,7 +24,7 @@ pub struct ReconcilePlan {
     /// Whether the plan depends on the policy of a shared controller role, or on a previous discovery tag. Other generations may
     /// change these at the same moment. So the function reads another snapshot after the plan and plans again, until no step is
     /// missing.
-    pub is_shared: bool,
+    pub needs_second_pass: bool,
     /// The ids of the subnets that have the discovery tag after the plan.
     pub subnet_ids: BTreeSet<String>,
     /// The ids of the security groups that have the discovery tag after the plan.
@@ -66,14 +66,19 @@ pub fn reconcile_with_problems(target: Target<'_>, observed: &Observed) -> (Reco
     draft.problems.extend(unknown_policies(spec, observed));
     let tags = discovery_tags::reconcile(context, &mut draft);
     let node_access = node_access::reconcile(context, &iam_steps, &mut draft);
-    let is_shared = tags.keeps_previous_tag || controller_role::updates_shared_policy(context, &draft.plan);
-    finish(draft, tags, node_access, is_shared)
+    let needs_second_pass = tags.keeps_previous_tag || controller_role::updates_shared_policy(context, &draft.plan);
+    finish(draft, tags, node_access, needs_second_pass)
 }
 
-fn finish(draft: Draft, tags: Tagged, node_access: JoinMethod, is_shared: bool) -> (ReconcilePlan, Vec<Problem>) {
+fn finish(
+    draft: Draft,
+    tags: Tagged,
+    node_access: JoinMethod,
+    needs_second_pass: bool,
+) -> (ReconcilePlan, Vec<Problem>) {
     let Draft { plan, problems, warnings } = draft;
     let Tagged { subnet_ids, security_group_ids, .. } = tags;
-    (ReconcilePlan { plan, is_shared, subnet_ids, security_group_ids, node_access, warnings }, problems)
+    (ReconcilePlan { plan, needs_second_pass, subnet_ids, security_group_ids, node_access, warnings }, problems)
 }
 
 /// Plans the OIDC provider, the two roles and the instance profile.

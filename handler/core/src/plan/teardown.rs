@@ -17,7 +17,7 @@ pub struct TeardownPlan {
     /// The steps.
     pub plan: Plan,
     /// The objects that must be read again after the teardown, because it keeps them for other generations.
-    pub shared: Recheck,
+    pub recheck: Recheck,
     /// The warnings for the log: objects that are kept, and policies of others that are removed together with their role.
     pub warnings: Vec<Warning>,
 }
@@ -38,9 +38,9 @@ pub fn tear_down(spec: &Spec, departing: Departing<'_>, observed: &Observed) -> 
     for template in &observed.launch_templates {
         draft.warnings.push(Warning::LaunchTemplateKept { id: template.clone() });
     }
-    let shared = plan(teardown, &mut draft);
+    let recheck = plan(teardown, &mut draft);
     let Draft { plan, problems, warnings } = draft;
-    if problems.is_empty() { Ok(TeardownPlan { plan, shared, warnings }) } else { Err(Problems(problems)) }
+    if problems.is_empty() { Ok(TeardownPlan { plan, recheck, warnings }) } else { Err(Problems(problems)) }
 }
 
 /// Plans the removal in this order: node access, so that no further node joins, then the discovery tags, the instance profiles
@@ -52,22 +52,22 @@ fn plan(teardown: Teardown<'_>, draft: &mut Draft) -> Recheck {
     let access = node_access::tear_down(teardown, deleted_role.is_some(), draft);
     draft.report(karpenter_leftovers::running_nodes(teardown, deleted_role.is_some() || access.cuts_nodes_off));
     let associations = pod_identity::tear_down(teardown, draft);
-    let mut shared = Recheck::everything_if(access.is_shared).max(associations.shared);
+    let mut recheck = Recheck::everything_if(access.is_shared).max(associations.recheck);
     let resources = observed.discovery.subnets.iter().chain(&observed.discovery.security_groups);
     discovery_tags::tear_down(resources, departing.markers, &access.steps, draft);
     let profile =
         instance_profile::tear_down(teardown, deleted_role.map(|role| role.name.as_str()), &access.steps, draft);
-    shared = shared.max(profile.shared);
+    recheck = recheck.max(profile.recheck);
     let mut roles_removed = profile.roles_removed;
     if let Some(role) = deleted_role {
         roles_removed.extend(karpenter_leftovers::profiles(teardown, role, &access.steps, draft));
     }
     if let Some(role) = node_role {
         let needs: Vec<_> = access.steps.iter().copied().chain(roles_removed).collect();
-        shared = shared.max(node_role::tear_down(teardown, role, &needs, draft));
+        recheck = recheck.max(node_role::tear_down(teardown, role, &needs, draft));
     }
-    shared = shared.max(controller_role::tear_down(teardown, &access.steps, &associations.steps, draft));
+    recheck = recheck.max(controller_role::tear_down(teardown, &access.steps, &associations.steps, draft));
     // The provider is last, because the controller role trusts it until the role is deleted.
     let needs: Vec<_> = draft.plan.steps().map(|(id, _, _)| id).collect();
-    shared.max(oidc_provider::tear_down(teardown, &needs, draft))
+    recheck.max(oidc_provider::tear_down(teardown, &needs, draft))
 }

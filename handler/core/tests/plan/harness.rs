@@ -92,9 +92,9 @@ impl Resource {
         world: &World,
         spec: &Spec,
         earlier: &Plan,
-        shared: Recheck,
+        recheck: Recheck,
     ) -> Result<TeardownPlan, Problems> {
-        self.plan_teardown_pass(world, spec, std::slice::from_ref(earlier), shared)
+        self.plan_teardown_pass(world, spec, std::slice::from_ref(earlier), recheck)
     }
 
     fn plan_teardown_pass(
@@ -175,7 +175,7 @@ impl Resource {
                 self.plan(after, spec, old)
                     .map_err(|problems| failure(&format!("a second run reports problems: {problems}"), after))
             };
-            if planned.is_shared {
+            if planned.needs_second_pass {
                 after = self.apply_plan(&replan(&after)?.plan, &after, spec, run)?;
             }
             check_consistency(&after).map_err(|reason| failure(&reason, &after))?;

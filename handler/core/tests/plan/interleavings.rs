@@ -151,7 +151,7 @@ impl TagRunner {
         let planned = match kind {
             OperationKind::Reconcile(old) => {
                 let planned = resource.plan(world, spec, old.as_deref());
-                planned.map(|planned| (planned.plan, planned.is_shared)).ok()
+                planned.map(|planned| (planned.plan, planned.needs_second_pass)).ok()
             }
             OperationKind::TearDown => {
                 let planned = if self.snapshots == 0 {
@@ -159,18 +159,18 @@ impl TagRunner {
                 } else {
                     resource.plan_teardown_recheck(world, spec, &Plan::default(), Recheck::Everything)
                 };
-                planned.map(|planned| (planned.plan, planned.shared == Recheck::Everything)).ok()
+                planned.map(|planned| (planned.plan, planned.recheck == Recheck::Everything)).ok()
             }
         };
         self.snapshots += 1;
-        let is_shared = planned.is_some_and(|(plan, is_shared)| {
+        let needs_recheck = planned.is_some_and(|(plan, needs_recheck)| {
             let is_on_tags = |step: &&Step| is_tag_write(step) || matches!(step, Step::Ec2(Ec2Step::VerifyTags { .. }));
             self.steps = plan.steps().map(|(_, step, _)| step).filter(is_on_tags).cloned().collect();
-            is_shared
+            needs_recheck
         });
-        if !is_shared {
+        if !needs_recheck {
             self.snapshots = MAX_SNAPSHOTS;
         }
-        is_shared || !self.steps.is_empty()
+        needs_recheck || !self.steps.is_empty()
     }
 }

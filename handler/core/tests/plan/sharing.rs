@@ -117,7 +117,7 @@ pub(crate) fn tear_both_down(
             .map_err(|code| failure(&format!("`{step}` fails: {code}"), &world))?;
     }
     for ((resource, spec), planned) in [(a, planned_a), (b, planned_b)] {
-        let recheck = resource.plan_teardown_recheck(&world, spec, &planned.plan, planned.shared);
+        let recheck = resource.plan_teardown_recheck(&world, spec, &planned.plan, planned.recheck);
         let recheck = recheck.map_err(|problems| failure(&problems.to_string(), &world))?;
         apply_all(&mut world, steps(&recheck), cluster)?;
     }

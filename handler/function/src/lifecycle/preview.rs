@@ -153,7 +153,8 @@ impl<'a> Previewer<'a> {
         let target = plan::Target { spec: &spec, old: old.as_ref(), owner: self.owner, generation, bounds: &bounds };
         let observed = snapshot_for(&self.clients, target).await?.observed;
         let reconcile_plan = plan::reconcile(target, &observed).map_err(Error::Problems)?;
-        let second = reconcile_plan.is_shared.then(|| plan::second_pass(target, &observed, &reconcile_plan.plan));
+        let second =
+            reconcile_plan.needs_second_pass.then(|| plan::second_pass(target, &observed, &reconcile_plan.plan));
         preview.stages.push(PlannedStage { part: Part::Reconcile, plan: reconcile_plan.plan, observed });
         preview.stages.extend(second.map(|(plan, observed)| PlannedStage { part: Part::Reconcile, plan, observed }));
         preview.warnings.extend(reconcile_plan.warnings);

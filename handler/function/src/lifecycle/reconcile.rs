@@ -120,7 +120,7 @@ impl Run<'_> {
         self.apply_plan(clients, &reconcile_plan.plan, &markers, snapshot.kubernetes.as_ref()).await?;
         let attributes = Attributes::new(target.spec, &snapshot.observed, &reconcile_plan);
         for _ in 0..MAX_RECHECKS {
-            if !reconcile_plan.is_shared {
+            if !reconcile_plan.needs_second_pass {
                 break;
             }
             let snapshot = snapshot_for(clients, target).await?;

@@ -47,7 +47,7 @@ impl Run<'_> {
             if rechecks == MAX_RECHECKS {
                 break;
             }
-            snapshot = match teardown_plan.shared {
+            snapshot = match teardown_plan.recheck {
                 Recheck::Nothing => break,
                 Recheck::OidcProvider => {
                     observe_oidc_provider(&clients, query, snapshot, &teardown_plan.plan).boxed_local().await?

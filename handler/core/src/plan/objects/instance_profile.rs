@@ -67,7 +67,7 @@ pub(crate) fn reconcile(context: Context<'_>, node_role_claimed: Option<StepId>,
 pub(crate) struct ProfileTeardown {
     /// The steps that remove roles from the profile.
     pub(crate) roles_removed: Vec<StepId>,
-    pub(crate) shared: Recheck,
+    pub(crate) recheck: Recheck,
 }
 
 /// Plans the deletion of the profile, or the removal of its markers, after `needs`. `deleted_role` is the name of the node role,
@@ -88,7 +88,7 @@ pub(crate) fn tear_down(
     let lost_roles = profile.roles.iter().filter(loses_role);
     let roles_removed: Vec<_> = lost_roles.map(|role| remove_role(profile, role, needs, draft)).collect();
     let after = needs.iter().chain(&roles_removed).copied().collect::<Vec<_>>();
-    let mut shared = Recheck::Nothing;
+    let mut recheck = Recheck::Nothing;
     if is_deleted {
         draft.add(IamStep::DeleteInstanceProfile { name }, after);
     } else if !keys.is_empty() {
@@ -96,9 +96,9 @@ pub(crate) fn tear_down(
             draft.warnings.push(Warning::AdoptedKept { kind: "instance profile", name: name.clone() });
         }
         draft.add(IamStep::UntagInstanceProfile { name, keys }, after);
-        shared = Recheck::everything_if(!keeps_adopted);
+        recheck = Recheck::everything_if(!keeps_adopted);
     }
-    ProfileTeardown { roles_removed, shared }
+    ProfileTeardown { roles_removed, recheck }
 }
 
 /// Plans the removal of a role from a profile.

@@ -75,14 +75,14 @@ pub(crate) fn tear_down(teardown: Teardown<'_>, needs: &[StepId], draft: &mut Dr
     let excluded = role.filter(|role| !departing.keeps_adopted(&role.tags)).map(|role| &role.name);
     let removed = remove(teardown, (found, &trusting_roles(observed, excluded)), needs, draft);
     draft.warnings.extend(removed.warning);
-    removed.shared
+    removed.recheck
 }
 
 /// The result of the removal of a provider.
 #[derive(Debug, Default)]
 struct ProviderTeardown {
     /// [`Recheck::OidcProvider`] if the provider is kept for other generations.
-    shared: Recheck,
+    recheck: Recheck,
     /// The warning for the log if the provider is kept for other roles.
     warning: Option<Warning>,
 }
@@ -98,7 +98,7 @@ fn remove(
     let (arn, needs) = (found.arn.clone(), needs.iter().copied());
     if has_foreign_marker(&found.tags, departing.markers) {
         draft.add(IamStep::UntagOpenIdConnectProvider { arn, keys }, needs);
-        return ProviderTeardown { shared: Recheck::OidcProvider, warning: None };
+        return ProviderTeardown { recheck: Recheck::OidcProvider, warning: None };
     }
     if others.is_empty() || observed.cluster.as_ref().is_none_or(is_deleting) {
         draft.add(IamStep::DeleteOpenIdConnectProvider { arn }, needs);
@@ -108,7 +108,7 @@ fn remove(
     let warning = Some(Warning::OidcProviderKept { arn: arn.clone(), roles: others });
     keys.insert(OWNER_KEY.to_owned());
     draft.add(IamStep::UntagOpenIdConnectProvider { arn, keys }, needs);
-    ProviderTeardown { shared: Recheck::Nothing, warning }
+    ProviderTeardown { recheck: Recheck::Nothing, warning }
 }
 
 /// Returns the names of the roles that trust the issuer, except for `excluded`.

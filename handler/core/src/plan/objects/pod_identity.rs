@@ -109,7 +109,7 @@ fn serves_another(context: Context<'_>, tags: &Tags) -> bool {
 #[derive(Debug)]
 pub(crate) struct AssociationsTeardown {
     pub(crate) steps: Vec<StepId>,
-    pub(crate) shared: Recheck,
+    pub(crate) recheck: Recheck,
 }
 
 /// Plans the deletion of the associations, or the removal of these generations' markers from them.
@@ -117,7 +117,7 @@ pub(crate) fn tear_down(teardown: Teardown<'_>, draft: &mut Draft) -> Associatio
     let associations = teardown.observed.associations.values();
     let removed: Vec<_> = associations.map(|association| remove(teardown, association, &[], draft)).collect();
     let steps = removed.iter().filter_map(|removal| removal.step).collect();
-    AssociationsTeardown { steps, shared: Recheck::everything_if(removed.iter().any(|removal| removal.is_shared)) }
+    AssociationsTeardown { steps, recheck: Recheck::everything_if(removed.iter().any(|removal| removal.is_shared)) }
 }
 
 /// Plans the deletion of one association, or the removal of its markers, after `needs`.
