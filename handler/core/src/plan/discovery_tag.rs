@@ -50,7 +50,7 @@ pub(super) fn decide(tags: &Tags, claim: &Claim) -> TagDecision {
     let (current, previous) = (current.as_ref(), tags.get(&previous_key));
     let is_ours = |value: &String| current == Some(value) || previous == Some(value);
     let is_claimed = |value: &String| is_claimed_by_others(tags, value, &own);
-    let is_contested = claim.is_contested(tags);
+    let is_removal_announced = claim.is_removal_announced(tags);
     let value = tags.get(&wanted.key);
     // Another generation claims another value, although somebody deleted the tag.
     if value.is_none()
@@ -61,7 +61,10 @@ pub(super) fn decide(tags: &Tags, claim: &Claim) -> TagDecision {
     match value {
         // No marker names it.
         Some(value)
-            if *value == wanted.value && !is_ours(&wanted_value) && !is_claimed(&wanted_value) && !is_contested =>
+            if *value == wanted.value
+                && !is_ours(&wanted_value)
+                && !is_claimed(&wanted_value)
+                && !is_removal_announced =>
         {
             return TagDecision::Used;
         }
@@ -74,7 +77,7 @@ pub(super) fn decide(tags: &Tags, claim: &Claim) -> TagDecision {
         _ => {}
     }
     let mut change = Change::default();
-    if value != Some(&wanted.value) || is_contested && found != Some(&wanted_value) {
+    if value != Some(&wanted.value) || is_removal_announced && found != Some(&wanted_value) {
         change.create.insert(wanted.key.clone(), wanted.value.clone());
     }
     // The marker is always written with the tag: another delivery may have deleted both, and a tag of ours needs its marker.
@@ -102,9 +105,9 @@ pub(super) fn decide(tags: &Tags, claim: &Claim) -> TagDecision {
 }
 
 impl Claim {
-    /// Returns whether the tag may be deleted at any moment: a departing marker of another generation, or a previous-tag marker,
-    /// names it.
-    pub fn is_contested(&self, tags: &Tags) -> bool {
+    /// Returns whether another generation has announced that it removes the tag, by a departing marker or a previous-tag marker
+    /// that names it. The tag may then be deleted at any moment.
+    pub fn is_removal_announced(&self, tags: &Tags) -> bool {
         let (claimed, previous_key) = (self.tag.marker_value(), self.marker.previous_tag_key());
         markers(tags).any(|(other, value)| other != self.marker && value == DiscoveryTag::departing(&claimed))
             || tags

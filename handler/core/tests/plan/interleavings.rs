@@ -136,7 +136,7 @@ impl TagRunner {
     pub(crate) fn is_waiting(&self, resources: &Resources) -> bool {
         match self.steps.front() {
             Some(Step::Ec2(Ec2Step::VerifyTags { ids, claim })) => {
-                ids.iter().any(|id| claim.is_contested(&resources[id]))
+                ids.iter().any(|id| claim.is_removal_announced(&resources[id]))
             }
             _ => false,
         }

@@ -112,8 +112,9 @@ fn two_stacks_create_during_removal_has_its_tags() {
         let mut has_second_pass = is_update;
         let mut turns = order.iter().cycle();
         loop {
-            let is_contested = claimed_ids.iter().any(|id| claim.is_contested(&both.resources[id]));
-            let is_waiting = matches!(claim_steps.front(), Some(Step::Ec2(Ec2Step::VerifyTags { .. }))) && is_contested;
+            let is_removal_announced = claimed_ids.iter().any(|id| claim.is_removal_announced(&both.resources[id]));
+            let is_waiting =
+                matches!(claim_steps.front(), Some(Step::Ec2(Ec2Step::VerifyTags { .. }))) && is_removal_announced;
             let is_turn_of_claim =
                 !is_waiting && !claim_steps.is_empty() && turns.next().is_none_or(|turn| turn % 2 == 0);
             if is_turn_of_claim || removal_steps.is_empty() && !has_second_pass {

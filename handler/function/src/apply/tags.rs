@@ -44,7 +44,7 @@ async fn delete(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Result<(), Er
 /// [`Error::LostRace`] if the claim was withdrawn. Otherwise the error of a call.
 async fn verify(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), Error> {
     let tag = &claim.tag;
-    let mut found = read_until_uncontested(apply, ids, claim).await?;
+    let mut found = read_after_announced_removals(apply, ids, claim).await?;
     let mut missing = BTreeMap::<Tags, Vec<String>>::new();
     for id in ids {
         let tags = found.get(id).cloned().unwrap_or_default();
@@ -56,7 +56,7 @@ async fn verify(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), 
         create(apply, ids, tags).await?;
     }
     if !missing.is_empty() {
-        found = read_until_uncontested(apply, ids, claim).await?;
+        found = read_after_announced_removals(apply, ids, claim).await?;
     }
     let (mut lost, mut overwritten) = (Vec::new(), BTreeMap::<DiscoveryTag, Vec<String>>::new());
     let mut rivals_before = BTreeSet::new();
@@ -77,13 +77,13 @@ async fn verify(apply: &Apply<'_>, ids: &[String], claim: &Claim) -> Result<(), 
 }
 
 /// Reads the tags until each resource has a tag with the claim's key, and no other resource is about to delete the tag.
-async fn read_until_uncontested(
+async fn read_after_announced_removals(
     apply: &Apply<'_>,
     ids: &[String],
     claim: &Claim,
 ) -> Result<BTreeMap<String, Tags>, Error> {
     // Any value counts: another value already decides the race.
-    let is_settled = |tags: &Tags| tags.contains_key(&claim.tag.key) && !claim.is_contested(tags);
+    let is_settled = |tags: &Tags| tags.contains_key(&claim.tag.key) && !claim.is_removal_announced(tags);
     read_until_settled(apply, ids, |found| ids.iter().all(|id| found.get(id).is_some_and(is_settled))).await
 }
 
