@@ -34,8 +34,8 @@ pub struct Observed {
     pub aws_auth: AwsAuth,
     /// The access entry of the node role, if the cluster has one.
     pub access_entry: Option<AccessEntry>,
-    /// The Pod Identity associations, by service account: of the new and the old properties, and of the service accounts that the
-    /// controller role trusts. An Update that was interrupted may have left an association of a trusted service account.
+    /// The Pod Identity associations, by service account: of the new and the previous properties, and of the service accounts
+    /// that the controller role trusts. An Update that was interrupted may have left an association of a trusted service account.
     pub associations: BTreeMap<ServiceAccount, PodIdentityAssociation>,
     /// Whether the cluster has the add-on that Pod Identity needs.
     pub has_pod_identity_agent: bool,

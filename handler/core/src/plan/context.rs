@@ -15,8 +15,8 @@ use std::collections::BTreeSet;
 pub(super) struct Context<'a> {
     /// The desired state.
     pub(super) spec: &'a Spec,
-    /// The old properties, on an Update.
-    pub(super) old: Option<&'a Spec>,
+    /// As [`Target::previous`](super::target::Target::previous).
+    pub(super) previous: Option<&'a Spec>,
     pub(super) owner: &'a Owner,
     /// The generation of `spec`.
     pub(super) generation: &'a Generation,

@@ -149,7 +149,7 @@ impl Claim {
     ///
     /// The value is the tag with another key that the marker or the previous-tag marker names, even if that tag is missing now.
     /// If the marker names the claimed tag and that tag is missing, the other run has deleted it and may be about to create its
-    /// own. Then the value is the tag of the old properties, if there is room for both. A tag without a marker is not ours.
+    /// own. Then the value is the tag of the previous properties, if there is room for both. A tag without a marker is not ours.
     fn previous_tag(&self, tags: &Tags) -> Option<String> {
         let current = tags.get(self.marker.key()).map(|value| DiscoveryTag::without_departing(value));
         let previous = tags.get(&self.marker.previous_tag_key()).map(String::as_str);

@@ -4,8 +4,8 @@ use super::warning::Warning;
 use crate::desired::spec::Spec;
 use crate::identity::karpenter_version::{BASELINE, FIRST_IN_KUBE_SYSTEM, FIRST_SCOPED, KarpenterVersion, NEWEST};
 
-/// Returns the warnings about the chosen versions. `old` has the old properties, on an Update.
-pub(super) fn warnings(spec: &Spec, old: Option<&Spec>) -> Vec<Warning> {
+/// Returns the warnings about the chosen versions. `previous` has the properties in force before.
+pub(super) fn warnings(spec: &Spec, previous: Option<&Spec>) -> Vec<Warning> {
     let (versions, namespace) = (spec.karpenter_versions.all(), &spec.namespace);
     let mut warnings = Vec::new();
     if versions.iter().all(|version| *version == KarpenterVersion::Baseline) {
@@ -20,7 +20,8 @@ pub(super) fn warnings(spec: &Spec, old: Option<&Spec>) -> Vec<Warning> {
     {
         warnings.push(Warning::OtherNamespace { version: newest.to_string(), namespace: namespace.clone() });
     }
-    let had_baseline = old.is_some_and(|old| old.karpenter_versions.all().contains(&KarpenterVersion::Baseline));
+    let had_baseline =
+        previous.is_some_and(|previous| previous.karpenter_versions.all().contains(&KarpenterVersion::Baseline));
     if had_baseline && !versions.contains(&KarpenterVersion::Baseline) {
         warnings.push(Warning::NodesOfBaseline { first_scoped: FIRST_SCOPED.to_string(), baseline: BASELINE });
     }
@@ -40,9 +41,9 @@ mod tests {
             let properties = json!({"ClusterName": "demo", "KarpenterVersion": versions, "Namespace": namespace});
             Spec::new(properties.as_object().unwrap(), &scope).unwrap()
         };
-        let codes = |versions: &[&str], old: Option<&[&str]>, namespace: &str| -> Vec<_> {
-            let old = old.map(|versions| spec(versions, namespace));
-            warnings(&spec(versions, namespace), old.as_ref()).iter().map(Warning::code).collect()
+        let codes = |versions: &[&str], previous: Option<&[&str]>, namespace: &str| -> Vec<_> {
+            let previous = previous.map(|versions| spec(versions, namespace));
+            warnings(&spec(versions, namespace), previous.as_ref()).iter().map(Warning::code).collect()
         };
         assert_eq!(codes(&["1.14.1"], Some(&["1.13"]), "kube-system"), [""; 0]);
         assert_eq!(codes(&["1.15.2"], Some(&["1.14"]), "kube-system"), [""; 0]);

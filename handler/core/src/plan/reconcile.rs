@@ -50,7 +50,7 @@ pub fn reconcile_with_problems(target: Target<'_>, observed: &Observed) -> (Reco
     let markers = [target.generation.marker()].into();
     let context = target.context(&markers, observed);
     let spec = target.spec;
-    let warnings = karpenter_version::warnings(spec, target.old);
+    let warnings = karpenter_version::warnings(spec, target.previous);
     let mut draft = Draft { warnings, ..Draft::default() };
     if let Some(problem) = cluster_problem(spec, observed) {
         // Any other problem would only follow from this one.

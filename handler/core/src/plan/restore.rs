@@ -5,8 +5,8 @@ use crate::desired::spec::{ControllerIdentity, Spec};
 use crate::observed::Observed;
 
 /// Returns the properties to restore after an Update that failed or was cancelled. `target.spec` is the state before that Update,
-/// and `target.old` is the state that the Update asked for. The user does not ask for the restored state again, so two properties
-/// differ:
+/// and `target.previous` is the state that the Update asked for. The user does not ask for the restored state again, so two
+/// properties differ:
 ///
 /// - `InterruptionQueueArn` is left out if it is out of the function's bounds and the controller's policy does not grant access
 ///   to the queue. So the rollback neither fails nor grants anything.
@@ -16,6 +16,6 @@ pub fn properties_to_restore(target: Target<'_>, observed: &Observed) -> Spec {
     let role = observed.controller_role.as_ref();
     let granted = role.and_then(|role| role.inline_document(&target.spec.controller_policy_name()));
     let mut spec = target.bounds.without_excess(target.spec, granted);
-    spec.creates_oidc_provider |= target.old.is_some_and(|failed| !failed.has_identity(ControllerIdentity::Irsa));
+    spec.creates_oidc_provider |= target.previous.is_some_and(|failed| !failed.has_identity(ControllerIdentity::Irsa));
     spec
 }

@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 pub struct Target<'a> {
     /// The desired state.
     pub spec: &'a Spec,
-    /// The old properties, on an Update.
-    pub old: Option<&'a Spec>,
+    /// The properties in force before: the old properties of an Update, or the properties of the Update that is undone.
+    pub previous: Option<&'a Spec>,
     /// The stack and the resource.
     pub owner: &'a Owner,
     /// The generation of `spec`.
@@ -25,7 +25,7 @@ pub struct Target<'a> {
 impl<'a> Target<'a> {
     /// Returns the arguments of the planners for a snapshot. `markers` has only the marker of `self.generation`.
     pub(super) fn context(self, markers: &'a BTreeSet<Marker>, observed: &'a Observed) -> Context<'a> {
-        let Self { spec, old, owner, generation, bounds: _ } = self;
-        Context { spec, old, owner, generation, markers, observed }
+        let Self { spec, previous, owner, generation, bounds: _ } = self;
+        Context { spec, previous, owner, generation, markers, observed }
     }
 }

@@ -78,7 +78,10 @@ impl Resource {
     ) -> Result<ReconcilePlan, Problems> {
         let generation = self.generation(spec);
         let bounds = Bounds::default();
-        plan::reconcile(Target { spec, old, owner: &self.0, generation: &generation, bounds: &bounds }, observed)
+        plan::reconcile(
+            Target { spec, previous: old, owner: &self.0, generation: &generation, bounds: &bounds },
+            observed,
+        )
     }
 
     /// Plans the teardown of the generation of these properties.
@@ -154,7 +157,7 @@ impl Resource {
         run: Run<'_>,
     ) -> Result<World, TestCaseError> {
         let (generation, bounds) = (self.generation(spec), Bounds::default());
-        let target = Target { spec, old: Some(failed), owner: &self.0, generation: &generation, bounds: &bounds };
+        let target = Target { spec, previous: Some(failed), owner: &self.0, generation: &generation, bounds: &bounds };
         let observed = world.observed(spec, &[generation.marker()].into(), Purpose::Reconcile(Some(failed)));
         self.reconcile(world, &plan::properties_to_restore(target, &observed), Some(failed), run)
     }

@@ -103,7 +103,7 @@ pub async fn survey(
     let spec = Spec { adopts_existing_objects: true, ..without_kubernetes_role(spec) };
     let generation = owner.generation(&spec.identity());
     let bounds = Bounds::default();
-    let target = plan::Target { spec: &spec, old: None, owner, generation: &generation, bounds: &bounds };
+    let target = plan::Target { spec: &spec, previous: None, owner, generation: &generation, bounds: &bounds };
     let observed = snapshot_for(&previewer.clients, target).await.map_err(|error| error.reason())?.observed;
     let (reconcile_plan, problems) = plan::reconcile_with_problems(target, &observed);
     Ok((spec, reconcile_plan, problems, observed))
@@ -147,10 +147,11 @@ impl<'a> Previewer<'a> {
 
     async fn reconcile(&self, stage: &Reconciliation, preview: &mut Preview) -> Result<(), Error> {
         let spec = without_kubernetes_role(stage.spec.clone());
-        let old = stage.old.clone().map(without_kubernetes_role);
+        let previous = stage.previous.clone().map(without_kubernetes_role);
         let generation = &stage.generation;
         let bounds = Bounds::default();
-        let target = plan::Target { spec: &spec, old: old.as_ref(), owner: self.owner, generation, bounds: &bounds };
+        let target =
+            plan::Target { spec: &spec, previous: previous.as_ref(), owner: self.owner, generation, bounds: &bounds };
         let observed = snapshot_for(&self.clients, target).await?.observed;
         let reconcile_plan = plan::reconcile(target, &observed).map_err(Error::Problems)?;
         let second =
@@ -165,7 +166,8 @@ impl<'a> Previewer<'a> {
     /// marker of the new generation.
     async fn tear_down(&self, part: Part, stage: &Removal, preview: &mut Preview) -> Result<(), Error> {
         let (spec, markers) = (without_kubernetes_role(stage.spec.clone()), &stage.markers);
-        let query = SnapshotQuery { spec: &spec, old: None, owner: self.owner, markers, purpose: Purpose::TearDown };
+        let query =
+            SnapshotQuery { spec: &spec, previous: None, owner: self.owner, markers, purpose: Purpose::TearDown };
         let observed = observe(&self.clients, query).await?.observed;
         let observed =
             preview.stages.iter().fold(observed, |observed, stage| plan::simulate(&stage.plan, &spec, &observed));

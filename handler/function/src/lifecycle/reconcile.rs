@@ -29,7 +29,7 @@ impl Run<'_> {
         let markers = [stage.generation.marker()].into();
         let query = SnapshotQuery {
             spec: &stage.spec,
-            old: stage.old.as_ref(),
+            previous: stage.previous.as_ref(),
             owner: self.owner,
             markers: &markers,
             purpose: Purpose::Reconcile,
@@ -131,8 +131,8 @@ impl Run<'_> {
     }
 
     fn target<'a>(&'a self, stage: &'a Reconciliation) -> plan::Target<'a> {
-        let Reconciliation { spec, old, generation } = stage;
-        plan::Target { spec, old: old.as_ref(), owner: self.owner, generation, bounds: self.bounds }
+        let Reconciliation { spec, previous, generation } = stage;
+        plan::Target { spec, previous: previous.as_ref(), owner: self.owner, generation, bounds: self.bounds }
     }
 
     /// Takes the first snapshot. On a Create, denied calls are retried for the settle time, because a template may create the
@@ -156,7 +156,7 @@ pub(super) async fn snapshot_for(clients: &Clients, target: plan::Target<'_>) ->
     let markers = [target.generation.marker()].into();
     let query = SnapshotQuery {
         spec: target.spec,
-        old: target.old,
+        previous: target.previous,
         owner: target.owner,
         markers: &markers,
         purpose: Purpose::Reconcile,

@@ -27,7 +27,7 @@ impl Run<'_> {
         };
         self.progress.set("reading the objects to delete");
         let clients = self.undo_clients();
-        let query = SnapshotQuery { spec, old: None, owner: self.owner, markers, purpose: Purpose::TearDown };
+        let query = SnapshotQuery { spec, previous: None, owner: self.owner, markers, purpose: Purpose::TearDown };
         let mut carried_out = Vec::new();
         let first = async { (observe(&clients, query).await, Instant::now()) };
         let ((first, taken_at), still_wanted) = futures::join!(first.boxed_local(), still_wanted.boxed_local());

@@ -22,13 +22,14 @@ pub(super) struct PodIdentity {
     pub(super) has_agent: bool,
 }
 
-/// Reads the associations of the service accounts of the new and the old properties, and whether the cluster has the add-on.
+/// Reads the associations of the service accounts of the new and the previous properties, and whether the cluster has the
+/// add-on.
 ///
 /// # Errors
 /// A call failed.
 pub(super) async fn read(clients: &Clients, query: SnapshotQuery<'_>) -> Result<PodIdentity, AwsError> {
     let (eks, spec) = (&clients.eks, query.spec);
-    let accounts: BTreeSet<_> = query.old.into_iter().chain([spec]).map(Spec::controller_account).collect();
+    let accounts: BTreeSet<_> = query.previous.into_iter().chain([spec]).map(Spec::controller_account).collect();
     let agent = async {
         let needs_agent = query.purpose == Purpose::Reconcile && spec.has_identity(ControllerIdentity::PodIdentity);
         Ok(needs_agent && eks::has_addon(eks, &spec.cluster_name, AGENT_ADDON).await?)

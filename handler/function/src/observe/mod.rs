@@ -27,8 +27,8 @@ use std::collections::BTreeSet;
 pub(crate) struct SnapshotQuery<'a> {
     /// The properties that name the objects.
     pub(crate) spec: &'a Spec,
-    /// The old properties, on an Update.
-    pub(crate) old: Option<&'a Spec>,
+    /// The properties in force before: the old properties of an Update, or the properties of the Update that is undone.
+    pub(crate) previous: Option<&'a Spec>,
     /// The stack and the resource.
     pub(crate) owner: &'a Owner,
     /// The markers of the generations that are reconciled or torn down.

@@ -61,8 +61,8 @@ pub enum UndoStage<'a> {
 pub struct Reconciliation {
     /// The desired state.
     pub spec: Spec,
-    /// The old properties, on an Update.
-    pub old: Option<Spec>,
+    /// The properties in force before: the old properties of an Update, or the properties of the Update that is undone.
+    pub previous: Option<Spec>,
     /// The generation of `spec`.
     pub generation: Generation,
 }
@@ -92,8 +92,8 @@ pub struct StageProgress {
 struct Undo {
     /// The generation of the new properties.
     new: Removal,
-    /// The reconciliation of the old properties, on an Update.
-    previous: Option<Reconciliation>,
+    /// The reconciliation that restores the old properties, on an Update.
+    restoration: Option<Reconciliation>,
     operation: UndoneOperation,
 }
 
@@ -126,24 +126,24 @@ impl Lifecycle {
 
     fn of_create(spec: Spec, owner: &Owner) -> Self {
         let new = Reconciliation::of(spec, None, owner);
-        let undo = Undo { new: new.removal(), previous: None, operation: UndoneOperation::Create };
+        let undo = Undo { new: new.removal(), restoration: None, operation: UndoneOperation::Create };
         let physical_resource_id = new.generation.physical_resource_id().to_owned();
         Self { physical_resource_id, stages: vec![Stage::Reconcile(Box::new(new))], undo: Some(undo) }
     }
 
     fn of_update(spec: Spec, old: Option<Spec>, id: &str, owner: &Owner) -> Self {
         let new = Reconciliation::of(spec, old.clone(), owner);
-        let previous = old.map(|old| Reconciliation::of(old, Some(new.spec.clone()), owner));
+        let restoration = old.map(|old| Reconciliation::of(old, Some(new.spec.clone()), owner));
         let physical_resource_id = new.generation.physical_resource_id().to_owned();
         let is_in_place = physical_resource_id == id;
         let operation = if is_in_place { UndoneOperation::Update } else { UndoneOperation::Replacement };
-        let undo = Undo { new: new.removal(), previous: previous.clone(), operation };
-        let other = previous.filter(|previous| previous.generation != new.generation);
-        let other = other.map(|previous| {
+        let undo = Undo { new: new.removal(), restoration: restoration.clone(), operation };
+        let other = restoration.filter(|old| old.generation != new.generation);
+        let other = other.map(|old| {
             // In the Update of a rollback, the old properties are those that failed. Their generation does not have the event's
             // id, so CloudFormation sends no Delete for it.
-            let is_replaced = previous.generation.physical_resource_id() == id;
-            if is_replaced { Stage::CleanUp(previous.removal()) } else { Stage::TearDown(previous.removal()) }
+            let is_replaced = old.generation.physical_resource_id() == id;
+            if is_replaced { Stage::CleanUp(old.removal()) } else { Stage::TearDown(old.removal()) }
         });
         let stages = [Stage::Reconcile(Box::new(new))].into_iter().chain(other).collect();
         Self { physical_resource_id, stages, undo: Some(undo) }
@@ -168,12 +168,12 @@ impl Lifecycle {
     /// A Create is always torn down, even if this run has not started it. Another delivery of the event may have created objects
     /// after CloudFormation's Delete read its snapshot.
     pub fn after_cancellation(&self, progress: StageProgress) -> Vec<UndoStage<'_>> {
-        let Some(Undo { new, previous, operation }) = &self.undo else { return Vec::new() };
+        let Some(Undo { new, restoration, operation }) = &self.undo else { return Vec::new() };
         if *operation == UndoneOperation::Create {
             return vec![UndoStage::TearDown(new)];
         }
-        let previous = previous.as_ref().filter(|_| progress.has_begun).map(UndoStage::Restore);
-        previous.into_iter().chain(self.after_failure(progress)).collect()
+        let restoration = restoration.as_ref().filter(|_| progress.has_begun).map(UndoStage::Restore);
+        restoration.into_iter().chain(self.after_failure(progress)).collect()
     }
 
     /// Returns the stages that undo the request after it has failed. After a Create that fails, CloudFormation sends a Delete.
@@ -187,9 +187,9 @@ impl Lifecycle {
 }
 
 impl Reconciliation {
-    fn of(spec: Spec, old: Option<Spec>, owner: &Owner) -> Self {
+    fn of(spec: Spec, previous: Option<Spec>, owner: &Owner) -> Self {
         let generation = owner.generation(&spec.identity());
-        Self { spec, old, generation }
+        Self { spec, previous, generation }
     }
 
     fn removal(&self) -> Removal {

@@ -49,7 +49,10 @@ pub(crate) fn reconcile(
         trust_needs: provider,
         needs: pass_role_checked,
         policy_arns: spec.controller_policy_arns.clone(),
-        previous_policy_arns: context.old.map(|old| old.controller_policy_arns.clone()).unwrap_or_default(),
+        previous_policy_arns: context
+            .previous
+            .map(|previous| previous.controller_policy_arns.clone())
+            .unwrap_or_default(),
         policies_property: "ControllerPolicyArns",
         tags: context.tags(&arn_marker_value(&spec.node_role_arn())),
     };

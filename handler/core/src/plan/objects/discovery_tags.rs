@@ -24,7 +24,7 @@ struct ResourceKind<'a> {
     property: &'static str,
     /// The ids in the property, if it is set.
     explicit: Option<&'a [String]>,
-    /// The ids in the old properties, if it was set.
+    /// The ids in the previous properties, if it was set.
     previously_explicit: Option<&'a [String]>,
     discovered: &'a BTreeSet<String>,
     /// All resources that were read, with their tags.
@@ -61,13 +61,13 @@ pub(crate) struct Tagged {
 
 /// Plans the tags.
 pub(crate) fn reconcile(context: Context<'_>, draft: &mut Draft) -> Tagged {
-    let Context { spec, old, observed, .. } = context;
+    let Context { spec, previous, observed, .. } = context;
     let discovery = &observed.discovery;
     let subnets = ResourceKind {
         plural: "subnets",
         property: "SubnetIds",
         explicit: spec.subnet_ids.as_deref(),
-        previously_explicit: old.and_then(|old| old.subnet_ids.as_deref()),
+        previously_explicit: previous.and_then(|previous| previous.subnet_ids.as_deref()),
         discovered: &discovery.subnet_ids,
         existing: &discovery.subnets,
     };
@@ -75,14 +75,14 @@ pub(crate) fn reconcile(context: Context<'_>, draft: &mut Draft) -> Tagged {
         plural: "security groups",
         property: "SecurityGroupIds",
         explicit: spec.security_group_ids.as_deref(),
-        previously_explicit: old.and_then(|old| old.security_group_ids.as_deref()),
+        previously_explicit: previous.and_then(|previous| previous.security_group_ids.as_deref()),
         discovered: &discovery.security_group_ids,
         existing: &discovery.security_groups,
     };
     let claim = Claim {
         tag: spec.discovery_tag.clone(),
         marker: context.generation.marker(),
-        previous: old.map(|old| old.discovery_tag.clone()),
+        previous: previous.map(|previous| previous.discovery_tag.clone()),
     };
     let mut planner = TagPlanner { context, claim, calls: TagCalls::default(), draft: &mut *draft };
     let subnet_ids = planner.plan_kind(subnets);
@@ -135,7 +135,8 @@ impl TagPlanner<'_> {
         };
         let mut tagged = BTreeSet::new();
         for (id, tags) in kind.existing {
-            // An explicit list is exact, the old one too. A discovered resource keeps its tag after its node group is deleted.
+            // An explicit list is exact, also in the previous properties. A discovered resource keeps its tag after its node
+            // group is deleted.
             let is_exact = kind.explicit.is_some() || kind.previously_explicit.is_some_and(|ids| ids.contains(id));
             let has_marker = tags.contains_key(self.claim.marker.key()) || tags.contains_key(&previous_tag_key);
             if wanted.contains(id) || has_marker && !is_exact {
@@ -220,7 +221,8 @@ impl TagPlanner<'_> {
     /// Returns whether the marker of the replaced generation names the tag.
     fn is_tag_of_replaced(&self, tags: &Tags, key: &str, value: &str) -> bool {
         let value = DiscoveryTag { key: key.to_owned(), value: value.to_owned() }.marker_value();
-        let replaced = self.context.old.map(|old| self.context.owner.generation(&old.identity()).marker());
+        let replaced =
+            self.context.previous.map(|previous| self.context.owner.generation(&previous.identity()).marker());
         replaced.is_some_and(|marker| marker != self.claim.marker && tags.get(marker.key()) == Some(&value))
     }
 }

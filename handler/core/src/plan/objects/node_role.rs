@@ -29,7 +29,7 @@ pub(crate) fn reconcile(context: Context<'_>, draft: &mut Draft) -> Option<StepI
                 trust_needs: None,
                 needs: None,
                 policy_arns: policy_arns.clone(),
-                previous_policy_arns: context.old.map(policy_arns_of).unwrap_or_default(),
+                previous_policy_arns: context.previous.map(policy_arns_of).unwrap_or_default(),
                 policies_property: "NodePolicyArns",
                 tags: context.tags(&context.marker_value(found.map(|found| &found.tags))),
             };

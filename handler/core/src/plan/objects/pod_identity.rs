@@ -99,7 +99,7 @@ fn reconcile_association(context: Context<'_>, iam_steps: &IamSteps, draft: &mut
 /// Returns whether another resource of the stack created an association and other generations use it. Another role would take
 /// their credentials away, so this requires `Adopt`.
 fn serves_another(context: Context<'_>, tags: &Tags) -> bool {
-    let previous = context.old.map(|old| context.owner.generation(&old.identity()).marker());
+    let previous = context.previous.map(|previous| context.owner.generation(&previous.identity()).marker());
     let ours = previous.into_iter().chain([context.generation.marker()]).collect();
     let is_of_another = context.owner.is_same_stack(tags) && !context.owner.is_creator(tags);
     is_of_another && !context.spec.adopts_existing_objects && has_foreign_marker(tags, &ours)

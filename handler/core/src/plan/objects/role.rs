@@ -32,7 +32,7 @@ pub(super) struct DesiredRole<'a> {
     pub(super) needs: Option<StepId>,
     /// The ARNs of the managed policies.
     pub(super) policy_arns: Vec<String>,
-    /// The ARNs of the managed policies in the old properties.
+    /// The ARNs of the managed policies in the previous properties.
     pub(super) previous_policy_arns: Vec<String>,
     /// The property that adds managed policies.
     pub(super) policies_property: &'static str,
@@ -109,8 +109,8 @@ fn update(context: Context<'_>, wanted: &DesiredRole<'_>, found: &Role, draft: &
     Steps { claimed, trust }
 }
 
-/// Plans the permissions boundary. If the properties have none, only the boundary of the old properties is removed. A boundary
-/// that another program or person set is kept.
+/// Plans the permissions boundary. If the properties have none, only the boundary of the previous properties is removed. A
+/// boundary that another program or person set is kept.
 fn plan_permissions_boundary(
     context: Context<'_>,
     name: String,
@@ -123,15 +123,17 @@ fn plan_permissions_boundary(
         Some(wanted) if current != Some(wanted) => {
             draft.add(IamStep::PutRolePermissionsBoundary { name, permissions_boundary: wanted.clone() }, claimed);
         }
-        None if current.is_some() && context.old.and_then(|old| old.permissions_boundary.as_ref()) == current => {
+        None if current.is_some()
+            && context.previous.and_then(|previous| previous.permissions_boundary.as_ref()) == current =>
+        {
             draft.add(IamStep::DeleteRolePermissionsBoundary { name }, claimed);
         }
         _ => {}
     }
 }
 
-/// Plans the managed policies: attaches those of the properties, and detaches those that only the old properties have. Any other
-/// policy on the role is kept.
+/// Plans the managed policies: attaches those of the properties, and detaches those that only the previous properties have. Any
+/// other policy on the role is kept.
 fn plan_managed_policies(wanted: &DesiredRole<'_>, found: Option<&Role>, claimed: Option<StepId>, draft: &mut Draft) {
     let name = || wanted.name.to_owned();
     let is_attached = |arn: &&String| found.is_some_and(|found| found.attached.contains(*arn));

@@ -15,7 +15,7 @@ pub(super) struct TagSync<'a> {
     pub(super) object: TaggedObject<'a>,
     pub(super) wanted: &'a Tags,
     pub(super) found: &'a Tags,
-    /// Whether tags that only the old properties have are removed.
+    /// Whether tags that only the previous properties have are removed.
     pub(super) removes_stale_tags: bool,
     /// The step on which the addition of tags depends.
     pub(super) needs: Option<StepId>,
@@ -31,8 +31,11 @@ pub(super) fn sync_tags(
 ) -> Option<StepId> {
     let add = wanted.iter().filter(|(key, value)| key.as_str() != OWNER_KEY && found.get(*key) != Some(value));
     let add: Tags = add.map(|(key, value)| (key.clone(), value.clone())).collect();
-    let previous = context.old.filter(|_| removes_stale_tags).map(|old| &old.tags).into_iter().flatten();
-    let remove = previous.filter(|(key, value)| !wanted.contains_key(*key) && found.get(*key) == Some(value));
+    let previous = context.previous.filter(|_| removes_stale_tags).map(|previous| &previous.tags);
+    let remove = previous
+        .into_iter()
+        .flatten()
+        .filter(|(key, value)| !wanted.contains_key(*key) && found.get(*key) == Some(value));
     let remove: BTreeSet<String> = remove.map(|(key, _)| key.clone()).collect();
     let count = found.keys().chain(add.keys()).collect::<BTreeSet<_>>().len() - remove.len();
     if !add.is_empty() && TAGS_MAX < count {

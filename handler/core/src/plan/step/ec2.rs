@@ -18,8 +18,8 @@ pub struct Claim {
     pub tag: DiscoveryTag,
     /// The marker whose value is the tag.
     pub marker: Marker,
-    /// On an Update, the tag of the old properties. Another run of the same resource may write it at the same moment, because an
-    /// Update and its rollback may run at the same time.
+    /// The tag of the previous properties, if there are any. Another run of the same resource may write it at the same moment,
+    /// because an Update and its rollback may run at the same time.
     pub previous: Option<DiscoveryTag>,
 }
 

@@ -151,7 +151,8 @@ fn problems(world: &World, spec: &Spec, bounds: &Bounds, change: impl FnOnce(&mu
     let generation = resource.generation(spec);
     let mut observed = world.observed(spec, &[generation.marker()].into(), Purpose::Reconcile(None));
     change(&mut observed);
-    reconcile(Target { spec, old: None, owner: &resource.0, generation: &generation, bounds }, &observed).unwrap_err()
+    reconcile(Target { spec, previous: None, owner: &resource.0, generation: &generation, bounds }, &observed)
+        .unwrap_err()
 }
 
 /// Returns the problem of a Delete while another instance profile contains the node role.
