@@ -37,24 +37,26 @@ pub(crate) enum KubernetesError {
         source: kube::Error,
     },
     /// The API server does not accept the token.
-    #[error("the Kubernetes API at {endpoint} does not know {who} (401 Unauthorized)")]
+    #[error("the Kubernetes API at {endpoint} does not know {identity} (401 Unauthorized)")]
     Unauthorized {
         /// The cluster's endpoint.
         endpoint: String,
         /// The identity of the token.
-        who: String,
-        /// How to use another identity, up to the words "a role".
-        instead: &'static str,
+        identity: String,
+        /// As [`Caller::hint`](crate::clients::aws::Caller::hint).
+        hint: &'static str,
         /// How the cluster authenticates.
         mode: AuthenticationMode,
     },
     /// RBAC denies the verb.
-    #[error("the Kubernetes API does not allow {who} to {verb} the ConfigMap kube-system/aws-auth (403 Forbidden)")]
+    #[error(
+        "the Kubernetes API does not allow {identity} to {verb} the ConfigMap kube-system/aws-auth (403 Forbidden)"
+    )]
     Forbidden {
         /// The identity of the token.
-        who: String,
-        /// How to use another identity, up to the words "a role".
-        instead: &'static str,
+        identity: String,
+        /// As [`Caller::hint`](crate::clients::aws::Caller::hint).
+        hint: &'static str,
         /// The verb, as RBAC spells it.
         verb: &'static str,
     },
@@ -111,16 +113,16 @@ impl KubernetesError {
         match self {
             Self::Credentials { role: Some(_), .. } => Some("Check that the trust policy of that role names the function's role, and that the function's role may call sts:AssumeRole on it".to_owned()),
             Self::Unreachable { .. } => Some("If the endpoint is private, give the function subnets and security groups of the cluster's VPC (FunctionSubnetIds and FunctionSecurityGroupIds). Or set NodeAccess to None and give nodes access yourself".to_owned()),
-            Self::Unauthorized { who, instead, mode, .. } => {
+            Self::Unauthorized { identity, hint, mode, .. } => {
                 let access = if mode.has_access_entries() {
                     "Create an access entry"
                 } else {
                     "Add an entry in mapRoles of kube-system/aws-auth"
                 };
-                Some(format!("{access} for {who}, or {instead} to a role that has access, such as the role that created the cluster"))
+                Some(format!("{access} for {identity}, or {hint} to a role that has access, such as the role that created the cluster"))
             }
-            Self::Forbidden { instead, .. } => Some(format!(
-                "Give it a Kubernetes role that allows get, create, update and delete of this ConfigMap, or {instead} to a role that may"
+            Self::Forbidden { hint, .. } => Some(format!(
+                "Give it a Kubernetes role that allows get, create, update and delete of this ConfigMap, or {hint} to a role that may"
             )),
             Self::Contended => Some("Another controller keeps rewriting it. Find it, then retry".to_owned()),
             Self::Busy { .. } => Some("Retry when the API server is healthy".to_owned()),

@@ -192,8 +192,8 @@ mod tests {
     fn unauthorized() -> KubernetesError {
         KubernetesError::Unauthorized {
             endpoint: String::new(),
-            who: String::new(),
-            instead: "",
+            identity: String::new(),
+            hint: "",
             mode: AuthenticationMode::ConfigMap,
         }
     }
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn forbidden_is_final() {
-        let forbidden = || KubernetesError::Forbidden { who: String::new(), instead: "", verb: "get" };
+        let forbidden = || KubernetesError::Forbidden { identity: String::new(), hint: "", verb: "get" };
         assert_eq!(retry_time_of_kubernetes_read(&forbidden(), SETTLE_TIME, true), Duration::ZERO);
         assert_eq!(
             retry_time_of_aws_auth_edit(&Error::Kubernetes(forbidden()), SETTLE_TIME, SETTLE_TIME, true),

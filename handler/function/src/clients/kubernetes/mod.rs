@@ -250,8 +250,8 @@ impl Kubernetes {
         match error {
             kube::Error::Api(status) if status.code == 401 => KubernetesError::Unauthorized {
                 endpoint: self.endpoint.clone(),
-                who: self.identity.clone(),
-                instead: self.hint,
+                identity: self.identity.clone(),
+                hint: self.hint,
                 mode: self.mode,
             },
             kube::Error::Api(status) if status.code == 403 => self.forbidden(verb),
@@ -268,6 +268,6 @@ impl Kubernetes {
     }
 
     fn forbidden(&self, verb: &'static str) -> KubernetesError {
-        KubernetesError::Forbidden { who: self.identity.clone(), instead: self.hint, verb }
+        KubernetesError::Forbidden { identity: self.identity.clone(), hint: self.hint, verb }
     }
 }
