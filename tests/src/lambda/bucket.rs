@@ -137,7 +137,7 @@ impl ResponseBucket {
         bound: Duration,
     ) -> Result<CfnResponse, NoResponse> {
         let mut changed = self.shared.changed.subscribe();
-        let answered = time::timeout(bound, async {
+        let stored = time::timeout(bound, async {
             loop {
                 if let Some(response) = self.shared.response(&url.signature, earlier) {
                     return response;
@@ -146,7 +146,7 @@ impl ResponseBucket {
                 let _ = changed.changed().await;
             }
         });
-        answered.await.map_err(|_| NoResponse { bound, puts: self.puts(url).len() })
+        stored.await.map_err(|_| NoResponse { bound, puts: self.puts(url).len() })
     }
 }
 

@@ -46,7 +46,7 @@ fn assert_log_complete(delivered: &Delivered, operation: &str, retries: u64) {
     let calls: Vec<&Value> = lines.iter().copied().filter(|line| line["message"] == "call").collect();
     let mut logged: Vec<String> = calls.iter().flat_map(|call| attempts(call)).collect();
     let mut seen: Vec<_> = delivered.calls.iter().map(|call| name(&call.service, &call.operation)).collect();
-    seen.push(name("S3", "PUT answer"));
+    seen.push(name("S3", "PUT response"));
     logged.sort();
     seen.sort();
     assert_eq!(logged, seen);
@@ -54,7 +54,7 @@ fn assert_log_complete(delivered: &Delivered, operation: &str, retries: u64) {
     let metrics = lines.last().unwrap();
     assert!(metrics["_aws"]["CloudWatchMetrics"].is_array(), "{metrics}");
     let writes = delivered.writes().len() as u64 - retries;
-    let expected = json!({"Operation": operation, "Calls": calls.len(), "Writes": writes, "Retries": retries, "Failed": 0, "Unanswered": 0});
+    let expected = json!({"Operation": operation, "Calls": calls.len(), "Writes": writes, "Retries": retries, "Failed": 0, "NoResponse": 0});
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(metrics[name], *value, "{name}: {metrics}");
     }

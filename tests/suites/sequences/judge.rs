@@ -33,7 +33,7 @@ pub(super) struct Violation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ViolationKind {
     /// CloudFormation got no response, or none in time.
-    Unanswered,
+    NoResponse,
     /// Something is damaged or missing, or a response is not true.
     Wrong,
     /// An object or a tag was left behind.
@@ -72,8 +72,8 @@ impl Violation {
         Self { kind: ViolationKind::Leak, text: text.into() }
     }
 
-    pub(super) fn unanswered(text: impl Into<String>) -> Self {
-        Self { kind: ViolationKind::Unanswered, text: text.into() }
+    pub(super) fn no_response(text: impl Into<String>) -> Self {
+        Self { kind: ViolationKind::NoResponse, text: text.into() }
     }
 }
 

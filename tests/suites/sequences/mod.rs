@@ -62,11 +62,11 @@ fn every_event_gets_response_and_account_matches_stacks() {
     }
     let count = |kind| totals.failures.iter().filter(|(_, violation)| violation.kind == kind).count();
     println!(
-        "sequences: {} events, {} compared with a plan, {} unanswered, {} wrong, {} leaks ({} sequences from seed {first}, \
-         {:.0} s)",
+        "sequences: {} events, {} compared with a plan, {} without a response, {} wrong, {} leaks ({} sequences from \
+         seed {first}, {:.0} s)",
         totals.tally.events,
         totals.tally.planned,
-        count(ViolationKind::Unanswered),
+        count(ViolationKind::NoResponse),
         count(ViolationKind::Wrong),
         count(ViolationKind::Leak),
         totals.sequences,

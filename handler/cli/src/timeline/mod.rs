@@ -214,7 +214,7 @@ impl Call {
         is_write(&self.operation)
     }
 
-    /// Returns the first word of the operation: `Get` for `GetRole`, `get` for `get ConfigMap`, `PUT` for `PUT answer`.
+    /// Returns the first word of the operation: `Get` for `GetRole`, `get` for `get ConfigMap`, `PUT` for `PUT response`.
     fn verb(&self) -> &str {
         let word = self.operation.split(' ').next().unwrap_or_default();
         &word[..end_of_word(word)]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The service and the operation of the response. It does not count as a write, because it changes no object of a plan.
-pub(crate) const RESPONSE: (&str, &str) = ("S3", "PUT answer");
+pub(crate) const RESPONSE: (&str, &str) = ("S3", "PUT response");
 
 /// The calls of one run. Clones share one record.
 #[derive(Clone, Debug)]

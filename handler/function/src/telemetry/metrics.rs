@@ -17,7 +17,7 @@ pub(crate) struct Outcome {
     pub(crate) operation: &'static str,
     /// Whether CloudFormation got a response with `FAILED`.
     pub(crate) failed: bool,
-    /// Whether CloudFormation got no response. It is the metric `Unanswered`.
+    /// Whether CloudFormation got no response. It is the metric `NoResponse`.
     pub(crate) no_response: bool,
     /// The time from the arrival of the event to the delivery of the response.
     pub(crate) duration: Duration,
@@ -37,7 +37,7 @@ fn line(function_name: &str, outcome: Outcome, calls: &Calls, now: Duration) -> 
         ("Writes", "Count", json!(counts.writes)),
         ("Retries", "Count", json!(counts.retries)),
         ("Failed", "Count", json!(u8::from(outcome.failed))),
-        ("Unanswered", "Count", json!(u8::from(outcome.no_response))),
+        ("NoResponse", "Count", json!(u8::from(outcome.no_response))),
     ];
     let definitions: Vec<_> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
     let mut line = json!({
@@ -76,6 +76,6 @@ mod tests {
         for dimension in definition["Dimensions"].as_array().unwrap().iter().flat_map(|set| set.as_array().unwrap()) {
             assert!(line[dimension.as_str().unwrap()].is_string(), "{dimension}");
         }
-        assert_eq!((&line["Duration"], &line["Failed"], &line["Unanswered"]), (&json!(640.0), &json!(1), &json!(0)));
+        assert_eq!((&line["Duration"], &line["Failed"], &line["NoResponse"]), (&json!(640.0), &json!(1), &json!(0)));
     }
 }

@@ -69,12 +69,12 @@ impl Run<'_> {
         }
         let logged = |delivered: &Delivered| format!("{name}; the log:\n{}", tail(&delivered.log_text()));
         let Some(response) = &delivered.response else {
-            return Err(Violation::unanswered(logged(&delivered)));
+            return Err(Violation::no_response(logged(&delivered)));
         };
         if !delivered.violations.is_empty() {
             let text = format!("{}\n{}", delivered.violations.join("\n"), logged(&delivered));
             let is_late = delivered.violations.iter().any(|wrong| wrong.contains("deadline"));
-            return Err(if is_late { Violation::unanswered(text) } else { Violation::wrong(text) });
+            return Err(if is_late { Violation::no_response(text) } else { Violation::wrong(text) });
         }
         if response.succeeded() {
             self.tally.successes += 1;

@@ -24,7 +24,7 @@ fn span() -> impl Strategy<Value = Span> {
 
 fn call() -> impl Strategy<Value = Call> {
     let service = prop::sample::select(vec!["EKS", "IAM", "EC2", "Kubernetes", "S3", "Other <&>"]);
-    let operation = prop::sample::select(vec!["GetRole", "CreateTags", "update ConfigMap", "PUT answer", HOSTILE]);
+    let operation = prop::sample::select(vec!["GetRole", "CreateTags", "update ConfigMap", "PUT response", HOSTILE]);
     let error = prop::option::weighted(0.2, prop::sample::select(vec!["NoSuchEntity", HOSTILE]));
     (service, operation, span(), 1_u32..4, any::<bool>(), error).prop_map(
         |(service, operation, span, tries, has_attempts, error)| {

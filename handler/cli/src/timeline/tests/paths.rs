@@ -23,7 +23,7 @@ fn critical_path_of_sample_contains_throttled_call() {
             "AttachRolePolicy",
             "GetRole",
             "DescribeStackResource",
-            "PUT answer",
+            "PUT response",
         ]
     );
     // 41.3 ms and 96.5 ms between the three attempts.

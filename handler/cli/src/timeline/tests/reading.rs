@@ -154,7 +154,7 @@ fn writes_are_recognised_by_operation_name() {
         "TagRole",
         "UntagResource",
         "UpdateAssumeRolePolicy",
-        "PUT answer",
+        "PUT response",
         "create ConfigMap",
         "update ConfigMap",
         "delete ConfigMap",
