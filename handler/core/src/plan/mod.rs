@@ -10,7 +10,7 @@
 //! | `target`, `context` | The arguments of a plan, and those of all planners |
 //! | `step/` | The steps by service, and the plan |
 //! | `problem`, `warning`, `bounds` | Reasons not to start, hints for the user, and the limits that the function sets for stacks |
-//! | `discovery_tag` | The decision on the tags of one subnet or security group |
+//! | `tag_protocol` | The decision on the tags of one subnet or security group |
 //! | `objects/` | One file for each object: how it is created, updated and deleted |
 //! | `reconcile`, `teardown`, `restore` | The whole plan, with the order of the objects |
 //! | `lifecycle` | The stages of a request: which generations are reconciled, torn down and undone, and in which order |
@@ -19,9 +19,7 @@
 
 pub mod bounds;
 mod context;
-mod discovery_tag;
 mod existing;
-mod karpenter_version;
 pub mod lifecycle;
 mod objects;
 mod problem;
@@ -29,12 +27,13 @@ mod reconcile;
 mod restore;
 mod simulate;
 mod step;
+mod tag_protocol;
 mod target;
 mod teardown;
+mod version_warnings;
 mod warning;
 
 pub use context::{Departing, Recheck};
-pub use discovery_tag::{is_unclaimed, tags_to_delete};
 pub use existing::{ExistingInEks, ExistingInIam, Resolution, resolve_in_eks, resolve_in_iam};
 pub use objects::likely_verb;
 pub use objects::node_access::JoinMethod;
@@ -46,6 +45,7 @@ pub use simulate::{simulate, writes};
 pub use step::{
     Claim, EC2_LINUX, Ec2Step, EditAwsAuth, Effect, EksStep, IamStep, Plan, RoleKind, Step, StepId, Verb, Write,
 };
+pub use tag_protocol::{is_unclaimed, tags_to_delete};
 pub use target::Target;
 pub use teardown::{TeardownPlan, tear_down};
 pub use warning::Warning;

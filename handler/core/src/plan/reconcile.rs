@@ -1,7 +1,6 @@
 //! The reconciliation of one generation: compares the desired state with a snapshot, and plans the missing steps.
 
 use super::context::{Context, Draft, IamSteps};
-use super::karpenter_version;
 use super::objects::controller_identity::Issuer;
 use super::objects::controller_role::{self, Prerequisites};
 use super::objects::discovery_tags::{self, Tagged};
@@ -11,6 +10,7 @@ use super::problem::{Problem, Problems};
 use super::simulate::simulate;
 use super::step::{Plan, StepId};
 use super::target::Target;
+use super::version_warnings;
 use super::warning::Warning;
 use crate::desired::spec::Spec;
 use crate::observed::{Cluster, Observed};
@@ -50,7 +50,7 @@ pub fn reconcile_with_problems(target: Target<'_>, observed: &Observed) -> (Reco
     let markers = [target.generation.marker()].into();
     let context = target.context(&markers, observed);
     let spec = target.spec;
-    let warnings = karpenter_version::warnings(spec, target.previous);
+    let warnings = version_warnings::warnings(spec, target.previous);
     let mut draft = Draft { warnings, ..Draft::default() };
     if let Some(problem) = cluster_problem(spec, observed) {
         // Any other problem would only follow from this one.

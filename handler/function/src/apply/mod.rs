@@ -1,10 +1,10 @@
 //! Carries out a plan along its dependencies. Independent steps run at the same time.
 
 mod aws_auth;
+mod ec2;
 mod eks;
 mod iam;
 mod once;
-mod tags;
 
 use crate::clients::aws::Clients;
 use crate::clients::kubernetes::Kubernetes;
@@ -148,7 +148,7 @@ impl Apply<'_> {
     async fn dispatch(&self, step: &Step, is_on_new_object: bool) -> Result<(), Error> {
         match step {
             Step::Iam(step) => iam::step(self, step, is_on_new_object).await,
-            Step::Ec2(step) => tags::step(self, step).await,
+            Step::Ec2(step) => ec2::step(self, step).await,
             Step::Eks(step) => eks::step(self, step, is_on_new_object).await,
             Step::AwsAuth(step) => aws_auth::edit(self, &step.change).await,
         }

@@ -4,7 +4,7 @@
 //! again, the entry looks unchanged, but no node can join with it
 //! (<https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html>).
 
-use super::tagging::{TagSync, sync_tags};
+use super::tag_sync::{TagSync, sync_tags};
 use crate::identity::ownership::{OWNER_KEY, markers};
 use crate::observed::{AccessEntry, Observed};
 use crate::plan::context::{Context, Draft, IamSteps, RemovalStep, Teardown};

@@ -7,9 +7,9 @@ use crate::desired::discovery_tag::DiscoveryTag;
 use crate::desired::spec::{Spec, TagConflict};
 use crate::identity::ownership::{Marker, Tags};
 use crate::plan::context::{Context, Draft};
-use crate::plan::discovery_tag::{self, Change, TAGS_MAX, TagDecision, tags_to_delete};
 use crate::plan::problem::Problem;
 use crate::plan::step::{Claim, Ec2Step, Step, StepId};
+use crate::plan::tag_protocol::{self, Change, TAGS_MAX, TagDecision, tags_to_delete};
 use crate::plan::warning::Warning;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,7 +107,7 @@ pub(crate) fn tear_down<'a>(
 ) {
     let (mut without_marker, mut departing) = (Vec::new(), BTreeMap::new());
     for (id, tags) in resources {
-        let markers = discovery_tag::departing_markers(tags, own);
+        let markers = tag_protocol::departing_markers(tags, own);
         if markers.is_empty() {
             without_marker.push((id, tags));
         } else {
@@ -167,7 +167,7 @@ impl TagPlanner<'_> {
 
     /// Plans one resource, and returns whether it has the tag afterwards.
     fn plan_resource(&mut self, kind: ResourceKind<'_>, id: &str, tags: &Tags) -> bool {
-        match discovery_tag::decide(tags, &self.claim) {
+        match tag_protocol::decide(tags, &self.claim) {
             TagDecision::Tag(change) => {
                 let kept = tags
                     .keys()

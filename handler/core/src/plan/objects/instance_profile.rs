@@ -1,7 +1,7 @@
 //! The instance profile, with the node role as its only role.
 
 use super::adoption::{may_use, name_problem, owner_text};
-use super::tagging::{TagSync, sync_tags};
+use super::tag_sync::{TagSync, sync_tags};
 use crate::observed::InstanceProfile;
 use crate::plan::context::{Context, Draft, Recheck, Teardown};
 use crate::plan::problem::Problem;

@@ -16,7 +16,7 @@ pub(super) mod oidc_provider;
 pub(super) mod pass_role;
 pub(super) mod pod_identity;
 mod role;
-mod tagging;
+mod tag_sync;
 
 pub use aws_auth::likely_verb;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The IAM OIDC provider of the cluster's issuer: created if it is missing and the properties ask for it, and kept if other roles
 //! trust it.
 
-use super::tagging::{TagSync, sync_tags};
+use super::tag_sync::{TagSync, sync_tags};
 use crate::desired::spec::ControllerIdentity;
 use crate::documents::policy::trust::AUDIENCE;
 use crate::identity::aws_names::issuer_without_scheme;

@@ -3,7 +3,7 @@
 use super::adoption::{may_use, owner_text};
 use super::controller_identity::{self, Issuer};
 use super::controller_trust::controller_trust;
-use super::tagging::{TagSync, sync_tags};
+use super::tag_sync::{TagSync, sync_tags};
 use crate::desired::spec::ControllerIdentity;
 use crate::identity::kubernetes::ServiceAccount;
 use crate::identity::ownership::{Tags, arn_marker_value, has_foreign_marker, markers};

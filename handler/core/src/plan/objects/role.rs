@@ -1,7 +1,7 @@
 //! The parts that both roles have in common: creation, tags, trust policy, managed policies, permissions boundary and deletion.
 
 use super::adoption::{may_use, name_problem, owner_text};
-use super::tagging::{TagSync, sync_tags};
+use super::tag_sync::{TagSync, sync_tags};
 use crate::documents::policy;
 use crate::identity::ownership::Tags;
 use crate::observed::Role;

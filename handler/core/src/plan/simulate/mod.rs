@@ -4,11 +4,11 @@
 //! A simulation assumes that nothing else changes the account. It does not know the values that a service assigns. Ids and ARNs
 //! of new EKS objects are empty, and the creation time of a new object is later than any time in the snapshot.
 
+mod ec2;
 mod eks;
 mod iam;
-mod tags;
 
-pub use tags::writes;
+pub use ec2::writes;
 
 use super::step::{EditAwsAuth, Plan, Step};
 use crate::desired::spec::Spec;
@@ -21,13 +21,13 @@ use crate::observed::{AwsAuth, Observed};
 /// The decisions of IAM do not change: the node roles that the function may pass, and the policies that exist.
 pub fn simulate(plan: &Plan, spec: &Spec, observed: &Observed) -> Observed {
     let mut snapshot = observed.clone();
-    snapshot.discovery = tags::simulate(plan, &observed.discovery);
+    snapshot.discovery = ec2::simulate(plan, &observed.discovery);
     for (_, step, _) in plan.steps() {
         match step {
             Step::Iam(step) => iam::simulate(step, spec, &mut snapshot),
             Step::Eks(step) => eks::simulate(step, spec, &mut snapshot),
             Step::AwsAuth(step) => edit_aws_auth(step, &mut snapshot.aws_auth),
-            // `tags::simulate` has simulated all steps on tags, because the result of one depends on the others.
+            // `ec2::simulate` has simulated all steps on tags, because the result of one depends on the others.
             Step::Ec2(_) => {}
         }
     }

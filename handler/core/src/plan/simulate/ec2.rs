@@ -2,8 +2,8 @@
 
 use crate::identity::ownership::Tags;
 use crate::observed::Discovery;
-use crate::plan::discovery_tag::tags_to_delete;
 use crate::plan::step::{Ec2Step, Plan, Step, StepId, Write};
+use crate::plan::tag_protocol::tags_to_delete;
 use std::collections::BTreeMap;
 
 /// Returns the writes of a plan, each with the id of its step, in the order of the plan. `discovery` is from the snapshot of the
