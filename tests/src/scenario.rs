@@ -47,7 +47,7 @@ pub fn with(more: Value) -> Value {
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// How long AWS may take to complete the calls of a killed function.
-const SETTLE: Duration = Duration::from_secs(20);
+const MAX_IDLE_WAIT: Duration = Duration::from_secs(20);
 
 /// Where a run crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,12 +186,12 @@ impl Scenario {
             invocation = self.function.invoke(&event, LIMIT) => invocation.map(|_| false),
             () = hold.reached() => Ok(true),
         };
-        let settled = self.cloud.gateway().journal().settled(SETTLE).await;
+        let is_idle = self.cloud.gateway().journal().wait_until_idle(MAX_IDLE_WAIT).await;
         rule.remove();
-        if settled {
+        if is_idle {
             ended
         } else {
-            Err(Error::Unusable(format!("a call is still running {SETTLE:?} after the crash")))
+            Err(Error::Unusable(format!("a call is still running {MAX_IDLE_WAIT:?} after the crash")))
         }
     }
 

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long AWS may take to complete the calls of a killed function.
-const SETTLE: Duration = Duration::from_secs(20);
+const MAX_IDLE_WAIT: Duration = Duration::from_secs(20);
 
 /// How long a response may take to arrive after the function has returned.
 const ARRIVAL: Duration = Duration::from_millis(200);
@@ -83,7 +83,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::deliver`].
-    pub async fn settle(&self, requests: Vec<Request>) -> Result<Vec<Delivered>, Error> {
+    pub async fn deliver_all(&self, requests: Vec<Request>) -> Result<Vec<Delivered>, Error> {
         let mut ended = Vec::new();
         let mut under_way: FuturesUnordered<_> =
             requests.into_iter().map(|request| self.deliver_once(request)).collect();
@@ -184,12 +184,12 @@ impl Engine {
             invocation = self.environments.deliver(event, limit) => invocation.map(Some),
             () = hold.reached() => Ok(None),
         };
-        let settled = self.journal.settled(SETTLE).await;
+        let is_idle = self.journal.wait_until_idle(MAX_IDLE_WAIT).await;
         rule.remove();
-        if settled {
+        if is_idle {
             ended.map(Some)
         } else {
-            Err(Error::Unusable(format!("a call is still running {SETTLE:?} after the crash")))
+            Err(Error::Unusable(format!("a call is still running {MAX_IDLE_WAIT:?} after the crash")))
         }
     }
 

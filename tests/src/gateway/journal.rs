@@ -63,7 +63,7 @@ impl Journal {
 
     /// Waits until no call is running. AWS completes the last calls of a killed function, and so does the gateway. Returns
     /// false if `bound` passes first.
-    pub async fn settled(&self, bound: Duration) -> bool {
+    pub async fn wait_until_idle(&self, bound: Duration) -> bool {
         let mut running = self.shared.running.subscribe();
         timeout(bound, running.wait_for(|count| *count == 0)).await.is_ok_and(|waited| waited.is_ok())
     }
@@ -232,11 +232,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn settled_waits_for_running_calls() {
+    async fn wait_until_idle_waits_for_running_calls() {
         let journal = Journal::new();
         let guard = journal.begin(&mut call("Action=ListRoles"));
-        assert!(!journal.settled(Duration::from_millis(20)).await);
+        assert!(!journal.wait_until_idle(Duration::from_millis(20)).await);
         drop(guard);
-        assert!(journal.settled(Duration::from_secs(1)).await);
+        assert!(journal.wait_until_idle(Duration::from_secs(1)).await);
     }
 }

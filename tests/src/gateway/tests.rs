@@ -179,7 +179,7 @@ async fn connection_effects_reach_the_client() {
         assert!(!error.is_timeout(), "{error:?}");
         assert_eq!(setup.echo.seen(), 1);
 
-        assert!(setup.gateway.journal().settled(CLIENT_TIMEOUT).await);
+        assert!(setup.gateway.journal().wait_until_idle(CLIENT_TIMEOUT).await);
         let ends: Vec<_> = setup.gateway.journal().calls().iter().map(|call| (call.fault, call.status)).collect();
         assert_eq!(
             ends,
@@ -265,7 +265,7 @@ async fn call_completes_without_its_caller() {
     // Time for the gateway to see that the caller has left. With less time, the test is only weaker.
     tokio::time::sleep(Duration::from_millis(100)).await;
     setup.echo.held.release();
-    assert!(setup.gateway.journal().settled(CLIENT_TIMEOUT).await);
+    assert!(setup.gateway.journal().wait_until_idle(CLIENT_TIMEOUT).await);
     assert_eq!(setup.gateway.journal().calls()[0].status, Some(200));
 }
 

@@ -100,7 +100,7 @@ impl Function {
         // Output after the response belongs to this invocation, until the process polls for the next event.
         let is_alive = outcome != Outcome::Killed
             && tokio::select! {
-                polled = timeout(SETTLE, instance.api.polled()) => polled.is_ok(),
+                polled = timeout(MAX_POLL_WAIT, instance.api.polled()) => polled.is_ok(),
                 _ = ended(&mut instance.running) => false,
             };
         let log_path = instance.running.log().to_owned();
@@ -193,7 +193,7 @@ fn read_from(path: &Path, from: u64) -> io::Result<Vec<u8>> {
 /// Waits until the process ends, and returns its exit status.
 async fn ended(running: &mut Running) -> String {
     loop {
-        let ended = running.wait_until("the function ends", SETTLE, async || false).await;
+        let ended = running.wait_until("the function ends", MAX_POLL_WAIT, async || false).await;
         if let Err(Error::Ended { status, .. }) = ended {
             return status.to_string();
         }
@@ -211,7 +211,7 @@ fn exited(request_id: &str, how: &str) -> Value {
 const INIT: Duration = Duration::from_secs(10);
 
 /// The maximum time from the response of a process to its next poll.
-const SETTLE: Duration = Duration::from_secs(5);
+const MAX_POLL_WAIT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -51,7 +51,7 @@ const STACK: &str = "arn:aws:cloudformation:us-east-1:111122223333:stack/platfor
 const LOGICAL_ID: &str = "Prereqs";
 
 /// How long the calls of a killed function may take to end.
-const SETTLE: Duration = Duration::from_secs(20);
+const MAX_IDLE_WAIT: Duration = Duration::from_secs(20);
 
 /// The maximum timeout of the function for a run that does not reach its fault.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -197,14 +197,14 @@ impl SweepRunner {
         let hits = rule.as_ref().map(Installed::hits);
         effects.into_iter().chain(rule).for_each(Installed::remove);
         let mut delivered = delivered?;
-        journal.settled(SETTLE).await;
+        journal.wait_until_idle(MAX_IDLE_WAIT).await;
         let calls = journal.since(position);
         let at_response = self.world().await?;
         let next = std::mem::take(&mut delivered.next);
         let (follow_ups, at_end) = if next.is_empty() {
             (Vec::new(), at_response.clone())
         } else {
-            (self.engine.settle(next).await?, self.world().await?)
+            (self.engine.deliver_all(next).await?, self.world().await?)
         };
         let deleted = self.delete_stack().await?;
         let trace = RunTrace {
@@ -225,7 +225,7 @@ impl SweepRunner {
         let requested = operation.requested(&self.cluster);
         if let Some(before) = operation.before() {
             let creates = self.engine.stack(STACK, |stack| stack.create(&template(before)));
-            self.expect_success(operation, &self.engine.settle(creates).await?)?;
+            self.expect_success(operation, &self.engine.deliver_all(creates).await?)?;
         }
         let requests = self.engine.stack(STACK, |stack| match (operation, requested) {
             (Operation::Create | Operation::CreateModern, Some(requested)) => stack.create(&template(requested)),
@@ -264,7 +264,7 @@ impl SweepRunner {
             if requests.is_empty() {
                 break;
             }
-            ended.extend(self.engine.settle(requests).await?);
+            ended.extend(self.engine.deliver_all(requests).await?);
         }
         Ok(ended)
     }

@@ -31,7 +31,7 @@ async fn cancel_at_write(stage: &Stage, request: Request, nth: usize, rollback_f
         return None;
     }
     let requests = stage.begin(Stack::cancel);
-    let rollback = stage.engine.settle(requests);
+    let rollback = stage.engine.deliver_all(requests);
     let (held, rollback) = if rollback_first {
         let rollback = rollback.await.unwrap();
         barrier.release();
@@ -124,7 +124,7 @@ async fn create_redelivered_after_its_delete_undoes_itself() {
         _ = &mut killed => panic!("a Create attaches policies"),
         () = attached.reached() => drop(killed),
     }
-    assert!(stage.scenario.cloud.gateway().journal().settled(Duration::from_secs(20)).await);
+    assert!(stage.scenario.cloud.gateway().journal().wait_until_idle(Duration::from_secs(20)).await);
     rule.remove();
     assert!(stage.world().await.get("role/KarpenterNodeRole-demo").is_some(), "there is nothing to undo");
 

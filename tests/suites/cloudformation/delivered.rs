@@ -24,7 +24,7 @@ async fn sns_topic_lifecycle_succeeds() {
         }
         requests = stage.begin(|stack| stack.update(&template(&new)));
     }
-    stage.engine.settle(requests).await.unwrap().iter().for_each(assert_sound);
+    stage.engine.deliver_all(requests).await.unwrap().iter().for_each(assert_sound);
     assert_eq!(stage.status(), "UPDATE_COMPLETE");
     stage.delete_and_compare().await;
 }
@@ -67,7 +67,7 @@ async fn event_after_service_timeout_only_deletes() {
     assert_sound(&delivered);
     assert!(delivered.reason().contains("nothing was changed"), "{}", delivered.reason());
     stage.before.assert_same(&stage.world().await, "after a Create older than its ServiceTimeout");
-    stage.engine.settle(delivered.next).await.unwrap().iter().for_each(assert_sound);
+    stage.engine.deliver_all(delivered.next).await.unwrap().iter().for_each(assert_sound);
     stage.run(Stack::delete).await;
 
     stage.create(&properties()).await;

@@ -13,7 +13,7 @@ async fn deliver_copies(stage: &Stage, request: Request, copies: usize) {
     let delivered = stage.engine.deliver(request, &delivery).await.unwrap();
     assert_sound(&delivered);
     assert!(delivered.succeeded(), "{}\n{}", delivered.reason(), delivered.log_text());
-    stage.engine.settle(delivered.next).await.unwrap().iter().for_each(assert_sound);
+    stage.engine.deliver_all(delivered.next).await.unwrap().iter().for_each(assert_sound);
 }
 
 /// Two or three deliveries of one event at the same time have the same result as one, and equal responses.

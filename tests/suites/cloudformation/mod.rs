@@ -51,7 +51,7 @@ impl Stage {
 
     /// Begins an operation of the stack, and delivers its events and all that follow. Asserts that no response breaks a rule.
     async fn run(&self, begin: impl FnOnce(&mut Stack) -> Vec<Request>) -> Vec<Delivered> {
-        let delivered = self.engine.settle(self.begin(begin)).await.unwrap();
+        let delivered = self.engine.deliver_all(self.begin(begin)).await.unwrap();
         delivered.iter().for_each(assert_sound);
         delivered
     }

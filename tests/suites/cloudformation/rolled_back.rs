@@ -38,8 +38,8 @@ fn split_requests(requests: Vec<Request>) -> (Vec<Request>, Vec<Request>) {
 async fn update_and_roll_back(stage: &Stage, new: &Value) -> Vec<Delivered> {
     let requests = stage.begin(|stack| stack.update(&with_sibling(new, &bad_sibling())));
     let (ours, sibling) = split_requests(requests);
-    assert!(single(stage.engine.settle(ours).await.unwrap()).succeeded());
-    let ended = stage.engine.settle(sibling).await.unwrap();
+    assert!(single(stage.engine.deliver_all(ours).await.unwrap()).succeeded());
+    let ended = stage.engine.deliver_all(sibling).await.unwrap();
     ended.iter().for_each(super::assert_sound);
     assert_eq!(stage.status(), "UPDATE_ROLLBACK_COMPLETE");
     ended
@@ -106,7 +106,7 @@ async fn concurrent_tag_claims_last_writer_backs_off() {
         _ = &mut held => panic!("it tags"),
         () = barrier.reached() => rule.remove(),
     }
-    assert!(single(stage.engine.settle(ours).await.unwrap()).succeeded());
+    assert!(single(stage.engine.deliver_all(ours).await.unwrap()).succeeded());
     barrier.release();
     let lost = held.await.unwrap();
     super::assert_sound(&lost);
@@ -115,7 +115,7 @@ async fn concurrent_tag_claims_last_writer_backs_off() {
     for id in &stage.scenario.cluster.subnet_ids {
         assert_eq!(world.json(id)["karpenter.sh/discovery"], "demo", "{id}");
     }
-    stage.engine.settle(lost.next).await.unwrap().iter().for_each(super::assert_sound);
+    stage.engine.deliver_all(lost.next).await.unwrap().iter().for_each(super::assert_sound);
     assert_eq!(stage.status(), "ROLLBACK_COMPLETE");
     stage.delete_and_compare().await;
 }
@@ -165,7 +165,7 @@ async fn concurrent_tag_writes_leave_exactly_one_value() {
             .collect();
         assert!(tags.len() == 1 && !tags.contains(""), "{tags:?}");
         let next = both.into_iter().flat_map(|delivered| delivered.next).collect();
-        stage.engine.settle(next).await.unwrap().iter().for_each(super::assert_sound);
+        stage.engine.deliver_all(next).await.unwrap().iter().for_each(super::assert_sound);
         stage.delete_and_compare().await;
     }
 }
@@ -189,7 +189,7 @@ async fn failed_replacement_leaves_nothing() {
         before.assert_same(&stage.world().await, &format!("after a replacement without {service}:{operation}"));
         denied.remove();
         let back = single(failed.next);
-        assert!(single(stage.engine.settle(vec![back]).await.unwrap()).succeeded());
+        assert!(single(stage.engine.deliver_all(vec![back]).await.unwrap()).succeeded());
         assert_eq!((stage.status(), stage.id()), ("UPDATE_ROLLBACK_COMPLETE", id.clone()));
         before.assert_same(&stage.world().await, "after the rollback");
     }

@@ -47,8 +47,8 @@ async fn every_rollback_order_restores_account() {
                 assert!([&id, &new_id].contains(&returned_id), "{returned_id}");
             }
             before.assert_same(&scenario.world().await.unwrap(), &format!("after {model}, from {new}"));
-            let settled = scenario.send(&resource.update(&id, &old, &old)).await.unwrap();
-            assert_eq!(settled.wrote_nothing().succeeded().physical_resource_id, id);
+            let again = scenario.send(&resource.update(&id, &old, &old)).await.unwrap();
+            assert_eq!(again.wrote_nothing().succeeded().physical_resource_id, id);
         }
         delete(&mut scenario, &id, &old).await;
     }

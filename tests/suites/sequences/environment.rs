@@ -18,7 +18,7 @@ use super::scoped_rules::ScopedRules;
 use super::third_party::{EXISTING_ROLE, FOREIGN_ROLE, ThirdParty};
 
 /// How long calls of an earlier run may still take.
-const SETTLE: Duration = Duration::from_secs(30);
+const MAX_IDLE_WAIT: Duration = Duration::from_secs(30);
 
 /// The cloud, cluster and processes that all sequences of one thread share.
 pub(super) struct Environment {
@@ -64,7 +64,7 @@ impl Environment {
     /// # Errors
     /// Calls are still in progress, or something is left after the deletion.
     pub(super) async fn begin(&self, sequence: &Sequence) -> Result<ThirdParty, Error> {
-        self.settled(SETTLE).await?;
+        self.wait_until_idle(MAX_IDLE_WAIT).await?;
         self.cloud.gateway().journal().clear();
         let world = self.world().await?;
         self.bare.wipe(&self.cloud, &self.cluster, &world).await?;
@@ -84,8 +84,8 @@ impl Environment {
     ///
     /// # Errors
     /// A call is still in progress after `bound`.
-    pub(super) async fn settled(&self, bound: Duration) -> Result<(), Error> {
-        if self.cloud.gateway().journal().settled(bound).await {
+    pub(super) async fn wait_until_idle(&self, bound: Duration) -> Result<(), Error> {
+        if self.cloud.gateway().journal().wait_until_idle(bound).await {
             return Ok(());
         }
         Err(Error::Unusable(format!("calls are still in progress after {bound:?}")))

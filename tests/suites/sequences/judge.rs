@@ -50,7 +50,7 @@ pub(super) struct ExpectedResource {
     pub(super) data: BTreeMap<String, String>,
     /// Whether the configuration of its objects must match its properties. It may differ after a rollback that sent no Update to
     /// this generation, because shared objects then have the configuration of the other generation.
-    pub(super) is_settled: bool,
+    pub(super) must_match_properties: bool,
     /// Whether its entry in aws-auth was lost with the cluster.
     pub(super) has_lost_its_entry: bool,
 }
@@ -230,7 +230,7 @@ impl JudgedState<'_> {
         if profile["tags"].get(&marker).is_none() || profile["roles"] != json!([node_role]) {
             missing(format!("the instance profile lacks its marker {marker}, or the role: {profile}"));
         }
-        if resource.is_settled {
+        if resource.must_match_properties {
             for (role, name) in [(&node, "NodePolicyArns"), (&controller, "ControllerPolicyArns")] {
                 for arn in properties[name].as_array().into_iter().flatten() {
                     if !role["attached"].as_array().is_some_and(|attached| attached.contains(arn)) {

@@ -83,8 +83,8 @@ async fn read_after_announced_removals(
     claim: &Claim,
 ) -> Result<BTreeMap<String, Tags>, Error> {
     // Any value counts: another value already decides the race.
-    let is_settled = |tags: &Tags| tags.contains_key(&claim.tag.key) && !claim.is_removal_announced(tags);
-    read_until_settled(apply, ids, |found| ids.iter().all(|id| found.get(id).is_some_and(is_settled))).await
+    let is_ready = |tags: &Tags| tags.contains_key(&claim.tag.key) && !claim.is_removal_announced(tags);
+    read_until(apply, ids, |found| ids.iter().all(|id| found.get(id).is_some_and(is_ready))).await
 }
 
 /// Withdraws the claim: writes the rival's tags that ours overwrote, deletes our marker, and deletes the tags that no marker
@@ -104,7 +104,7 @@ async fn withdraw(
     }
     delete(apply, lost, &Tags::from([(marker.key().to_owned(), tag.marker_value())])).await?;
     let is_withdrawn = |found: &BTreeMap<String, Tags>| found.values().all(|tags| !tags.contains_key(marker.key()));
-    let found = read_until_settled(apply, lost, is_withdrawn).await?;
+    let found = read_until(apply, lost, is_withdrawn).await?;
     for candidate in overwritten.keys().chain([tag]) {
         let unclaimed: Vec<_> = lost
             .iter()
@@ -135,33 +135,33 @@ async fn remove_unclaimed(apply: &Apply<'_>, ids: &[String], markers: &BTreeSet<
         let values: Vec<_> = markers.iter().filter_map(|marker| tags.get(marker.key())).collect();
         !values.is_empty() && values.iter().all(|value| DiscoveryTag::without_departing(value) != **value)
     };
-    let found = read_until_settled(apply, ids, |found| found.values().all(is_announced)).await?;
+    let found = read_until(apply, ids, |found| found.values().all(is_announced)).await?;
     for (tags, ids) in plan::tags_to_delete(&found, markers) {
         delete(apply, &ids, &tags).await?;
     }
     Ok(())
 }
 
-/// Reads the tags until `is_settled` holds, for at most a quarter of the settle time, because EC2 shows a write only after a
+/// Reads the tags until `is_ready` holds, for at most a quarter of the settle time, because EC2 shows a write only after a
 /// while. Returns the tags of the last read.
-async fn read_until_settled(
+async fn read_until(
     apply: &Apply<'_>,
     ids: &[String],
-    is_settled: impl Fn(&BTreeMap<String, Tags>) -> bool,
+    is_ready: impl Fn(&BTreeMap<String, Tags>) -> bool,
 ) -> Result<BTreeMap<String, Tags>, Error> {
     let read = || async {
-        let found = read(apply, ids).await.map_err(Unsettled::Failed)?;
-        if is_settled(&found) { Ok(found) } else { Err(Unsettled::NotYet(found)) }
+        let found = read(apply, ids).await.map_err(NoResult::Failed)?;
+        if is_ready(&found) { Ok(found) } else { Err(NoResult::NotYet(found)) }
     };
-    match read.retry(apply.deadlines.shown_tags()).when(|error| matches!(error, Unsettled::NotYet(_))).await {
-        Ok(found) | Err(Unsettled::NotYet(found)) => Ok(found),
-        Err(Unsettled::Failed(error)) => Err(error),
+    match read.retry(apply.deadlines.shown_tags()).when(|error| matches!(error, NoResult::NotYet(_))).await {
+        Ok(found) | Err(NoResult::NotYet(found)) => Ok(found),
+        Err(NoResult::Failed(error)) => Err(error),
     }
 }
 
 /// Why a read is not the result.
-enum Unsettled {
-    /// The tags are not settled.
+enum NoResult {
+    /// The tags are not ready yet.
     NotYet(BTreeMap<String, Tags>),
     /// The read failed.
     Failed(Error),

@@ -25,7 +25,7 @@ use super::{
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// How long calls of a killed process may still take.
-const SETTLE: Duration = Duration::from_secs(20);
+const MAX_IDLE_WAIT: Duration = Duration::from_secs(20);
 
 /// A delivery in progress. If it is dropped, its process is killed.
 type Delivering<'a> = LocalBoxFuture<'a, Result<Delivered, Error>>;
@@ -47,7 +47,7 @@ impl<'a> Run<'a> {
         mode: &DeliveryMode,
     ) -> Result<(), Violation> {
         match mode {
-            DeliveryMode::Plain => self.settle_with_plan(requests).await,
+            DeliveryMode::Plain => self.deliver_all_with_plan(requests).await,
             DeliveryMode::Delivered { copies, by_sns, script } => {
                 let (copies, by_sns, script) = (*copies, *by_sns, script.clone());
                 self.deliver_last(requests, Delivery { copies, by_sns, script, ..default_delivery() }).await
@@ -58,15 +58,15 @@ impl<'a> Run<'a> {
             }
             DeliveryMode::Fault { nth, fault } => {
                 let _rules = ScopedRules::fault(&self.environment.cloud, When::any().nth(*nth), *fault);
-                self.settle(requests).await
+                self.deliver_all(requests).await
             }
             DeliveryMode::NativeFails { straggler } => {
                 self.on_stack(at, Stack::begin_native_resource);
-                self.settle_with_plan(requests).await?;
+                self.deliver_all_with_plan(requests).await?;
                 let rollback = self.cancel(at);
                 match straggler {
                     Some((nth, cut)) => self.deliver_with_straggler(rollback, *nth, *cut).await,
-                    None => self.settle_with_plan(rollback).await,
+                    None => self.deliver_all_with_plan(rollback).await,
                 }
             }
             DeliveryMode::Cancelled { nth, cut, overlap: overlap @ (Overlap::Killed | Overlap::Lost) } => {
@@ -83,17 +83,17 @@ impl<'a> Run<'a> {
     }
 
     /// Delivers events and all that follow, at the same time.
-    pub(super) async fn settle(&mut self, requests: Vec<Request>) -> Result<(), Violation> {
+    pub(super) async fn deliver_all(&mut self, requests: Vec<Request>) -> Result<(), Violation> {
         let mut in_progress = self.start_deliveries(requests);
         self.drain(&mut in_progress).await
     }
 
     /// Delivers all events but the last, then the last one with these options, and then the events that follow.
     async fn deliver_last(&mut self, requests: Vec<Request>, delivery: Delivery) -> Result<(), Violation> {
-        let Some(last) = self.settle_all_but_last(requests).await? else { return Ok(()) };
+        let Some(last) = self.deliver_all_but_last(requests).await? else { return Ok(()) };
         let delivered = self.engine.deliver(last, &delivery).await?;
         let next = self.record(delivered, true)?;
-        self.settle(next).await
+        self.deliver_all(next).await
     }
 
     /// Cancels the operation while a call is in progress.
@@ -107,7 +107,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), Violation> {
         let held = ScopedRules::hold(&self.environment.cloud, When::any().nth(nth), cut);
         let mut in_progress = self.start_deliveries(requests);
-        if self.settle_until_held(&held, &mut in_progress).await? {
+        if self.continue_until_held(&held, &mut in_progress).await? {
             let rollback = self.cancel(at);
             in_progress.extend(self.start_deliveries(rollback));
             if overlap == Overlap::After {
@@ -133,20 +133,20 @@ impl<'a> Run<'a> {
         cut: CrashPoint,
         is_lost: bool,
     ) -> Result<(), Violation> {
-        let Some(last) = self.settle_all_but_last(requests).await? else { return Ok(()) };
+        let Some(last) = self.deliver_all_but_last(requests).await? else { return Ok(()) };
         let Some((held, killed)) = self.deliver_until_call(last.clone(), nth, cut).await? else { return Ok(()) };
         drop(killed);
         drop(held);
-        self.environment.settled(SETTLE).await?;
+        self.environment.wait_until_idle(MAX_IDLE_WAIT).await?;
         self.trace.push("  its process is killed".to_owned());
         let rollback = self.cancel(at);
-        self.settle(rollback).await?;
+        self.deliver_all(rollback).await?;
         // A deletion cannot be cancelled. It waits for its Delete, which is delivered again.
         if is_lost && self.on_stack(at, |stack| stack.is_at_rest()) {
             return Ok(());
         }
         self.trace.push(format!("  {}, and the event is delivered again", self.status(at)));
-        self.settle(vec![last]).await
+        self.deliver_all(vec![last]).await
     }
 
     /// Delivers the last event twice. One delivery is held until the other has its response and the stack is at rest. The held
@@ -157,9 +157,9 @@ impl<'a> Run<'a> {
         nth: usize,
         cut: CrashPoint,
     ) -> Result<(), Violation> {
-        let Some(last) = self.settle_all_but_last(requests).await? else { return Ok(()) };
+        let Some(last) = self.deliver_all_but_last(requests).await? else { return Ok(()) };
         let Some((held, straggler)) = self.deliver_until_call(last.clone(), nth, cut).await? else { return Ok(()) };
-        self.settle(vec![last]).await?;
+        self.deliver_all(vec![last]).await?;
         let before = self.environment.world().await?;
         self.trace.push("  the other delivery continues".to_owned());
         drop(held);
@@ -187,19 +187,19 @@ impl<'a> Run<'a> {
         let Some(delivered) = delivered else { return Ok(Some((held, delivering))) };
         drop(held);
         let next = self.record(delivered, true)?;
-        self.settle(next).await?;
+        self.deliver_all(next).await?;
         Ok(None)
     }
 
     /// Delivers all events but the last, and all that follow. Returns the last event.
-    async fn settle_all_but_last(&mut self, mut requests: Vec<Request>) -> Result<Option<Request>, Violation> {
+    async fn deliver_all_but_last(&mut self, mut requests: Vec<Request>) -> Result<Option<Request>, Violation> {
         let last = requests.pop();
-        self.settle(requests).await?;
+        self.deliver_all(requests).await?;
         Ok(last)
     }
 
     /// Continues the deliveries until a call is held. Returns false if all are complete before.
-    async fn settle_until_held(
+    async fn continue_until_held(
         &mut self,
         held: &ScopedRules,
         in_progress: &mut InProgress<'a>,

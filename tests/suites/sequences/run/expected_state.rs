@@ -83,7 +83,7 @@ impl Run<'_> {
                 if let Some(requested_id) = requested_id.filter(|requested_id| *requested_id != id) {
                     self.replaced.insert(requested_id, id.clone());
                 }
-                self.unsettled.remove(&id);
+                self.may_differ.remove(&id);
                 self.without_entry.remove(&id);
                 self.data.insert(id, response.data.clone());
             }
@@ -110,7 +110,7 @@ impl Run<'_> {
                 }
                 _ => break,
             };
-            self.settle_with_plan(requests).await?;
+            self.deliver_all_with_plan(requests).await?;
         }
         let left_over = self.engine.stack(&id, |stack| stack.left_over().to_vec());
         if !left_over.is_empty() {
@@ -174,7 +174,7 @@ impl Run<'_> {
                     physical_id: physical_id.to_owned(),
                     properties: properties.clone(),
                     data: self.data.get(physical_id).cloned().unwrap_or_default(),
-                    is_settled: !is_stuck && !self.unsettled.contains(physical_id),
+                    must_match_properties: !is_stuck && !self.may_differ.contains(physical_id),
                     has_lost_its_entry: self.without_entry.contains(physical_id),
                 }));
             });
@@ -219,7 +219,7 @@ impl Run<'_> {
     /// Removes the records of generations that do not exist any more. `previous` are the ids that existed before the operation.
     pub(super) fn prune(&mut self, previous: &BTreeSet<String>) {
         let current = self.current_ids();
-        self.unsettled.retain(|id| current.contains(id));
+        self.may_differ.retain(|id| current.contains(id));
         self.without_entry.retain(|id| current.contains(id));
         let mut kept = BTreeSet::new();
         for resource in self.expected_resources().iter().filter(|resource| previous.contains(&resource.physical_id)) {

@@ -37,7 +37,7 @@ pub(super) struct Run<'a> {
     /// The attributes of the latest success, by physical id.
     data: BTreeMap<String, BTreeMap<String, String>>,
     /// Physical ids whose shared objects may have the configuration of another generation.
-    unsettled: BTreeSet<String>,
+    may_differ: BTreeSet<String>,
     leftovers: Leftovers,
     /// Physical ids whose entry in aws-auth was lost with the cluster.
     without_entry: BTreeSet<String>,
@@ -84,7 +84,7 @@ impl<'a> Run<'a> {
             world,
             history: Vec::new(),
             data: BTreeMap::new(),
-            unsettled: BTreeSet::new(),
+            may_differ: BTreeSet::new(),
             leftovers: Leftovers::default(),
             without_entry: BTreeSet::new(),
             no_cluster: None,
@@ -196,7 +196,7 @@ impl<'a> Run<'a> {
         let previous = self.current_ids();
         // If the account was not in line before the operation, a rollback's Update corrects that too. Then the state after the
         // rollback differs from the state before.
-        let was_in_line = self.unsettled.is_empty() && self.without_entry.is_empty() && !self.has_skipped_tags();
+        let was_in_line = self.may_differ.is_empty() && self.without_entry.is_empty() && !self.has_skipped_tags();
         self.replaced.clear();
         self.carry_out(at, requests, mode).await?;
         let status = self.status(at);
@@ -206,11 +206,11 @@ impl<'a> Run<'a> {
         self.recover(at).await?;
         let is_undone_by_delete = was_rolled_back && self.sequence.delete_new && !self.replaced.is_empty();
         if is_undone_by_delete {
-            self.unsettled.extend(self.replaced.keys().cloned());
+            self.may_differ.extend(self.replaced.keys().cloned());
         }
         self.prune(&previous);
         self.judge().await?;
-        if was_rolled_back && was_in_line && self.unsettled.is_empty() && !self.is_stuck(at) {
+        if was_rolled_back && was_in_line && self.may_differ.is_empty() && !self.is_stuck(at) {
             let expected = self.leftovers.expected_after_rollback(&before, &self.world);
             self.check_unchanged(&expected, "after the operation was rolled back")?;
         }

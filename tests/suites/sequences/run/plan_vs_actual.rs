@@ -10,7 +10,7 @@ impl Run<'_> {
     ///
     /// # Errors
     /// The plan differs from the run, or an error of [`Run::record`].
-    pub(super) async fn settle_with_plan(&mut self, mut requests: Vec<Request>) -> Result<(), Violation> {
+    pub(super) async fn deliver_all_with_plan(&mut self, mut requests: Vec<Request>) -> Result<(), Violation> {
         while let [request] = requests.as_slice() {
             let plan = self.environment.cli.plan(&self.engine.event_for(request)).await?;
             let journal = self.environment.cloud.gateway().journal();
@@ -25,6 +25,6 @@ impl Run<'_> {
             }
             self.tally.planned += 1;
         }
-        self.settle(requests).await
+        self.deliver_all(requests).await
     }
 }

@@ -82,16 +82,16 @@ impl StackView {
     pub fn needs_events(&self, operation: &Operation) -> bool {
         let Some(stack) = &self.stack_status else { return false };
         match operation {
-            Operation::Create => stack.is_settled(),
-            Operation::Update { .. } => stack.cancels_update() || stack.is_settled(),
+            Operation::Create => stack.is_at_rest(),
+            Operation::Update { .. } => stack.cancels_update() || stack.is_at_rest(),
             Operation::Delete { .. } => false,
         }
     }
 
-    /// Returns `Superseded` if the stack settled after an event with this date was sent, and `Wanted` otherwise.
+    /// Returns `Superseded` if the stack is at rest since a time after the event with this date was sent, and `Wanted` otherwise.
     fn superseded(&self, issued_at: Option<Timestamp>) -> Verdict {
         match (&self.stack_status, is_later(self.stack_status_since, issued_at)) {
-            (Some(stack), Some(later)) if stack.is_settled() => Verdict::Superseded(format!(
+            (Some(stack), Some(later)) if stack.is_at_rest() => Verdict::Superseded(format!(
                 "the event is a late duplicate: CloudFormation shows the stack as {stack} since {} s after the event was sent",
                 later.as_secs()
             )),
@@ -148,8 +148,8 @@ fn verdict_on_delete(view: &StackView, physical_resource_id: &str) -> Verdict {
     match (&view.resource_status, &view.stack_status) {
         (Some(resource), Some(stack))
             if view.physical_resource_id.as_deref() == Some(physical_resource_id)
-                && resource.is_settled_after_update()
-                && stack.is_settled_after_update() =>
+                && resource.has_ended_update()
+                && stack.has_ended_update() =>
         {
             Verdict::Superseded(format!(
                 "the event is a late duplicate: CloudFormation shows the resource as {resource} under this id, and the stack as {stack}"

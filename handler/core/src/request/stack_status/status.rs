@@ -53,14 +53,14 @@ impl Status {
     }
 
     /// Returns whether no operation is running, and the stack or the resource exists or could not be deleted.
-    pub fn is_settled(&self) -> bool {
+    pub fn is_at_rest(&self) -> bool {
         self.is_complete() || self.is_failed()
     }
 
     /// Returns whether CloudFormation sends no more Deletes for an update: it is complete, or the update or its rollback failed.
     ///
     /// A stack whose deletion failed has `DELETE_FAILED`, and its next Delete is wanted.
-    pub fn is_settled_after_update(&self) -> bool {
+    pub fn has_ended_update(&self) -> bool {
         self.is_complete() || self.0.starts_with("UPDATE_") && self.is_failed()
     }
 

@@ -181,7 +181,7 @@ fn stack_event_without_a_time_sets_no_date() {
 }
 
 #[test]
-fn operation_is_superseded_if_the_stack_settled_later() {
+fn operation_is_superseded_if_stack_is_at_rest_since_later() {
     for operation in [Operation::Create, update()] {
         for stack in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_FAILED"] {
             let since = |second: Option<i64>| StackView {
@@ -201,7 +201,7 @@ fn operation_is_superseded_if_the_stack_settled_later() {
 }
 
 #[test]
-fn delete_of_current_id_in_settled_stack_is_superseded() {
+fn delete_of_current_id_in_stack_at_rest_is_superseded() {
     for (resource, stack) in [
         ("CREATE_COMPLETE", "UPDATE_COMPLETE"),
         ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"),
@@ -236,8 +236,8 @@ fn predicates(status: &str) -> Vec<&'static str> {
         ("update rollback", status.is_update_rollback()),
         ("complete", status.is_complete()),
         ("failed", status.is_failed()),
-        ("settled", status.is_settled()),
-        ("settled after update", status.is_settled_after_update()),
+        ("at rest", status.is_at_rest()),
+        ("ended update", status.has_ended_update()),
         ("cancels update", status.cancels_update()),
     ];
     all.into_iter().filter_map(|(name, holds)| holds.then_some(name)).collect()
@@ -245,26 +245,26 @@ fn predicates(status: &str) -> Vec<&'static str> {
 
 #[test]
 fn status_predicates_follow_from_its_words() {
-    let complete = vec!["complete", "settled", "settled after update"];
-    let rolled_back = ["update rollback", "complete", "settled", "settled after update", "cancels update"];
+    let complete = vec!["complete", "at rest", "ended update"];
+    let rolled_back = ["update rollback", "complete", "at rest", "ended update", "cancels update"];
     let statuses = [
         ("CREATE_IN_PROGRESS", vec![]),
-        ("CREATE_FAILED", vec!["failed", "settled"]),
+        ("CREATE_FAILED", vec!["failed", "at rest"]),
         ("CREATE_COMPLETE", complete.clone()),
         ("IMPORT_ROLLBACK_COMPLETE", complete.clone()),
         ("ROLLBACK_COMPLETE", vec!["create rollback"]),
-        ("ROLLBACK_FAILED", vec!["create rollback", "failed", "settled"]),
+        ("ROLLBACK_FAILED", vec!["create rollback", "failed", "at rest"]),
         ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", vec![]),
-        ("UPDATE_FAILED", vec!["failed", "settled", "settled after update"]),
+        ("UPDATE_FAILED", vec!["failed", "at rest", "ended update"]),
         ("UPDATE_ROLLBACK_IN_PROGRESS", vec!["update rollback", "cancels update"]),
         ("UPDATE_ROLLBACK_COMPLETE", rolled_back.into()),
         ("DELETE_IN_PROGRESS", vec!["delete", "cancels update"]),
         ("DELETE_COMPLETE", vec!["delete", "cancels update"]),
-        ("DELETE_FAILED", vec!["delete", "failed", "settled", "cancels update"]),
+        ("DELETE_FAILED", vec!["delete", "failed", "at rest", "cancels update"]),
         ("DELETE_SKIPPED", vec!["delete", "cancels update"]),
         // Statuses that do not exist yet.
         ("MOVE_COMPLETE", complete),
-        ("MOVE_FAILED", vec!["failed", "settled"]),
+        ("MOVE_FAILED", vec!["failed", "at rest"]),
         ("MOVE_SUSPENDED", vec![]),
         ("", vec![]),
     ];
