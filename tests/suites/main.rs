@@ -26,6 +26,6 @@ mod rollout;
 mod secrets;
 mod seeded;
 mod sequences;
-mod superseded;
+mod still_wanted;
 mod sweep;
 mod tls;

@@ -1,6 +1,7 @@
 //! Each behaviour of CloudFormation and of Lambda's delivery, simulated by the strict engine of [`local_cloud::cloudformation`]:
 //!
 //! - cancellation, and rollback in both modes
+//! - two resources of one stack that write one discovery tag
 //! - events that are delivered twice, late, or through an SNS topic
 //! - physical ids that CloudFormation generates, and request ids that it uses again
 //!
@@ -10,6 +11,7 @@ mod cancelled;
 mod delivered;
 mod duplicates;
 mod rolled_back;
+mod tag_race;
 
 use local_cloud::{
     cloudformation::{Delivered, Engine, Request, Stack, Template},
@@ -125,6 +127,13 @@ fn template(properties: &Value) -> Template {
     Template::from([(PREREQS.to_owned(), properties.clone())])
 }
 
+/// Returns a template with the resource, and with a second resource that has the properties `sibling`.
+fn with_sibling(properties: &Value, sibling: &Value) -> Template {
+    let mut template = template(properties);
+    template.insert("Sibling".to_owned(), sibling.clone());
+    template
+}
+
 fn properties() -> Value {
     json!({"ClusterName": CLUSTER})
 }
@@ -137,6 +146,16 @@ fn in_place() -> Value {
 /// Properties that replace the resource.
 fn replacing() -> Value {
     json!({"ClusterName": CLUSTER, "ControllerRoleName": "another", "NodeRoleName": "others"})
+}
+
+/// Properties of a valid second resource in the same stack, on the same cluster.
+fn sibling() -> Value {
+    json!({"ClusterName": CLUSTER, "NodeRoleName": "sibling-nodes", "ControllerRoleName": "sibling-controller"})
+}
+
+/// Splits events into those of the resource and those of its sibling.
+fn split_requests(requests: Vec<Request>) -> (Vec<Request>, Vec<Request>) {
+    requests.into_iter().partition(|request| request.logical_resource_id() == PREREQS)
 }
 
 /// Returns the only item of a list. Panics if the list has another length.

@@ -1,36 +1,18 @@
-//! Rollbacks of a stack, in each mode that was observed in CloudFormation, and two resources that write one discovery tag.
-
-use std::{collections::BTreeSet, time::Duration};
+//! Rollbacks of a stack, in each mode that was observed in CloudFormation.
 
 use local_cloud::{
-    cloudformation::{Delivered, Delivery, Kind, Request, Rollback, Stack, Template},
-    gateway::{Effect, Hold, When},
+    cloudformation::{Delivered, Delivery, Kind, Rollback, Stack},
     scenario::CLUSTER,
 };
 use serde_json::{Value, json};
 
-use super::{Stage, in_place, properties, replacing, single, template};
-
-/// Returns a template with the resource, and with a second resource that has the properties `sibling`.
-fn with_sibling(properties: &Value, sibling: &Value) -> Template {
-    let mut template = template(properties);
-    template.insert("Sibling".to_owned(), sibling.clone());
-    template
-}
-
-/// Properties of a valid second resource in the same stack, on the same cluster.
-fn sibling() -> Value {
-    json!({"ClusterName": CLUSTER, "NodeRoleName": "sibling-nodes", "ControllerRoleName": "sibling-controller"})
-}
+use super::{
+    Stage, assert_sound, in_place, properties, replacing, sibling, single, split_requests, template, with_sibling,
+};
 
 /// Properties of a second resource that fails its preflight checks.
 fn bad_sibling() -> Value {
     json!({"ClusterName": CLUSTER, "NodeRoleName": "sibling-nodes", "ControllerRoleName": "no such*name"})
-}
-
-/// Splits events into those of the resource and those of its sibling.
-fn split_requests(requests: Vec<Request>) -> (Vec<Request>, Vec<Request>) {
-    requests.into_iter().partition(|request| request.logical_resource_id() == super::PREREQS)
 }
 
 /// Completes an Update of the resource to `new`. Then its sibling fails, and the stack rolls back. Returns the deliveries of
@@ -40,7 +22,7 @@ async fn update_and_roll_back(stage: &Stage, new: &Value) -> Vec<Delivered> {
     let (ours, sibling) = split_requests(requests);
     assert!(single(stage.engine.deliver_all(ours).await.unwrap()).succeeded());
     let ended = stage.engine.deliver_all(sibling).await.unwrap();
-    ended.iter().for_each(super::assert_sound);
+    ended.iter().for_each(assert_sound);
     assert_eq!(stage.status(), "UPDATE_ROLLBACK_COMPLETE");
     ended
 }
@@ -87,89 +69,6 @@ async fn leftovers_of_undone_generation_are_removed_by_later_update() {
     stage.delete_and_compare().await;
 }
 
-/// Two resources want different values of one discovery tag, and both read the subnets before either writes. The second
-/// write replaces the value of the first resource, which has already succeeded. The second resource notices that, restores
-/// the first value, and fails.
-#[tokio::test]
-async fn concurrent_tag_claims_last_writer_backs_off() {
-    let stage = Stage::new().await;
-    let mut rival = sibling();
-    rival["DiscoveryTagValue"] = json!("rival");
-    let requests = stage.begin(|stack| stack.create(&with_sibling(&properties(), &rival)));
-    let (ours, siblings) = split_requests(requests);
-    let barrier = Hold::new();
-    let rules = stage.scenario.cloud.gateway().rules();
-    let rule = rules.add(When::call("ec2", "CreateTags"), Effect::HoldBefore(barrier.clone()));
-    let delivery = Delivery::default();
-    let mut held = Box::pin(stage.engine.deliver(single(siblings), &delivery));
-    tokio::select! {
-        _ = &mut held => panic!("it tags"),
-        () = barrier.reached() => rule.remove(),
-    }
-    assert!(single(stage.engine.deliver_all(ours).await.unwrap()).succeeded());
-    barrier.release();
-    let lost = held.await.unwrap();
-    super::assert_sound(&lost);
-    assert!(lost.reason().contains("got another value of the tag"), "{}", lost.reason());
-    let world = stage.world().await;
-    for id in &stage.scenario.cluster.subnet_ids {
-        assert_eq!(world.json(id)["karpenter.sh/discovery"], "demo", "{id}");
-    }
-    stage.engine.deliver_all(lost.next).await.unwrap().iter().for_each(super::assert_sound);
-    assert_eq!(stage.status(), "ROLLBACK_COMPLETE");
-    stage.delete_and_compare().await;
-}
-
-/// Two resources want different values of one discovery tag, and write it at the same time. Each finds the marker of the
-/// other, and both remove their tag. Both retry, and one of them gets the tag, also if EC2 is slow. The other leaves the
-/// subnets out with `TagConflict` `Skip`, and fails with `Fail`.
-#[tokio::test]
-async fn concurrent_tag_writes_leave_exactly_one_value() {
-    for (conflict, slow) in [("Skip", None), ("Fail", None), ("Skip", Some(Duration::from_secs(1)))] {
-        let stage = Stage::new().await;
-        let (mut ours, mut rival) = (properties(), sibling());
-        rival["DiscoveryTagValue"] = json!("rival");
-        ours["TagConflict"] = json!(conflict);
-        rival["TagConflict"] = json!(conflict);
-        let requests = stage.begin(|stack| stack.create(&with_sibling(&ours, &rival)));
-        let barriers = [Hold::new(), Hold::new()];
-        let rules = stage.scenario.cloud.gateway().rules();
-        for (nth, barrier) in barriers.iter().enumerate() {
-            let when = When::call("ec2", "CreateTags").nth(nth + 1);
-            rules.add(when, Effect::HoldBefore(barrier.clone()));
-        }
-        if let Some(slow) = slow {
-            rules.add(When::service("ec2"), Effect::Delay(slow));
-        }
-        let delivery = Delivery::default();
-        let both = requests.into_iter().map(|request| stage.engine.deliver(request, &delivery));
-        let release = async {
-            for barrier in &barriers {
-                barrier.reached().await;
-            }
-            barriers.iter().for_each(Hold::release);
-        };
-        let (both, ()) = futures::join!(futures::future::try_join_all(both), release);
-        let both = both.unwrap();
-        both.iter().for_each(super::assert_sound);
-        let succeeded = both.iter().filter(|delivered| delivered.succeeded()).count();
-        let reasons: Vec<_> = both.iter().map(|delivered| delivered.reason().to_owned()).collect();
-        assert_eq!(succeeded, if conflict == "Skip" { 2 } else { 1 }, "{reasons:?}");
-        let world = stage.world().await;
-        let tags: BTreeSet<_> = stage
-            .scenario
-            .cluster
-            .subnet_ids
-            .iter()
-            .map(|id| world.json(id)["karpenter.sh/discovery"].as_str().unwrap_or_default().to_owned())
-            .collect();
-        assert!(tags.len() == 1 && !tags.contains(""), "{tags:?}");
-        let next = both.into_iter().flat_map(|delivered| delivered.next).collect();
-        stage.engine.deliver_all(next).await.unwrap().iter().for_each(super::assert_sound);
-        stage.delete_and_compare().await;
-    }
-}
-
 /// A replacement fails at one of its calls. CloudFormation never deletes the new id, so the function removes the new objects
 /// before it responds. The rollback's Update finds the account as before.
 #[tokio::test]
@@ -183,7 +82,7 @@ async fn failed_replacement_leaves_nothing() {
         let denied = stage.deny(service, operation);
         let update = single(stage.begin(|stack| stack.update(&template(&replacing()))));
         let failed = stage.engine.deliver(update, &Delivery::default()).await.unwrap();
-        super::assert_sound(&failed);
+        assert_sound(&failed);
         assert!(!failed.succeeded() && 0 < denied.hits(), "{operation}: {}", failed.log_text());
         assert_eq!(failed.response.as_ref().unwrap().physical_resource_id, id);
         before.assert_same(&stage.world().await, &format!("after a replacement without {service}:{operation}"));

@@ -1,7 +1,7 @@
-//! Superseded and cancelled events.
+//! Events that CloudFormation may no longer want: superseded, cancelled and stale ones.
 //!
-//! The tests send each status of the stack and of the resource that counts against an event. They also send similar statuses
-//! that do not count ("near misses"), and events for which CloudFormation returns no status.
+//! The tests show each status of the stack and of the resource that counts against an event. They also show similar statuses
+//! that do not count ("near misses"), and send events for which CloudFormation returns no status.
 
 use std::time::{Duration, SystemTime};
 

@@ -76,10 +76,10 @@ async fn update_rolled_back_while_running_restores_properties() {
     }
 }
 
-/// A rollback's Update returns to a generation that still exists. If that Update is superseded itself, it removes neither
+/// A rollback's Update returns to a generation that still exists. If that Update is cancelled itself, it removes neither
 /// generation.
 #[tokio::test]
-async fn superseded_rollback_keeps_both_generations() {
+async fn cancelled_rollback_keeps_both_generations() {
     let (mut scenario, id) = start_with_resource().await;
     let replaced = json!({"ClusterName": CLUSTER, "ControllerRoleName": "another-controller"});
     let event = scenario.resource.update(&id, &replaced, &properties());
@@ -96,7 +96,7 @@ async fn superseded_rollback_keeps_both_generations() {
     let back = scenario.resource.update(&new_id, &properties(), &replaced);
     let delivered = deliver(&mut scenario, &back, issued).await;
     assert!(delivered.failed().contains("UPDATE_ROLLBACK_COMPLETE"), "{}", delivered.failed());
-    both.assert_same(&scenario.world().await.unwrap(), "after a superseded rollback");
+    both.assert_same(&scenario.world().await.unwrap(), "after a cancelled rollback");
 }
 
 /// The rollback's own Update continues, because the rollback started before CloudFormation sent it, or within the five seconds
