@@ -14,7 +14,7 @@ use super::{Stage, assert_sound, properties, sibling, single, split_requests, wi
 /// write replaces the value of the first resource, which has already succeeded. The second resource notices that, restores
 /// the first value, and fails.
 #[tokio::test]
-async fn concurrent_tag_claims_last_writer_backs_off() {
+async fn concurrent_tag_claims_last_writer_withdraws() {
     let stage = Stage::new().await;
     let mut rival = sibling();
     rival["DiscoveryTagValue"] = json!("rival");
