@@ -36,5 +36,5 @@ mod telemetry;
 
 pub use clients::http;
 pub use error::chain::chain_after;
-pub use lifecycle::{Deployment, Function, NoResponse, Part, PlannedStage, Preview, handle, preview, survey};
+pub use lifecycle::{Deployment, Function, NoResponse, Part, PlannedStage, Preview, Survey, handle, preview, survey};
 pub use telemetry::{event, log};

@@ -1,7 +1,7 @@
 //! `check`: each missing object is a finding with a remedy. An object that exists is no finding.
 
 use aws_sdk_ec2::types::Tag;
-use local_cloud::scenario::with;
+use local_cloud::{cli::CommandOutput, gateway::ClusterRewrite, ports, scenario::with};
 use serde_json::{Value, json};
 
 use super::User;
@@ -70,6 +70,50 @@ async fn check_with_older_version_reports_missing_permissions() {
     assert_eq!(none.code, Some(2), "{}", none.stderr);
     assert!(none.stdout.contains("? Nodes can join the cluster: not known"), "{}", none.stdout);
 }
+
+/// Without the Kubernetes API, `check` reports that, with a remedy for the user and not for the function, and everything else.
+#[tokio::test]
+async fn check_without_kubernetes_api_reports_the_rest() {
+    let user = User::start().await;
+    let check = ["check", "-p", "ClusterName=demo", "-p", "NodeAccess=AwsAuth"];
+    let with_access = user.run(&[&check[..], &["--json"]].concat()).await;
+    let expected: Vec<_> = findings(&with_access.json()).into_iter().filter(|(area, ..)| area != JOIN).collect();
+    assert!(3 < expected.len(), "{expected:#?}");
+
+    let stranger = user.cli.clone().with("AWS_ACCESS_KEY_ID", user.scenario.cloud.account());
+    let stranger = stranger.with("AWS_SECRET_ACCESS_KEY", "test").with("AWS_SESSION_TOKEN", "");
+    let denied = stranger.run(&[&check[..], &["--json"]].concat(), "").await.unwrap();
+    let remedy = assert_not_read(&denied, &expected, "KP0207: the Kubernetes API at ");
+    assert!(remedy.contains("use a profile that leads to a role that has access"), "{remedy}");
+
+    let endpoint = format!("https://127.0.0.1:{}", ports::free().unwrap());
+    let unreachable = ClusterRewrite { endpoint: Some(endpoint.clone()), ..user.scenario.cluster.rewrite() };
+    user.scenario.cloud.gateway().set_cluster("demo", unreachable);
+    let output = user.run(&[&check[..], &["--json"]].concat()).await;
+    let remedy =
+        assert_not_read(&output, &expected, &format!("KP0206: cannot reach the Kubernetes API at {endpoint}: "));
+    assert_eq!(
+        remedy,
+        "If the endpoint is private, run this command in the cluster's VPC, or connect to the VPC with a VPN"
+    );
+    let text = user.run(&check).await.stdout;
+    assert!(text.contains("? Nodes can join the cluster: not known\n      KP0416: "), "{text}");
+}
+
+/// Asserts that the output has these findings, and the finding that aws-auth was not read because of this error. Returns the
+/// remedy of the latter.
+fn assert_not_read(output: &CommandOutput, expected: &[(String, String, String)], error: &str) -> String {
+    assert_eq!(output.code, Some(2), "{}", output.stderr);
+    let mut found = findings(&output.json());
+    let (area, message, remedy) = found.pop().unwrap();
+    assert_eq!(found, expected);
+    assert_eq!(area, JOIN);
+    let text = format!("the ConfigMap kube-system/aws-auth could not be read\n{error}");
+    assert!(message.starts_with(&text), "{message}");
+    remedy
+}
+
+const JOIN: &str = "Nodes can join the cluster";
 
 /// Returns area, message and remedy of each finding in the JSON output.
 fn findings(output: &Value) -> Vec<(String, String, String)> {

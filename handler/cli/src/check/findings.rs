@@ -11,9 +11,8 @@ use karpenter_prereqs_core::documents::aws_auth::{NodeEntry, Presence, presence}
 use karpenter_prereqs_core::documents::config_map::Change;
 use karpenter_prereqs_core::identity::ownership::PREFIX;
 use karpenter_prereqs_core::observed::Observed;
-use karpenter_prereqs_core::plan::{
-    Ec2Step, EditAwsAuth, EksStep, IamStep, Plan, Problem, ProblemText, RoleKind, Step,
-};
+use karpenter_prereqs_core::plan::{Ec2Step, EditAwsAuth, EksStep, IamStep, Problem, ProblemText, RoleKind, Step};
+use karpenter_prereqs_function::Survey;
 
 /// A part of an installation that is checked. `docs/cli.md` lists what belongs to each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +42,9 @@ impl CheckArea {
     }
 }
 
+/// The code of the finding that aws-auth was not read. Its area is not known to lack anything.
+pub(super) const NOT_READ: &str = "KP0416";
+
 /// What Karpenter or its nodes lack, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
@@ -51,22 +53,29 @@ pub(super) struct Finding {
     pub(super) code: &'static str,
     /// What is missing or differs, with the names of the objects. It can have several lines.
     pub(super) message: String,
-    /// A command, or advice.
+    /// A command, or advice. Empty if there is none.
     pub(super) remedy: String,
 }
 
-/// Returns the findings of the problems, then those of the steps. `plan` and `problems` are of a Create with `spec` in the
-/// account `observed`.
-pub(super) fn findings(spec: &Spec, plan: &Plan, problems: &[Problem], observed: &Observed) -> Vec<Finding> {
+/// Returns the findings of the problems, then those of the steps, then the one that the Kubernetes API cannot be used.
+pub(super) fn findings(survey: &Survey) -> Vec<Finding> {
+    let Survey { spec, plan, problems, observed, aws_auth_error } = survey;
     let problems = problems.iter().filter_map(|problem| {
         let ProblemText { code, message, remedy } = problem.text();
         Some(Finding { area: area_of_problem(problem)?, code, message, remedy })
     });
-    let steps = plan.steps().filter_map(|(_, step, _)| {
+    let steps = plan.plan.steps().filter_map(|(_, step, _)| {
         let (area, code, message) = finding_of_step(spec, step, observed)?;
         Some(Finding { area, code, message, remedy: remedy::of_step(spec, step, observed) })
     });
-    problems.chain(steps).collect()
+    problems.chain(steps).chain(aws_auth_error.as_ref().map(not_read)).collect()
+}
+
+/// Returns the finding that aws-auth was not read, so it is unknown whether it has the entry of the node role.
+fn not_read(error: &ProblemText) -> Finding {
+    let ProblemText { code, message, remedy } = error;
+    let message = format!("the ConfigMap kube-system/aws-auth could not be read\n{code}: {message}");
+    Finding { area: CheckArea::Join, code: NOT_READ, message, remedy: remedy.clone() }
 }
 
 /// Returns the area of a problem. `None` if the problem prevents only the creation or the deletion of the objects, not their use.

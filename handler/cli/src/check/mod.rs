@@ -9,7 +9,7 @@ use crate::print;
 use crate::progress::with_progress;
 use crate::request;
 use anstyle::{AnsiColor, Style};
-use findings::{CheckArea, Finding, findings};
+use findings::{CheckArea, Finding, NOT_READ, findings};
 use karpenter_prereqs_core::plan::Warning;
 use karpenter_prereqs_function::survey;
 use serde_json::json;
@@ -22,13 +22,12 @@ use std::fmt::Write as _;
 pub(crate) async fn run(options: &arguments::Check) -> Result<bool, Failure> {
     let request = request::for_check(options).await?;
     let reading = survey(&request.config, &request.event.properties, &request.owner, &request.scope);
-    let (spec, reconciliation, problems, observed) =
-        with_progress("reading EKS, IAM, EC2 and the Kubernetes API", reading).await.map_err(Failure::new)?;
-    let found = findings(&spec, &reconciliation.plan, &problems, &observed);
+    let survey = with_progress("reading EKS, IAM, EC2 and the Kubernetes API", reading).await.map_err(Failure::new)?;
+    let (found, warnings) = (findings(&survey), &survey.plan.warnings);
     print(&if options.output.json {
-        as_json(&found, &reconciliation.warnings)
+        as_json(&found, warnings)
     } else {
-        as_text(&spec.cluster_name, &found, &reconciliation.warnings)
+        as_text(&survey.spec.cluster_name, &found, warnings)
     })?;
     Ok(!found.is_empty())
 }
@@ -52,17 +51,21 @@ fn as_text(cluster: &str, findings: &[Finding], warnings: &[Warning]) -> String 
     const WARNING: Style = AnsiColor::Yellow.on_default();
     let mut text = format!("{BOLD}Prerequisites of Karpenter for cluster {cluster}{BOLD:#}\n\n");
     // The other areas depend on the cluster. If it does not exist or is not ready, an area without findings is not confirmed.
-    let is_unknown = findings.iter().any(|finding| finding.area == CheckArea::Cluster);
+    let is_cluster_unknown = findings.iter().any(|finding| finding.area == CheckArea::Cluster);
     for area in CheckArea::ALL {
         let of_area: Vec<_> = findings.iter().filter(|finding| finding.area == area).collect();
-        let _ = match (of_area.is_empty(), is_unknown) {
-            (true, true) => writeln!(text, "  {WARNING}?{WARNING:#} {}: not known", area.title()),
-            (true, false) => writeln!(text, "  {GOOD}✓{GOOD:#} {}", area.title()),
-            (false, _) => writeln!(text, "  {BAD}✗{BAD:#} {}", area.title()),
+        let is_unknown =
+            if of_area.is_empty() { is_cluster_unknown } else { of_area.iter().all(|it| it.code == NOT_READ) };
+        let _ = match (is_unknown, of_area.is_empty()) {
+            (true, _) => writeln!(text, "  {WARNING}?{WARNING:#} {}: not known", area.title()),
+            (false, true) => writeln!(text, "  {GOOD}✓{GOOD:#} {}", area.title()),
+            (false, false) => writeln!(text, "  {BAD}✗{BAD:#} {}", area.title()),
         };
         for Finding { code, message, remedy, .. } in of_area {
             let _ = writeln!(text, "      {code}: {}", message.replace('\n', "\n          "));
-            let _ = writeln!(text, "      {BOLD}→{BOLD:#} {remedy}");
+            if !remedy.is_empty() {
+                let _ = writeln!(text, "      {BOLD}→{BOLD:#} {remedy}");
+            }
         }
     }
     for warning in warnings {

@@ -1,6 +1,8 @@
 //! Why the Kubernetes API could not be used, and what to do about it.
 
+use super::chain::chain;
 use karpenter_prereqs_core::observed::AuthenticationMode;
+use karpenter_prereqs_core::plan::ProblemText;
 use kube::core::Status;
 
 /// Why the Kubernetes API could not be used.
@@ -32,6 +34,8 @@ pub(crate) enum KubernetesError {
     Unreachable {
         /// The cluster's endpoint.
         endpoint: String,
+        /// How to reach a private endpoint.
+        if_private: &'static str,
         /// The error of the connection.
         #[source]
         source: kube::Error,
@@ -93,6 +97,12 @@ fn credentials(role: Option<&String>) -> String {
 }
 
 impl KubernetesError {
+    /// Returns code, message with all causes, and remedy, which may be empty.
+    pub(crate) fn text(&self) -> ProblemText {
+        let remedy = self.remedy().unwrap_or_default();
+        ProblemText { code: self.code(), message: chain(self).trim_end_matches('.').to_owned(), remedy }
+    }
+
     /// Returns the code, as [`Error::code`](super::Error::code) describes it.
     pub(super) fn code(&self) -> &'static str {
         match self {
@@ -112,7 +122,7 @@ impl KubernetesError {
     pub(super) fn remedy(&self) -> Option<String> {
         match self {
             Self::Credentials { role: Some(_), .. } => Some("Check that the trust policy of that role names the function's role, and that the function's role may call sts:AssumeRole on it".to_owned()),
-            Self::Unreachable { .. } => Some("If the endpoint is private, give the function subnets and security groups of the cluster's VPC (FunctionSubnetIds and FunctionSecurityGroupIds). Or set NodeAccess to None and give nodes access yourself".to_owned()),
+            Self::Unreachable { if_private, .. } => Some(format!("If the endpoint is private, {if_private}")),
             Self::Unauthorized { identity, hint, mode, .. } => {
                 let access = if mode.has_access_entries() {
                     "Create an access entry"

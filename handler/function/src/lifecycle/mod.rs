@@ -7,7 +7,7 @@ mod stages;
 mod still_wanted;
 mod teardown;
 
-pub use preview::{Part, PlannedStage, Preview, preview, survey};
+pub use preview::{Part, PlannedStage, Preview, Survey, preview, survey};
 
 use crate::apply::{Apply, Progress};
 use crate::clients::aws::Clients;

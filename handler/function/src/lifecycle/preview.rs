@@ -8,10 +8,10 @@
 //! - which node role IAM lets the function pass
 //! - the bounds of the function
 
-use super::reconcile::snapshot_for;
+use super::reconcile::{snapshot_for, snapshot_with_purpose};
 use crate::clients::aws::{Caller, Clients};
 use crate::error::Error;
-use crate::observe::{Purpose, SnapshotQuery, observe};
+use crate::observe::{Purpose, Snapshot, SnapshotQuery, observe};
 use crate::retry::Retries;
 use crate::telemetry::calls::Calls;
 use aws_config::SdkConfig;
@@ -22,7 +22,7 @@ use karpenter_prereqs_core::identity::ownership::Owner;
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_core::plan::lifecycle::{Lifecycle, Reconciliation, Removal, Stage};
-use karpenter_prereqs_core::plan::{self, Plan, Problem, Warning};
+use karpenter_prereqs_core::plan::{self, Plan, Problem, ProblemText, ReconcilePlan, Warning};
 use karpenter_prereqs_core::request::event::{RawProperties, Request};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -37,7 +37,12 @@ const SETTLE_TIME: Duration = Duration::from_secs(15);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 /// The user of the command-line program.
-const CLI_USER: Caller = Caller { label: "your AWS identity", hint: "use a profile that leads", applies_plan: false };
+const CLI_USER: Caller = Caller {
+    label: "your AWS identity",
+    hint: "use a profile that leads",
+    private_endpoint: "run this command in the cluster's VPC, or connect to the VPC with a VPN",
+    applies_plan: false,
+};
 
 /// What an event would do.
 #[derive(Clone, Debug, Default)]
@@ -85,28 +90,44 @@ pub async fn preview(config: &SdkConfig, request: &Request, owner: &Owner, scope
     previewer.preview(request).boxed_local().await.map_err(|error| error.reason())
 }
 
-/// Takes a snapshot and compares it with the properties. Returns the spec, the plan of what is missing, the problems, and the
-/// snapshot. Objects with the names of the spec are compared even if this resource does not own them.
+/// What an installation is missing.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// The desired state.
+    pub spec: Spec,
+    /// The plan of what is missing. It is incomplete if there are problems.
+    pub plan: ReconcilePlan,
+    /// The problems of the preflight checks.
+    pub problems: Vec<Problem>,
+    /// The snapshot.
+    pub observed: Observed,
+    /// Why the ConfigMap aws-auth was not read. The plan then has no step on it. `None` if it was read, or if it is not needed.
+    pub aws_auth_error: Option<ProblemText>,
+}
+
+/// Takes a snapshot and compares it with the properties. Objects with the names of the spec are compared even if this resource
+/// does not own them.
 ///
-/// `config` has the caller's credentials and the Region of `scope`. If there are problems, the plan is incomplete.
+/// `config` has the caller's credentials and the Region of `scope`.
 ///
 /// # Errors
-/// Invalid properties, or a failed read.
+/// Invalid properties, or a failed call to AWS. If the Kubernetes API cannot be used, the survey reports everything else.
 pub async fn survey(
     config: &SdkConfig,
     properties: &RawProperties,
     owner: &Owner,
     scope: &Scope,
-) -> Result<(Spec, plan::ReconcilePlan, Vec<Problem>, Observed), String> {
+) -> Result<Survey, String> {
     let previewer = Previewer::new(config, owner, scope);
     let spec = Spec::new(properties, scope).map_err(|errors| Error::Properties(errors).reason())?;
     let spec = Spec { adopts_existing_objects: true, ..without_kubernetes_role(spec) };
     let generation = owner.generation(&spec.identity());
     let bounds = Bounds::default();
     let target = plan::Target { spec: &spec, previous: None, owner, generation: &generation, bounds: &bounds };
-    let observed = snapshot_for(&previewer.clients, target).await.map_err(|error| error.reason())?.observed;
-    let (reconcile_plan, problems) = plan::reconcile_with_problems(target, &observed);
-    Ok((spec, reconcile_plan, problems, observed))
+    let snapshot = snapshot_with_purpose(&previewer.clients, target, Purpose::Survey).await;
+    let Snapshot { observed, kubernetes_error, .. } = snapshot.map_err(|error| error.reason())?;
+    let (plan, problems) = plan::reconcile_with_problems(target, &observed);
+    Ok(Survey { spec, plan, problems, observed, aws_auth_error: kubernetes_error.map(|error| error.text()) })
 }
 
 /// The clients of the caller, and the resource that is previewed.

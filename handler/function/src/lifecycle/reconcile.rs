@@ -153,13 +153,18 @@ impl Run<'_> {
 
 /// Takes a snapshot for the target of a reconciliation. It does not retry denied calls, as the first snapshot does.
 pub(super) async fn snapshot_for(clients: &Clients, target: plan::Target<'_>) -> Result<Snapshot, Error> {
+    snapshot_with_purpose(clients, target, Purpose::Reconcile).await
+}
+
+/// Takes a snapshot of what a reconciliation of the target reads. [`Purpose::Survey`] accepts that the Kubernetes API cannot be
+/// used.
+pub(super) async fn snapshot_with_purpose(
+    clients: &Clients,
+    target: plan::Target<'_>,
+    purpose: Purpose,
+) -> Result<Snapshot, Error> {
     let markers = [target.generation.marker()].into();
-    let query = SnapshotQuery {
-        spec: target.spec,
-        previous: target.previous,
-        owner: target.owner,
-        markers: &markers,
-        purpose: Purpose::Reconcile,
-    };
+    let query =
+        SnapshotQuery { spec: target.spec, previous: target.previous, owner: target.owner, markers: &markers, purpose };
     observe(clients, query).boxed_local().await
 }

@@ -82,7 +82,7 @@ pub(super) async fn read(
     let read = kubernetes.get_with_retries().await?;
     let aws_auth = read.as_ref().map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
     let adds_entry =
-        query.purpose == Purpose::Reconcile && query.spec.node_access.wants_aws_auth(cluster.authentication_mode);
+        query.purpose != Purpose::TearDown && query.spec.node_access.wants_aws_auth(cluster.authentication_mode);
     let likely_verb = plan::likely_verb(query.spec, query.markers, adds_entry, &aws_auth);
     kubernetes.keep_snapshot(read, likely_verb.filter(|_| clients.caller.applies_plan)).await;
     Ok(ObservedConfigMap { aws_auth, kubernetes: Some(kubernetes) })

@@ -29,8 +29,8 @@ pub(super) async fn discover(
     }
     let ids = |explicit: &Option<Vec<String>>, found: &BTreeSet<String>| match (query.purpose, explicit) {
         (Purpose::TearDown, _) => BTreeSet::new(),
-        (Purpose::Reconcile, Some(ids)) => ids.iter().cloned().collect(),
-        (Purpose::Reconcile, None) => found.clone(),
+        (Purpose::Reconcile | Purpose::Survey, Some(ids)) => ids.iter().cloned().collect(),
+        (Purpose::Reconcile | Purpose::Survey, None) => found.clone(),
     };
     let subnet_ids = ids(&spec.subnet_ids, &discovery.subnet_ids);
     let security_group_ids = ids(&spec.security_group_ids, &discovery.security_group_ids);

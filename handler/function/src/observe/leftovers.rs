@@ -28,7 +28,7 @@ pub(super) struct Leftovers {
 /// # Errors
 /// A call failed. A denied read of launch templates is only logged, because no Delete must fail for them.
 pub(super) async fn read(clients: &Clients, query: SnapshotQuery<'_>) -> Result<Leftovers, AwsError> {
-    if query.purpose == Purpose::Reconcile {
+    if query.purpose != Purpose::TearDown {
         return Ok(Leftovers::default());
     }
     let spec = query.spec;

@@ -33,7 +33,7 @@ pub(crate) struct SnapshotQuery<'a> {
     pub(crate) owner: &'a Owner,
     /// The markers of the generations that are reconciled or torn down.
     pub(crate) markers: &'a BTreeSet<Marker>,
-    /// Whether the generations are reconciled or torn down.
+    /// The purpose of the plan.
     pub(crate) purpose: Purpose,
 }
 
@@ -41,6 +41,8 @@ pub(crate) struct SnapshotQuery<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Reconcile,
+    /// The plan is not carried out. It shows what a reconciliation would change, even if the Kubernetes API cannot be used.
+    Survey,
     TearDown,
 }
 
@@ -49,6 +51,8 @@ pub(crate) struct Snapshot {
     pub(crate) observed: Observed,
     /// The connection for the edit of aws-auth; absent if the plan does not depend on aws-auth.
     pub(crate) kubernetes: Option<Kubernetes>,
+    /// Why aws-auth was not read, on a survey. The plan then has no step on aws-auth.
+    pub(crate) kubernetes_error: Option<KubernetesError>,
     /// Whether a role or the instance profile has a marker of the query.
     pub(crate) has_own_markers: bool,
 }
@@ -57,7 +61,7 @@ pub(crate) struct Snapshot {
 ///
 /// # Errors
 /// A call to AWS failed, or the Kubernetes API could not be used. A teardown does not fail because of the Kubernetes API if no
-/// object has a marker of the query.
+/// object has a marker of the query, and a survey does not fail because of it at all.
 pub(crate) async fn observe(clients: &Clients, query: SnapshotQuery<'_>) -> Result<Snapshot, Error> {
     let mut credentials = kubernetes::credentials(clients, query.spec).boxed_local();
     let cluster = async {
@@ -81,8 +85,13 @@ pub(crate) async fn observe(clients: &Clients, query: SnapshotQuery<'_>) -> Resu
         },
         _ => found.config_map,
     };
+    let mut kubernetes_error = None;
     let ObservedConfigMap { aws_auth, kubernetes } = match config_map {
         Ok(read) => read,
+        Err(error) if query.purpose == Purpose::Survey => {
+            kubernetes_error = Some(error);
+            ObservedConfigMap::not_read()
+        }
         // A Create that failed before its first write left no object, and its Delete must not fail for the same reason. The entry
         // is created after the roles have their markers, and removed before the markers. So without a marker no entry exists.
         Err(error) if query.purpose == Purpose::TearDown && !roles.is_marked(query.markers) => {
@@ -122,20 +131,20 @@ pub(crate) async fn observe(clients: &Clients, query: SnapshotQuery<'_>) -> Resu
         proven_node_roles: BTreeSet::new(),
         unknown_policies: roles.unknown_policies,
     };
-    if query.purpose == Purpose::Reconcile && plan::needs_simulation(query.spec, query.owner, &observed) {
+    if query.purpose != Purpose::TearDown && plan::needs_simulation(query.spec, query.owner, &observed) {
         let (scope, arn) = (&query.spec.scope, query.spec.node_role_arn());
         observed.pass_role = pass_role::decide(clients, scope, &arn).boxed_local().await.map_err(Error::Aws)?;
     }
     // A teardown changes the controller policy only if it exists.
     let policy = query.spec.controller_policy_name();
-    let has_policy = |role: &&Role| query.purpose == Purpose::Reconcile || role.inline.contains_key(&policy);
+    let has_policy = |role: &&Role| query.purpose != Purpose::TearDown || role.inline.contains_key(&policy);
     let controller_role = observed.controller_role.as_ref().filter(has_policy);
     let unproven = plan::unproven_node_roles(query.spec, query.markers, controller_role);
     if !unproven.is_empty() {
         let proven = pass_role::proven(clients, &query.spec.scope, unproven).boxed_local().await;
         observed.proven_node_roles = proven.map_err(Error::Aws)?;
     }
-    Ok(Snapshot { observed, kubernetes, has_own_markers })
+    Ok(Snapshot { observed, kubernetes, kubernetes_error, has_own_markers })
 }
 
 /// Takes the next snapshot of a teardown that reads only the OIDC provider, the roles that trust it, and the cluster.
@@ -161,7 +170,7 @@ pub(crate) async fn observe_oidc_provider(
         // IAM's list of roles still has roles that were deleted a short time ago.
         observed.roles_that_trust_issuer.retain(|role| !done.deletes_role(role));
     }
-    Ok(Snapshot { observed, kubernetes: None, has_own_markers: previous.has_own_markers })
+    Ok(Snapshot { observed, kubernetes: None, kubernetes_error: None, has_own_markers: previous.has_own_markers })
 }
 
 /// The results of the reads that depend on the cluster.
@@ -187,7 +196,9 @@ async fn read_cluster_dependents(
     let serving = cluster.as_ref().filter(|cluster| is_serving(cluster));
     let provider = async {
         let read = match query.purpose {
-            Purpose::Reconcile => oidc_provider::read_for_reconcile(clients, query, serving).boxed_local().await,
+            Purpose::Reconcile | Purpose::Survey => {
+                oidc_provider::read_for_reconcile(clients, query, serving).boxed_local().await
+            }
             // Without a cluster, `observe` reads the provider that the controller role trusts.
             Purpose::TearDown => {
                 oidc_provider::read_for_teardown(clients, query, cluster.as_ref(), None).boxed_local().await

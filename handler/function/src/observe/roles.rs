@@ -26,11 +26,11 @@ pub(super) struct Roles {
 pub(super) async fn read(clients: &Clients, query: SnapshotQuery<'_>) -> Result<Roles, Error> {
     let (iam, spec) = (&clients.iam, query.spec);
     let policy = spec.controller_policy_name();
-    let if_reconciling = |arns| if query.purpose == Purpose::Reconcile { arns } else { Vec::new() };
+    let if_reconciling = |arns| if query.purpose != Purpose::TearDown { arns } else { Vec::new() };
     let (node_policies, controller_policies) =
         (if_reconciling(spec.further_node_policy_arns()), if_reconciling(spec.controller_policy_arns.clone()));
     let boundary = async {
-        let wanted = spec.permissions_boundary.as_ref().filter(|_| query.purpose == Purpose::Reconcile);
+        let wanted = spec.permissions_boundary.as_ref().filter(|_| query.purpose != Purpose::TearDown);
         match wanted {
             Some(arn) => Ok((!iam::has_policy(iam, arn).await?).then(|| arn.clone())),
             None => Ok(None),
@@ -40,7 +40,7 @@ pub(super) async fn read(clients: &Clients, query: SnapshotQuery<'_>) -> Result<
     // always reads it, because the stages before may add another generation's marker.
     let is_kept = |tags: &Tags| ownership::has_foreign_marker(tags, query.markers);
     let reads_document =
-        |tags: &Tags| query.purpose == Purpose::Reconcile || !clients.caller.applies_plan || is_kept(tags);
+        |tags: &Tags| query.purpose != Purpose::TearDown || !clients.caller.applies_plan || is_kept(tags);
     let document_of = |tags: &Tags| reads_document(tags).then_some(policy.as_str());
     let (node, mut leftovers, controller, mut instance_profile, unknown_boundary) = futures::try_join!(
         role(iam, spec.node_role_name(), |_| None, node_policies).boxed_local(),

@@ -39,6 +39,8 @@ pub(crate) struct Caller {
     pub(crate) label: &'static str,
     /// How to use another identity for the Kubernetes API, for messages. It is followed by "to a role that …".
     pub(crate) hint: &'static str,
+    /// How to reach a private endpoint of the Kubernetes API, for messages: it follows "If the endpoint is private, ".
+    pub(crate) private_endpoint: &'static str,
     /// Whether the plan is carried out in the account that was read: `true` in a run, `false` in a preview. A run checks
     /// permissions early, and does not read documents of objects that it deletes. A preview reads them, because it also plans for
     /// the account as a first plan leaves it.
@@ -46,7 +48,12 @@ pub(crate) struct Caller {
 }
 
 /// The Lambda function.
-const FUNCTION: Caller = Caller { label: "the function's role", hint: "set KubernetesRoleArn", applies_plan: true };
+const FUNCTION: Caller = Caller {
+    label: "the function's role",
+    hint: "set KubernetesRoleArn",
+    private_endpoint: "give the function subnets and security groups of the cluster's VPC (FunctionSubnetIds and FunctionSecurityGroupIds). Or set NodeAccess to None and give nodes access yourself",
+    applies_plan: true,
+};
 
 /// Returns the client of a service with these retries. A macro, because each client of the SDK has its own type.
 macro_rules! client {

@@ -7,7 +7,7 @@ mod token;
 pub(crate) use config_map::Read;
 pub(crate) use token::credentials;
 
-use crate::clients::aws::Clients;
+use crate::clients::aws::{Caller, Clients};
 use crate::error::KubernetesError;
 use crate::error::chain::chain;
 use crate::retry::{Retries, retry_time_of_kubernetes_read};
@@ -42,8 +42,8 @@ pub(crate) struct Kubernetes {
     endpoint: String,
     /// The identity of the token, for messages.
     identity: String,
-    /// As [`Caller::hint`](crate::clients::aws::Caller::hint).
-    hint: &'static str,
+    /// The identity that asks for the token, for messages.
+    caller: Caller,
     mode: AuthenticationMode,
     retries: Retries,
     calls: Calls,
@@ -79,7 +79,7 @@ impl Kubernetes {
             client,
             endpoint,
             identity,
-            hint: clients.caller.hint,
+            caller: clients.caller,
             mode: cluster.authentication_mode,
             retries: clients.retries,
             calls: clients.calls.clone(),
@@ -251,13 +251,15 @@ impl Kubernetes {
             kube::Error::Api(status) if status.code == 401 => KubernetesError::Unauthorized {
                 endpoint: self.endpoint.clone(),
                 identity: self.identity.clone(),
-                hint: self.hint,
+                hint: self.caller.hint,
                 mode: self.mode,
             },
             kube::Error::Api(status) if status.code == 403 => self.forbidden(verb),
-            source @ (kube::Error::HyperError(_) | kube::Error::Service(_)) => {
-                KubernetesError::Unreachable { endpoint: self.endpoint.clone(), source }
-            }
+            source @ (kube::Error::HyperError(_) | kube::Error::Service(_)) => KubernetesError::Unreachable {
+                endpoint: self.endpoint.clone(),
+                if_private: self.caller.private_endpoint,
+                source,
+            },
             kube::Error::Api(status) if BUSY_STATUSES.contains(&status.code) => {
                 KubernetesError::Busy { verb, source: status }
             }
@@ -268,6 +270,6 @@ impl Kubernetes {
     }
 
     fn forbidden(&self, verb: &'static str) -> KubernetesError {
-        KubernetesError::Forbidden { identity: self.identity.clone(), hint: self.hint, verb }
+        KubernetesError::Forbidden { identity: self.identity.clone(), hint: self.caller.hint, verb }
     }
 }
