@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use aws_credential_types::Credentials;
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
@@ -46,15 +47,7 @@ impl Cli {
     /// [`Error::Aws`] when the role cannot be assumed.
     pub async fn for_cluster(cloud: &Cloud, cluster: &Cluster) -> Result<Self, Error> {
         let session = assume_role(&cloud.admin(), &cluster.creator_role_arn, "person").await?;
-        let environment = vec![
-            ("AWS_ENDPOINT_URL", cloud.gateway().url().to_owned()),
-            ("AWS_REGION", cloud.region().to_owned()),
-            ("AWS_ACCESS_KEY_ID", session.access_key_id().to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", session.secret_access_key().to_owned()),
-            ("AWS_SESSION_TOKEN", session.session_token().unwrap_or_default().to_owned()),
-            ("SSL_CERT_FILE", cloud.pki().ca_path().to_string_lossy().into_owned()),
-        ];
-        Ok(Self { environment })
+        Ok(Self { environment: aws_environment(cloud, &session) })
     }
 
     /// Sets an environment variable, and replaces its previous value.
@@ -80,6 +73,17 @@ impl Cli {
     pub async fn run(&self, arguments: &[&str], stdin: &str) -> Result<CommandOutput, Error> {
         run(arguments, &self.environment, stdin).await
     }
+}
+
+/// Returns the environment variables with which a program calls AWS in the local cloud, with these credentials.
+pub fn aws_environment(cloud: &Cloud, credentials: &Credentials) -> Vec<(&'static str, String)> {
+    vec![
+        ("AWS_ENDPOINT_URL", cloud.gateway().url().to_owned()),
+        ("AWS_REGION", cloud.region().to_owned()),
+        ("AWS_ACCESS_KEY_ID", credentials.access_key_id().to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key().to_owned()),
+        ("AWS_SESSION_TOKEN", credentials.session_token().unwrap_or_default().to_owned()),
+    ]
 }
 
 /// Runs the program with these arguments, this environment and this standard input.

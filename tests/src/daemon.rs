@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use local_cloud::{Cloud, Cluster, Error, folder::RunFolder};
+use aws_credential_types::Credentials;
+use local_cloud::{Cloud, Cluster, Error, cli::aws_environment, folder::RunFolder};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
@@ -96,21 +97,22 @@ pub(crate) async fn down() -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Returns lines for a shell: the environment of the AWS CLI and kubectl.
-pub(crate) fn environment(cloud: &Cloud, cluster: &Cluster) -> String {
+/// Returns lines for a shell: the environment of `karpenter-prereqs`, the AWS CLI and kubectl, with these credentials.
+///
+/// # Errors
+/// [`Error::File`] if the folder of the running executable, which also has `karpenter-prereqs`, is not known.
+pub(crate) fn environment(cloud: &Cloud, cluster: &Cluster, credentials: &Credentials) -> Result<String, Error> {
+    let own = std::env::current_exe().map_err(Error::file("find", "the running executable"))?;
+    let mut variables = aws_environment(cloud, credentials);
+    // Version 1 of the AWS CLI and Python do not read AWS_REGION.
+    variables.push(("AWS_DEFAULT_REGION", cloud.region().to_owned()));
+    variables.push(("KUBECONFIG", cluster.control_plane().kubeconfig().to_string_lossy().into_owned()));
+    variables.push(("PATH", format!("{}:$PATH", own.parent().unwrap_or(&own).display())));
     let mut lines = String::new();
-    for (name, value) in [
-        ("AWS_ENDPOINT_URL", cloud.gateway().url()),
-        // Version 1 of the CLI and Python read the first one, current SDKs the second one.
-        ("AWS_DEFAULT_REGION", cloud.region()),
-        ("AWS_REGION", cloud.region()),
-        ("AWS_ACCESS_KEY_ID", cloud.account()),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("KUBECONFIG", &cluster.control_plane().kubeconfig().to_string_lossy()),
-    ] {
+    for (name, value) in variables {
         let _ = writeln!(lines, "export {name}={value}");
     }
-    lines
+    Ok(lines)
 }
 
 fn socket() -> PathBuf {

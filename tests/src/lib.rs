@@ -27,12 +27,13 @@
 //! | [`sweep`] | Fails each call of each operation |
 //! | [`load`] | Many resources at the same time |
 //! | [`karpenter`] | The real Karpenter |
-//! | [`cli`] | The command-line program |
+//! | [`cli`], [`administrator`] | The command-line program, and a person who uses it |
 //! | [`ministack`], [`control_plane`], [`gateway`], [`lambda`] | One program or server each |
 //! | [`process`], [`pki`], [`folder`], [`ports`], [`token`], [`tools`], [`error`] | Used by all of them |
 //!
 //! The local cloud does not use the function's code. Independent code judges what the function does.
 
+pub mod administrator;
 pub mod cli;
 pub mod cloud;
 pub mod cloudformation;

@@ -15,7 +15,11 @@ use std::{
 };
 
 use clap::{ArgAction, Parser, Subcommand};
-use local_cloud::{Cloud, CloudOptions, ClusterOptions, Error};
+use local_cloud::{
+    Cloud, CloudOptions, ClusterOptions, Error,
+    administrator::administrator,
+    scenario::{AWS_AUTH, CLUSTER},
+};
 
 use crate::{
     daemon::Daemon,
@@ -97,12 +101,14 @@ async fn up(auth: bool, keep: bool) -> Result<(), Error> {
     let mut daemon = Daemon::start().await?;
     eprintln!("local-cloud: starting");
     let cloud = Cloud::start(CloudOptions { auth, keep, ..CloudOptions::default() }).await?;
-    let cluster = cloud.create_cluster("demo", ClusterOptions::default()).await?;
+    let cluster = cloud.create_cluster(CLUSTER, ClusterOptions::default()).await?;
+    cluster.control_plane().set_aws_auth(AWS_AUTH).await?;
+    let administrator = administrator(&cloud).await?;
     let folder = cloud.folder().display();
     let directions = format!(
         "# A local cloud is running, with the EKS cluster demo. Its logs are in {folder}\n\
          # Stop it with: local-cloud down\n{}",
-        daemon::environment(&cloud, &cluster)
+        daemon::environment(&cloud, &cluster, &administrator)?
     );
     io::stdout().write_all(directions.as_bytes()).map_err(Error::file("write to", "stdout"))?;
 

@@ -19,8 +19,8 @@ use std::{
 use local_cloud::{Error, folder::RunFolder};
 use tokio::sync::oneshot;
 
-use super::{Failure, Reporter, colour, run as run_demo};
-use crate::daemon::{self, Daemon};
+use super::{Failure, Reporter, colour, next_steps, run as run_demo};
+use crate::daemon::Daemon;
 
 /// Runs the demo in a child process. Returns when the demo is complete and the cloud is running, or when the child has
 /// failed. Its error is then on stderr.
@@ -69,16 +69,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
             return Err(Failure::Interrupted);
         }
     };
-    reporter.heading("The cloud keeps running, with the stack. Stop it with make down")?;
-    reporter.dim_line("environment for a shell:")?;
-    for line in daemon::environment(&environment.cloud, &environment.cluster).lines() {
-        reporter.line(line)?;
-    }
-    reporter.dim_line("commands to look at the objects, and to delete the stack:")?;
-    for line in NEXT_COMMANDS {
-        reporter.line(line)?;
-    }
-    reporter.dim_line(format_args!("logs: {}", environment.cloud.folder().display()))?;
+    next_steps::print(&mut reporter, &environment).await?;
     reporter.blank_line()?;
     reporter.raw(READY)?;
     let stop_request = daemon.stop_requested().await;
@@ -91,13 +82,6 @@ pub(crate) async fn run() -> Result<(), Failure> {
 
 /// ASCII's end of transmission.
 const READY: &str = "\u{4}";
-
-const NEXT_COMMANDS: [&str; 4] = [
-    "aws cloudformation describe-stack-events --stack-name karpenter-demo",
-    "aws iam get-role --role-name KarpenterControllerRole-demo",
-    "kubectl --namespace kube-system get configmap aws-auth --output yaml",
-    "aws cloudformation delete-stack --stack-name karpenter-demo",
-];
 
 /// Copies until the demo is complete. Returns false if the input ends before.
 fn copy_until_ready(mut from: impl Read, mut to: impl Write) -> io::Result<bool> {

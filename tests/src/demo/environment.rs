@@ -1,7 +1,9 @@
 //! The environment of the demo: a cloud with a typical EKS cluster, and a stack that is not created yet.
 
+use aws_credential_types::Credentials;
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Deployment,
+    administrator::administrator,
     node::Node,
     scenario::{AWS_AUTH, CLUSTER},
     world::World,
@@ -18,6 +20,8 @@ pub(crate) struct Environment {
     pub(crate) cluster: Cluster,
     /// The cloud.
     pub(crate) cloud: Cloud,
+    /// A session of the account's administrator.
+    pub(crate) administrator: Credentials,
     /// A snapshot before the stack.
     pub(crate) before: World,
     /// The instance that joins.
@@ -36,8 +40,9 @@ impl Environment {
         cluster.control_plane().set_aws_auth(AWS_AUTH).await?;
         let deployment =
             reporter.step("upload of the function to S3", Deployment::prepare(&cloud, &cluster, STACK)).await?;
+        let administrator = administrator(&cloud).await?;
         let before = World::read(&cloud, Some(&cluster)).await?;
-        let environment = Self { deployment, cluster, cloud, before, node: OnceCell::new() };
+        let environment = Self { deployment, cluster, cloud, administrator, before, node: OnceCell::new() };
         environment.describe(reporter)?;
         Ok(environment)
     }
@@ -45,6 +50,14 @@ impl Environment {
     /// Reads the current snapshot.
     pub(crate) async fn world(&self) -> Result<World, Failure> {
         Ok(World::read(&self.cloud, Some(&self.cluster)).await?)
+    }
+
+    /// Terminates the instance, if it runs. The stack cannot be deleted before.
+    pub(crate) async fn end_node(&self, reporter: &mut Reporter) -> Result<(), Failure> {
+        let Some(node) = self.node.get() else { return Ok(()) };
+        reporter
+            .step("terminating the instance, because Delete fails while nodes run", self.cluster.end_node(node))
+            .await
     }
 
     /// Returns the Name tag of a subnet or security group.

@@ -9,6 +9,7 @@
 //! | `created`, `access`, `changes` | Show the results |
 //! | `timeline` | Shows where the time went |
 //! | `background` | Keeps the cloud running |
+//! | `next_steps` | Shows what to try in it |
 //!
 //! Everything that the demo shows is checked. The demo ends with an error at the first check that fails.
 
@@ -18,6 +19,7 @@ mod changes;
 mod created;
 mod document;
 mod environment;
+mod next_steps;
 mod operation;
 mod reporter;
 mod timeline;
@@ -161,11 +163,7 @@ async fn no_op_update(reporter: &mut Reporter, environment: &mut Environment) ->
 
 async fn delete(reporter: &mut Reporter, environment: &Environment) -> Result<Duration, Failure> {
     reporter.heading("Delete the stack")?;
-    if let Some(node) = environment.node.get() {
-        reporter
-            .step("terminating the instance, because Delete fails while nodes run", environment.cluster.end_node(node))
-            .await?;
-    }
+    environment.end_node(reporter).await?;
     let operation = Operation::run(reporter, environment, environment.deployment.delete()).await?;
     operation.print_calls(reporter)?;
     let after = environment.world().await?;
