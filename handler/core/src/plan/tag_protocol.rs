@@ -52,7 +52,7 @@ pub(super) fn decide(tags: &Tags, claim: &Claim) -> TagDecision {
     let is_claimed = |value: &String| is_claimed_by_others(tags, value, &own);
     let is_removal_announced = claim.is_removal_announced(tags);
     let value = tags.get(&wanted.key);
-    // Another generation claims another value, although somebody deleted the tag.
+    // Another generation claims another value, although the tag was deleted by hand.
     if value.is_none()
         && let Some(rival) = claim.rival(tags)
     {

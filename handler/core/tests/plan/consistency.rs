@@ -1,4 +1,4 @@
-//! What must be true of the model after each step and between two runs, whatever the runs did.
+//! What must be true of the model after each step and between two runs, regardless of what the runs did.
 
 use crate::model::World;
 use karpenter_prereqs_core::desired::spec::CONTROLLER_POLICY_PREFIX;

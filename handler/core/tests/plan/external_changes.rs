@@ -9,7 +9,7 @@ use karpenter_prereqs_core::observed::ConfigMap;
 use proptest::sample::subsequence;
 use std::collections::BTreeSet;
 
-/// A change by somebody else.
+/// A change by another user or program.
 #[derive(Clone, Copy, Debug)]
 enum ExternalChange {
     /// Adds an entry to aws-auth, as EKS does for every node group.

@@ -31,7 +31,7 @@ const MAP_ROLES: [&str; 9] = [
     "[]\n",
     "null\n",
     "``",
-    "# nobody yet\n",
+    "# no roles yet\n",
 ];
 
 /// Generates accounts. Most of them can be reconciled without a problem.
@@ -65,7 +65,7 @@ pub(crate) fn worlds() -> BoxedStrategy<World> {
         .boxed()
 }
 
-/// Names that an object of somebody else already has, and whether it is an instance profile. The others are roles.
+/// Names that a foreign object already has, and whether it is an instance profile. The others are roles.
 const TAKEN_NAMES: [(&str, bool); 6] = [
     ("karpenternoderole-DEMO", false),
     ("Nodes", false),

@@ -64,7 +64,7 @@ fn preexisting_entry_of_existing_role_is_kept() {
     expect_equal(&prereqs().tear_down(&created, &spec, COMPLETE).unwrap(), &world, "after the Delete").unwrap();
 }
 
-/// The resource created the role, so it owns an entry for the role, also if somebody removed the annotation.
+/// The resource created the role, so it owns an entry for the role, also if the annotation was removed.
 #[test]
 fn entry_without_annotation_is_recognised_and_removed() {
     let spec = spec_of(json!({}));

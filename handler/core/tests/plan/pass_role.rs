@@ -145,7 +145,7 @@ fn simulation_is_needed_until_the_policy_passes_the_role() {
     });
 }
 
-/// IAM denies the creation of the node role because of its name. Somebody else may create a role with this name later. So no
+/// IAM denies the creation of the node role because of its name. Another user may create a role with this name later. So no
 /// policy passes it, and another resource with the same controller role does not grant it because of the marker.
 #[test]
 fn denied_node_role_creation_grants_nothing() {

@@ -130,7 +130,7 @@ async fn announce_removal(apply: &Apply<'_>, ids: &[String], tags: &Tags) -> Res
 /// known that depart at the same moment. A resource that does not exist is skipped.
 async fn remove_unclaimed(apply: &Apply<'_>, ids: &[String], markers: &BTreeSet<Marker>) -> Result<(), Error> {
     // The step before wrote a departing marker to each resource. If a read shows none, EC2 does not show it yet, or another
-    // delivery of the event has deleted it already. Only time tells these apart.
+    // delivery of the event has deleted it already. Only time distinguishes these cases.
     let is_announced = |tags: &Tags| {
         let values: Vec<_> = markers.iter().filter_map(|marker| tags.get(marker.key())).collect();
         !values.is_empty() && values.iter().all(|value| DiscoveryTag::without_departing(value) != **value)
@@ -179,7 +179,7 @@ async fn read(apply: &Apply<'_>, ids: &[String]) -> Result<BTreeMap<String, Tags
     )
     .map_err(Error::Aws)?;
     found.extend(groups);
-    // Only these resources count, whatever else a filter matches.
+    // A filter can match other resources too. Only these count.
     found.retain(|id, _| ids.contains(id));
     Ok(found)
 }

@@ -118,7 +118,7 @@ impl KubernetesError {
         }
     }
 
-    /// Returns what to do about it: sentences without the last period. `None` if the error does not tell.
+    /// Returns what to do about it: sentences without the last period. `None` if none is known.
     pub(super) fn remedy(&self) -> Option<String> {
         match self {
             Self::Credentials { role: Some(_), .. } => Some("Check that the trust policy of that role names the function's role, and that the function's role may call sts:AssumeRole on it".to_owned()),

@@ -121,7 +121,7 @@ impl Error {
         })
     }
 
-    /// Returns what to do about it: sentences without the last period. `None` if the error does not tell, or its text does.
+    /// Returns what to do about it: sentences without the last period. `None` if none is known, or if the error's text has it.
     fn remedy(&self) -> Option<String> {
         match self {
             Self::Aws(error) if error.is_throttled() => Some("AWS throttled this call until the deadline. Retry later, or raise ServiceTimeout and the function's time-out".to_owned()),

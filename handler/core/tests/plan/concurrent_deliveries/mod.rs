@@ -189,8 +189,8 @@ fn sharing_stacks_in_every_order_succeed() {
     assert!(500 < states, "only {states} states");
 }
 
-/// A failed delivery removes what it created, while other deliveries create it. Whatever these find, they do not fail because an
-/// object exists.
+/// A failed delivery removes what it created, while other deliveries create it. In any order of the calls, these do not fail
+/// because an object exists.
 #[test]
 fn create_during_teardown_never_fails_on_existing_object() {
     let world = world(AuthenticationMode::ApiAndConfigMap);

@@ -41,7 +41,7 @@ async fn send(
     request: Request<Body>,
 ) -> Result<Response<reqwest::Body>, BoxError> {
     let (parts, body) = request.into_parts();
-    // The host is always that of the API server, whatever the path looks like, because the request has the token.
+    // The host is always that of the API server, for any path, because the request has the token.
     let mut url = server;
     url.set_path(parts.uri.path());
     url.set_query(parts.uri.query());

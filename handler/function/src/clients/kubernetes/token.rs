@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use karpenter_prereqs_core::desired::spec::Spec;
 use std::time::{Duration, SystemTime};
 
-/// The lifetime in the presigned request of the token. The cluster accepts a token for 15 minutes, whatever its lifetime is, but
+/// The lifetime in the presigned request of the token. The cluster accepts a token for 15 minutes with any lifetime, but
 /// rejects lifetimes above 900 seconds (<https://github.com/kubernetes-sigs/aws-iam-authenticator>, `pkg/token`).
 const TOKEN_LIFETIME: Duration = Duration::from_mins(1);
 
