@@ -84,7 +84,7 @@ mod tests {
     fn wave_follows_the_calls_that_had_ended() {
         // 0 and 1 run at the same time, 2 runs after both, 3 runs after 0 alone and at the same time as 2.
         assert_eq!(waves_of(&spans(&[(0, 10), (0, 20), (21, 40), (11, 30)])), [0, 0, 1, 1]);
-        assert_eq!(waves_of(&spans(&[(21, 40), (0, 10), (11, 20)])), [2, 0, 1], "in whatever order");
+        assert_eq!(waves_of(&spans(&[(21, 40), (0, 10), (11, 20)])), [2, 0, 1], "in any order");
         assert_eq!(waves_of(&[]), [0; 0]);
     }
 

@@ -68,8 +68,8 @@ def create_access_entry(cluster, body):
         return eks._error(400, invalid, f"Groups and username cannot be set for the type {kind}.")
     else:
         body = body | {"kubernetesGroups": ["system:nodes"], "username": "system:node:{{EC2PrivateDNSName}}"}
-    answer = _create_access_entry(cluster, body)
-    if answer[0] == 200:
+    response = _create_access_entry(cluster, body)
+    if response[0] == 200:
         _admitted.setdefault(cluster, {})[principal] = {
             "rolearn": principal,
             "userid": roles.get(principal, ""),
@@ -77,43 +77,43 @@ def create_access_entry(cluster, body):
             "groups": body.get("kubernetesGroups", []),
         }
         write_mappings(cluster)
-    return answer
+    return response
 
 
 def delete_access_entry(cluster, principal):
     """Deletes an access entry, and removes its mapping."""
-    answer = _delete_access_entry(cluster, principal)
-    if answer[0] == 200:
+    response = _delete_access_entry(cluster, principal)
+    if response[0] == 200:
         _admitted.get(cluster, {}).pop(principal, None)
         write_mappings(cluster)
-    return answer
+    return response
 
 
 def associate_access_policy(cluster, principal, body):
     """Associates an access policy with a principal, for the cluster or for namespaces."""
-    answer = _associate_access_policy(cluster, principal, body)
-    if answer[0] == 200:
+    response = _associate_access_policy(cluster, principal, body)
+    if response[0] == 200:
         policy = body["policyArn"].rsplit("/", 1)[-1]
         entry = _admitted[cluster][principal]
         groups = {f"{policy}:{namespace}" for namespace in body["accessScope"].get("namespaces") or ["*"]}
         entry["groups"] = sorted({*entry["groups"], *groups})
         write_mappings(cluster)
-    return answer
+    return response
 
 
 def create_stack_entry(logical_id, props, stack_name):
     """Creates the access entry of a stack, with its policies."""
     cluster, principal = props["ClusterName"], props["PrincipalArn"]
     body = {"principalArn": principal, "type": props.get("Type", "STANDARD")}
-    answers = [eks._create_access_entry(cluster, body)]
+    responses = [eks._create_access_entry(cluster, body)]
     for policy in props.get("AccessPolicies", []):
         scope = {"type": policy["AccessScope"]["Type"], "namespaces": policy["AccessScope"].get("Namespaces", [])}
         request = {"policyArn": policy["PolicyArn"], "accessScope": scope}
-        answers.append(eks._associate_access_policy(cluster, principal, request))
-    for status, _, answer in answers:
+        responses.append(eks._associate_access_policy(cluster, principal, request))
+    for status, _, response in responses:
         if status != 200:
-            raise ValueError(answer.decode())
-    entry = json.loads(answers[0][2])["accessEntry"]
+            raise ValueError(response.decode())
+    entry = json.loads(responses[0][2])["accessEntry"]
     return f"{principal}|{cluster}", {"AccessEntryArn": entry["accessEntryArn"]}
 
 
@@ -136,10 +136,10 @@ def with_tags(call):
         if error := without_access_entries(cluster):
             return error
         status, headers, body = call(cluster, *rest)
-        answer = json.loads(body)
-        if entry := answer.get("accessEntry"):
+        response = json.loads(body)
+        if entry := response.get("accessEntry"):
             entry["tags"] = eks._tags.get(entry["accessEntryArn"], {})
-        return status, headers, json.dumps(answer).encode()
+        return status, headers, json.dumps(response).encode()
 
     return called
 
@@ -156,19 +156,19 @@ def create_pod_identity_association(cluster, body):
     """Creates an association, and stores its tags where TagResource stores them."""
     if not any(role["Arn"] == body.get("roleArn") for role in iam._roles.values()):
         return eks._error(400, "InvalidParameterException", "Role provided in the request does not exist.")
-    status, headers, answer = _create_pod_identity_association(cluster, body)
-    if association := json.loads(answer).get("association"):
+    status, headers, response = _create_pod_identity_association(cluster, body)
+    if association := json.loads(response).get("association"):
         eks._tags[association["associationArn"]] = dict(body.get("tags", {}))
-    return status, headers, answer
+    return status, headers, response
 
 
 def describe_pod_identity_association(cluster, association):
     """Describes an association with its tags."""
-    status, headers, answer = _describe_pod_identity_association(cluster, association)
-    answer = json.loads(answer)
-    if found := answer.get("association"):
+    status, headers, response = _describe_pod_identity_association(cluster, association)
+    response = json.loads(response)
+    if found := response.get("association"):
         found["tags"] = eks._tags.get(found["associationArn"], {})
-    return status, headers, json.dumps(answer).encode()
+    return status, headers, json.dumps(response).encode()
 
 
 def without_access_entries(cluster):

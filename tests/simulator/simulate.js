@@ -9,7 +9,7 @@ import { runSimulation } from '@cloud-copilot/iam-simulate'
 const { policies, requests } = JSON.parse(await text(process.stdin))
 const judged = []
 for (const { policy, action, resource, account, context } of requests) {
-  const answer = await runSimulation(
+  const simulation = await runSimulation(
     {
       request: {
         principal: `arn:aws:iam::${account}:role/controller`,
@@ -23,12 +23,12 @@ for (const { policy, action, resource, account, context } of requests) {
     },
     {}
   )
-  const results = answer.results ?? [answer.result ?? {}]
+  const results = simulation.results ?? [simulation.result ?? {}]
   const ignored = results.flatMap((result) => result.ignoredContextKeys ?? [])
-  if (answer.errors || ignored.length !== 0) {
-    console.error(`${action} on ${resource}: ${JSON.stringify(answer.errors ?? { results, ignored })}`)
+  if (simulation.errors || ignored.length !== 0) {
+    console.error(`${action} on ${resource}: ${JSON.stringify(simulation.errors ?? { results, ignored })}`)
     process.exitCode = 1
   }
-  judged.push(answer.overallResult)
+  judged.push(simulation.overallResult)
 }
 console.log(JSON.stringify(judged))

@@ -28,7 +28,7 @@ pub const AWS_AUTH: &str = "\
     - system:masters
   rolearn: \"arn:aws:iam::111122223333:role/Admins\"
   username: 'admin:{{SessionName}}'
-  # nobody remembers why
+  # reason unknown
 - sso: {permissionSetName: Developers, accountID: \"111122223333\"}
   username: developer
   groups: [developers]

@@ -148,8 +148,8 @@ fn replacement_rollback_deletes_new_id() {
         assert_eq!(body(&delete)["ResourceProperties"]["ClusterName"], "two");
         assert!(respond(&mut stack, &delete, true, "a2").is_empty());
         assert_eq!(stack.status(), "UPDATE_ROLLBACK_COMPLETE");
-        let standing: Vec<_> = stack.existing().map(|(id, physical, _)| (id.to_owned(), physical.to_owned())).collect();
-        assert_eq!(standing, [("A".to_owned(), "a1".to_owned()), ("B".to_owned(), "b1".to_owned())]);
+        let existing: Vec<_> = stack.existing().map(|(id, physical, _)| (id.to_owned(), physical.to_owned())).collect();
+        assert_eq!(existing, [("A".to_owned(), "a1".to_owned()), ("B".to_owned(), "b1".to_owned())]);
     }
 }
 

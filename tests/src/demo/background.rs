@@ -4,7 +4,7 @@
 //! the demo is complete, and then ends.
 //!
 //! The child's stdin is a pipe from this process. While the demo runs, its end means that the user has interrupted it, and
-//! the child stops the cloud. The child's stdout ends with [`READY`]. After that, nobody reads it, and the child writes no
+//! the child stops the cloud. The child's stdout ends with [`READY`]. After that, it has no reader, and the child writes no
 //! more. Errors are in a log file, because the terminal may be closed before the child ends.
 
 use std::{
@@ -64,7 +64,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
         environment = run_demo(&mut reporter, true) => environment?,
         _ = daemon.stop_requested() => return Err(Failure::Interrupted),
         () = end_of_stdin() => {
-            // Nobody is left to read it.
+            // The process that would read it has ended.
             let _ = std::fs::remove_file(log());
             return Err(Failure::Interrupted);
         }

@@ -255,7 +255,7 @@ async fn held_call_waits_for_the_test() {
     assert_eq!(call.await.unwrap().unwrap().status(), 200);
 }
 
-/// AWS completes a call even if nobody waits for the response.
+/// AWS completes a call even if its caller does not wait for the response.
 #[tokio::test]
 async fn call_completes_without_its_caller() {
     let setup = Setup::new(false).await;

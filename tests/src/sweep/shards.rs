@@ -77,7 +77,7 @@ async fn shard(
             match Box::pin(at.run(&case)).await {
                 Ok(verdict) => {
                     runner = Some(at).filter(|_| verdict.leaks.is_empty());
-                    // Nobody receives verdicts after a failure.
+                    // After a failure there is no receiver.
                     let _ = verdicts.send((case, verdict));
                     break;
                 }

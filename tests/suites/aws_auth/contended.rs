@@ -33,7 +33,7 @@ async fn foreign_write_between_read_and_write_is_kept() {
     assert_eq!(aws_auth.map_roles().await, format!("{ADMINS}{LATER}# and this\n"));
 }
 
-/// Somebody creates the missing ConfigMap just before the function creates it, or adds an entry just before the function
+/// Another writer creates the missing ConfigMap just before the function creates it, or adds an entry just before the function
 /// deletes its own ConfigMap. In both cases the ConfigMap of the other writer is kept.
 #[tokio::test]
 async fn config_map_written_by_others_meanwhile_is_kept() {

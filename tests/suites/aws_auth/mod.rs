@@ -97,7 +97,7 @@ async fn delete(scenario: &mut Scenario, id: &str, properties: &Value) -> Delive
 }
 
 /// Asserts that every write of aws-auth carries the version that was read before it. Then the API server rejects a write
-/// that would overwrite the change of somebody else.
+/// that would overwrite the change of another writer.
 fn assert_versioned(delivered: &Delivered) {
     let is_set = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
     for (verb, body) in delivered.config_map_writes() {

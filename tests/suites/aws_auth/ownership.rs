@@ -76,7 +76,7 @@ async fn entries_of_others_are_kept_after_delete() {
     let mut scenario = Scenario::start().await.unwrap();
     let aws_auth = AwsAuth::of(&scenario);
     let later = "- rolearn: arn:aws:iam::111122223333:role/later\n  username: later\n  groups: []\n";
-    let maps = [None, Some(""), Some(ADMINS), Some("# nobody yet\n")];
+    let maps = [None, Some(""), Some(ADMINS), Some("# no roles yet\n")];
     for map in maps {
         aws_auth.set(map.map(|text| config_map([("mapRoles", text)]))).await;
         let (_, id) = create(&mut scenario, &properties()).await;

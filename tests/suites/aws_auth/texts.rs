@@ -88,7 +88,7 @@ const TEXTS: [(&str, &str); 24] = [
     ("an empty list with a newline", "[]\n"),
     ("a null", "null\n"),
     ("quotes", "``"),
-    ("comments alone", "# nobody yet\n# ask the platform team\n"),
+    ("comments alone", "# no roles yet\n# ask the platform team\n"),
     (
         "JSON, as the CDK writes it",
         r#"[{"rolearn":"arn:aws:iam::111122223333:role/Admins","username":"admin","groups":["system:masters"]}]"#,

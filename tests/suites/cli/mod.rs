@@ -11,7 +11,7 @@ use local_cloud::{
     scenario::Scenario,
 };
 
-/// Somebody who runs the program against the cloud of a scenario.
+/// A user who runs the program against the cloud of a scenario.
 struct User {
     scenario: Scenario,
     cli: Cli,

@@ -72,9 +72,9 @@ async fn plan_with_problems_reports_same_text_as_function() {
 #[tokio::test]
 async fn invalid_input_is_reported_before_credentials_are_needed() {
     let user = User::start().await;
-    let mut nobody = user.cli.clone().with("AWS_EC2_METADATA_DISABLED", "true");
+    let mut without_credentials = user.cli.clone().with("AWS_EC2_METADATA_DISABLED", "true");
     for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"] {
-        nobody = nobody.with(variable, "");
+        without_credentials = without_credentials.with(variable, "");
     }
     let event = |operation: &str, properties: Value| {
         let mut event = json!({
@@ -114,7 +114,7 @@ async fn invalid_input_is_reported_before_credentials_are_needed() {
             no_credentials,
         ),
     ] {
-        let output = nobody.run(&arguments, &event).await.unwrap();
+        let output = without_credentials.run(&arguments, &event).await.unwrap();
         assert_eq!((output.code, output.stdout.as_str()), (Some(1), ""), "{arguments:?}");
         assert!(output.stderr.contains(words), "{arguments:?}: {}", output.stderr);
     }
@@ -210,15 +210,15 @@ async fn profile_option_overrides_environment_credentials() {
     assert!(of_profile.stderr.contains("does not know your AWS identity"), "{of_profile:?}");
     let of_environment = cli.run(&PLAN, "").await.unwrap();
     assert_eq!(of_environment.code, Some(2), "{}", of_environment.stderr);
-    let nobody = cli.clone().with("AWS_ACCESS_KEY_ID", "").with("AWS_SECRET_ACCESS_KEY", "");
-    let nobody = nobody.with("AWS_EC2_METADATA_DISABLED", "true").run(&PLAN, "").await.unwrap();
-    assert_eq!(nobody.code, Some(1));
+    let without_credentials = cli.clone().with("AWS_ACCESS_KEY_ID", "").with("AWS_SECRET_ACCESS_KEY", "");
+    let output = without_credentials.with("AWS_EC2_METADATA_DISABLED", "true").run(&PLAN, "").await.unwrap();
+    assert_eq!(output.code, Some(1));
     assert!(
-        nobody.stderr.contains("no AWS credentials found. Log in, set them in the environment, or pass --profile"),
-        "{nobody:?}"
+        output.stderr.contains("no AWS credentials found. Log in, set them in the environment, or pass --profile"),
+        "{output:?}"
     );
-    let of_none = cli.run(&[&PLAN[..], &["--profile", "nobody"]].concat(), "").await.unwrap();
-    assert!(of_none.code == Some(1) && of_none.stderr.contains("nobody"), "{}", of_none.stderr);
+    let of_none = cli.run(&[&PLAN[..], &["--profile", "no-such-profile"]].concat(), "").await.unwrap();
+    assert!(of_none.code == Some(1) && of_none.stderr.contains("no-such-profile"), "{}", of_none.stderr);
 }
 
 /// If the cluster does not know the user's AWS identity, the message says so and suggests another profile.

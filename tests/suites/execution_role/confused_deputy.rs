@@ -1,6 +1,6 @@
 //! The confused deputy problem (<https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>).
 //!
-//! Everybody who may create a stack can make the function act for them. These tests evaluate the permissions of
+//! Any user who may create a stack can have the function act for them. These tests evaluate the permissions of
 //! `function.yaml` with an IAM simulator of another project: requests within the bounds are allowed, all others denied.
 
 use std::collections::BTreeMap;

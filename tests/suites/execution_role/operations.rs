@@ -1,4 +1,4 @@
-//! Operations of a function with bounds. A node role that the function may not pass is granted to nobody at any time.
+//! Operations of a function with bounds. Nothing is ever granted on a node role that the function may not pass.
 
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{

@@ -1,4 +1,4 @@
-//! A Delete leaves nothing, whatever exists and whatever id and properties CloudFormation sends.
+//! A Delete leaves nothing, in any state of the account, and with any id and properties in the event.
 
 use std::time::Duration;
 
@@ -42,8 +42,8 @@ async fn delete_finds_objects_by_properties_or_id() {
     before.assert_same(&scenario.world().await.unwrap(), "after Deletes of nothing");
 }
 
-/// A Delete succeeds if somebody deleted some of the objects by hand. It also succeeds if somebody attached further policies
-/// to the roles, and removes these.
+/// A Delete succeeds if some of the objects were deleted by hand. It also succeeds if further policies were attached to the
+/// roles, and removes these.
 #[tokio::test]
 async fn delete_with_missing_or_foreign_attachments_succeeds() {
     let mut scenario = Scenario::start().await.unwrap();

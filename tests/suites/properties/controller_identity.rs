@@ -132,8 +132,8 @@ async fn service_account_change_creates_before_it_deletes() {
     before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 
-/// The controller role needs the session tags of Pod Identity. If somebody disables them on an association that the function
-/// created, an Update enables them again. On an association that somebody else created for the role, Warnings has the remedy.
+/// The controller role needs the session tags of Pod Identity. If they are disabled on an association that the function
+/// created, an Update enables them again. On a foreign association for the role, Warnings has the remedy.
 #[tokio::test]
 async fn association_without_session_tags_is_fixed_or_reported() {
     let mut scenario = scenario().await;

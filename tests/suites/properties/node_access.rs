@@ -56,7 +56,7 @@ async fn access_entry_lifecycle_needs_no_kubernetes_api() {
     }
 }
 
-/// An equal entry that somebody else created is used, and is kept after the Delete.
+/// An equal entry that the resource did not create is used, and is kept after the Delete.
 #[tokio::test]
 async fn existing_equal_access_entry_is_reused_and_kept() {
     let mut scenario = scenario(AuthenticationMode::Api).await;

@@ -137,7 +137,7 @@ async fn provider_is_kept_for_concurrent_new_resource() {
     before.assert_same(&scenario.world().await.unwrap(), "after both Deletes");
 }
 
-/// The same if somebody has removed the marker of the resource that is deleted, so that the Delete has no marker to remove.
+/// The same if the marker of the resource that is deleted was removed by hand, so that the Delete has no marker to remove.
 #[tokio::test]
 async fn provider_without_marker_is_kept_for_new_resource() {
     let mut scenario = without_provider().await;

@@ -52,7 +52,7 @@ async fn roles_and_profile_under_path_let_nodes_join() {
     }
 }
 
-/// A boundary is changed and removed in place. A boundary that somebody else set later is kept. A boundary that does not exist
+/// A boundary is changed and removed in place. A boundary that was set by hand later is kept. A boundary that does not exist
 /// is reported before any change.
 #[tokio::test]
 async fn boundary_changes_in_place() {

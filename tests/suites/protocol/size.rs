@@ -46,7 +46,7 @@ async fn large_success_omits_lists_with_warning() {
     let tagged = |id: &String| world.get(id).unwrap().contains("karpenter.sh/discovery");
     assert!(scenario.cluster.subnet_ids.iter().all(tagged));
 
-    // With few subnets and many groups, leaving out the groups is enough.
+    // With few subnets and many groups, it is enough to omit the groups.
     let ec2 = Client::new(&scenario.cloud.admin());
     let mut groups = Vec::new();
     for n in 0..150 {

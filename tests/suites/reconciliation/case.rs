@@ -30,7 +30,7 @@ pub(super) struct Case {
     pub(super) desired: DesiredProperties,
     /// The write at which an earlier run of the event is killed, counted from 1.
     pub(super) cut: Option<(usize, CrashPoint)>,
-    /// What somebody changes by hand after that run.
+    /// The changes by hand after that run.
     pub(super) drift: Vec<Drift>,
     /// Whether the oldest generation is deleted first, if there are two.
     pub(super) oldest_first: bool,

@@ -35,7 +35,7 @@ const MIN_SUCCESS_PERCENT: u64 = 60;
 /// Each case has these steps:
 ///
 /// 1. Objects of others are planted.
-/// 2. Perhaps a run of the event is killed at one of its writes, and somebody changes objects by hand.
+/// 2. Perhaps a run of the event is killed at one of its writes, and objects are changed by hand.
 /// 3. The event is sent. If it succeeds, the same event writes nothing when it is sent again. If it fails, it failed before
 ///    its first write.
 /// 4. Everything is deleted. The account is as planted.

@@ -1,4 +1,4 @@
-//! Objects and tags of others in the account, and changes that somebody makes by hand.
+//! Objects and tags of others in the account, and changes by hand.
 
 use aws_sdk_ec2::types::Tag;
 use aws_sdk_iam::types::Tag as IamTag;
@@ -20,7 +20,7 @@ pub(super) const AWS_AUTHS: [Option<&str>; 9] = [
     None,
     Some(""),
     Some("[]\n"),
-    Some("# nobody yet\n"),
+    Some("# no roles yet\n"),
     Some(r#"[{"rolearn":"arn:aws:iam::111122223333:role/Admins","username":"admin","groups":["system:masters"]}]"#),
     Some("- rolearn: arn:aws:iam::111122223333:role/Admins\r\n  username: admin\r\n  groups: [system:masters]\r\n"),
     Some("- rolearn: arn:aws:iam::111122223333:role/Admins\n  username: admin"),
@@ -41,7 +41,7 @@ pub(super) enum Foreign {
     OtherCluster,
 }
 
-/// A change that somebody makes by hand to an object of the resource. Nothing changes if the object does not exist.
+/// A change by hand to an object of the resource. Nothing changes if the object does not exist.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Drift {
     DetachNodePolicy,
@@ -132,7 +132,7 @@ pub(super) async fn drift(scenario: &Scenario, case: &Case, drift: Drift, plante
             let _ = iam.delete_instance_profile().instance_profile_name(profile).send().await;
         }
         Drift::RoleTags => {
-            for (key, value) in [("team", "somebody"), ("note", "by hand")] {
+            for (key, value) in [("team", "network"), ("note", "by hand")] {
                 let tag = IamTag::builder().key(key).value(value).build().unwrap();
                 let _ = iam.tag_role().role_name(&controller).tags(tag).send().await;
             }

@@ -39,7 +39,7 @@ pub(super) struct Sequence {
     pub(super) ops: Vec<Op>,
 }
 
-/// One operation on a stack, or one action of somebody else.
+/// One operation on a stack, or one action of a third party.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "most are the largest")]
 pub(super) enum Op {
@@ -50,9 +50,9 @@ pub(super) enum Op {
     /// An earlier event is delivered once more, long after its response. If `harmful`, it is a Delete of an id that exists again,
     /// if there is one, because such an event could do the most harm.
     LateDuplicate { which: Index, harmful: bool, copies: usize, by_sns: bool },
-    /// Somebody edits aws-auth.
+    /// A third party edits aws-auth.
     EditAwsAuth(AwsAuthEdit),
-    /// Somebody adds a tag to a subnet, a security group or a role, or removes it.
+    /// A third party adds a tag to a subnet, a security group or a role, or removes it.
     Tag(TagEdit),
     /// The cluster is deleted, or created again if it is deleted.
     Cluster,

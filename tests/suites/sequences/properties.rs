@@ -60,7 +60,7 @@ enum Flaw {
     OtherCluster,
     NoSuchPolicy,
     NoSuchSubnet,
-    /// A role that belongs to somebody else.
+    /// A role of a third party.
     ForeignRole,
 }
 

@@ -20,8 +20,8 @@ use super::aws_auth_model::AwsAuthModel;
 /// A node role that exists before the resources.
 pub(super) const EXISTING_ROLE: &str = "existing-nodes";
 
-/// A role of somebody else, whose name some templates ask for.
-pub(super) const FOREIGN_ROLE: &str = "somebodys-role";
+/// A role of a third party, whose name some templates ask for.
+pub(super) const FOREIGN_ROLE: &str = "third-party-role";
 
 /// Texts of `mapRoles`. `None` means that there is no ConfigMap.
 pub(super) const AWS_AUTHS: [Option<&str>; 7] = [
@@ -48,7 +48,7 @@ pub(super) enum PlantedTags {
     OtherCluster,
 }
 
-/// Somebody adds a tag, or removes it if `removes`.
+/// A third party adds a tag, or removes it if `removes`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TagEdit {
     /// Selects the tagged object.

@@ -39,7 +39,7 @@ async fn create_or_update_after_service_timeout_changes_nothing() {
     deliver(&mut scenario, &update, ago(480)).await.succeeded();
 }
 
-/// A Delete is carried out at any age, because nobody uses the objects of its id any more.
+/// A Delete is carried out at any age, because the objects of its id are no longer used.
 #[tokio::test]
 async fn delete_after_service_timeout_is_carried_out() {
     let mut scenario = Scenario::start().await.unwrap();

@@ -37,7 +37,7 @@ impl Run<'_> {
         self.slots[at].id.as_ref().map_or("none", |id| self.engine.stack(id, |stack| stack.status()))
     }
 
-    /// Returns whether the stack waits until somebody continues its rollback. That happens only if the cluster is deleted.
+    /// Returns whether the stack waits until its rollback is continued by hand. That happens only if the cluster is deleted.
     pub(super) fn is_stuck(&self, at: usize) -> bool {
         self.status(at) == "UPDATE_ROLLBACK_FAILED"
     }

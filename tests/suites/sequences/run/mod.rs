@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
                 self.deliver_late_duplicate(candidates[which.index(candidates.len())], &delivery).await
             }
             Op::EditAwsAuth(edit) if self.no_cluster.is_none() => {
-                self.trace.push(format!("somebody edits aws-auth: {edit:?}"));
+                self.trace.push(format!("a third party edits aws-auth: {edit:?}"));
                 self.third_party.edit_aws_auth(&self.environment.cluster, *edit).await?;
                 self.judge().await
             }
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
                 let own_roles = self.own_roles();
                 let name = self.third_party.tag(&self.environment.cloud, *edit, &own_roles).await?;
                 let verb = if edit.removes { "removes the tag of" } else { "tags" };
-                self.trace.push(format!("somebody {verb} {name}"));
+                self.trace.push(format!("a third party {verb} {name}"));
                 self.judge().await
             }
             Op::Cluster if self.no_cluster.is_none() => {
