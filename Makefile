@@ -179,7 +179,8 @@ check: mine python ## Check format, spelling, templates, licences, dependencies 
 	$(say) 'check: format'
 	@cargo fmt --all --check
 	$(say) 'check: spelling'
-	@"$$(tests/python.sh)/bin/typos"
+	@"$$(tests/python.sh)/bin/typos" || \
+	    { echo 'check: FAILED. If a word is disallowed, its comment in typos.toml has the words to use instead' >&2; exit 1; }
 	$(say) 'check: CloudFormation templates'
 	@"$$(tests/python.sh)/bin/cfn-lint" --include-checks I -- infra/*.yaml infra/stackset/*.yaml
 	$(say) 'check: licences, bans and sources of dependencies'
