@@ -108,15 +108,15 @@ fn add_entry(current: Option<&ConfigMap>, marker: &Marker, entry: &NodeEntry, ow
 
 fn remove_entries(current: &ConfigMap, ours: &BTreeSet<Marker>, own: Option<&NodeEntry>) -> Result<Edit, AwsAuthError> {
     let mut map = current.clone();
-    let departing_arns: BTreeSet<String> = markers(&current.annotations)
+    let removed_arns: BTreeSet<String> = markers(&current.annotations)
         .filter(|(marker, _)| ours.contains(marker))
         .map(|(_, arn)| arn.to_owned())
         .collect();
     map.annotations.retain(|key, _| Marker::from_key(key).is_none_or(|marker| !ours.contains(&marker)));
     let needed: BTreeSet<&str> = markers(&map.annotations).map(|(_, arn)| arn).collect();
-    let departing = departing_arns.iter().map(|arn| NodeEntry::new(arn.as_str())).chain(own.cloned());
+    let removed = removed_arns.iter().map(|arn| NodeEntry::new(arn.as_str())).chain(own.cloned());
     let mut text = map.map_roles.clone();
-    for entry in departing.filter(|entry| !needed.contains(entry.rolearn())) {
+    for entry in removed.filter(|entry| !needed.contains(entry.rolearn())) {
         if let Some(old_text) = &text {
             text = Some(aws_auth::remove(old_text, &entry)?);
         }

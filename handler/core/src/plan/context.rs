@@ -30,13 +30,13 @@ pub(super) struct Context<'a> {
 pub(super) struct Teardown<'a> {
     /// The properties that name the objects.
     pub(super) spec: &'a Spec,
-    pub(super) departing: Departing<'a>,
+    pub(super) torn_down: TornDown<'a>,
     pub(super) observed: &'a Observed,
 }
 
 /// The generations that are torn down.
 #[derive(Clone, Copy, Debug)]
-pub struct Departing<'a> {
+pub struct TornDown<'a> {
     /// The markers of these generations.
     pub markers: &'a BTreeSet<Marker>,
     /// The stack and the resource that they belong to.
@@ -91,14 +91,14 @@ pub(super) struct RemovalStep {
 }
 
 impl<'a> Context<'a> {
-    /// Returns the generation that is reconciled as a departing generation, for an object that it no longer needs.
-    pub(super) fn departing(self) -> Departing<'a> {
-        Departing { markers: self.markers, owner: self.owner, earlier: &[] }
+    /// Returns the generation that is reconciled as one that is torn down, for an object that it no longer needs.
+    pub(super) fn torn_down(self) -> TornDown<'a> {
+        TornDown { markers: self.markers, owner: self.owner, earlier: &[] }
     }
 
-    /// Returns the teardown of [`Context::departing`] with the same snapshot.
+    /// Returns the teardown of [`Context::torn_down`] with the same snapshot.
     pub(super) fn teardown(self) -> Teardown<'a> {
-        Teardown { spec: self.spec, departing: self.departing(), observed: self.observed }
+        Teardown { spec: self.spec, torn_down: self.torn_down(), observed: self.observed }
     }
 
     /// Returns the tags of an object that is created: the user's tags, the owner tag and the marker.
@@ -125,7 +125,7 @@ impl<'a> Context<'a> {
     }
 }
 
-impl Departing<'_> {
+impl TornDown<'_> {
     /// Returns whether the snapshot was read after a plan of this teardown was carried out.
     pub(super) fn is_recheck(self) -> bool {
         !self.earlier.is_empty()

@@ -33,7 +33,7 @@ mod teardown;
 mod version_warnings;
 mod warning;
 
-pub use context::{Departing, Recheck};
+pub use context::{Recheck, TornDown};
 pub use existing::{ExistingInEks, ExistingInIam, Resolution, resolve_in_eks, resolve_in_iam};
 pub use objects::likely_verb;
 pub use objects::node_access::JoinMethod;

@@ -1,6 +1,6 @@
 //! The teardown of generations: their markers are removed, and the objects without another marker are deleted.
 
-use super::context::{Departing, Draft, Recheck, Teardown};
+use super::context::{Draft, Recheck, Teardown, TornDown};
 use super::objects::{
     controller_role, discovery_tags, instance_profile, karpenter_leftovers, node_access, node_role, oidc_provider,
     pod_identity,
@@ -32,8 +32,8 @@ pub struct TeardownPlan {
 ///
 /// # Errors
 /// Returns every problem that a person must solve first. Nothing is removed then.
-pub fn tear_down(spec: &Spec, departing: Departing<'_>, observed: &Observed) -> Result<TeardownPlan, Problems> {
-    let teardown = Teardown { spec, departing, observed };
+pub fn tear_down(spec: &Spec, torn_down: TornDown<'_>, observed: &Observed) -> Result<TeardownPlan, Problems> {
+    let teardown = Teardown { spec, torn_down, observed };
     let mut draft = Draft::default();
     for template in &observed.launch_templates {
         draft.warnings.push(Warning::LaunchTemplateKept { id: template.clone() });
@@ -46,15 +46,15 @@ pub fn tear_down(spec: &Spec, departing: Departing<'_>, observed: &Observed) -> 
 /// Plans the removal in this order: node access, so that no further node joins, then the discovery tags, the instance profiles
 /// and the roles. Returns the objects that must be read again.
 fn plan(teardown: Teardown<'_>, draft: &mut Draft) -> Recheck {
-    let Teardown { departing, observed, .. } = teardown;
+    let Teardown { torn_down, observed, .. } = teardown;
     let node_role = node_role::managed(teardown);
-    let deleted_role = node_role.filter(|role| departing.deletes(TaggedObject::Role(&role.name), &role.tags));
+    let deleted_role = node_role.filter(|role| torn_down.deletes(TaggedObject::Role(&role.name), &role.tags));
     let access = node_access::tear_down(teardown, deleted_role.is_some(), draft);
     draft.report(karpenter_leftovers::running_nodes(teardown, deleted_role.is_some() || access.cuts_nodes_off));
     let associations = pod_identity::tear_down(teardown, draft);
     let mut recheck = Recheck::everything_if(access.is_shared).max(associations.recheck);
     let resources = observed.discovery.subnets.iter().chain(&observed.discovery.security_groups);
-    discovery_tags::tear_down(resources, departing.markers, &access.steps, draft);
+    discovery_tags::tear_down(resources, torn_down.markers, &access.steps, draft);
     let profile =
         instance_profile::tear_down(teardown, deleted_role.map(|role| role.name.as_str()), &access.steps, draft);
     recheck = recheck.max(profile.recheck);

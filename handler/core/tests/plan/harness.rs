@@ -7,7 +7,7 @@ use karpenter_prereqs_core::identity::ownership::{Generation, Owner};
 use karpenter_prereqs_core::observed::Observed;
 use karpenter_prereqs_core::plan::bounds::Bounds;
 use karpenter_prereqs_core::plan::{
-    self, Departing, Ec2Step, Plan, Problems, Recheck, ReconcilePlan, Step, Target, TeardownPlan,
+    self, Ec2Step, Plan, Problems, Recheck, ReconcilePlan, Step, Target, TeardownPlan, TornDown,
 };
 use proptest::test_runner::TestCaseError;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,14 +108,14 @@ impl Resource {
         snapshot_of: Recheck,
     ) -> Result<TeardownPlan, Problems> {
         let own = [self.generation(spec).marker()].into();
-        let departing = Departing { markers: &own, owner: &self.0, earlier };
+        let torn_down = TornDown { markers: &own, owner: &self.0, earlier };
         let observed = world.observed(spec, &own, Purpose::TearDown);
         let observed = match snapshot_of {
             Recheck::Everything => observed,
             Recheck::OidcProvider => observed.oidc_provider_alone(),
             Recheck::Nothing => Observed::default(),
         };
-        plan::tear_down(spec, departing, &observed)
+        plan::tear_down(spec, torn_down, &observed)
     }
 
     /// Reconciles. Returns `None` if the plan reports problems.

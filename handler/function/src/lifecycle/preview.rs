@@ -192,8 +192,8 @@ impl<'a> Previewer<'a> {
         let observed = observe(&self.clients, query).await?.observed;
         let observed =
             preview.stages.iter().fold(observed, |observed, stage| plan::simulate(&stage.plan, &spec, &observed));
-        let departing = plan::Departing { markers, owner: self.owner, earlier: &[] };
-        let teardown_plan = plan::tear_down(&spec, departing, &observed).map_err(Error::Problems)?;
+        let torn_down = plan::TornDown { markers, owner: self.owner, earlier: &[] };
+        let teardown_plan = plan::tear_down(&spec, torn_down, &observed).map_err(Error::Problems)?;
         preview.stages.push(PlannedStage { part, plan: teardown_plan.plan, observed });
         preview.warnings.extend(teardown_plan.warnings);
         Ok(())

@@ -37,8 +37,8 @@ impl Run<'_> {
         let mut snapshot = if is_fresh { first? } else { observe(&clients, query).boxed_local().await? };
         let mut has_changed = false;
         for rechecks in 0..=MAX_RECHECKS {
-            let departing = plan::Departing { markers, owner: self.owner, earlier: &carried_out };
-            let teardown_plan = plan::tear_down(spec, departing, &snapshot.observed).map_err(Error::Problems)?;
+            let torn_down = plan::TornDown { markers, owner: self.owner, earlier: &carried_out };
+            let teardown_plan = plan::tear_down(spec, torn_down, &snapshot.observed).map_err(Error::Problems)?;
             for warning in &teardown_plan.warnings {
                 tracing::warn!(code = warning.code(), warning = warning.message(), "warning");
             }

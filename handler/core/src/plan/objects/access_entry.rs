@@ -74,14 +74,14 @@ pub(super) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut 
 
 /// Plans the deletion of the access entry, or the removal of these generations' markers from it, after `needs`.
 pub(super) fn tear_down(teardown: Teardown<'_>, needs: Option<StepId>, draft: &mut Draft) -> RemovalStep {
-    let Teardown { spec, departing, observed } = teardown;
+    let Teardown { spec, torn_down, observed } = teardown;
     let Some(entry) = &observed.access_entry else { return RemovalStep::default() };
-    if departing.deletes(TaggedObject::AccessEntry(&entry.arn), &entry.tags) {
+    if torn_down.deletes(TaggedObject::AccessEntry(&entry.arn), &entry.tags) {
         let (cluster_name, principal_arn) = (spec.cluster_name.clone(), spec.node_role_arn());
         let step = Step::Eks(EksStep::DeleteAccessEntry { cluster_name, principal_arn, only_created_at: None });
         return RemovalStep { step: Some(draft.add(step, needs)), is_shared: false };
     }
-    let keys = departing.keys(&entry.tags);
+    let keys = torn_down.keys(&entry.tags);
     if keys.is_empty() {
         return RemovalStep::default();
     }
@@ -92,7 +92,7 @@ pub(super) fn tear_down(teardown: Teardown<'_>, needs: Option<StepId>, draft: &m
 /// Plans the same for an access entry that has this generation's marker and is no longer desired, after `new_access`.
 pub(super) fn stop_using(context: Context<'_>, new_access: Option<StepId>, draft: &mut Draft) {
     let entry = context.observed.access_entry.as_ref();
-    if entry.is_some_and(|entry| !context.departing().keys(&entry.tags).is_empty()) {
+    if entry.is_some_and(|entry| !context.torn_down().keys(&entry.tags).is_empty()) {
         tear_down(context.teardown(), new_access, draft);
     }
 }

@@ -55,8 +55,8 @@ pub(super) struct EditStep {
 /// Plans the removal of these generations' entries. With `deletes_role`, the node role is deleted, and its entry is removed even
 /// if no annotation records it.
 pub(super) fn tear_down(teardown: Teardown<'_>, deletes_role: bool, draft: &mut Draft) -> Option<EditStep> {
-    let Teardown { spec, departing, observed } = teardown;
-    let change = Change::RemoveEntry { markers: departing.markers.clone(), own: deletes_role.then(|| entry(spec)) };
+    let Teardown { spec, torn_down, observed } = teardown;
+    let change = Change::RemoveEntry { markers: torn_down.markers.clone(), own: deletes_role.then(|| entry(spec)) };
     edit(&observed.aws_auth, change, &[], draft)
 }
 

@@ -58,8 +58,8 @@ pub(crate) fn stale_associations(
     context: Context<'_>,
 ) -> impl Iterator<Item = (&ServiceAccount, &PodIdentityAssociation)> {
     let wanted = context.spec.has_identity(ControllerIdentity::PodIdentity).then(|| context.spec.controller_account());
-    let departing = context.departing();
-    let is_ours = move |tags: &Tags| !departing.keys(tags).is_empty();
+    let torn_down = context.torn_down();
+    let is_ours = move |tags: &Tags| !torn_down.keys(tags).is_empty();
     context
         .observed
         .associations

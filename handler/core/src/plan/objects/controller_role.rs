@@ -109,28 +109,28 @@ pub(crate) fn tear_down(
     let spec = teardown.spec;
     let attached = spec.controller_policy_arns.iter().cloned().collect();
     let removed = RoleTeardown { role, attached, inline: Some(spec.controller_policy_name()) };
-    role::tear_down(teardown.departing, &removed, &needs, draft)
+    role::tear_down(teardown.torn_down, &removed, &needs, draft)
 }
 
-/// Removes the node roles of the departing generations from the controller's iam:PassRole, before their markers are removed.
-/// After the teardown it is checked once more, because another run may have read the policy before this change and written it
-/// after.
+/// Removes the node roles of the generations that are torn down from the controller's iam:PassRole, before their markers are
+/// removed. After the teardown it is checked once more, because another run may have read the policy before this change and
+/// written it after.
 fn remove_pass_role_targets(
     teardown: Teardown<'_>,
     role: &Role,
     needs: &[StepId],
     draft: &mut Draft,
 ) -> Option<StepId> {
-    let Teardown { spec, departing, observed } = teardown;
-    let may_be_overwritten = departing.is_recheck() && departing.owner.is_same_stack(&role.tags);
-    let is_deleted = departing.deletes(TaggedObject::Role(&role.name), &role.tags);
-    let is_kept_for_others = !is_deleted && !departing.keeps_adopted(&role.tags);
-    if departing.keys(&role.tags).is_empty() && !may_be_overwritten || !is_kept_for_others {
+    let Teardown { spec, torn_down, observed } = teardown;
+    let may_be_overwritten = torn_down.is_recheck() && torn_down.owner.is_same_stack(&role.tags);
+    let is_deleted = torn_down.deletes(TaggedObject::Role(&role.name), &role.tags);
+    let is_kept_for_others = !is_deleted && !torn_down.keeps_adopted(&role.tags);
+    if torn_down.keys(&role.tags).is_empty() && !may_be_overwritten || !is_kept_for_others {
         return None;
     }
     let policy_name = spec.controller_policy_name();
     let current = role.inline_document(&policy_name)?;
-    let passable = pass_role::passable_for_others(spec, departing.markers, role, &observed.proven_node_roles);
+    let passable = pass_role::passable_for_others(spec, torn_down.markers, role, &observed.proven_node_roles);
     // The rest of the policy belongs to the generations that are kept, so it stays even if these properties ask for something
     // else.
     let document = policy::with_pass_role_arns(current, &passable)?;

@@ -7,20 +7,20 @@ use serde_json::Value;
 
 /// Returns the trust policy for the identities that the properties ask for.
 ///
-/// `issuer` is the OIDC issuer that the role trusts, if any. `departing` has the service accounts whose associations still exist
-/// and will be deleted.
+/// `issuer` is the OIDC issuer that the role trusts, if any. `stale_accounts` are the service accounts whose associations still
+/// exist and will be deleted.
 pub(super) fn controller_trust<'a>(
     spec: &Spec,
     issuer: Option<&str>,
-    departing: impl IntoIterator<Item = &'a ServiceAccount>,
+    stale_accounts: impl IntoIterator<Item = &'a ServiceAccount>,
 ) -> Value {
     let account = spec.controller_account();
     let wanted = spec.has_identity(ControllerIdentity::PodIdentity).then_some(&account);
-    let departing: Vec<&ServiceAccount> = departing.into_iter().collect();
+    let stale_accounts: Vec<&ServiceAccount> = stale_accounts.into_iter().collect();
     trust::controller(&ControllerTrust {
         scope: &spec.scope,
         cluster_name: &spec.cluster_name,
         irsa: issuer.map(|issuer| Irsa { issuer, account: &account }),
-        pod_identity: wanted.into_iter().chain(departing).collect(),
+        pod_identity: wanted.into_iter().chain(stale_accounts).collect(),
     })
 }

@@ -79,10 +79,10 @@ pub(crate) fn tear_down(
     draft: &mut Draft,
 ) -> ProfileTeardown {
     let Some(profile) = &teardown.observed.instance_profile else { return ProfileTeardown::default() };
-    let departing = teardown.departing;
-    let (name, keys) = (profile.name.clone(), departing.keys(&profile.tags));
-    let is_deleted = departing.deletes(TaggedObject::InstanceProfile(&name), &profile.tags);
-    let keeps_adopted = departing.keeps_adopted(&profile.tags);
+    let torn_down = teardown.torn_down;
+    let (name, keys) = (profile.name.clone(), torn_down.keys(&profile.tags));
+    let is_deleted = torn_down.deletes(TaggedObject::InstanceProfile(&name), &profile.tags);
+    let keeps_adopted = torn_down.keeps_adopted(&profile.tags);
     let loses_role =
         |role: &&String| is_deleted || keeps_adopted && deleted_role.is_some_and(|it| it.eq_ignore_ascii_case(role));
     let lost_roles = profile.roles.iter().filter(loses_role);

@@ -12,13 +12,13 @@ use std::collections::BTreeSet;
 /// deletes the node role or its access, so nodes with any instance profile of the node role count. Without a cluster, no node
 /// counts.
 pub(crate) fn running_nodes(teardown: Teardown<'_>, cuts_node_role_off: bool) -> Option<Problem> {
-    let Teardown { spec, departing, observed } = teardown;
+    let Teardown { spec, torn_down, observed } = teardown;
     let has_cluster = observed.cluster.as_ref().is_some_and(|cluster| cluster.status != "DELETING");
     if spec.ignores_running_nodes || !has_cluster {
         return None;
     }
     let is_deleted =
-        |profile: &&InstanceProfile| departing.deletes(TaggedObject::InstanceProfile(&profile.name), &profile.tags);
+        |profile: &&InstanceProfile| torn_down.deletes(TaggedObject::InstanceProfile(&profile.name), &profile.tags);
     let own = observed.instance_profile.iter().filter(is_deleted);
     let others = observed.profiles_of_node_role.iter().filter(|_| cuts_node_role_off);
     let affected: BTreeSet<_> = own.chain(others).map(|profile| profile.name.to_lowercase()).collect();
@@ -36,10 +36,10 @@ pub(crate) fn running_nodes(teardown: Teardown<'_>, cuts_node_role_off: bool) ->
 /// IAM does not delete a role that is in a profile. Returns the steps that remove the role from the profiles. Any other profile
 /// with the role is a problem.
 pub(crate) fn profiles(teardown: Teardown<'_>, role: &Role, needs: &[StepId], draft: &mut Draft) -> Vec<StepId> {
-    let Teardown { spec, departing, observed } = teardown;
+    let Teardown { spec, torn_down, observed } = teardown;
     let is_own = |profile: &InstanceProfile| {
         let loses_role = |own: &&InstanceProfile| {
-            departing.deletes(TaggedObject::InstanceProfile(&own.name), &own.tags) || departing.keeps_adopted(&own.tags)
+            torn_down.deletes(TaggedObject::InstanceProfile(&own.name), &own.tags) || torn_down.keeps_adopted(&own.tags)
         };
         let own = observed.instance_profile.as_ref().filter(loses_role);
         own.is_some_and(|own| own.name.eq_ignore_ascii_case(&profile.name))

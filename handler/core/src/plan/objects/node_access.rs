@@ -75,7 +75,7 @@ pub(crate) fn reconcile(context: Context<'_>, iam_steps: &IamSteps, draft: &mut 
     method
 }
 
-/// The steps that remove the node access of the departing generations.
+/// The steps that remove the node access of the generations that are torn down.
 #[derive(Debug)]
 pub(crate) struct AccessTeardown {
     pub(crate) steps: Vec<StepId>,
@@ -85,8 +85,8 @@ pub(crate) struct AccessTeardown {
     pub(crate) cuts_nodes_off: bool,
 }
 
-/// Plans the removal of the departing generations' node access. With `deletes_role`, the node role is deleted, and its entry in
-/// aws-auth is removed even if no annotation records it.
+/// Plans the removal of the node access of the generations that are torn down. With `deletes_role`, the node role is deleted, and
+/// its entry in aws-auth is removed even if no annotation records it.
 pub(crate) fn tear_down(teardown: Teardown<'_>, deletes_role: bool, draft: &mut Draft) -> AccessTeardown {
     let edited_config_map = aws_auth::tear_down(teardown, deletes_role, draft);
     let removed = access_entry::tear_down(teardown, None, draft);

@@ -46,7 +46,7 @@ pub(crate) fn managed(teardown: Teardown<'_>) -> Option<&Role> {
 /// Plans the deletion of this node role, or the removal of its markers, after `needs`.
 pub(crate) fn tear_down(teardown: Teardown<'_>, role: &Role, needs: &[StepId], draft: &mut Draft) -> Recheck {
     let removed = RoleTeardown { role, attached: policy_arns_of(teardown.spec).into_iter().collect(), inline: None };
-    role::tear_down(teardown.departing, &removed, needs, draft)
+    role::tear_down(teardown.torn_down, &removed, needs, draft)
 }
 
 /// Returns the ARNs of the node role's managed policies. The role of `NodeRoleArn` has none from this resource.

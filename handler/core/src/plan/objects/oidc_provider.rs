@@ -45,7 +45,7 @@ pub(crate) fn reconcile(context: Context<'_>, issuer: &str, draft: &mut Draft) -
 /// role does not trust the provider.
 pub(crate) fn stop_using(context: Context<'_>, needs: &[StepId], draft: &mut Draft) {
     let Context { spec, observed, .. } = context;
-    let is_marked = |found: &&OidcProvider| !context.departing().keys(&found.tags).is_empty();
+    let is_marked = |found: &&OidcProvider| !context.torn_down().keys(&found.tags).is_empty();
     let found = observed.oidc_provider.as_ref().filter(is_marked);
     if let Some(found) = found.filter(|_| !spec.has_identity(ControllerIdentity::Irsa)) {
         let others = trusting_roles(observed, Some(&spec.controller_role_name));
@@ -57,22 +57,22 @@ pub(crate) fn stop_using(context: Context<'_>, needs: &[StepId], draft: &mut Dra
 /// role trusts it or the cluster is deleted. A provider that is kept for other roles loses its owner tag too, so no resource of
 /// this kind deletes it later.
 pub(crate) fn tear_down(teardown: Teardown<'_>, needs: &[StepId], draft: &mut Draft) -> Recheck {
-    let Teardown { departing, observed, .. } = teardown;
+    let Teardown { torn_down, observed, .. } = teardown;
     let Some(found) = observed.oidc_provider.as_ref().filter(|found| found.tags.contains_key(OWNER_KEY)) else {
         return Recheck::Nothing;
     };
     // A provider without any marker may be left over: the process that removed the last marker was killed before it deleted the
     // provider.
-    let may_be_left_over = departing.is_recheck() || departing.owner.is_same_stack(&found.tags);
-    let is_shared = has_foreign_marker(&found.tags, departing.markers);
-    if departing.keys(&found.tags).is_empty() && (is_shared || !may_be_left_over) {
+    let may_be_left_over = torn_down.is_recheck() || torn_down.owner.is_same_stack(&found.tags);
+    let is_shared = has_foreign_marker(&found.tags, torn_down.markers);
+    if torn_down.keys(&found.tags).is_empty() && (is_shared || !may_be_left_over) {
         return Recheck::Nothing;
     }
     // The trust of a controller role of this kind does not count, because a generation that uses the provider has a marker on it.
     // The trust of an adopted role counts, because its owner keeps the role.
     let is_of_this_kind = |tags: &Tags| tags.contains_key(OWNER_KEY) || markers(tags).next().is_some();
     let role = observed.controller_role.as_ref().filter(|role| is_of_this_kind(&role.tags));
-    let excluded = role.filter(|role| !departing.keeps_adopted(&role.tags)).map(|role| &role.name);
+    let excluded = role.filter(|role| !torn_down.keeps_adopted(&role.tags)).map(|role| &role.name);
     let removed = remove(teardown, (found, &trusting_roles(observed, excluded)), needs, draft);
     draft.warnings.extend(removed.warning);
     removed.recheck
@@ -89,14 +89,14 @@ struct ProviderTeardown {
 
 /// Plans the deletion of the provider, or the removal of its markers. `others` has the names of the other roles that trust it.
 fn remove(
-    Teardown { departing, observed, .. }: Teardown<'_>,
+    Teardown { torn_down, observed, .. }: Teardown<'_>,
     (found, others): (&OidcProvider, &BTreeSet<&str>),
     needs: &[StepId],
     draft: &mut Draft,
 ) -> ProviderTeardown {
-    let mut keys = departing.keys(&found.tags);
+    let mut keys = torn_down.keys(&found.tags);
     let (arn, needs) = (found.arn.clone(), needs.iter().copied());
-    if has_foreign_marker(&found.tags, departing.markers) {
+    if has_foreign_marker(&found.tags, torn_down.markers) {
         draft.add(IamStep::UntagOpenIdConnectProvider { arn, keys }, needs);
         return ProviderTeardown { recheck: Recheck::OidcProvider, warning: None };
     }

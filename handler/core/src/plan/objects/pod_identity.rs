@@ -122,23 +122,23 @@ pub(crate) fn tear_down(teardown: Teardown<'_>, draft: &mut Draft) -> Associatio
 
 /// Plans the deletion of one association, or the removal of its markers, after `needs`.
 fn remove(
-    Teardown { spec, departing, .. }: Teardown<'_>,
+    Teardown { spec, torn_down, .. }: Teardown<'_>,
     association: &PodIdentityAssociation,
     needs: &[StepId],
     draft: &mut Draft,
 ) -> RemovalStep {
     let (cluster_name, id) = (spec.cluster_name.clone(), association.id.clone());
-    if departing.deletes(TaggedObject::PodIdentityAssociation(&association.arn), &association.tags) {
+    if torn_down.deletes(TaggedObject::PodIdentityAssociation(&association.arn), &association.tags) {
         let step = draft.add(EksStep::DeletePodIdentityAssociation { cluster_name, id }, needs.iter().copied());
         return RemovalStep { step: Some(step), is_shared: false };
     }
-    let keys = departing.keys(&association.tags);
+    let keys = torn_down.keys(&association.tags);
     if keys.is_empty() {
         return RemovalStep::default();
     }
-    // If the association has the role of a departing generation, it gets the role of a generation that is kept.
+    // If the association has the role of a generation that is torn down, it gets the role of a generation that is kept.
     let roles_of_others: Vec<_> = markers(&association.tags)
-        .filter(|(marker, _)| !departing.markers.contains(marker))
+        .filter(|(marker, _)| !torn_down.markers.contains(marker))
         .map(|(_, value)| value)
         .collect();
     let has_role_of_others = roles_of_others.contains(&arn_marker_value(&association.role_arn).as_str());

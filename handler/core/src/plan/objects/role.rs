@@ -5,7 +5,7 @@ use super::tag_sync::{TagSync, sync_tags};
 use crate::documents::policy;
 use crate::identity::ownership::Tags;
 use crate::observed::Role;
-use crate::plan::context::{Context, Departing, Draft, Recheck};
+use crate::plan::context::{Context, Draft, Recheck, TornDown};
 use crate::plan::problem::Problem;
 use crate::plan::step::{IamStep, RoleKind, Step, StepId, TaggedObject};
 use crate::plan::warning::Warning;
@@ -180,18 +180,18 @@ pub(super) struct RoleTeardown<'a> {
 
 /// Plans the deletion of the role, or the removal of its markers, after `needs`.
 pub(super) fn tear_down(
-    departing: Departing<'_>,
+    torn_down: TornDown<'_>,
     removed: &RoleTeardown<'_>,
     needs: &[StepId],
     draft: &mut Draft,
 ) -> Recheck {
     let role = removed.role;
-    let (name, keys) = (role.name.clone(), departing.keys(&role.tags));
-    if !departing.deletes(TaggedObject::Role(&role.name), &role.tags) {
+    let (name, keys) = (role.name.clone(), torn_down.keys(&role.tags));
+    if !torn_down.deletes(TaggedObject::Role(&role.name), &role.tags) {
         if keys.is_empty() {
             return Recheck::Nothing;
         }
-        let keeps_adopted = departing.keeps_adopted(&role.tags);
+        let keeps_adopted = torn_down.keeps_adopted(&role.tags);
         if keeps_adopted {
             draft.warnings.push(Warning::AdoptedKept { kind: "role", name: name.clone() });
         }
