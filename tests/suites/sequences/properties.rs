@@ -27,7 +27,7 @@ pub(super) struct DesiredProperties {
     controller_policies: Option<&'static str>,
     team: Option<&'static str>,
     service_account: Option<&'static str>,
-    identity: Option<&'static [&'static str]>,
+    controller_identity: Option<&'static [&'static str]>,
     version: Option<&'static str>,
     boundary: Option<&'static str>,
     node_access: Option<&'static str>,
@@ -129,7 +129,7 @@ impl DesiredProperties {
             set("ControllerPolicyArns", self.controller_policies.map(|arn| json!([arn])));
             set("Tags", self.team.map(|team| json!({"team": team})));
             set("ServiceAccount", self.service_account.map(Value::from));
-            set("ControllerIdentity", self.identity.map(Value::from));
+            set("ControllerIdentity", self.controller_identity.map(Value::from));
             set("KarpenterVersion", self.version.map(Value::from));
             set("PermissionsBoundary", self.boundary.map(Value::from));
         }
@@ -219,7 +219,7 @@ pub(super) fn desired_properties() -> impl Strategy<Value = DesiredProperties> {
         sometimes(0.5, &["Skip", "Skip", "Fail"]),
         sometimes(0.2, &["1", "2"]),
     );
-    (objects, versions, access).prop_map(|(objects, (identity, version, boundary), access)| {
+    (objects, versions, access).prop_map(|(objects, (controller_identity, version, boundary), access)| {
         let (names, flaw, node_policies, controller_policies, team, service_account) = objects;
         let (node_access, discovery_key, discovery_value, subnets, tag_conflict, revision) = access;
         DesiredProperties {
@@ -229,7 +229,7 @@ pub(super) fn desired_properties() -> impl Strategy<Value = DesiredProperties> {
             controller_policies,
             team,
             service_account,
-            identity,
+            controller_identity,
             version,
             boundary,
             node_access,

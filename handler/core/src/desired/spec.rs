@@ -32,7 +32,7 @@ pub struct Spec {
     /// The name of Karpenter's service account.
     pub service_account: String,
     /// The ways by which the controller gets the credentials of its role. Never empty.
-    pub identities: BTreeSet<ControllerIdentity>,
+    pub controller_identities: BTreeSet<ControllerIdentity>,
     /// Whether the OIDC provider is created if IAM has none.
     pub creates_oidc_provider: bool,
     /// The way by which nodes join the cluster.
@@ -176,8 +176,8 @@ impl Spec {
     }
 
     /// Returns whether the controller gets the credentials of its role in this way. It may get them in both ways.
-    pub fn has_identity(&self, identity: ControllerIdentity) -> bool {
-        self.identities.contains(&identity)
+    pub fn has_controller_identity(&self, identity: ControllerIdentity) -> bool {
+        self.controller_identities.contains(&identity)
     }
 
     /// Returns the ARNs of the managed policies that only the property `NodePolicyArns` adds to the node role.
@@ -231,7 +231,7 @@ impl Spec {
             scope: scope.clone(),
             namespace: text("Namespace").unwrap_or_else(|| "karpenter".to_owned()),
             service_account: text("ServiceAccount").unwrap_or_else(|| "karpenter".to_owned()),
-            identities: identities(properties.list("ControllerIdentity").unwrap_or_default()),
+            controller_identities: controller_identities(properties.list("ControllerIdentity").unwrap_or_default()),
             creates_oidc_provider: properties.text("OidcProvider") == Some("Create"),
             node_access: match properties.text("NodeAccess") {
                 Some("AwsAuth") => NodeAccess::AwsAuth,
@@ -266,7 +266,7 @@ impl Spec {
     }
 }
 
-fn identities(words: &[String]) -> BTreeSet<ControllerIdentity> {
+fn controller_identities(words: &[String]) -> BTreeSet<ControllerIdentity> {
     let identity = |word: &String| match word.as_str() {
         "PodIdentity" => ControllerIdentity::PodIdentity,
         _ => ControllerIdentity::Irsa,

@@ -16,6 +16,7 @@ pub fn properties_to_restore(target: Target<'_>, observed: &Observed) -> Spec {
     let role = observed.controller_role.as_ref();
     let granted = role.and_then(|role| role.inline_document(&target.spec.controller_policy_name()));
     let mut spec = target.bounds.without_excess(target.spec, granted);
-    spec.creates_oidc_provider |= target.previous.is_some_and(|failed| !failed.has_identity(ControllerIdentity::Irsa));
+    spec.creates_oidc_provider |=
+        target.previous.is_some_and(|failed| !failed.has_controller_identity(ControllerIdentity::Irsa));
     spec
 }

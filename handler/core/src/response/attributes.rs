@@ -45,7 +45,7 @@ impl Attributes {
         let cluster = observed.cluster.as_ref();
         let endpoint = cluster.map(|cluster| cluster.endpoint.clone()).unwrap_or_default();
         let issuer = cluster.and_then(|cluster| cluster.issuer.as_deref()).map(issuer_without_scheme);
-        let issuer = issuer.filter(|_| spec.has_identity(ControllerIdentity::Irsa));
+        let issuer = issuer.filter(|_| spec.has_controller_identity(ControllerIdentity::Irsa));
         let joined = |ids: &BTreeSet<String>| ids.iter().map(String::as_str).collect::<Vec<_>>().join(",");
         Self(BTreeMap::from([
             ("ClusterName", spec.cluster_name.clone()),
@@ -106,7 +106,7 @@ fn helm_values(spec: &Spec, endpoint: &str) -> String {
     let queue = queue.map(|name| format!("  interruptionQueue: {}\n", quoted(name))).unwrap_or_default();
     let annotation =
         || format!("  annotations:\n    eks.amazonaws.com/role-arn: {}\n", quoted(&spec.controller_role_arn()));
-    let annotations = if spec.has_identity(ControllerIdentity::Irsa) { annotation() } else { String::new() };
+    let annotations = if spec.has_controller_identity(ControllerIdentity::Irsa) { annotation() } else { String::new() };
     format!(
         "settings:\n  clusterName: {}\n  clusterEndpoint: {}\n{queue}serviceAccount:\n  name: {}\n{annotations}",
         quoted(&spec.cluster_name),

@@ -79,7 +79,7 @@ pub(crate) fn with_manual_objects(world: &World, spec: &Spec, objects: &[ManualO
         let arn = spec.node_role_arn();
         eks.access_entries.insert(arn.clone(), access_entry(&spec.cluster_name, &arn, "EC2_LINUX"));
     }
-    if has(ManualObject::Association) && spec.has_identity(ControllerIdentity::PodIdentity) {
+    if has(ManualObject::Association) && spec.has_controller_identity(ControllerIdentity::PodIdentity) {
         let association = PodIdentityAssociation {
             id: "a-1".to_owned(),
             arn: format!("arn:aws:eks:eu-west-1:111122223333:podidentityassociation/{}/a-1", spec.cluster_name),

@@ -48,7 +48,7 @@ fn create_after_any_history_then_delete_restores_account() {
 /// The same for the few properties that decide which generations use the OIDC provider. In histories of all properties they
 /// seldom occur together.
 #[test]
-fn identity_history_then_delete_restores_account() {
+fn controller_identity_history_then_delete_restores_account() {
     let other_name = proptest::option::weighted(0.2, Just("Controller"));
     let names = (select(&["demo", "demo", "demo", "demo", "other"]), other_name);
     let identities = select(vec![None, Some(json!(["PodIdentity"])), Some(json!(["IRSA", "PodIdentity"]))]);

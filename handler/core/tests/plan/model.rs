@@ -73,7 +73,7 @@ impl World {
         Observed {
             cluster: eks.map(|eks| eks.cluster.clone()),
             oidc_provider: provider.cloned(),
-            roles_that_trust_issuer: if is_reconcile && spec.has_identity(ControllerIdentity::Irsa) {
+            roles_that_trust_issuer: if is_reconcile && spec.has_controller_identity(ControllerIdentity::Irsa) {
                 BTreeSet::new()
             } else {
                 trusting_roles

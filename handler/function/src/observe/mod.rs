@@ -2,10 +2,10 @@
 
 mod config_map;
 mod discovery;
-mod identity;
 mod leftovers;
 mod oidc_provider;
 mod pass_role;
+mod pod_identity;
 mod roles;
 
 use crate::clients::aws::{Clients, eks};
@@ -14,12 +14,12 @@ use crate::error::chain::chain;
 use crate::error::{Error, KubernetesError};
 use config_map::{ObservedConfigMap, PendingCredentials};
 use futures::{FutureExt as _, future};
-use identity::PodIdentity;
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::{Marker, Owner};
 use karpenter_prereqs_core::observed::{AccessEntry, AwsAuth, Cluster, Discovery, Observed, PassRoleDecision, Role};
 use karpenter_prereqs_core::plan::{self, Plan};
 use oidc_provider::ObservedProvider;
+use pod_identity::PodIdentity;
 use std::collections::BTreeSet;
 
 /// The parameters of a snapshot.
@@ -218,7 +218,7 @@ async fn read_cluster_dependents(
     let discovery = async { discovery::discover(clients, query, serving, node_groups).await.map_err(Error::Aws) };
     let pod_identity = async {
         match serving {
-            Some(_) => identity::read(clients, query).await.map_err(Error::Aws),
+            Some(_) => pod_identity::read(clients, query).await.map_err(Error::Aws),
             None => Ok(PodIdentity::default()),
         }
     };

@@ -33,7 +33,7 @@ pub(super) async fn read_for_reconcile(
         return Ok(ObservedProvider::default());
     };
     let arn = query.spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
-    if query.spec.has_identity(ControllerIdentity::Irsa) {
+    if query.spec.has_controller_identity(ControllerIdentity::Irsa) {
         let provider = iam::oidc_provider(&clients.iam, &arn).await?;
         Ok(ObservedProvider { provider, ..ObservedProvider::default() })
     } else {

@@ -35,7 +35,7 @@ impl<'a> Issuer<'a> {
 /// so that all problems are found at once.
 pub(crate) fn issuer<'a>(context: Context<'a>, draft: &mut Draft) -> Issuer<'a> {
     let Context { spec, observed, .. } = context;
-    if !spec.has_identity(ControllerIdentity::Irsa) {
+    if !spec.has_controller_identity(ControllerIdentity::Irsa) {
         return Issuer::NotWanted;
     }
     let cluster = spec.cluster_name.clone();
@@ -57,7 +57,10 @@ pub(crate) fn issuer<'a>(context: Context<'a>, draft: &mut Draft) -> Issuer<'a> 
 pub(crate) fn stale_associations(
     context: Context<'_>,
 ) -> impl Iterator<Item = (&ServiceAccount, &PodIdentityAssociation)> {
-    let wanted = context.spec.has_identity(ControllerIdentity::PodIdentity).then(|| context.spec.controller_account());
+    let wanted = context
+        .spec
+        .has_controller_identity(ControllerIdentity::PodIdentity)
+        .then(|| context.spec.controller_account());
     let torn_down = context.torn_down();
     let is_ours = move |tags: &Tags| !torn_down.keys(tags).is_empty();
     context
@@ -73,8 +76,8 @@ pub(crate) fn previous_issuer(context: Context<'_>) -> Option<&str> {
     let Context { spec, observed, .. } = context;
     let issuer = observed.cluster.as_ref()?.issuer.as_deref()?;
     let role = observed.controller_role.as_ref()?;
-    let wants_pod_identity_alone =
-        !spec.has_identity(ControllerIdentity::Irsa) && spec.has_identity(ControllerIdentity::PodIdentity);
+    let wants_pod_identity_alone = !spec.has_controller_identity(ControllerIdentity::Irsa)
+        && spec.has_controller_identity(ControllerIdentity::PodIdentity);
     let provider_arn = spec.scope.oidc_provider_arn(issuer_without_scheme(issuer));
     let trusts_issuer = trust::trusts_provider(&role.trust, &provider_arn);
     let association = observed.associations.get(&spec.controller_account());

@@ -15,7 +15,7 @@ pub(super) fn controller_trust<'a>(
     stale_accounts: impl IntoIterator<Item = &'a ServiceAccount>,
 ) -> Value {
     let account = spec.controller_account();
-    let wanted = spec.has_identity(ControllerIdentity::PodIdentity).then_some(&account);
+    let wanted = spec.has_controller_identity(ControllerIdentity::PodIdentity).then_some(&account);
     let stale_accounts: Vec<&ServiceAccount> = stale_accounts.into_iter().collect();
     trust::controller(&ControllerTrust {
         scope: &spec.scope,

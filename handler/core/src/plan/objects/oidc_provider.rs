@@ -47,7 +47,7 @@ pub(crate) fn stop_using(context: Context<'_>, needs: &[StepId], draft: &mut Dra
     let Context { spec, observed, .. } = context;
     let is_marked = |found: &&OidcProvider| !context.torn_down().keys(&found.tags).is_empty();
     let found = observed.oidc_provider.as_ref().filter(is_marked);
-    if let Some(found) = found.filter(|_| !spec.has_identity(ControllerIdentity::Irsa)) {
+    if let Some(found) = found.filter(|_| !spec.has_controller_identity(ControllerIdentity::Irsa)) {
         let others = trusting_roles(observed, Some(&spec.controller_role_name));
         remove(context.teardown(), (found, &others), needs, draft);
     }

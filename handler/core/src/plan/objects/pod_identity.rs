@@ -25,7 +25,7 @@ pub(crate) fn reconcile(
     draft: &mut Draft,
 ) -> Vec<StepId> {
     let spec = context.spec;
-    let wanted = spec.has_identity(ControllerIdentity::PodIdentity);
+    let wanted = spec.has_controller_identity(ControllerIdentity::PodIdentity);
     let association = if wanted { reconcile_association(context, iam_steps, draft) } else { None };
     let needs: Vec<_> = association.into_iter().chain(iam_steps.controller_role).chain(iam_steps.trust).collect();
     if wanted && !context.observed.has_pod_identity_agent {

@@ -110,7 +110,7 @@ fn update_trusting_roles(snapshot: &mut Observed, spec: &Spec, name: &str, trust
     let Some(provider) = &snapshot.oidc_provider else { return };
     if !trust::trusts_provider(trust, &provider.arn) {
         snapshot.roles_that_trust_issuer.remove(name);
-    } else if !spec.has_identity(ControllerIdentity::Irsa) || !snapshot.roles_that_trust_issuer.is_empty() {
+    } else if !spec.has_controller_identity(ControllerIdentity::Irsa) || !snapshot.roles_that_trust_issuer.is_empty() {
         snapshot.roles_that_trust_issuer.insert(name.to_owned());
     }
 }

@@ -31,7 +31,8 @@ pub(super) async fn read(clients: &Clients, query: SnapshotQuery<'_>) -> Result<
     let (eks, spec) = (&clients.eks, query.spec);
     let accounts: BTreeSet<_> = query.previous.into_iter().chain([spec]).map(Spec::controller_account).collect();
     let agent = async {
-        let needs_agent = query.purpose != Purpose::TearDown && spec.has_identity(ControllerIdentity::PodIdentity);
+        let needs_agent =
+            query.purpose != Purpose::TearDown && spec.has_controller_identity(ControllerIdentity::PodIdentity);
         Ok(needs_agent && eks::has_addon(eks, &spec.cluster_name, AGENT_ADDON).await?)
     };
     let (associations, has_agent) = futures::try_join!(associations(clients, spec, accounts.clone()), agent)?;
