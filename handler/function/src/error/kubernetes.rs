@@ -41,12 +41,12 @@ pub(crate) enum KubernetesError {
         source: kube::Error,
     },
     /// The API server does not accept the token.
-    #[error("the Kubernetes API at {endpoint} does not know {identity} (401 Unauthorized)")]
+    #[error("the Kubernetes API at {endpoint} does not know {caller_name} (401 Unauthorized)")]
     Unauthorized {
         /// The cluster's endpoint.
         endpoint: String,
-        /// The identity of the token.
-        identity: String,
+        /// The name of the token's caller.
+        caller_name: String,
         /// As [`Caller::hint`](crate::clients::aws::Caller::hint).
         hint: &'static str,
         /// How the cluster authenticates.
@@ -54,11 +54,11 @@ pub(crate) enum KubernetesError {
     },
     /// RBAC denies the verb.
     #[error(
-        "the Kubernetes API does not allow {identity} to {verb} the ConfigMap kube-system/aws-auth (403 Forbidden)"
+        "the Kubernetes API does not allow {caller_name} to {verb} the ConfigMap kube-system/aws-auth (403 Forbidden)"
     )]
     Forbidden {
-        /// The identity of the token.
-        identity: String,
+        /// The name of the token's caller.
+        caller_name: String,
         /// As [`Caller::hint`](crate::clients::aws::Caller::hint).
         hint: &'static str,
         /// The verb, as RBAC spells it.
@@ -123,13 +123,13 @@ impl KubernetesError {
         match self {
             Self::Credentials { role: Some(_), .. } => Some("Check that the trust policy of that role names the function's role, and that the function's role may call sts:AssumeRole on it".to_owned()),
             Self::Unreachable { if_private, .. } => Some(format!("If the endpoint is private, {if_private}")),
-            Self::Unauthorized { identity, hint, mode, .. } => {
+            Self::Unauthorized { caller_name, hint, mode, .. } => {
                 let access = if mode.has_access_entries() {
                     "Create an access entry"
                 } else {
                     "Add an entry in mapRoles of kube-system/aws-auth"
                 };
-                Some(format!("{access} for {identity}, or {hint} to a role that has access, such as the role that created the cluster"))
+                Some(format!("{access} for {caller_name}, or {hint} to a role that has access, such as the role that created the cluster"))
             }
             Self::Forbidden { hint, .. } => Some(format!(
                 "Give it a Kubernetes role that allows get, create, update and delete of this ConfigMap, or {hint} to a role that may"

@@ -15,8 +15,8 @@ const MIN_AWS_AUTH_BACKOFF: Duration = Duration::from_millis(10);
 /// waiting does not help if there is no route.
 const UNREACHABLE_DIVISOR: u32 = 4;
 
-/// The settle time is divided by this for an API server that does not know the identity of the token. It knows a new mapping
-/// within seconds. But its authenticator also returns 401 if STS does not respond within 10 seconds.
+/// The settle time is divided by this for an API server that does not know the caller. It knows a new mapping within seconds.
+/// But its authenticator also returns 401 if STS does not respond within 10 seconds.
 const UNKNOWN_TOKEN_DIVISOR: u32 = 3;
 
 /// The longest first backoff between two PUTs of the response. CloudFormation and users wait for the response.
@@ -192,7 +192,7 @@ mod tests {
     fn unauthorized() -> KubernetesError {
         KubernetesError::Unauthorized {
             endpoint: String::new(),
-            identity: String::new(),
+            caller_name: String::new(),
             hint: "",
             mode: AuthenticationMode::ConfigMap,
         }
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn forbidden_is_final() {
-        let forbidden = || KubernetesError::Forbidden { identity: String::new(), hint: "", verb: "get" };
+        let forbidden = || KubernetesError::Forbidden { caller_name: String::new(), hint: "", verb: "get" };
         assert_eq!(retry_time_of_kubernetes_read(&forbidden(), SETTLE_TIME, true), Duration::ZERO);
         assert_eq!(
             retry_time_of_aws_auth_edit(&Error::Kubernetes(forbidden()), SETTLE_TIME, SETTLE_TIME, true),

@@ -23,7 +23,7 @@ pub(crate) struct Clients {
     pub(crate) retries: Retries,
     /// The record of all calls of the run.
     pub(crate) calls: Calls,
-    /// The identity of the credentials.
+    /// The caller, whose credentials the clients have.
     pub(crate) caller: Caller,
     /// The ARN of the execution role; absent in a preview, and if the template does not pass it to the function.
     pub(crate) execution_role_arn: Option<Arc<str>>,
@@ -32,12 +32,18 @@ pub(crate) struct Clients {
     pub(crate) iam: aws_sdk_iam::Client,
 }
 
-/// The identity that calls AWS and Kubernetes.
+/// The caller of AWS: the function, or the user of the command-line program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     /// Its name in messages.
     pub(crate) label: &'static str,
-    /// How to use another identity for the Kubernetes API, for messages. It is followed by "to a role that …".
+    /// How to call the Kubernetes API with another role, for messages. It is followed by "to a role that …". In the function, the
+    /// whole sentence of [`KubernetesError::Unauthorized`](crate::error::KubernetesError::Unauthorized) can be:
+    ///
+    /// ```text
+    /// Create an access entry for the function's role, or set KubernetesRoleArn to a role that has access, such as the role that
+    /// created the cluster
+    /// ```
     pub(crate) hint: &'static str,
     /// How to reach a private endpoint of the Kubernetes API, for messages: it follows "If the endpoint is private, ".
     pub(crate) private_endpoint: &'static str,

@@ -35,15 +35,15 @@ const NAME: &str = "aws-auth";
 /// returns them while it fails for a short time, for example while etcd elects a leader.
 const BUSY_STATUSES: [u16; 5] = [429, 500, 502, 503, 504];
 
-/// The Kubernetes API of one cluster, with one identity.
+/// The Kubernetes API of one cluster, with the token of one caller.
 #[derive(Clone)]
 pub(crate) struct Kubernetes {
     client: kube::Client,
     endpoint: String,
-    /// The identity of the token, for messages.
-    identity: String,
-    /// The identity that asks for the token, for messages.
-    caller: Caller,
+    /// The name of the token's caller, for messages: `KubernetesRoleArn` if the spec has it, otherwise [`Caller::label`].
+    caller_name: String,
+    /// The caller of AWS, which gets the token. Its hints are for messages.
+    aws_caller: Caller,
     mode: AuthenticationMode,
     retries: Retries,
     calls: Calls,
@@ -74,12 +74,12 @@ impl Kubernetes {
         let endpoint = cluster.endpoint.clone();
         let invalid = |source| KubernetesError::Client { endpoint: endpoint.clone(), source };
         let client = client::client(&endpoint, &cluster.certificate_authority, &token).map_err(invalid)?;
-        let identity = spec.kubernetes_role_arn.clone().unwrap_or_else(|| clients.caller.label.to_owned());
+        let caller_name = spec.kubernetes_role_arn.clone().unwrap_or_else(|| clients.caller.label.to_owned());
         Ok(Self {
             client,
             endpoint,
-            identity,
-            caller: clients.caller,
+            caller_name,
+            aws_caller: clients.caller,
             mode: cluster.authentication_mode,
             retries: clients.retries,
             calls: clients.calls.clone(),
@@ -250,14 +250,14 @@ impl Kubernetes {
         match error {
             kube::Error::Api(status) if status.code == 401 => KubernetesError::Unauthorized {
                 endpoint: self.endpoint.clone(),
-                identity: self.identity.clone(),
-                hint: self.caller.hint,
+                caller_name: self.caller_name.clone(),
+                hint: self.aws_caller.hint,
                 mode: self.mode,
             },
             kube::Error::Api(status) if status.code == 403 => self.forbidden(verb),
             source @ (kube::Error::HyperError(_) | kube::Error::Service(_)) => KubernetesError::Unreachable {
                 endpoint: self.endpoint.clone(),
-                if_private: self.caller.private_endpoint,
+                if_private: self.aws_caller.private_endpoint,
                 source,
             },
             kube::Error::Api(status) if BUSY_STATUSES.contains(&status.code) => {
@@ -270,6 +270,6 @@ impl Kubernetes {
     }
 
     fn forbidden(&self, verb: &'static str) -> KubernetesError {
-        KubernetesError::Forbidden { identity: self.identity.clone(), hint: self.caller.hint, verb }
+        KubernetesError::Forbidden { caller_name: self.caller_name.clone(), hint: self.aws_caller.hint, verb }
     }
 }
