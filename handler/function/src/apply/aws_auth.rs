@@ -20,11 +20,12 @@ pub(super) async fn edit(apply: &Apply<'_>, change: &Change) -> Result<(), Error
     let Some(kubernetes) = apply.kubernetes else { return Ok(()) };
     let attempt = || attempt(kubernetes, change);
     let (started_at, deadlines) = (Instant::now(), apply.deadlines);
-    // Three waits before the deadline: jitter doubles the last wait at most, and the write itself needs time.
+    // Three waits before the deadline of this part of the run: jitter doubles the last wait at most, and the write itself needs
+    // time.
     let last_attempt = apply.clients.retries.deadline - 3 * deadlines.longest_wait_of_aws_auth_edit();
-    let work_time = last_attempt.saturating_duration_since(started_at);
+    let time_for_attempts = last_attempt.saturating_duration_since(started_at);
     let retry_time = |error: &Error| {
-        retry_time_of_aws_auth_edit(error, deadlines.settle_time, work_time, kubernetes.is_token_accepted())
+        retry_time_of_aws_auth_edit(error, deadlines.settle_time, time_for_attempts, kubernetes.is_token_accepted())
     };
     attempt
         .retry(deadlines.aws_auth_edit())
@@ -33,6 +34,11 @@ pub(super) async fn edit(apply: &Apply<'_>, change: &Change) -> Result<(), Error
         .await
 }
 
+/// Makes one attempt. The first one may write twice: it edits the ConfigMap of the snapshot and, after an update conflict, that of
+/// a new read.
+///
+/// # Errors
+/// [`KubernetesError::Contended`] if the last write met an update conflict. Otherwise the error of the edit or of a call.
 async fn attempt(kubernetes: &Kubernetes, change: &Change) -> Result<(), Error> {
     // The snapshot may be minutes old, so a conflict on it is expected. The attempt then continues with a new read.
     if let Some(ConfigMapSnapshot(read)) = kubernetes.take_snapshot()

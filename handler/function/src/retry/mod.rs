@@ -1,28 +1,34 @@
 //! Which errors of which operations are retried, and for how long.
 //!
 //! An error that no rule names is final at once. Each rule has a backoff and a predicate in `rules`. The times come from
-//! [`Deadlines`], which divides the time that Lambda and CloudFormation allow.
+//! [`Deadlines`], which divides the time that Lambda and CloudFormation allow. A part of the run is its work or its undo, and has
+//! a deadline of its own.
 //!
-//! | Rule | Operations | Errors | Retried for |
-//! |---|---|---|---|
-//! | [`sdk`] | every AWS call | throttling | until the deadline of the part of the run |
-//! | | | transient and server errors | the settle time, from the service's first failure |
-//! | `permissions` | the first snapshot of a Create | `AccessDenied` | the settle time |
-//! | `simulation` | the simulation of `iam:PassRole` | `implicitDeny` | half of the settle time |
-//! | `settling` | IAM's steps | `ConcurrentModification`, `EntityTemporarilyUnmodifiable`, `DeleteConflict` | the settle time |
-//! | | IAM's steps on an object of this run | `NoSuchEntity`, `AccessDenied` | the settle time |
-//! | | IAM's removals, where this run created the objects | `AccessDenied` | the settle time |
-//! | | EKS' steps | `InvalidParameterException` for a role that EKS does not see yet | the settle time |
-//! | | creations | the object exists, and a read does not find it | the settle time |
-//! | `shown_tags` | reads of tags after a write | EC2 does not show the write yet | a quarter of the settle time |
-//! | `lost_race` | a whole plan | two resources tagged at the same moment | three more plans, one resource after the other |
-//! | `kubernetes_read` | reads of aws-auth, access reviews | 429, 500, 502, 503, 504 | the settle time |
-//! | | | no connection | a quarter of it |
-//! | | | 401 | a third of it; all of it once the token was accepted |
-//! | `aws_auth_edit` | the edit of aws-auth | an update conflict | until the deadline for work |
-//! | | | 429, 5xx, no connection; 401 once the token was accepted | the settle time |
-//! | `response` | the PUT to the presigned URL | all | until the deadline for the response |
-//! | [`Retries::config_of_credentials`] | `AssumeRole` | those that the SDK retries by default | six attempts |
+//! Each rule is applied in the file of the last column, below `handler/function/src`.
+//!
+//! | Rule | Operations | Errors | Retried for | Applied in |
+//! |---|---|---|---|---|
+//! | [`sdk`] | every AWS call but the query of the stack status | throttling | until the deadline of the part of the run | `clients/aws/mod.rs` |
+//! | [`sdk`] | every AWS call but the query of the stack status | transient and server errors | the settle time, from the service's first failure | `clients/aws/mod.rs` |
+//! | [`Deadlines::retries_of_status_query`] | the query of the stack status | throttling | the settle time | `lifecycle/still_wanted.rs` |
+//! | [`Deadlines::retries_of_status_query`] | the query of the stack status | transient and server errors | half of the time for the query | `lifecycle/still_wanted.rs` |
+//! | `permissions` | the first snapshot of a Create | `AccessDenied` | the settle time | `lifecycle/reconcile.rs` |
+//! | `simulation` | the simulation of `iam:PassRole` | `implicitDeny` | half of the settle time | `observe/pass_role.rs` |
+//! | `settling` | IAM's steps | `ConcurrentModification`, `EntityTemporarilyUnmodifiable`, `DeleteConflict` | the settle time | `apply/iam.rs` |
+//! | `settling` | IAM's steps that need an object of this run | `NoSuchEntity`, `AccessDenied` | the settle time | `apply/iam.rs` |
+//! | `settling` | IAM's removals, where this run created the objects | `AccessDenied` | the settle time | `apply/iam.rs` |
+//! | `settling` | EKS' steps | `InvalidParameterException` with the words `invalid principal` in its message | the settle time | `apply/eks.rs` |
+//! | `settling` | EKS' steps that need an object of this run | every `InvalidParameterException` | the settle time | `apply/eks.rs` |
+//! | `settling` | creations in IAM and EKS | the object exists, and a read does not find it | the settle time | `apply/once.rs` |
+//! | `shown_tags` | reads of tags after a write | EC2 does not show the write yet | a quarter of the settle time | `apply/ec2.rs` |
+//! | `lost_race` | a whole plan | two resources tagged at the same moment | three more plans, one resource after the other | `lifecycle/reconcile.rs` |
+//! | `kubernetes_read` | the read of aws-auth for a snapshot, access reviews | 429, 500, 502, 503, 504 | the settle time | `clients/kubernetes/mod.rs` |
+//! | `kubernetes_read` | the read of aws-auth for a snapshot, access reviews | no connection | a quarter of the settle time | `clients/kubernetes/mod.rs` |
+//! | `kubernetes_read` | the read of aws-auth for a snapshot, access reviews | 401 | a third of the settle time; all of it once the token was accepted | `clients/kubernetes/mod.rs` |
+//! | `aws_auth_edit` | the edit of aws-auth | an update conflict | until shortly before the deadline of the part of the run | `apply/aws_auth.rs` |
+//! | `aws_auth_edit` | the edit of aws-auth | 429, 500, 502, 503, 504, no connection; 401 once the token was accepted | the settle time | `apply/aws_auth.rs` |
+//! | `response` | the PUT to the presigned URL | all | until the deadline for the response | `respond.rs` |
+//! | [`Retries::config_of_credentials`] | `AssumeRole` | those that the SDK retries by default | six attempts | `clients/aws/mod.rs` |
 
 mod deadlines;
 mod rules;

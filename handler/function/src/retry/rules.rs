@@ -47,7 +47,8 @@ pub(crate) fn is_retried_in_iam(error: &AwsError, facts: StepFacts) -> bool {
         || facts.is_removal && facts.has_created_generation && error.is_denied()
 }
 
-/// Returns whether the error of EKS goes away with time: the role exists in IAM, and EKS does not see it yet.
+/// Returns whether the error of EKS goes away with time: the role exists in IAM, and EKS does not see it yet. In any
+/// step, the message of the error shows that. In a step that needs a new object, any invalid parameter counts.
 pub(crate) fn is_retried_in_eks(error: &AwsError, is_on_new_object: bool) -> bool {
     error.is_unseen_principal() || is_on_new_object && error.is_invalid_parameter()
 }
@@ -78,16 +79,17 @@ pub(crate) fn retry_time_of_kubernetes_read(
 
 /// Returns how long the edit of aws-auth is retried, from its first attempt; zero if the error is final.
 ///
-/// `work_time` is the time in which attempts may begin. `is_token_accepted`: as in [`retry_time_of_kubernetes_read`].
+/// `time_for_attempts` is the time in which attempts may begin: until shortly before the deadline of the part of the run.
+/// `is_token_accepted`: as in [`retry_time_of_kubernetes_read`].
 pub(crate) fn retry_time_of_aws_auth_edit(
     error: &Error,
     settle_time: Duration,
-    work_time: Duration,
+    time_for_attempts: Duration,
     is_token_accepted: bool,
 ) -> Duration {
     match error {
         // Each conflict means that another writer has finished, so one fewer competes in the next attempt.
-        Error::Kubernetes(KubernetesError::Contended) => work_time,
+        Error::Kubernetes(KubernetesError::Contended) => time_for_attempts,
         Error::Kubernetes(KubernetesError::Unauthorized { .. }) if is_token_accepted => settle_time,
         Error::Kubernetes(KubernetesError::Busy { .. } | KubernetesError::Unreachable { .. }) => settle_time,
         _ => Duration::ZERO,
@@ -214,9 +216,9 @@ mod tests {
     }
 
     #[test]
-    fn conflict_on_aws_auth_is_retried_until_the_deadline_for_work() {
-        let (conflict, work) = (Error::Kubernetes(KubernetesError::Contended), Duration::from_secs(200));
-        assert_eq!(retry_time_of_aws_auth_edit(&conflict, SETTLE_TIME, work, false), work);
+    fn conflict_on_aws_auth_is_retried_while_attempts_may_begin() {
+        let (conflict, time) = (Error::Kubernetes(KubernetesError::Contended), Duration::from_secs(200));
+        assert_eq!(retry_time_of_aws_auth_edit(&conflict, SETTLE_TIME, time, false), time);
         assert_eq!(retry_time_of_kubernetes_read(&KubernetesError::Contended, SETTLE_TIME, true), Duration::ZERO);
     }
 
