@@ -51,7 +51,7 @@ impl Run<'_> {
     async fn undo(&self, lifecycle: &Lifecycle, result: &Result<Attributes, Error>) -> Result<Option<Error>, Error> {
         let cancelled = match result {
             Err(Error::Cancelled { why }) => Some(why.clone()),
-            _ => self.cancelled_since().await,
+            _ => self.cancellation_reason().await,
         };
         let progress = self.stage_progress();
         let Some(why) = cancelled else {

@@ -37,10 +37,15 @@ impl Run<'_> {
         }
     }
 
-    /// Returns why CloudFormation cancelled the operation; `None` if it did not, or if this run has not begun any step.
+    /// Returns why CloudFormation cancelled the operation; `None` if it did not, or if this run has not begun any step. For use
+    /// after the last write.
     ///
     /// The query is made after a failure too. Another run that undoes the operation may have caused the failure.
-    pub(super) async fn cancelled_since(&self) -> Option<String> {
+    ///
+    /// A run that was superseded after its first write is not undone, and keeps its result. CloudFormation has the response of
+    /// another delivery of the same event and relies on what that delivery did. Both reconcile the same objects with the same
+    /// properties, so an undo would take them from a stack that is in use.
+    pub(super) async fn cancellation_reason(&self) -> Option<String> {
         if !self.progress.has_begun() {
             return None;
         }
