@@ -27,7 +27,7 @@ const NEAR_MISSES: [(&str, &str); 6] = [
     ("UPDATE_FAILED", "REVIEW_IN_PROGRESS"),
 ];
 
-/// A Create that is cancelled before it begins changes nothing.
+/// A Create that is cancelled before it begins finds no objects to delete, and changes nothing.
 #[tokio::test]
 async fn create_cancelled_before_start_changes_nothing() {
     let mut scenario = Scenario::start().await.unwrap();
