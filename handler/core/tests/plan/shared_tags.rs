@@ -1,4 +1,7 @@
 //! Two stacks that create, change and delete discovery tags on the same subnets and security groups at the same time.
+//!
+//! The stacks want the same value of a key, or different keys. A case in which they want different values of one key is left out,
+//! because a plan of it reports a conflict. The suites `cloudformation::tag_race` and `sequences` test these races.
 
 use crate::generators::{SUBNETS, worlds};
 use crate::harness::{PropResult, Resource, Run, failure};
