@@ -9,12 +9,12 @@ mod replaced;
 mod rolled_back;
 mod shared;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use local_cloud::{
     cluster::{create_role, service_trust},
-    gateway::Effect,
-    lambda::Resource,
+    gateway::{Effect, Hold, When},
+    lambda::{CfnResponse, Event, Function, Resource},
     scenario::{CLUSTER, Scenario},
     world::World,
 };
@@ -83,4 +83,25 @@ fn passable_roles(world: &World, controller_role: &str) -> BTreeSet<String> {
 /// Returns a client error, which no retry can solve.
 fn client_error() -> Effect {
     Effect::refuse(400, "ValidationError", "refused by the test")
+}
+
+/// Sends an event, and holds it at the first call that matches `when`. Then sends `other` to a second process of the function,
+/// and releases the held call when that is complete. Both must succeed.
+///
+/// Returns the response to `other`.
+pub(crate) async fn send_during(scenario: &mut Scenario, event: &Event, when: When, other: &Event) -> CfnResponse {
+    let url = scenario.responses.expect(other.ids());
+    let mut function = Function::start(scenario.function_options().await.unwrap()).await.unwrap();
+    let hold = Hold::new();
+    let rule = scenario.cloud.gateway().rules().add(when.once(), Effect::HoldBefore(hold.clone()));
+    let (delivered, ()) = tokio::join!(scenario.send(event), async {
+        hold.reached().await;
+        function.invoke(&other.with_response_url(&url), Duration::from_mins(1)).await.unwrap();
+        hold.release();
+    });
+    rule.remove();
+    delivered.unwrap().succeeded();
+    let response = scenario.responses.take(&url, Duration::from_secs(1)).await.unwrap();
+    assert!(response.succeeded(), "{response:?}");
+    response
 }

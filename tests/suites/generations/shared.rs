@@ -1,10 +1,17 @@
 //! Several resources on one cluster. The Delete of one removes nothing that another needs.
 
 use aws_sdk_ec2::types::Tag;
-use local_cloud::{lambda::Resource, scenario::Scenario, world::World};
+use aws_sdk_eks::types::AuthenticationMode;
+use local_cloud::{
+    CloudOptions, ClusterOptions,
+    gateway::{Effect, When},
+    lambda::Resource,
+    scenario::Scenario,
+    world::World,
+};
 use serde_json::{Value, json};
 
-use super::{create_resource, passable_roles, properties, role_arn};
+use super::{create_resource, passable_roles, properties, role_arn, send_during};
 
 /// Two resources with names of their own share the subnets, security groups and aws-auth of a cluster, in one stack or in two
 /// stacks. Whichever is deleted first, the account is then as if only the other had existed. After the second Delete nothing
@@ -114,4 +121,38 @@ async fn alone(scenario: &mut Scenario, resource: &Resource, properties: &Value,
     scenario.send(&resource.delete(&id, properties)).await.unwrap().succeeded();
     before.assert_same(&scenario.world().await.unwrap(), "after one alone");
     world
+}
+
+/// A resource begins to use the access entry of another one, which stops using it at the same moment. The entry is deleted, as
+/// the Update has read it before the new marker. The Create finds that, and creates the entry again. EKS' calls on tags have an
+/// error code of their own for an entry that is gone, which the local cloud does not return.
+#[tokio::test]
+async fn create_during_removal_of_shared_entry_has_entry() {
+    for has_own_code in [false, true] {
+        let options =
+            ClusterOptions { authentication_mode: AuthenticationMode::ApiAndConfigMap, ..ClusterOptions::default() };
+        let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
+        let first = scenario.resource.clone();
+        let second = Resource::new(scenario.cloud.account(), scenario.cloud.region(), "platform", "Second")
+            .service_timeout(600)
+            .in_stack(first.stack_id());
+        let (with_entry, without_entry) = (properties(&json!({})), properties(&json!({"NodeAccess": "None"})));
+        let names = properties(&json!({"ControllerRoleName": "second", "InstanceProfileName": "second"}));
+        let id = create_resource(&mut scenario, &first, &with_entry).await;
+        let create = second.create(&names);
+        let update = first.update(&id, &without_entry, &with_entry);
+        let tags_entry = When::call("eks", "TagResource");
+        if has_own_code {
+            let missing = Effect::refuse(404, "NotFoundException", "The access entry could not be found");
+            let rule = scenario.cloud.gateway().rules().add(tags_entry.once(), missing);
+            send_during(&mut scenario, &create, When::call("iam", "TagRole"), &update).await;
+            rule.remove();
+        } else {
+            send_during(&mut scenario, &create, tags_entry, &update).await;
+        }
+        let world = scenario.world().await.unwrap();
+        let entry = world.names().find(|name| name.starts_with("access-entry/"));
+        let tags = world.json(entry.expect("the Create has an access entry"))["tags"].clone();
+        assert_eq!(tags["karpenter-prereqs/owner"], format!("{}/Second", second.stack_id()), "{tags}");
+    }
 }

@@ -1,18 +1,12 @@
 //! `OidcProvider` `Create`: the IAM OIDC provider is created if it is missing, used if it exists, and kept if other roles trust
 //! it.
 
-use std::time::Duration;
-
 use aws_sdk_iam::Client;
-use local_cloud::{
-    cluster::ClusterOptions,
-    gateway::{Effect, Hold, When},
-    lambda::{CfnResponse, Event, Function, Resource},
-    scenario::Scenario,
-};
+use local_cloud::{cluster::ClusterOptions, gateway::When, lambda::Resource, scenario::Scenario};
 use serde_json::{Value, json};
 
 use super::{create_resource, delete_resource, start_with, update_twice, with};
+use crate::generations::send_during;
 
 fn creating() -> Value {
     with(json!({"OidcProvider": "Create"}))
@@ -174,27 +168,6 @@ async fn provider_with_concurrent_deletes_is_deleted() {
     let removes_marker = When::call("iam", "UntagOpenIDConnectProvider");
     send_during(&mut scenario, &delete, removes_marker, &other.delete(&other_id, &others)).await;
     before.assert_same(&scenario.world().await.unwrap(), "after both Deletes");
-}
-
-/// Sends an event, and holds it at the first call that matches `when`. Then sends `other` to a second process of the function,
-/// and releases the held call when that is complete. Both must succeed.
-///
-/// Returns the response to `other`.
-async fn send_during(scenario: &mut Scenario, event: &Event, when: When, other: &Event) -> CfnResponse {
-    let url = scenario.responses.expect(other.ids());
-    let mut function = Function::start(scenario.function_options().await.unwrap()).await.unwrap();
-    let hold = Hold::new();
-    let rule = scenario.cloud.gateway().rules().add(when.once(), Effect::HoldBefore(hold.clone()));
-    let (delivered, ()) = tokio::join!(scenario.send(event), async {
-        hold.reached().await;
-        function.invoke(&other.with_response_url(&url), Duration::from_mins(1)).await.unwrap();
-        hold.release();
-    });
-    rule.remove();
-    delivered.unwrap().succeeded();
-    let response = scenario.responses.take(&url, Duration::from_secs(1)).await.unwrap();
-    assert!(response.succeeded(), "{response:?}");
-    response
 }
 
 /// A resource that created the provider changes to Pod Identity. The Update deletes the provider, because no other resource uses

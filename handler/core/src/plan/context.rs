@@ -68,6 +68,9 @@ pub(super) struct Draft {
     pub(super) problems: Vec<Problem>,
     /// The warnings for the attribute `Warnings`. The warnings of a teardown are for the log.
     pub(super) warnings: Vec<Warning>,
+    /// Whether the plan adds this generation's first marker to an object that has the marker of another generation. The other
+    /// generation may be torn down at the same moment, and may have read the object before the marker was added.
+    pub(super) joins_others: bool,
 }
 
 /// The steps that create IAM objects or tag them with this generation's marker, each if it is planned. Other steps depend on

@@ -66,7 +66,8 @@ pub fn reconcile_with_problems(target: Target<'_>, observed: &Observed) -> (Reco
     draft.problems.extend(unknown_policies(spec, observed));
     let tags = discovery_tags::reconcile(context, &mut draft);
     let node_access = node_access::reconcile(context, &iam_steps, &mut draft);
-    let needs_second_pass = tags.keeps_previous_tag || controller_role::updates_shared_policy(context, &draft.plan);
+    let needs_second_pass =
+        tags.keeps_previous_tag || draft.joins_others || controller_role::updates_shared_policy(context, &draft.plan);
     finish(draft, tags, node_access, needs_second_pass)
 }
 
@@ -76,7 +77,7 @@ fn finish(
     node_access: JoinMethod,
     needs_second_pass: bool,
 ) -> (ReconcilePlan, Vec<Problem>) {
-    let Draft { plan, problems, warnings } = draft;
+    let Draft { plan, problems, warnings, joins_others: _ } = draft;
     let Tagged { subnet_ids, security_group_ids, .. } = tags;
     (ReconcilePlan { plan, needs_second_pass, subnet_ids, security_group_ids, node_access, warnings }, problems)
 }

@@ -39,7 +39,7 @@ pub fn tear_down(spec: &Spec, torn_down: TornDown<'_>, observed: &Observed) -> R
         draft.warnings.push(Warning::LaunchTemplateKept { id: template.clone() });
     }
     let recheck = plan(teardown, &mut draft);
-    let Draft { plan, problems, warnings } = draft;
+    let Draft { plan, problems, warnings, joins_others: _ } = draft;
     if problems.is_empty() { Ok(TeardownPlan { plan, recheck, warnings }) } else { Err(Problems(problems)) }
 }
 

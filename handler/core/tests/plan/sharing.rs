@@ -9,8 +9,9 @@ use crate::shared_tags::{apply_all, interleaved};
 use crate::{check_property, orders};
 use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::identity::ownership::{Marker, OWNER_KEY};
-use karpenter_prereqs_core::plan::{EditAwsAuth, Step, TeardownPlan, Verb};
+use karpenter_prereqs_core::plan::{EditAwsAuth, Plan, Step, TeardownPlan, Verb};
 use proptest::test_runner::TestCaseError;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Two stacks share subnets, security groups, aws-auth and an existing role.
 #[test]
@@ -124,14 +125,78 @@ pub(crate) fn tear_both_down(
     Ok(world)
 }
 
-/// Applies a step of an outdated plan. An edit of aws-auth is repeated from a fresh read, as the function does. By then, the
-/// update can be a deletion, or another run has made the same edit.
+/// A resource is created while the one whose objects it shares is deleted. The Delete does not know of the new markers, and
+/// deletes objects that have just got one. The Create reads them again, and creates what is gone.
+#[test]
+fn create_during_delete_of_sharing_resource_has_all_objects() {
+    check_property(&(two_resources_of_one_stack(), worlds(), orders()), 25, |((raw_a, raw_b), world, order)| {
+        let (a, b) = (Resource::new(STACK, "Prereqs"), Resource::new(STACK, "More"));
+        let (spec_a, spec_b, run) = (spec(&raw_a), spec(&raw_b), Run::complete(&order));
+        if spec_a.cluster_name != spec_b.cluster_name {
+            return Ok(false);
+        }
+        let cluster = &spec_a.cluster_name;
+        let Some(only_b) = b.try_reconcile(&world, &spec_b, None, run)? else { return Ok(false) };
+        let Some(only_a) = a.try_reconcile(&world, &spec_a, None, run)? else { return Ok(false) };
+        let Ok(created) = b.plan(&only_a, &spec_b, None) else { return Ok(false) };
+        let deleted = a.plan_teardown(&only_a, &spec_a).map_err(|problems| failure(&problems.to_string(), &only_a))?;
+        // `concurrent_create_delete` covers the tags of EC2.
+        let is_of_ec2 = |step: &Step| matches!(step, Step::Ec2(_));
+        let steps = |plan: &Plan| -> VecDeque<Step> {
+            plan.steps().map(|(_, step, _)| step.clone()).filter(|step| !is_of_ec2(step)).collect()
+        };
+        let (mut both, mut is_gone, mut is_in_use) = (only_a, false, false);
+        let mut creating = steps(&created.plan);
+        for step in interleaved(&order, creating.clone(), steps(&deleted.plan)) {
+            // A step of both plans belongs to the Create first. After a failure, no further step of the plan begins.
+            let is_of_create = creating.front() == Some(&step);
+            if is_of_create {
+                creating.pop_front();
+            }
+            if if is_of_create { is_gone } else { is_in_use } {
+                continue;
+            }
+            match apply_outdated(&mut both, &step, cluster) {
+                Err(code) if is_of_create && ["NoSuchEntity", "ResourceNotFoundException"].contains(&code.as_str()) => {
+                    is_gone = true;
+                }
+                // The object is gone, or has got something that keeps it from being deleted. The Delete fails, and is repeated.
+                Err(_) if !is_of_create => is_in_use = true,
+                result => result.map_err(|code| failure(&format!("`{step}` fails: {code}"), &both))?,
+            }
+        }
+        if is_gone || created.needs_second_pass {
+            let again = b.plan(&both, &spec_b, None).map_err(|problems| failure(&problems.to_string(), &both))?;
+            apply_all(&mut both, steps(&again.plan), cluster)?;
+        }
+        let recheck = if is_in_use {
+            a.plan_teardown(&both, &spec_a)
+        } else {
+            a.plan_teardown_recheck(&both, &spec_a, &deleted.plan, deleted.recheck)
+        };
+        let recheck = recheck.map_err(|problems| failure(&problems.to_string(), &both))?;
+        apply_all(&mut both, steps(&recheck.plan), cluster)?;
+        let without_ec2 = |world: &World| World { resources: BTreeMap::new(), ..owner_stacks_only(world) };
+        expect_equal(&without_ec2(&both), &without_ec2(&only_b), "after the Create and the Delete")?;
+        Ok(true)
+    });
+}
+
+/// Applies a step of an outdated plan. An edit of aws-auth is repeated from a fresh read, as the function does. By then, another
+/// verb can be needed, or another run has made the same edit.
 fn apply_outdated(world: &mut World, step: &Step, cluster: &str) -> Result<(), String> {
-    let Step::AwsAuth(EditAwsAuth { change, verb }) = step else { return world.apply_step(step, cluster) };
-    let with_verb = |verb| Step::AwsAuth(EditAwsAuth { change: change.clone(), verb });
-    let result =
-        world.apply_step(&with_verb(*verb), cluster).or_else(|_| world.apply_step(&with_verb(Verb::Delete), cluster));
-    if result.as_ref().is_err_and(|error| error == NOTHING_TO_EDIT) { Ok(()) } else { result }
+    let Step::AwsAuth(EditAwsAuth { change, .. }) = step else { return world.apply_step(step, cluster) };
+    let mut result = Ok(());
+    for verb in [Verb::Create, Verb::Update, Verb::Delete] {
+        result = world.apply_step(&Step::AwsAuth(EditAwsAuth { change: change.clone(), verb }), cluster);
+        if result.as_ref().is_err_and(|error| error == NOTHING_TO_EDIT) {
+            return Ok(());
+        }
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
 }
 
 /// Removes all tags but the markers from access entries and OIDC providers. The other tags of a shared object are those of the

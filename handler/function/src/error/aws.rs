@@ -46,8 +46,10 @@ impl AwsError {
         self.has_code(&[
             // IAM
             "NoSuchEntity",
-            // EKS
+            // EKS. Its calls on tags return the second one
+            // (https://docs.aws.amazon.com/eks/latest/APIReference/API_UntagResource.html).
             "ResourceNotFoundException",
+            "NotFoundException",
             // EC2
             "InvalidSubnetID.NotFound",
             "InvalidSubnetId.NotFound",

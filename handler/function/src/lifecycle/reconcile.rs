@@ -5,7 +5,7 @@ use super::{MAX_RECHECKS, Run};
 use crate::clients::aws::Clients;
 use crate::error::Error;
 use crate::observe::{Purpose, Snapshot, SnapshotQuery, observe};
-use crate::retry::{is_permission_pending, wait_after_lost_race};
+use crate::retry::{is_gone, is_permission_pending, wait_after_lost_race};
 use crate::telemetry::event::log_retry;
 use backon::{BackoffBuilder as _, Retryable as _};
 use futures::FutureExt as _;
@@ -85,7 +85,7 @@ impl Run<'_> {
     ) -> Result<Attributes, Error> {
         let mut waits = self.deadlines.lost_race().build();
         let mut started_at = Instant::now();
-        let mut result = self.reconcile_once(clients, target, snapshot).await;
+        let mut result = self.reconcile_what_exists(clients, target, snapshot).await;
         while let Err(Error::LostRace { turn, .. }) = result
             && let Some(wait) = waits.next()
         {
@@ -94,13 +94,33 @@ impl Run<'_> {
             tokio::time::sleep(wait).await;
             started_at = Instant::now();
             let snapshot = snapshot_for(clients, target).await?;
-            match self.reconcile_once(clients, target, &snapshot).await {
+            match self.reconcile_what_exists(clients, target, &snapshot).await {
                 // The other resource has the tag now. The error of the lost race explains this better than the conflict.
                 Err(Error::Problems(_)) => break,
                 next => result = next,
             }
         }
         result
+    }
+
+    /// Makes the account match the properties, and plans once more if an object of the snapshot is gone when it is changed:
+    /// another resource deleted it in the meantime. The next plan creates it.
+    async fn reconcile_what_exists(
+        &self,
+        clients: &Clients,
+        target: plan::Target<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Attributes, Error> {
+        match self.reconcile_once(clients, target, snapshot).await {
+            Err(error) if is_gone(&error) => {
+                let wait = self.deadlines.settle_time / 60;
+                log_retry("an object was deleted at the same moment", Some(&error.reason()), wait);
+                tokio::time::sleep(wait).await;
+                let snapshot = snapshot_for(clients, target).await?;
+                self.reconcile_once(clients, target, &snapshot).await
+            }
+            result => result,
+        }
     }
 
     /// Plans from the snapshot and carries the plan out. If the plan depends on objects that other resources change at the same

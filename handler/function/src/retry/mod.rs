@@ -22,6 +22,7 @@
 //! | `settling` | creations in IAM and EKS | the object exists, and a read does not find it | the settle time | `apply/once.rs` |
 //! | `shown_tags` | reads of tags after a write | EC2 does not show the write yet | a quarter of the settle time | `apply/ec2.rs` |
 //! | `lost_race` | a whole plan | two resources tagged at the same moment | three more plans, one resource after the other | `lifecycle/reconcile.rs` |
+//! | `is_gone` | a whole plan | a step does not find an object that the snapshot has | one more plan | `lifecycle/reconcile.rs` |
 //! | `kubernetes_read` | the read of aws-auth for a snapshot, access reviews | 429, 500, 502, 503, 504 | the settle time | `clients/kubernetes/mod.rs` |
 //! | `kubernetes_read` | the read of aws-auth for a snapshot, access reviews | no connection | a quarter of the settle time | `clients/kubernetes/mod.rs` |
 //! | `kubernetes_read` | the read of aws-auth for a snapshot, access reviews | 401 | a third of the settle time; all of it once the token was accepted | `clients/kubernetes/mod.rs` |
@@ -36,7 +37,7 @@ mod sdk;
 
 pub(crate) use deadlines::Deadlines;
 pub(crate) use rules::{
-    StepFacts, is_permission_pending, is_retried_in_eks, is_retried_in_iam, response, retry_time_of_aws_auth_edit,
-    retry_time_of_kubernetes_read, wait_after_lost_race,
+    StepFacts, is_gone, is_permission_pending, is_retried_in_eks, is_retried_in_iam, response,
+    retry_time_of_aws_auth_edit, retry_time_of_kubernetes_read, wait_after_lost_race,
 };
 pub(crate) use sdk::{DeadlineClassifier, Retries};

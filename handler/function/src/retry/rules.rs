@@ -59,6 +59,11 @@ pub(crate) fn is_permission_pending(error: &Error) -> bool {
     matches!(error, Error::Aws(error) if error.is_denied())
 }
 
+/// Returns whether a step failed because its object does not exist. The snapshot had it, so another resource has deleted it since.
+pub(crate) fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::Aws(error) if error.is_not_found())
+}
+
 /// Returns how long a read of the Kubernetes API is retried, from its first attempt; zero if the error is final.
 ///
 /// `is_token_accepted`: whether the API server has accepted this token before. A later 401 then means that STS throttles the

@@ -23,6 +23,9 @@ pub(super) struct TagSync<'a> {
 
 /// Plans the tags of an existing object. Returns the step that adds tags, if one is needed.
 ///
+/// An object that gets the first marker of this generation beside those of others is read again after the plan
+/// ([`Draft::joins_others`]).
+///
 /// The owner tag does not change, because another resource of the stack may have created the object.
 pub(super) fn sync_tags(
     context: Context<'_>,
@@ -42,6 +45,10 @@ pub(super) fn sync_tags(
         let (kind, name) = object.kind_and_name();
         draft.report(Problem::TooManyObjectTags { kind, name, count });
     }
+    let is_marked = found.contains_key(context.generation.marker().key());
+    // The function reads the OIDC provider again immediately before it deletes it.
+    let is_provider = matches!(object, TaggedObject::OidcProvider(_));
+    draft.joins_others |= !is_marked && !is_provider && context.has_foreign_marker(found);
     // An object at the limit accepts a new tag only after another tag is removed.
     let untagged = (!remove.is_empty()).then(|| draft.add(object.untag(remove), None));
     (!add.is_empty()).then(|| draft.add(object.tag(add), untagged.into_iter().chain(needs)))
