@@ -3,12 +3,13 @@
 #
 #   build.sh OUT [ARCHITECTURE...]
 #
-#   OUT/ARCHITECTURE/bootstrap.zip             the function for Lambda, with LICENSES.txt
-#   OUT/ARCHITECTURE/bootstrap.cdx.json        its SBOM, as CycloneDX
-#   OUT/ARCHITECTURE/karpenter-prereqs.tar.gz  the command-line program, with LICENSES.txt; not with PROGRAM=no
-#   OUT/LICENSES.txt                           the licences of all crates in both
-#   OUT/SHA256SUMS                             the SHA-256 of the zip files
-#   OUT/PROGRAM-SHA256SUMS                     the SHA-256 of the tar files
+#   OUT/ARCHITECTURE/bootstrap.zip               the function for Lambda, with LICENSES.txt
+#   OUT/ARCHITECTURE/bootstrap.cdx.json          its SBOM, as CycloneDX
+#   OUT/ARCHITECTURE/karpenter-prereqs.tar.gz    the command-line program, with LICENSES.txt; not with PROGRAM=no
+#   OUT/ARCHITECTURE/karpenter-prereqs.cdx.json  its SBOM, as CycloneDX; not with PROGRAM=no
+#   OUT/LICENSES.txt                             the licences of all crates in both
+#   OUT/SHA256SUMS                               the SHA-256 of the zip files
+#   OUT/PROGRAM-SHA256SUMS                       the SHA-256 of the tar files
 #
 # The binaries link against glibc 2.34, because Lambda's provided.al2023 has that version. Builds are reproducible: one commit
 # always produces the same bytes, in any checkout.
@@ -121,6 +122,8 @@ for architecture in "${architectures[@]}"; do
         tar --create --directory "$folder" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
             karpenter-prereqs LICENSES.txt | gzip --best --no-name >"$folder/karpenter-prereqs.tar.gz"
         rm "$folder/karpenter-prereqs" "$folder/LICENSES.txt"
+        # cargo-cyclonedx has written an SBOM for each binary of the workspace.
+        sed "s|$root|/src|g" handler/cli/karpenter-prereqs_bin.cdx.json >"$folder/karpenter-prereqs.cdx.json"
         say "$architecture: karpenter-prereqs.tar.gz has $(stat -c %s "$folder/karpenter-prereqs.tar.gz") bytes"
         (cd "$out" && sha256sum "$architecture/karpenter-prereqs.tar.gz" >>PROGRAM-SHA256SUMS)
     fi
