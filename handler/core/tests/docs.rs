@@ -163,7 +163,8 @@ fn assert_in_sources(cell: &str, sources: &str) {
 
 /// Returns the pages of the documentation.
 fn pages() -> Vec<PathBuf> {
-    let mut pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| workspace().join(name)).to_vec();
+    let names = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
+    let mut pages = names.map(|name| workspace().join(name)).to_vec();
     pages.extend(
         files(vec![workspace().join("docs")]).into_iter().filter(|path| path.extension().is_some_and(|it| it == "md")),
     );
