@@ -1,5 +1,6 @@
 // Writes the folder assets, which is part of the package: the schema, the policies of the execution role in function.yaml, and
-// the zip files of the function that `make package` has built.
+// the zip files of the function that `make package` has built. Also copies the licence, because npm packs only files below
+// package.json.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
@@ -20,6 +21,7 @@ const documents = Object.fromEntries(policies.map(([name, { Properties }]) => [n
 mkdirSync(at('../assets/'), { recursive: true });
 writeFileSync(at('../assets/policies.json'), `${JSON.stringify(documents, null, 2)}\n`);
 copyFileSync(at('../../schema.json'), at('../assets/schema.json'));
+copyFileSync(at('../../../LICENSE'), at('../LICENSE'));
 
 // The package also works without the zip files: users then set codePath.
 for (const architecture of ['arm64', 'x86_64']) {
