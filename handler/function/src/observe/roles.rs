@@ -26,7 +26,7 @@ pub(super) struct Roles {
 pub(super) async fn read(clients: &Clients, query: SnapshotQuery<'_>) -> Result<Roles, Error> {
     let (iam, spec) = (&clients.iam, query.spec);
     let policy = spec.controller_policy_name();
-    let if_reconciling = |arns| if query.purpose != Purpose::TearDown { arns } else { Vec::new() };
+    let if_reconciling = |arns| if query.purpose == Purpose::TearDown { Vec::new() } else { arns };
     let (node_policies, controller_policies) =
         (if_reconciling(spec.further_node_policy_arns()), if_reconciling(spec.controller_policy_arns.clone()));
     let boundary = async {
