@@ -94,7 +94,11 @@ pub(super) struct RemovalStep {
 }
 
 impl<'a> Context<'a> {
-    /// Returns the generation that is reconciled as one that is torn down, for an object that it no longer needs.
+    /// Returns the teardown of this generation, for one object that it no longer needs. The generation itself stays.
+    ///
+    /// Example: `NodeAccess` changes from `AccessEntry` to `AwsAuth`. After the entry in aws-auth exists, the access entry is
+    /// handled as in a teardown of this generation. It is deleted, or it loses this generation's marker if another generation
+    /// uses it.
     pub(super) fn torn_down(self) -> TornDown<'a> {
         TornDown { markers: self.markers, owner: self.owner, earlier: &[] }
     }

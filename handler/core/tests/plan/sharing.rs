@@ -160,7 +160,8 @@ fn create_during_delete_of_sharing_resource_has_all_objects() {
                 Err(code) if is_of_create && ["NoSuchEntity", "ResourceNotFoundException"].contains(&code.as_str()) => {
                     is_gone = true;
                 }
-                // The object is gone, or has got something that keeps it from being deleted. The Delete fails, and is repeated.
+                // The object is gone, or has got something that keeps it from being deleted (DeleteConflict). The Delete fails,
+                // and the user deletes the stack again. That Delete begins with a new snapshot.
                 Err(_) if !is_of_create => is_in_use = true,
                 result => result.map_err(|code| failure(&format!("`{step}` fails: {code}"), &both))?,
             }

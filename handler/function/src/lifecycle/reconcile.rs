@@ -35,6 +35,7 @@ impl Run<'_> {
             purpose: Purpose::Reconcile,
         };
         let (snapshot, cause) = futures::join!(self.first_snapshot(query), self.check_still_wanted(self.operation));
+        // `cause?` is the check: it returns the error if CloudFormation does not want the operation any more.
         let is_rollback = cause? == Cause::Rollback;
         let snapshot = snapshot?;
         self.progress.set_preexisting(snapshot.has_own_markers);

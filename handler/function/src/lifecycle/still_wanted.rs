@@ -23,7 +23,8 @@ struct OperationStatus {
 }
 
 impl Run<'_> {
-    /// Returns why CloudFormation sent the operation. For use before the first write.
+    /// Checks that CloudFormation still wants the operation, and returns why it sent the operation. For use before the first
+    /// write.
     ///
     /// # Errors
     /// [`Error::Superseded`] if CloudFormation already got its response, and [`Error::Cancelled`] if CloudFormation cancelled the

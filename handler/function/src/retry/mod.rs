@@ -4,7 +4,8 @@
 //! [`Deadlines`], which divides the time that Lambda and CloudFormation allow. A part of the run is its work or its undo, and has
 //! a deadline of its own.
 //!
-//! Each rule is applied in the file of the last column, below `handler/function/src`.
+//! Each rule is applied in the file of the last column, below `handler/function/src`. The settle time is a fifth of the whole
+//! time, and at most one minute, so it is one minute of a 15-minute run. In a preview it is 15 seconds.
 //!
 //! | Rule | Operations | Errors | Retried for | Applied in |
 //! |---|---|---|---|---|

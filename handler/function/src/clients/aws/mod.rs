@@ -33,6 +33,9 @@ pub(crate) struct Clients {
 }
 
 /// The caller of AWS: the function, or the user of the command-line program.
+///
+/// The caller of the Kubernetes API can be another one: in the function it is `KubernetesRoleArn`, if that property is set. A
+/// preview ignores the property, so both callers are the user.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     /// Its name in messages.
@@ -53,7 +56,7 @@ pub(crate) struct Caller {
     pub(crate) applies_plan: bool,
 }
 
-/// The Lambda function.
+/// The Lambda function. The other caller is [`CLI_USER`](crate::lifecycle::preview::CLI_USER).
 const FUNCTION: Caller = Caller {
     label: "the function's role",
     hint: "set KubernetesRoleArn",
