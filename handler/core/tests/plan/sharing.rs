@@ -125,6 +125,9 @@ pub(crate) fn tear_both_down(
     Ok(world)
 }
 
+/// The error codes for an object or a role that does not exist.
+const GONE: [&str; 3] = ["NoSuchEntity", "ResourceNotFoundException", "InvalidParameterException"];
+
 /// A resource is created while the one whose objects it shares is deleted. The Delete does not know of the new markers, and
 /// deletes objects that have just got one. The Create reads them again, and creates what is gone.
 #[test]
@@ -157,9 +160,7 @@ fn create_during_delete_of_sharing_resource_has_all_objects() {
                 continue;
             }
             match apply_outdated(&mut both, &step, cluster) {
-                Err(code) if is_of_create && ["NoSuchEntity", "ResourceNotFoundException"].contains(&code.as_str()) => {
-                    is_gone = true;
-                }
+                Err(code) if is_of_create && GONE.contains(&code.as_str()) => is_gone = true,
                 // The object is gone, or has got something that keeps it from being deleted (DeleteConflict). The Delete fails,
                 // and the user deletes the stack again. That Delete begins with a new snapshot.
                 Err(_) if !is_of_create => is_in_use = true,

@@ -23,7 +23,7 @@
 //! | `settling` | creations in IAM and EKS | the object exists, and a read does not find it | the settle time | `apply/once.rs` |
 //! | `shown_tags` | reads of tags after a write | EC2 does not show the write yet | a quarter of the settle time | `apply/ec2.rs` |
 //! | `lost_race` | a whole plan | two resources tagged at the same moment | three more plans, one resource after the other | `lifecycle/reconcile.rs` |
-//! | `is_gone` | a whole plan | a step does not find an object that the snapshot has | one more plan | `lifecycle/reconcile.rs` |
+//! | `is_gone` | a whole plan | a step does not find an object that the snapshot has, or EKS has not seen its role for the settle time | one more plan | `lifecycle/reconcile.rs` |
 //! | `kubernetes_read` | the read of aws-auth for a snapshot, access reviews | 429, 500, 502, 503, 504 | the settle time | `clients/kubernetes/mod.rs` |
 //! | `kubernetes_read` | the read of aws-auth for a snapshot, access reviews | no connection | a quarter of the settle time | `clients/kubernetes/mod.rs` |
 //! | `kubernetes_read` | the read of aws-auth for a snapshot, access reviews | 401 | a third of the settle time; all of it once the token was accepted | `clients/kubernetes/mod.rs` |

@@ -59,9 +59,10 @@ pub(crate) fn is_permission_pending(error: &Error) -> bool {
     matches!(error, Error::Aws(error) if error.is_denied())
 }
 
-/// Returns whether a step failed because its object does not exist. The snapshot had it, so another resource has deleted it since.
+/// Returns whether a step failed because its object does not exist, or because EKS has not seen its role for the settle time. The
+/// snapshot had it, so another resource has deleted it since.
 pub(crate) fn is_gone(error: &Error) -> bool {
-    matches!(error, Error::Aws(error) if error.is_not_found())
+    matches!(error, Error::Aws(error) if error.is_not_found() || error.is_unseen_principal())
 }
 
 /// Returns how long a read of the Kubernetes API is retried, from its first attempt; zero if the error is final.
