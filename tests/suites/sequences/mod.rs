@@ -44,7 +44,7 @@ const MAX_FAILURES: usize = 3;
 const PROGRESS: Duration = Duration::from_secs(10);
 
 /// Plays sequences until `SEQUENCES_EVENTS` events are delivered. At least half of the events must succeed, and at least a
-/// tenth must be planned before, because other events test less.
+/// tenth must be compared with a plan, because other events test less. This does not hold for fewer than ten sequences.
 #[test]
 fn every_event_gets_response_and_account_matches_stacks() {
     let target = number("SEQUENCES_EVENTS", 400);
@@ -58,7 +58,7 @@ fn every_event_gets_response_and_account_matches_stacks() {
     });
     let totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
     for (seed, violation) in &totals.failures {
-        println!("\nreproduce with SEQUENCES_SEED={seed} SEQUENCES_EVENTS=1 SEQUENCES_SHARDS=1:\n{violation}");
+        println!("\nreproduce with make sequences SEED={seed} N=1 SEQUENCES_SHARDS=1:\n{violation}");
     }
     let count = |kind| totals.failures.iter().filter(|(_, violation)| violation.kind == kind).count();
     println!(
@@ -74,6 +74,10 @@ fn every_event_gets_response_and_account_matches_stacks() {
     );
     assert!(totals.failures.is_empty(), "{} sequences failed", totals.failures.len());
     assert!(target <= totals.tally.events, "a shard ended early");
+    // The shares below are those of many sequences.
+    if totals.sequences < 10 {
+        return;
+    }
     let (events, successes) = (totals.tally.events, totals.tally.successes);
     assert!(events <= 2 * successes, "only {successes} of {events} events succeeded");
     let planned = totals.tally.planned;

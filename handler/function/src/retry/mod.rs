@@ -1,8 +1,8 @@
 //! Which errors of which operations are retried, and for how long.
 //!
 //! An error that no rule names is final at once. Each rule has a backoff and a predicate in `rules`. The times come from
-//! [`Deadlines`], which divides the time that Lambda and CloudFormation allow. A part of the run is its work or its undo, and has
-//! a deadline of its own.
+//! [`Deadlines`], which divides the time that Lambda and CloudFormation allow. A run has two parts, its work and its undo, each
+//! with a deadline. A rule applies on Create, Update and Delete, unless it names one of them.
 //!
 //! Each rule is applied in the file of the last column, below `handler/function/src`. The settle time is a fifth of the whole
 //! time, and at most one minute, so it is one minute of a 15-minute run. In a preview it is 15 seconds.
