@@ -2,14 +2,14 @@
 //!
 //! | Module | Reads |
 //! |---|---|
-//! | this one | DescribeCluster, DescribeAccessEntry |
-//! | `discovery` | ListNodegroups, DescribeNodegroup, DescribeLaunchTemplateVersions, DescribeSubnets, DescribeSecurityGroups |
-//! | `roles` | for each role GetRole, ListAttachedRolePolicies, ListRolePolicies and GetRolePolicy; GetInstanceProfile; GetPolicy for managed policies that a role does not have yet |
-//! | `oidc_provider` | GetOpenIDConnectProvider; for a teardown ListRoles |
-//! | `pod_identity` | ListPodIdentityAssociations, DescribePodIdentityAssociation, DescribeAddon |
-//! | `config_map` | from the Kubernetes API, if nodes join with aws-auth: get ConfigMap, create SelfSubjectAccessReview |
-//! | `pass_role` | SimulatePrincipalPolicy, for a node role that the stack did not create |
-//! | `leftovers` | for a teardown ListInstanceProfilesForRole, GetInstanceProfile, DescribeInstances, DescribeLaunchTemplates |
+//! | this one | `DescribeCluster`, `DescribeAccessEntry` |
+//! | `discovery` | `ListNodegroups`, `DescribeNodegroup`, `DescribeLaunchTemplateVersions`, `DescribeSubnets`, `DescribeSecurityGroups` |
+//! | `roles` | for each role `GetRole`, `ListAttachedRolePolicies`, `ListRolePolicies` and `GetRolePolicy`; `GetInstanceProfile`; `GetPolicy` for managed policies that a role does not have yet |
+//! | `oidc_provider` | `GetOpenIDConnectProvider`; for a teardown `ListRoles` |
+//! | `pod_identity` | `ListPodIdentityAssociations`, `DescribePodIdentityAssociation`, `DescribeAddon` |
+//! | `config_map` | from the Kubernetes API, if nodes join with aws-auth: get `ConfigMap`, create `SelfSubjectAccessReview` |
+//! | `pass_role` | `SimulatePrincipalPolicy`, for a node role that the stack did not create |
+//! | `leftovers` | for a teardown `ListInstanceProfilesForRole`, `GetInstanceProfile`, `DescribeInstances`, `DescribeLaunchTemplates` |
 //!
 //! A run also queries the stack status at the same time (`lifecycle/still_wanted.rs`).
 
