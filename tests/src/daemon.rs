@@ -6,7 +6,7 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
-use local_cloud::{Cloud, Cluster, Error, cli::aws_environment, folder::RunFolder};
+use local_cloud::{Cloud, Cluster, Error, cli::aws_environment, folder::RunFolder, tools};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
@@ -100,14 +100,14 @@ pub(crate) async fn down() -> Result<bool, Error> {
 /// Returns lines for a shell: the environment of `karpenter-prereqs`, the AWS CLI and kubectl, with these credentials.
 ///
 /// # Errors
-/// [`Error::File`] if the folder of the running executable, which also has `karpenter-prereqs`, is not known.
+/// As [`tools::karpenter_prereqs`].
 pub(crate) fn environment(cloud: &Cloud, cluster: &Cluster, credentials: &Credentials) -> Result<String, Error> {
-    let own = std::env::current_exe().map_err(Error::file("find", "the running executable"))?;
+    let program = tools::karpenter_prereqs()?;
     let mut variables = aws_environment(cloud, credentials);
     // Version 1 of the AWS CLI and Python do not read AWS_REGION.
     variables.push(("AWS_DEFAULT_REGION", cloud.region().to_owned()));
     variables.push(("KUBECONFIG", cluster.control_plane().kubeconfig().to_string_lossy().into_owned()));
-    variables.push(("PATH", format!("{}:$PATH", own.parent().unwrap_or(&own).display())));
+    variables.push(("PATH", format!("{}:$PATH", program.parent().unwrap_or(&program).display())));
     let mut lines = String::new();
     for (name, value) in variables {
         let _ = writeln!(lines, "export {name}={value}");

@@ -146,7 +146,7 @@ impl Shared {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         match current.take_if(|(id, _)| id == request_id) {
             Some((_, reporter)) => {
-                // After the deadline there is no receiver.
+                // The receiver is dropped at the deadline.
                 let _ = reporter.send(report);
                 status(StatusCode::ACCEPTED, ACCEPTED)
             }

@@ -77,7 +77,7 @@ async fn shard(
             match Box::pin(at.run(&case)).await {
                 Ok(verdict) => {
                     runner = Some(at).filter(|_| verdict.leaks.is_empty());
-                    // After a failure there is no receiver.
+                    // The receiver is dropped after a failure.
                     let _ = verdicts.send((case, verdict));
                     break;
                 }

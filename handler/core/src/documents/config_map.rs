@@ -57,8 +57,8 @@ struct Before {
     config_map: bool,
     /// The value of `mapRoles`.
     map_roles: Option<String>,
-    /// The value of `mapRoles` after our last entry is removed, if there is no other writer. A different value has an edit of
-    /// another writer, and is kept.
+    /// The value of `mapRoles` after our last entry is removed, without the edits of other writers. A different value contains
+    /// such an edit, and is kept.
     emptied: String,
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct StepFacts {
     pub(crate) has_created_generation: bool,
 }
 
-/// Returns whether IAM's error goes away with time. IAM is eventually consistent: a call may not find a new role yet, or not have
+/// Returns whether a retry can solve IAM's error. IAM is eventually consistent: a call may not find a new role yet, or not have
 /// the permission that the role's tags give.
 pub(crate) fn is_retried_in_iam(error: &AwsError, facts: StepFacts) -> bool {
     error.is_unsettled()
@@ -47,8 +47,8 @@ pub(crate) fn is_retried_in_iam(error: &AwsError, facts: StepFacts) -> bool {
         || facts.is_removal && facts.has_created_generation && error.is_denied()
 }
 
-/// Returns whether the error of EKS goes away with time: the role exists in IAM, and EKS does not see it yet. In any
-/// step, the message of the error shows that. In a step that needs a new object, any invalid parameter counts.
+/// Returns whether a retry can solve the error of EKS: the role exists in IAM, and EKS does not see it yet. In any step, the
+/// message of the error shows that. In a step that needs a new object, any invalid parameter counts.
 pub(crate) fn is_retried_in_eks(error: &AwsError, is_on_new_object: bool) -> bool {
     error.is_unseen_principal() || is_on_new_object && error.is_invalid_parameter()
 }

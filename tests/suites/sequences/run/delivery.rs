@@ -13,7 +13,7 @@ use local_cloud::{
 
 use super::{
     super::{
-        judge::Violation,
+        judge::{PREFIX, Violation},
         op::{DeliveryMode, Overlap},
         scoped_rules::ScopedRules,
     },
@@ -254,7 +254,7 @@ impl<'a> Run<'a> {
 /// Returns the world without the previous-tag markers on subnets and security groups. A run deletes its own at the end.
 fn without_previous_tag_markers(world: &World) -> World {
     let is_previous_tag_marker =
-        |key: &str| key.strip_prefix("karpenter-prereqs/").is_some_and(|key| key.strip_suffix(".was").is_some());
+        |key: &str| key.strip_prefix(PREFIX).is_some_and(|key| key.strip_suffix(".was").is_some());
     let tagged = world.names().filter(|name| name.starts_with("subnet-") || name.starts_with("sg-"));
     tagged.fold(world.clone(), |without, name| {
         let mut tags = world.json(name);

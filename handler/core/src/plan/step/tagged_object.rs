@@ -41,16 +41,7 @@ impl TaggedObject<'_> {
 
     /// Returns whether the plan removes tags from the object.
     pub(crate) fn is_untagged_by(self, plan: &Plan) -> bool {
-        plan.steps().any(|(_, step, _)| match (step, self) {
-            (Step::Iam(IamStep::UntagRole { name, .. }), Self::Role(it))
-            | (Step::Iam(IamStep::UntagInstanceProfile { name, .. }), Self::InstanceProfile(it)) => name == it,
-            (Step::Iam(IamStep::UntagOpenIdConnectProvider { arn, .. }), Self::OidcProvider(it))
-            | (
-                Step::Eks(EksStep::UntagEksResource { arn, .. }),
-                Self::AccessEntry(it) | Self::PodIdentityAssociation(it),
-            ) => arn == it,
-            _ => false,
-        })
+        plan.steps().any(|(_, step, _)| removed_keys(step).is_some_and(|keys| *step == self.untag(keys.clone())))
     }
 
     /// Returns the kind and the name for messages.
@@ -63,5 +54,18 @@ impl TaggedObject<'_> {
             Self::PodIdentityAssociation(arn) => ("Pod Identity association", arn),
         };
         (kind, name.to_owned())
+    }
+}
+
+/// Returns the keys that a step of [`TaggedObject::untag`] removes. Returns `None` for any other step.
+fn removed_keys(step: &Step) -> Option<&BTreeSet<String>> {
+    match step {
+        Step::Iam(
+            IamStep::UntagRole { keys, .. }
+            | IamStep::UntagInstanceProfile { keys, .. }
+            | IamStep::UntagOpenIdConnectProvider { keys, .. },
+        )
+        | Step::Eks(EksStep::UntagEksResource { keys, .. }) => Some(keys),
+        _ => None,
     }
 }
