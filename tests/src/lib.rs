@@ -26,7 +26,6 @@
 //! | [`execution_role`], [`template`] | The permissions of the function, from the template |
 //! | [`sweep`] | Fails each call of each operation |
 //! | [`load`] | Many resources at the same time |
-//! | [`karpenter`] | The real Karpenter |
 //! | [`cli`], [`administrator`] | The command-line program, and a person who uses it |
 //! | [`ministack`], [`control_plane`], [`gateway`], [`lambda`] | One program or server each |
 //! | [`process`], [`pki`], [`folder`], [`ports`], [`token`], [`tools`], [`error`] | Used by all of them |
@@ -45,7 +44,6 @@ pub mod error;
 pub mod execution_role;
 pub mod folder;
 pub mod gateway;
-pub mod karpenter;
 pub mod lambda;
 pub mod load;
 pub mod ministack;

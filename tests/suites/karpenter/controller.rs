@@ -1,38 +1,35 @@
 //! Runs the real Karpenter, with the role that a stack created, and with the settings of its chart for the stack's
 //! HelmValues.
 
-mod chart;
-mod objects;
-
 use std::{path::Path, time::Duration};
 
-pub use self::objects::Launched;
-use self::{chart::Chart, objects::Objects};
-use crate::{
-    cloud::Cloud,
-    cluster::Cluster,
-    error::Error,
-    ports,
+use local_cloud::{
+    Cloud, Cluster, Error, ports,
     process::{Program, Running},
     tools,
 };
 
+use super::{
+    chart::Chart,
+    objects::{Launched, Objects},
+};
+
 /// The inputs of an installation of Karpenter.
 #[derive(Clone, Copy, Debug)]
-pub struct Installation<'a> {
+pub(super) struct Installation<'a> {
     /// The namespace, as in `helm install --namespace`.
-    pub namespace: &'a str,
+    pub(super) namespace: &'a str,
     /// The values file: the stack's output HelmValues.
-    pub helm_values: &'a str,
+    pub(super) helm_values: &'a str,
     /// The instance profile of its nodes.
-    pub instance_profile: &'a str,
+    pub(super) instance_profile: &'a str,
     /// The value of the discovery tag `karpenter.sh/discovery` of its subnets and security groups.
-    pub discovery: &'a str,
+    pub(super) discovery: &'a str,
 }
 
 /// A running controller. Dropping it stops it.
 #[derive(Debug)]
-pub struct Karpenter {
+pub(super) struct Karpenter {
     running: Running,
     objects: Objects,
 }
@@ -45,9 +42,14 @@ impl Karpenter {
     /// # Errors
     /// Fails when the chart rejects the values, the cluster rejects the definitions, or the controller does not become ready:
     /// [`Error::Ended`] and [`Error::TimedOut`] with the end of its log.
-    pub async fn start(cloud: &Cloud, cluster: &Cluster, installation: &Installation<'_>) -> Result<Self, Error> {
+    pub(super) async fn start(
+        cloud: &Cloud,
+        cluster: &Cluster,
+        installation: &Installation<'_>,
+    ) -> Result<Self, Error> {
         let programs = tools::karpenter().await?;
-        let folder = cloud.run_folder().subfolder("karpenter")?;
+        let folder = cloud.folder().join("karpenter");
+        std::fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
         let chart = Chart::render(&programs, &folder, installation).await?;
         let objects = Objects::install(cluster, &programs.join("crds")).await?;
         let running = run(cloud, cluster, installation, &programs, &folder, &chart).await?;
@@ -63,7 +65,7 @@ impl Karpenter {
     ///
     /// # Errors
     /// [`Error::TimedOut`], with the end of Karpenter's log.
-    pub async fn launch(&mut self, name: &str) -> Result<Launched, Error> {
+    pub(super) async fn launch(&mut self, name: &str) -> Result<Launched, Error> {
         let objects = &self.objects;
         objects.create_claim(name).await?;
         let mut launched = None;
@@ -79,7 +81,7 @@ impl Karpenter {
     ///
     /// # Errors
     /// [`Error::Kubernetes`].
-    pub async fn terminate(&self, name: &str) -> Result<(), Error> {
+    pub(super) async fn terminate(&self, name: &str) -> Result<(), Error> {
         self.objects.delete_claim(name).await
     }
 
@@ -87,7 +89,7 @@ impl Karpenter {
     ///
     /// # Errors
     /// [`Error::TimedOut`], with the end of Karpenter's log.
-    pub async fn wait_terminated(&mut self, name: &str) -> Result<(), Error> {
+    pub(super) async fn wait_terminated(&mut self, name: &str) -> Result<(), Error> {
         let objects = &self.objects;
         let deleted = async || objects.is_claim_deleted(name).await.unwrap_or(false);
         self.running.wait_until("Karpenter has terminated the instance", TERMINATED, deleted).await
@@ -97,16 +99,11 @@ impl Karpenter {
     ///
     /// # Errors
     /// [`Error::TimedOut`], with the end of Karpenter's log.
-    pub async fn delete_config(&mut self) -> Result<(), Error> {
+    pub(super) async fn delete_config(&mut self) -> Result<(), Error> {
         let objects = &self.objects;
         objects.delete_config().await?;
         let deleted = async || objects.is_config_deleted().await.unwrap_or(false);
         self.running.wait_until("Karpenter has removed the finalizer of its EC2NodeClass", TERMINATED, deleted).await
-    }
-
-    /// The file of its log.
-    pub fn log(&self) -> &Path {
-        self.running.log()
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, path::Path, process::Stdio};
 
+use local_cloud::Error;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::Installation;
-use crate::error::Error;
+use super::controller::Installation;
 
 /// The result of the chart, as far as the tests need it.
 #[derive(Debug)]

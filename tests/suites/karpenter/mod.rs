@@ -8,17 +8,21 @@
 //!
 //! `make karpenter` runs this suite, because the build of Karpenter takes some minutes.
 
+mod chart;
+mod controller;
+mod objects;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_ec2::types::{Instance, InstanceStateName};
 use local_cloud::{
-    Cloud, CloudOptions, Cluster, ClusterOptions, Deployment,
-    gateway::Call,
-    karpenter::{Installation, Karpenter, Launched},
-    node::assume_role,
-    process::wait_until,
-    scenario::AWS_AUTH,
-    world::World,
+    Cloud, CloudOptions, Cluster, ClusterOptions, Deployment, gateway::Call, node::assume_role, process::wait_until,
+    scenario::AWS_AUTH, world::World,
+};
+
+use self::{
+    controller::{Installation, Karpenter},
+    objects::Launched,
 };
 
 const STACK: &str = "karpenter-demo";

@@ -7,10 +7,10 @@ use kube::{
     Api, Client,
     api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, PostParams},
 };
+use local_cloud::{Cluster, Error, process::wait_until};
 use serde_json::{Value, json};
 
-use super::Installation;
-use crate::{cluster::Cluster, error::Error, process::wait_until};
+use super::controller::Installation;
 
 /// The name of the EC2NodeClass and of the NodePool.
 const DEFAULT: &str = "default";
@@ -23,9 +23,9 @@ const SERVED: Duration = Duration::from_secs(20);
 
 /// An instance that Karpenter launched.
 #[derive(Clone, Debug)]
-pub struct Launched {
+pub(super) struct Launched {
     /// The id of the instance.
-    pub instance_id: String,
+    pub(super) instance_id: String,
 }
 
 /// The APIs of the objects.
