@@ -1,6 +1,7 @@
 //! The suites: tests that run the real `bootstrap` program on the local cloud.
 //!
-//! Each module is a suite. `docs/internals/testing.md` maps questions to suites.
+//! Each module is a suite, except `program` and `seeded`, which several suites share. `docs/internals/testing.md` maps questions
+//! to suites.
 
 #![allow(clippy::unwrap_used, reason = "a panic is a test failure with its location, also in shared helpers")]
 #![allow(clippy::print_stdout, reason = "a long run prints its progress")]
@@ -19,6 +20,7 @@ mod lifecycle;
 mod load;
 mod local_cloud;
 mod preflight;
+mod program;
 mod properties;
 mod protocol;
 mod reconciliation;

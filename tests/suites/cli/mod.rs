@@ -6,10 +6,9 @@ mod check;
 mod plan;
 mod timeline;
 
-use local_cloud::{
-    cli::{Cli, CommandOutput},
-    scenario::Scenario,
-};
+use local_cloud::{cli::CommandOutput, scenario::Scenario};
+
+use crate::program::Cli;
 
 /// A user who runs the program against the cloud of a scenario.
 struct User {

@@ -1,12 +1,10 @@
 //! `plan`: what a user reads before a deployment, and after it.
 
-use local_cloud::{
-    cli::{actual_writes, planned_writes},
-    scenario::with,
-};
+use local_cloud::scenario::with;
 use serde_json::{Value, json};
 
 use super::User;
+use crate::program::{actual_writes, planned_writes};
 
 /// The shortest command that plans a Create.
 const PLAN: [&str; 3] = ["plan", "--property", "ClusterName=demo"];

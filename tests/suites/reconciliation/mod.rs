@@ -15,7 +15,6 @@ use std::{cell::RefCell, time::Instant};
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     CloudOptions, ClusterOptions,
-    cli::Cli,
     cluster::{create_role, service_trust},
     empty_account::EmptyAccount,
     gateway::When,
@@ -26,6 +25,7 @@ use local_cloud::{
 use proptest::test_runner::TestRunner;
 use serde_json::Value;
 
+use crate::program::{Cli, check_plan};
 use crate::seeded::{self, number};
 use case::{Case, DesiredProperties};
 
@@ -187,7 +187,7 @@ impl Environment {
         let plan = self.cli.plan(&event).await.unwrap();
         let delivered = self.scenario.send_raw(&event, &url).await.unwrap();
         delivered.response.assert_sound();
-        plan.check_plan(&delivered.response, &delivered.calls).unwrap_or_else(|difference| panic!("{difference}"));
+        check_plan(&plan, &delivered.response, &delivered.calls).unwrap_or_else(|difference| panic!("{difference}"));
         if !delivered.response.succeeded() {
             let reason = delivered.wrote_nothing().failed();
             assert!(reason.starts_with("nothing was changed: "), "{reason}");

@@ -3,7 +3,6 @@
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Error,
-    cli::Cli,
     cloudformation::Engine,
     cluster::{create_role, service_trust},
     empty_account::EmptyAccount,
@@ -16,6 +15,7 @@ use std::time::Duration;
 use super::op::Sequence;
 use super::scoped_rules::ScopedRules;
 use super::third_party::{EXISTING_ROLE, FOREIGN_ROLE, ThirdParty};
+use crate::program::Cli;
 
 /// How long calls of an earlier run may still take.
 const MAX_IDLE_WAIT: Duration = Duration::from_secs(30);

@@ -3,6 +3,7 @@
 use local_cloud::cloudformation::Request;
 
 use super::{super::judge::Violation, Run};
+use crate::program::check_plan;
 
 impl Run<'_> {
     /// Delivers events and all that follow. An event that is delivered alone is planned first, and compared with its plan. Events
@@ -17,7 +18,7 @@ impl Run<'_> {
             let mark = journal.position();
             let delivered = self.deliver(request.clone()).await?;
             let comparison =
-                delivered.response.as_ref().map(|response| plan.check_plan(response, &journal.since(mark)));
+                delivered.response.as_ref().map(|response| check_plan(&plan, response, &journal.since(mark)));
             requests = self.record(delivered, true)?;
             // An event without a response has already failed in `record`.
             if let Some(Err(difference)) = comparison {
