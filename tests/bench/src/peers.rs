@@ -1,4 +1,4 @@
-//! The alternatives as programs: the function in Python and the runbook, in the folder `peers/`.
+//! The alternatives as programs: the function in Python and the runbook, in the folder `tests/bench/peers`.
 
 use std::{
     env,

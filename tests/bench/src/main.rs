@@ -8,9 +8,11 @@
 //! | `chain` | The calls that must follow each other, and why |
 //! | `growth/` | More subnets, more entries, more node groups |
 //! | `crowd` | Many resources at the same time, under throttling |
-//! | `environment`, `subject`, `peers/`, `programs` | Where the measurement runs, and what is measured |
+//! | `environment`, `subject`, `peers`, `programs` | Where the measurement runs, and what is measured |
 //! | `results`, `report/` | The figures as JSON, and the report for people |
-//! | `hello/`, `edit/` | Crates: programs in the release profile |
+//!
+//! The folders `hello` and `edit`, beside `src`, are crates with programs in the release profile. The folder `peers` has the
+//! alternatives.
 
 mod chain;
 mod critical;
