@@ -60,7 +60,7 @@ LONG := sweep load sequences fuzz karpenter minimality cdk-deploy cdk-python
 # build the SDK crates a second time.
 EVERYTHING := --workspace --all-targets --locked
 
-# The program that starts the local cloud.
+# The program of `make demo` and `make down`.
 LOCAL_CLOUD := $(CARGO_TARGET_DIR)/debug/local-cloud
 
 # The header of a step, so that a long run shows its progress.
@@ -94,7 +94,7 @@ test-all: test $(LONG) ## Run the long tests too
 .PHONY: sweep
 sweep: build control-plane python ## Fail every call of every operation in every way (SWEEP_SHARDS, SWEEP_CASE=<id>)
 	$(say) 'sweep'
-	@exec $(LOCAL_CLOUD) sweep --shards $(SWEEP_SHARDS) --state $(CACHE)/sweep $(if $(SWEEP_CASE),--case '$(SWEEP_CASE)')
+	@exec $(CARGO_TARGET_DIR)/debug/sweep --shards $(SWEEP_SHARDS) --state $(CACHE)/sweep $(if $(SWEEP_CASE),--case '$(SWEEP_CASE)')
 
 .PHONY: load
 load: build control-plane python ## Create and delete LOAD_RESOURCES (200) resources at the same time, under throttling

@@ -24,7 +24,6 @@
 //! | [`scenario`] | One cloud, one cluster, one function: the base of most suites |
 //! | [`world`], [`empty_account`] | Snapshots of an account and a cluster, and their restoration |
 //! | [`execution_role`], [`template`] | The permissions of the function, from the template |
-//! | [`sweep`] | Fails each call of each operation |
 //! | [`load`] | Many resources at the same time |
 //! | [`cli`], [`administrator`] | The command-line program, and a person who uses it |
 //! | [`ministack`], [`control_plane`], [`gateway`], [`lambda`] | One program or server each |
@@ -53,7 +52,6 @@ pub mod ports;
 pub mod process;
 pub mod scenario;
 pub mod stack;
-pub mod sweep;
 pub mod template;
 pub mod token;
 pub mod tools;

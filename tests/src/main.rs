@@ -1,16 +1,13 @@
 //! The program `local-cloud`.
 //!
 //! `local-cloud demo` shows the whole runbook on a local cloud. `local-cloud up` starts a local cloud with one EKS cluster,
-//! prints how to use it, and runs until it is interrupted or `local-cloud down` is called. `local-cloud sweep` runs the whole
-//! sweep.
+//! prints how to use it, and runs until it is interrupted or `local-cloud down` is called.
 
 mod daemon;
 mod demo;
-mod sweeper;
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
     process::ExitCode,
 };
 
@@ -24,7 +21,6 @@ use local_cloud::{
 use crate::{
     daemon::Daemon,
     demo::{Failure, Reporter},
-    sweeper::Sweeper,
 };
 
 /// An AWS account and an EKS cluster on this machine.
@@ -56,18 +52,6 @@ enum Command {
     },
     /// Stop the cloud that is running
     Down,
-    /// Run each operation under each fault of each of its calls, and judge the results
-    Sweep {
-        /// The number of clouds that work at the same time
-        #[arg(long, default_value_t = 6)]
-        shards: usize,
-        /// The folder with the verdicts so far, so that an interrupted sweep can continue
-        #[arg(long)]
-        state: PathBuf,
-        /// Run only this case, and print the differences
-        #[arg(long)]
-        case: Option<String>,
-    },
 }
 
 #[tokio::main]
@@ -77,10 +61,6 @@ async fn main() -> ExitCode {
         Command::Demo { keep: true, .. } => demo::background::start(),
         Command::Demo { .. } => demo().await.map(|()| ExitCode::SUCCESS),
         Command::Up { auth, keep } => up(auth, keep).await.map(|()| ExitCode::SUCCESS).map_err(Failure::from),
-        Command::Sweep { shards, state, case } => {
-            let good = Box::pin(Sweeper { shards, state, case }.sweep()).await;
-            good.map(|good| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }).map_err(Failure::from)
-        }
         Command::Down => down().await.map(|()| ExitCode::SUCCESS).map_err(Failure::from),
     };
     result.unwrap_or_else(|failure| {

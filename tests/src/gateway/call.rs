@@ -106,7 +106,7 @@ impl Call {
     }
 
     /// Creates a call that has just arrived. Only its request is known.
-    pub(crate) fn unfinished(
+    pub fn unfinished(
         parts: &Parts,
         body: Bytes,
         service: String,

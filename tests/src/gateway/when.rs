@@ -87,7 +87,8 @@ impl When {
         }
     }
 
-    pub(crate) fn matches(&self, call: &Call) -> bool {
+    /// Returns whether a call matches. The number of the call is not considered.
+    pub fn matches(&self, call: &Call) -> bool {
         self.service.as_ref().is_none_or(|service| *service == call.service)
             && self.operation.as_ref().is_none_or(|operation| *operation == call.operation)
             && (!self.writes || call.is_write())

@@ -38,7 +38,7 @@ pub(crate) fn random_hex(count: usize) -> String {
 }
 
 /// Returns bytes as lowercase hex digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 

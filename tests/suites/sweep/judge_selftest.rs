@@ -5,8 +5,8 @@ use hyper::{HeaderMap, StatusCode};
 use local_cloud::{
     gateway::{Effect, ServiceResponse, When},
     lambda::Behaviour,
-    sweep::{InjectedFaults, Operation, SweepRunner, Verdict},
 };
+use sweep::{InjectedFaults, Operation, SweepRunner, Verdict};
 
 use super::harmless;
 

@@ -7,8 +7,8 @@ use kube::{Api, api::PostParams};
 use local_cloud::{
     cluster::{create_role, service_trust},
     scenario::CLUSTER,
-    sweep::{Operation, SweepRunner},
 };
+use sweep::{Operation, SweepRunner};
 
 use super::harmless;
 

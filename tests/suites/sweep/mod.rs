@@ -9,7 +9,7 @@ mod regressions;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use local_cloud::sweep::{Case, Operation, Summary, SweepRunner, shards, shuffled};
+use sweep::{Case, Operation, Summary, SweepRunner, shards, shuffled};
 
 use crate::seeded::number;
 

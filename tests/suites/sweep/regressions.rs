@@ -5,10 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use local_cloud::{
-    gateway::{Effect, When},
-    sweep::{InjectedFaults, Operation, SweepRunner},
-};
+use local_cloud::gateway::{Effect, When};
+use sweep::{InjectedFaults, Operation, SweepRunner};
 
 use super::case;
 

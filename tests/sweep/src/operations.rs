@@ -1,8 +1,7 @@
 //! The operations of a sweep, with the state before each.
 
+use local_cloud::{Cluster, scenario::CLUSTER};
 use serde_json::{Value, json};
-
-use crate::{cluster::Cluster, scenario::CLUSTER};
 
 /// An operation of a stack with one resource.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::judge::Verdict;
+use crate::judge::Verdict;
 
 /// The totals of a sweep, with a line for each failed case.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -6,14 +6,14 @@ use std::{
 };
 
 use futures::future::try_join_all;
+use local_cloud::Error;
 use tokio::{
     runtime::Handle,
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
 };
 
-use super::{judge::Verdict, runner::SweepRunner, trace::Case};
-use crate::error::Error;
+use crate::{judge::Verdict, runner::SweepRunner, trace::Case};
 
 /// How often a case is retried after an error of its runner.
 const MAX_FAILURES: usize = 2;

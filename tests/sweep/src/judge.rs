@@ -2,18 +2,18 @@
 
 use std::fmt::Write as _;
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-
-use super::{
-    faults::Fault,
-    operations::Operation,
-    trace::{Baseline, RunTrace},
-};
-use crate::{
+use local_cloud::{
     cloudformation::Delivered,
     lambda::{Outcome, hex},
     world::World,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    faults::Fault,
+    operations::Operation,
+    trace::{Baseline, RunTrace},
 };
 
 /// The beginning of the reason of a FAILED without changes.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::targets::Target;
-use crate::{
+use local_cloud::{
     gateway::{Effect, Installed, Rules, When},
     scenario::CrashPoint,
 };
+
+use crate::targets::Target;
 
 /// The fault of one call of a run.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -3,24 +3,22 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use aws_sdk_eks::types::AuthenticationMode;
-
-use super::{
-    faults::Fault,
-    judge::Verdict,
-    operations::Operation,
-    targets::Target,
-    trace::{Baseline, Case, RunTrace},
-};
-use crate::{
-    cloud::{Cloud, CloudOptions},
+use local_cloud::{
+    Cloud, CloudOptions, Cluster, ClusterOptions, Error,
     cloudformation::{Delivered, Delivery, Engine, Request, Stack, Template},
-    cluster::{Cluster, ClusterOptions},
-    error::Error,
     execution_role,
     gateway::{Call, Effect, Installed, When},
     lambda::{Behaviour, FunctionOptions},
     scenario::{AWS_AUTH, CLUSTER},
     world::World,
+};
+
+use crate::{
+    faults::Fault,
+    judge::Verdict,
+    operations::Operation,
+    targets::Target,
+    trace::{Baseline, Case, RunTrace},
 };
 
 /// Runs cases one after the other.

@@ -7,11 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use local_cloud::{Error, lambda::hex};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{judge::Verdict, trace::Case};
-use crate::{error::Error, lambda};
+use crate::{judge::Verdict, trace::Case};
 
 /// The verdicts on the cases of one function, by their ids.
 #[derive(Debug)]
@@ -86,13 +86,13 @@ fn key(programs: &[PathBuf], cases: &[Case]) -> Result<String, Error> {
         hash.update(case.id());
         hash.update("\n");
     }
-    Ok(lambda::hex(&hash.finalize()[..8]))
+    Ok(hex(&hash.finalize()[..8]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::{Fault, Operation, Target};
+    use crate::{Fault, Operation, Target};
 
     fn cases(count: usize) -> Vec<Case> {
         let targets = Target::numbered(count).into_iter();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use super::trace::Case;
+use crate::trace::Case;
 
 /// Returns the cases in an order that depends on the seed. The first cases have each pair of operation and fault once.
 #[must_use]
@@ -21,7 +21,7 @@ pub fn shuffled(mut cases: Vec<Case>, seed: u64) -> Vec<Case> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::{Fault, Operation, Target};
+    use crate::{Fault, Operation, Target};
 
     fn cases() -> Vec<Case> {
         let operations = Operation::ALL.iter();

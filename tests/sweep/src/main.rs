@@ -1,17 +1,16 @@
-//! `local-cloud sweep`: the whole sweep, with its totals.
+//! The program `sweep`: the whole sweep, with its totals. `make sweep` runs it.
 
 use std::{
     collections::BTreeMap,
     io::{self, Write as _},
     path::PathBuf,
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
-use local_cloud::{
-    Error,
-    sweep::{Case, Operation, Record, Summary, SweepRunner, Verdict, shards, shuffled},
-    tools,
-};
+use clap::Parser;
+use local_cloud::{Error, tools};
+use sweep::{Case, Operation, Record, Summary, SweepRunner, Verdict, shards, shuffled};
 
 /// How often the sweep prints its progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
@@ -19,23 +18,38 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// The seed of the order. Any number is possible.
 const SEED: u64 = 1;
 
-/// The options of a sweep.
-#[derive(Debug)]
-pub(crate) struct Sweeper {
-    /// The number of clouds that work at the same time.
-    pub(crate) shards: usize,
-    /// The folder with the verdicts until the sweep is complete.
-    pub(crate) state: PathBuf,
-    /// The id of the only case; `None` for all cases.
-    pub(crate) case: Option<String>,
+/// Runs each operation under each fault of each of its calls, and judges the results.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The number of clouds that work at the same time
+    #[arg(long, default_value_t = 6)]
+    shards: usize,
+    /// The folder with the verdicts so far, so that an interrupted sweep can continue
+    #[arg(long)]
+    state: PathBuf,
+    /// Run only this case, and print the differences
+    #[arg(long)]
+    case: Option<String>,
 }
 
-impl Sweeper {
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Box::pin(Arguments::parse().sweep()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("sweep: {error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Arguments {
     /// Runs the cases without a verdict, and prints the totals of all. Returns whether all cases passed.
     ///
     /// # Errors
     /// Fails when a cloud cannot start, the case does not exist, or the record cannot be written.
-    pub(crate) async fn sweep(&self) -> Result<bool, Error> {
+    async fn sweep(&self) -> Result<bool, Error> {
         let mut runner = SweepRunner::start().await?;
         let mut cases = Vec::new();
         for operation in Operation::ALL {

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{faults::Fault, operations::Operation, targets::Target};
-use crate::{cloudformation::Delivered, world::World};
+use local_cloud::{cloudformation::Delivered, world::World};
+
+use crate::{faults::Fault, operations::Operation, targets::Target};
 
 /// One fault of one call of one operation.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -27,38 +28,38 @@ impl Case {
 #[derive(Clone, Debug)]
 pub struct Baseline {
     /// The account without objects of the stack.
-    pub(super) empty: World,
+    pub(crate) empty: World,
     /// The snapshot before the operation.
-    pub(super) before: World,
+    pub(crate) before: World,
     /// The snapshot at the time of the response.
-    pub(super) at_response: World,
+    pub(crate) at_response: World,
     /// The snapshot when the operation on the stack has ended.
-    pub(super) at_end: World,
+    pub(crate) at_end: World,
     /// The attributes in the response.
-    pub(super) data: BTreeMap<String, String>,
+    pub(crate) data: BTreeMap<String, String>,
     /// The physical id in the response.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// The calls of the operation.
-    pub(super) targets: Vec<Target>,
+    pub(crate) targets: Vec<Target>,
 }
 
 /// The result of an operation, and of the following events.
 #[derive(Debug)]
 pub struct RunTrace {
     /// Whether the fault applied to a call. A fault without a call proves nothing.
-    pub(super) fault_applied: bool,
+    pub(crate) fault_applied: bool,
     /// The event with the fault.
-    pub(super) delivered: Delivered,
+    pub(crate) delivered: Delivered,
     /// Its writes.
-    pub(super) writes: Vec<String>,
+    pub(crate) writes: Vec<String>,
     /// The snapshot at the time of the response.
-    pub(super) at_response: World,
+    pub(crate) at_response: World,
     /// The events that followed from the response: a cleanup, a rollback.
-    pub(super) follow_ups: Vec<Delivered>,
+    pub(crate) follow_ups: Vec<Delivered>,
     /// The snapshot when the operation on the stack has ended.
-    pub(super) at_end: World,
+    pub(crate) at_end: World,
     /// The deletion of the stack, if anything remained.
-    pub(super) deleted: Vec<Delivered>,
+    pub(crate) deleted: Vec<Delivered>,
 }
 
 /// Each event with its response and its log.

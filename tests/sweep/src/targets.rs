@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::gateway::{Call, When};
+use local_cloud::gateway::{Call, When};
 
 /// One call of a run: its kind, and its number among the calls of this kind. The order of calls is not stable, because they
 /// run at the same time.
@@ -10,7 +10,7 @@ use crate::gateway::{Call, When};
 pub struct Target {
     kind: Kind,
     /// Counted from 1.
-    pub(super) nth: usize,
+    pub(crate) nth: usize,
 }
 
 /// The common properties of calls of one kind.
@@ -38,7 +38,7 @@ const STABLE: [&str; 11] = [
 
 impl Target {
     /// Returns the calls of a run, sorted. Calls of one kind are numbered.
-    pub(super) fn of_run(calls: &[Call]) -> Vec<Self> {
+    pub(crate) fn of_run(calls: &[Call]) -> Vec<Self> {
         let mut seen: BTreeMap<Kind, usize> = BTreeMap::new();
         let mut targets = Vec::new();
         for call in calls {
@@ -52,13 +52,13 @@ impl Target {
 
     /// Returns this many calls of one kind.
     #[cfg(test)]
-    pub(super) fn numbered(count: usize) -> Vec<Self> {
+    pub(crate) fn numbered(count: usize) -> Vec<Self> {
         let kind = Kind { service: "iam".to_owned(), operation: "ListRoles".to_owned(), params: Vec::new() };
         (1..=count).map(|nth| Self { kind: kind.clone(), nth }).collect()
     }
 
     /// Selects all calls of its kind.
-    pub(super) fn when(&self) -> When {
+    pub(crate) fn when(&self) -> When {
         let kind = self.kind.clone();
         When::call(&kind.service, &kind.operation).passing(move |call| Kind::of(call) == kind)
     }
