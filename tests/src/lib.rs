@@ -24,7 +24,6 @@
 //! | [`scenario`] | One cloud, one cluster, one function: the base of most suites |
 //! | [`world`], [`empty_account`] | Snapshots of an account and a cluster, and their restoration |
 //! | [`execution_role`], [`template`] | The permissions of the function, from the template |
-//! | [`load`] | Many resources at the same time |
 //! | [`cli`], [`administrator`] | The command-line program, and a person who uses it |
 //! | [`ministack`], [`control_plane`], [`gateway`], [`lambda`] | One program or server each |
 //! | [`process`], [`pki`], [`folder`], [`ports`], [`token`], [`tools`], [`error`] | Used by all of them |
@@ -44,7 +43,6 @@ pub mod execution_role;
 pub mod folder;
 pub mod gateway;
 pub mod lambda;
-pub mod load;
 pub mod ministack;
 pub mod node;
 pub mod pki;

@@ -2,12 +2,8 @@
 
 use std::{collections::BTreeMap, time::SystemTime};
 
-use local_cloud::{
-    Error,
-    gateway::Call,
-    load::{self, LoadOp, LoadResult, Member, Network},
-    scenario::Scenario,
-};
+use load::{LoadOp, LoadResult, Member, Network};
+use local_cloud::{Error, gateway::Call, scenario::Scenario};
 use serde::{Deserialize, Serialize};
 
 use crate::{progress, statistics::Spread};

@@ -6,7 +6,6 @@ use local_cloud::{
     Error,
     gateway::Installed,
     lambda::{Behaviour, Function, Resource},
-    load,
 };
 use serde::{Deserialize, Serialize};
 

@@ -1,12 +1,12 @@
 //! Many resources at once, against services that throttle like AWS. All succeed, in little more than the time that the
 //! throttles require.
 //!
-//! [`local_cloud::load::rates`] has the rates, with their sources.
+//! [`load::rates`] has the rates, with their sources.
 
 mod retry_policy;
 
+use load::{LoadOp, LoadResult, Member, Network, Served};
 use local_cloud::{
-    load::{self, LoadOp, LoadResult, Member, Network, Served},
     scenario::{CLUSTER, Scenario},
     world::World,
 };

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use aws_sdk_ec2::Client;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use serde_json::{Value, json};
-use tokio::process::Command;
-
-use crate::{
-    error::Error,
+use local_cloud::{
+    Error,
     lambda::{CfnResponse, Event, Function, Invocation, Resource},
     scenario::{CLUSTER, Scenario},
 };
+use serde_json::{Value, json};
+use tokio::process::Command;
 
 /// `Timeout` of the function and `ServiceTimeout` of the resource in the template, in seconds.
 const TIMEOUT_SECONDS: u32 = 900;

@@ -27,7 +27,7 @@
 //!
 //! For undocumented rates, this uses the lower one of the observed values, so that the test is not easier than AWS.
 
-use crate::gateway::{Limit, Throttle};
+use local_cloud::gateway::{Limit, Throttle};
 
 /// Returns full buckets with all these rates.
 pub fn throttle() -> Throttle {

@@ -1,5 +1,5 @@
 //! Many resources at the same time, each in its own stack and with its own process of the function, against services that
-//! throttle like AWS. The documentation of [`rates`] has the rates and their sources.
+//! throttle like AWS. The documentation of [`rates`] has the rates and their sources. The suite `load` and the benchmark use it.
 
 pub mod fleet;
 pub mod rates;
@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use hyper::StatusCode;
-
-pub use self::fleet::{Member, Network, Served};
-use crate::{
-    cloud::Cloud,
-    error::Error,
+use local_cloud::{
+    Cloud, Error,
     gateway::{Call, Effect, Installed, ServiceResponse, ThrottleBound, When},
     scenario::Scenario,
 };
+
+pub use self::fleet::{Member, Network, Served};
 
 /// The calls of one resource, and the number of resources that make the same calls.
 pub type Needed = Vec<(Vec<Call>, usize)>;
