@@ -24,13 +24,12 @@
 //! | [`scenario`] | One cloud, one cluster, one function: the base of most suites |
 //! | [`world`], [`empty_account`] | Snapshots of an account and a cluster, and their restoration |
 //! | [`execution_role`], [`template`] | The permissions of the function, from the template |
-//! | [`cli`], [`administrator`] | The command-line program, and a person who uses it |
+//! | [`cli`] | Runs the command-line program |
 //! | [`ministack`], [`control_plane`], [`gateway`], [`lambda`] | One program or server each |
 //! | [`process`], [`pki`], [`folder`], [`ports`], [`token`], [`tools`], [`error`] | Used by all of them |
 //!
 //! The local cloud does not use the function's code. Independent code judges what the function does.
 
-pub mod administrator;
 pub mod cli;
 pub mod cloud;
 pub mod cloudformation;

@@ -3,7 +3,6 @@
 use aws_credential_types::Credentials;
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Deployment,
-    administrator::administrator,
     node::Node,
     scenario::{AWS_AUTH, CLUSTER},
     world::World,
@@ -11,6 +10,7 @@ use local_cloud::{
 use tokio::sync::OnceCell;
 
 use super::{Failure, Reporter};
+use crate::administrator::administrator;
 
 /// The cloud, the cluster and the stack. Dropping it stops the cloud.
 pub(crate) struct Environment {

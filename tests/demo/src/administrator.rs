@@ -1,21 +1,22 @@
 //! The person who administers the local account: a role with all permissions, which aws-auth lets into the cluster.
 
 use aws_credential_types::Credentials;
+use local_cloud::{
+    Cloud, Error,
+    cluster::{account_trust, create_role},
+    node::assume_role,
+};
 use serde_json::json;
 
-use crate::cloud::Cloud;
-use crate::cluster::{account_trust, create_role};
-use crate::error::Error;
-use crate::node::assume_role;
-
-/// The name of the role. [`AWS_AUTH`](crate::scenario::AWS_AUTH) has an entry for it, with the group `system:masters`.
+/// The name of the role. [`AWS_AUTH`](local_cloud::scenario::AWS_AUTH) has an entry for it, with the group
+/// `system:masters`.
 const ROLE: &str = "Admins";
 
 /// Creates the role, and returns a session of it. STS ends the session after 12 hours.
 ///
 /// # Errors
 /// [`Error::Aws`].
-pub async fn administrator(cloud: &Cloud) -> Result<Credentials, Error> {
+pub(crate) async fn administrator(cloud: &Cloud) -> Result<Credentials, Error> {
     let admin = cloud.admin();
     let arn = create_role(&admin, ROLE, &account_trust(cloud.account())).await?;
     let everything = json!({

@@ -3,6 +3,7 @@
 //! `local-cloud demo` shows the whole runbook on a local cloud. `local-cloud up` starts a local cloud with one EKS cluster,
 //! prints how to use it, and runs until it is interrupted or `local-cloud down` is called.
 
+mod administrator;
 mod daemon;
 mod demo;
 
@@ -14,11 +15,11 @@ use std::{
 use clap::{ArgAction, Parser, Subcommand};
 use local_cloud::{
     Cloud, CloudOptions, ClusterOptions, Error,
-    administrator::administrator,
     scenario::{AWS_AUTH, CLUSTER},
 };
 
 use crate::{
+    administrator::administrator,
     daemon::Daemon,
     demo::{Failure, Reporter},
 };
