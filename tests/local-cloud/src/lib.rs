@@ -1,5 +1,5 @@
-//! The local cloud: an AWS account and EKS clusters on one machine. It consists of real parts wherever one exists. Suites and
-//! people use it.
+//! The local cloud: an AWS account and EKS clusters on one machine. It consists of real parts wherever one exists. The
+//! crates of the sweep, the load, the demo, the benchmark and the suites use it.
 //!
 //! ```text
 //!  the function, in MiniStack's Lambda ──► gateway ──► MiniStack  (IAM, STS, EC2, EKS, CloudFormation, S3)

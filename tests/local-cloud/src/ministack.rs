@@ -50,7 +50,7 @@ impl Ministack {
     pub async fn start(folder: &Path, python_bin: &Path, options: &MinistackOptions) -> Result<Self, Error> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
         let url = format!("http://{address}");
-        let script = tools::checkout().join("tests/ministack/start.py");
+        let script = tools::checkout().join("tests/local-cloud/ministack/start.py");
         let access_entries = folder.join("access-entries");
         std::fs::create_dir_all(&access_entries).map_err(Error::file("create", &access_entries))?;
         let mut program = Program::new("ministack", python_bin.join("python"), folder)

@@ -86,7 +86,7 @@ fn target_folder() -> Result<PathBuf, Error> {
     Ok(if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }.to_owned())
 }
 
-/// Returns the virtual environment with the packages of a `requirements.txt`, given by its path in this crate's folder.
+/// Returns the virtual environment with the packages of a `requirements.txt`, given by its path in the folder `tests`.
 /// Installs it first if it is missing.
 ///
 /// # Errors
@@ -96,7 +96,7 @@ pub async fn python(requirements: &str) -> Result<PathBuf, Error> {
     folder_from_with("python.sh", &[("REQUIREMENTS", &requirements)]).await
 }
 
-/// Runs a script of this crate's folder, which prints a folder on the last line of its stdout.
+/// Runs a script of the folder `tests`, which prints a folder on the last line of its stdout.
 async fn folder_from(script: &str) -> Result<PathBuf, Error> {
     folder_from_with(script, &[]).await
 }
