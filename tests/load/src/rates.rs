@@ -3,14 +3,14 @@
 //!
 //! | Calls | Burst | A second | Source |
 //! |---|---|---|---|
-//! | EC2 `CreateTags`, `DeleteTags`, each | 100 | 10 | documented [1] |
-//! | EC2, other writes, each operation | 50 | 5 | documented [1], "Mutating actions" |
-//! | EC2 reads, each operation | 100 | 20 | documented [1], "Non-mutating actions": the function always filters |
-//! | STS | 600 | 600 | documented [2]: 600 a second, all operations together |
-//! | IAM writes | 20 | 10 | not documented, observed [3] [4] |
-//! | IAM reads | 40 | 20 | not documented, observed [3] [4] |
-//! | EKS reads | 20 | 10 | not documented, observed [5] |
-//! | CloudFormation `Describe…`, each operation | 20 | 10 | not documented, observed [6] |
+//! | EC2 `CreateTags`, `DeleteTags`, each | 100 | 10 | documented (1) |
+//! | EC2, other writes, each operation | 50 | 5 | documented (1), "Mutating actions" |
+//! | EC2 reads, each operation | 100 | 20 | documented (1), "Non-mutating actions": the function always filters |
+//! | STS | 600 | 600 | documented (2): 600 a second, all operations together |
+//! | IAM writes | 20 | 10 | not documented, observed (3, 4) |
+//! | IAM reads | 40 | 20 | not documented, observed (3, 4) |
+//! | EKS reads | 20 | 10 | not documented, observed (5) |
+//! | CloudFormation `Describe…`, each operation | 20 | 10 | not documented, observed (6) |
 //!
 //! 1. <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>, "Request token bucket sizes and refill
 //!    rates": each API has its own bucket.

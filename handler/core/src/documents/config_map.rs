@@ -1,5 +1,5 @@
-//! The edit of the ConfigMap `kube-system/aws-auth`: the text of `mapRoles` (see [`aws_auth`](super::aws_auth)), and annotations
-//! that record which generations need an entry.
+//! The edit of the ConfigMap `kube-system/aws-auth`: the text of `mapRoles` (see [`aws_auth`]), and annotations that
+//! record which generations need an entry.
 //!
 //! Each generation annotates the ConfigMap with its marker. The value is the ARN of the node role. An entry is removed with the
 //! last marker that has its ARN. If the first entry replaces an empty value that its removal would not restore, the annotation

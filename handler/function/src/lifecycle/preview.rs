@@ -36,7 +36,7 @@ const SETTLE_TIME: Duration = Duration::from_secs(15);
 /// The longest backoff of one call.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// The user of the command-line program. The other caller is [`FUNCTION`](crate::clients::aws::FUNCTION).
+/// The user of the command-line program. The other caller is `FUNCTION` in `clients::aws`.
 const CLI_USER: Caller = Caller {
     label: "your AWS identity",
     hint: "use a profile that leads",

@@ -56,7 +56,7 @@ pub(crate) struct Caller {
     pub(crate) applies_plan: bool,
 }
 
-/// The Lambda function. The other caller is [`CLI_USER`](crate::lifecycle::preview::CLI_USER).
+/// The Lambda function. The other caller is `CLI_USER` in `lifecycle::preview`.
 const FUNCTION: Caller = Caller {
     label: "the function's role",
     hint: "set KubernetesRoleArn",
