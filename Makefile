@@ -36,8 +36,9 @@ FUZZ_CASE ?=
 FUZZ_SECONDS ?= 60
 
 # The benchmark: its parts, the number of runs, the delays of every call in milliseconds, and the numbers of resources at the
-# same time. BENCH_DOCS=1 also writes the table and the chart to docs/.
-BENCH_PARTS ?= start operations growth crowd
+# same time. BENCH_DOCS=1 also writes the table and the chart to docs/. BASELINE is a commit whose function is measured too.
+BASELINE ?=
+BENCH_PARTS ?= start share instructions operations growth crowd
 BENCH_RUNS ?= 10
 BENCH_RUNBOOK_RUNS ?= 3
 BENCH_DELAYS ?= 0 20 50
@@ -153,12 +154,16 @@ comma := ,
 listed = $(subst $(empty) $(empty),$(comma),$(strip $(1)))
 
 .PHONY: bench
-bench: build control-plane python ## Compare the function with a Python function and the runbook (BENCH_PARTS, BENCH_RUNS, BENCH_DOCS=1)
+bench: build control-plane python ## Compare the function with a Python function and the runbook (BASELINE=commit, BENCH_PARTS, BENCH_RUNS)
 	$(say) 'bench: the release profile'
 	@cargo build --release --locked --package karpenter-prereqs-function \
 	    --package karpenter-prereqs-bench-hello --package karpenter-prereqs-bench-edit
+	$(if $(BASELINE),$(say) 'bench: the function of $(BASELINE)')
+	@$(if $(BASELINE),tests/bench/baseline.sh '$(BASELINE)' >/dev/null)
 	$(say) "bench (into $(BENCH_RESULTS))"
-	@KARPENTER_PREREQS_BOOTSTRAP=$(CARGO_TARGET_DIR)/release/bootstrap exec $(CARGO_TARGET_DIR)/debug/bench run \
+	@$(if $(BASELINE),baseline=$$(tests/bench/baseline.sh '$(BASELINE)') &&) \
+	    KARPENTER_PREREQS_BOOTSTRAP=$(CARGO_TARGET_DIR)/release/bootstrap exec $(CARGO_TARGET_DIR)/debug/bench run \
+	    $(if $(BASELINE),--baseline "$$baseline" --baseline-name '$(BASELINE)') \
 	    --parts $(call listed,$(BENCH_PARTS)) --runs $(BENCH_RUNS) \
 	    --runbook-runs $(BENCH_RUNBOOK_RUNS) --delays $(call listed,$(BENCH_DELAYS)) --crowd $(call listed,$(BENCH_CROWD)) \
 	    --output $(BENCH_RESULTS) $(if $(BENCH_DOCS),--docs docs)

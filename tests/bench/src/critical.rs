@@ -10,7 +10,6 @@ use local_cloud::gateway::Call;
 ///
 /// The number of waves is an upper bound of the calls that depend on each other: a call may begin after another one without a
 /// need for it.
-/// does not say that the other needed it.
 pub(crate) fn waves(calls: &[Call]) -> Vec<Vec<String>> {
     let spans: Vec<Span> = calls.iter().map(|call| Span::of(call.at, call.duration.unwrap_or_default())).collect();
     let mut waves: Vec<BTreeMap<String, usize>> = Vec::new();

@@ -1,7 +1,15 @@
 //! Where operations are measured: one cloud with a cluster of each authentication mode, and a role with all permissions, so
 //! that permissions do not influence the result.
+//!
+//! Every call uses TLS, and each service has its own host name, as on AWS. With one host for all services, a program opens fewer
+//! connections.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
@@ -12,10 +20,15 @@ use local_cloud::{
     lambda::{FunctionOptions, ResponseBucket},
     node::assume_role,
     scenario::{AWS_AUTH, CLUSTER},
+    tools,
     world::World,
 };
 
-use crate::{peers::Peers, subject::ACCESS_ENTRY_CLUSTER};
+use crate::{
+    peers::Peers,
+    programs::Programs,
+    subject::{ACCESS_ENTRY_CLUSTER, Subject},
+};
 
 /// The cloud, its clusters and the alternatives.
 pub(crate) struct Environment {
@@ -29,6 +42,7 @@ pub(crate) struct Environment {
     pub(crate) peers: Peers,
     _access_entry_cluster: Cluster,
     empty: EmptyAccount,
+    hosts: PathBuf,
 }
 
 impl Environment {
@@ -38,7 +52,7 @@ impl Environment {
     /// Fails when a part cannot start.
     pub(crate) async fn start() -> Result<Self, Error> {
         let peers = Peers::locate().await?;
-        let cloud = Cloud::start(CloudOptions::default()).await?;
+        let cloud = Cloud::start(CloudOptions { tls: true, ..CloudOptions::default() }).await?;
         // The checks ask MiniStack before each call, and this would count as time of the function.
         cloud.gateway().set_strictness(Strictness { resources: false, consistency: None });
         let cluster = cloud.create_cluster(CLUSTER, ClusterOptions::default()).await?;
@@ -51,7 +65,35 @@ impl Environment {
         let responses =
             ResponseBucket::start(Some(tls)).await.map_err(Error::file("bind", "the port for responses"))?;
         let empty = EmptyAccount::new(&cloud, &cluster).await?;
-        Ok(Self { cloud, cluster, responses, peers, _access_entry_cluster: access_entry_cluster, empty })
+        let hosts = write_hosts(&cloud)?;
+        Ok(Self { cloud, cluster, responses, peers, _access_entry_cluster: access_entry_cluster, empty, hosts })
+    }
+
+    /// Returns the words before a program that start it with the host names of AWS, and in these control groups.
+    pub(crate) fn launcher<'a>(&self, groups: impl IntoIterator<Item = &'a Path>) -> Vec<OsString> {
+        let groups: Vec<&OsStr> = groups.into_iter().map(Path::as_os_str).collect();
+        let script = tools::checkout().join("tests/bench/launch.sh");
+        vec![script.into(), self.hosts.clone().into(), groups.join(OsStr::new(":"))]
+    }
+
+    /// Returns the environment variables with the endpoints and the certificate authority.
+    pub(crate) fn endpoints(&self) -> Vec<(String, String)> {
+        let endpoints = self.cloud.service_endpoints().into_iter().map(|endpoint| (endpoint.variable, endpoint.url));
+        endpoints.chain([("AWS_CA_BUNDLE".to_owned(), self.cloud.pki().ca_path().display().to_string())]).collect()
+    }
+
+    /// Returns the options to start the program of a subject.
+    ///
+    /// # Errors
+    /// As [`function_options`](Self::function_options), and [`Error::Unusable`] for a subject without a program.
+    pub(crate) async fn subject_options(
+        &self,
+        programs: &Programs,
+        subject: Subject,
+    ) -> Result<FunctionOptions, Error> {
+        let no_program = || Error::Unusable(format!("{} has no program", subject.name()));
+        let options = self.function_options(programs.program(subject).ok_or_else(no_program)?).await?;
+        Ok(if subject == Subject::Python { self.peers.as_python(options) } else { options })
     }
 
     /// Returns the options to start a program as a function, in a folder of its own.
@@ -60,7 +102,10 @@ impl Environment {
     /// [`Error::Aws`] when the role cannot be assumed.
     pub(crate) async fn function_options(&self, program: PathBuf) -> Result<FunctionOptions, Error> {
         let session = assume_role(&self.cloud.admin(), &self.cluster.creator_role_arn, "function").await?;
+        let mut environment = execution_role::environment(&self.cluster.creator_role_arn);
+        environment.extend(self.endpoints());
         Ok(FunctionOptions {
+            launcher: self.launcher([]),
             account: self.cloud.account().to_owned(),
             region: self.cloud.region().to_owned(),
             credentials: (
@@ -68,9 +113,10 @@ impl Environment {
                 session.secret_access_key().to_owned(),
                 session.session_token().map(str::to_owned),
             ),
+            // The variables of the services have precedence. With this one, the function also accepts the host of the responses.
             endpoint_url: Some(self.cloud.gateway().url().to_owned()),
             ca_file: Some(self.cloud.pki().ca_path()),
-            environment: execution_role::environment(&self.cluster.creator_role_arn),
+            environment,
             ..FunctionOptions::new(program, self.folder("function-")?)
         })
     }
@@ -98,6 +144,15 @@ impl Environment {
         self.empty.wipe(&self.cloud, &self.cluster, &current).await?;
         self.cluster.control_plane().set_aws_auth(AWS_AUTH).await.map(drop)
     }
+}
+
+/// Writes a file in the format of hosts(5), in which the services of AWS are this machine.
+fn write_hosts(cloud: &Cloud) -> Result<PathBuf, Error> {
+    let path = cloud.folder().join("hosts");
+    let services: Vec<String> = cloud.service_endpoints().into_iter().map(|endpoint| endpoint.host).collect();
+    let text = format!("127.0.0.1 localhost {}\n", services.join(" "));
+    fs::write(&path, text).map_err(Error::file("write", &path))?;
+    Ok(path)
 }
 
 /// Gives a role all permissions, because their cost is not measured here.

@@ -4,27 +4,32 @@
 //! | Module | Content |
 //! |---|---|
 //! | `start` | Cold starts, memory, size |
+//! | `share/` | The lifecycle at Lambda's share of a processor |
+//! | `instructions/` | The instructions of recorded operations |
 //! | `operations` | The lifecycle of a resource, with a delay on every call. `critical` finds which calls ran after which |
 //! | `chain` | The calls that must follow each other, and why |
 //! | `growth/` | More subnets, more entries, more node groups |
 //! | `crowd` | Many resources at the same time, under throttling |
-//! | `environment`, `subject`, `peers`, `programs` | Where the measurement runs, and what is measured |
+//! | `environment`, `subject`, `actor`, `peers`, `programs` | Where the measurement runs, and what is measured |
 //! | `results`, `report/` | The figures as JSON, and the report for people |
 //!
 //! The folders `hello` and `edit`, beside `src`, are crates with programs in the release profile. The folder `peers` has the
 //! alternatives.
 
+mod actor;
 mod chain;
 mod critical;
 mod crowd;
 mod environment;
 mod growth;
+mod instructions;
 mod operations;
 mod peers;
 mod process;
 mod programs;
 mod report;
 mod results;
+mod share;
 mod start;
 mod statistics;
 mod subject;
@@ -40,7 +45,11 @@ use std::{
 use clap::{Parser, Subcommand, ValueEnum};
 use local_cloud::Error;
 
-use crate::{environment::Environment, programs::Programs, results::Results};
+use crate::{
+    environment::Environment,
+    programs::{Baseline, Programs},
+    results::Results,
+};
 
 /// Measures the function and its alternatives.
 #[derive(Parser)]
@@ -66,7 +75,7 @@ enum Command {
 #[derive(clap::Args)]
 struct Run {
     /// The parts to measure
-    #[arg(long, value_delimiter = ',', default_values = ["start", "operations", "growth", "crowd"])]
+    #[arg(long, value_delimiter = ',', default_values = ["start", "share", "instructions", "operations", "growth", "crowd"])]
     parts: Vec<Part>,
     /// The number of runs
     #[arg(long, default_value_t = 10)]
@@ -77,6 +86,12 @@ struct Run {
     /// The delays that are added to every call, in milliseconds
     #[arg(long, value_delimiter = ',', default_values = ["0", "20", "50"])]
     delays: Vec<u64>,
+    /// Another build of the function, to measure beside it
+    #[arg(long, value_name = "PROGRAM", requires = "baseline_name")]
+    baseline: Option<PathBuf>,
+    /// The name of the other build in the report, such as its commit
+    #[arg(long, value_name = "NAME", requires = "baseline")]
+    baseline_name: Option<String>,
     /// The numbers of resources at the same time
     #[arg(long, value_delimiter = ',', default_values = ["1", "50", "500"])]
     crowd: Vec<usize>,
@@ -97,6 +112,8 @@ struct Places {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     Start,
+    Share,
+    Instructions,
     Operations,
     Growth,
     Crowd,
@@ -106,9 +123,22 @@ impl Part {
     const fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
+            Self::Share => "share",
+            Self::Instructions => "instructions",
             Self::Operations => "operations",
             Self::Growth => "growth",
             Self::Crowd => "crowd",
+        }
+    }
+}
+
+impl Part {
+    /// Checks that this machine can measure the part.
+    async fn probe(self) -> Result<(), Error> {
+        match self {
+            Self::Share => share::probe(),
+            Self::Instructions => instructions::probe().await,
+            Self::Start | Self::Operations | Self::Growth | Self::Crowd => Ok(()),
         }
     }
 }
@@ -131,14 +161,20 @@ async fn main() -> ExitCode {
 impl Run {
     /// Measures part after part. Writes the results after each part, so that a failed part does not lose the others.
     async fn measure(self) -> Result<(), Error> {
-        let programs = Programs::locate()?;
-        let mut results = Results::new();
+        let baseline = self.baseline.clone().zip(self.baseline_name.clone());
+        let programs = Programs::locate(baseline.map(|(program, name)| Baseline { name, program }))?;
+        let mut results = Results::new(self.baseline_name.clone());
         let cloud_parts: Vec<Part> = self.parts.iter().copied().filter(|part| *part != Part::Crowd).collect();
         let mut failed = Vec::new();
         if !cloud_parts.is_empty() {
             progress("starting the cloud");
             let environment = Box::pin(Environment::start()).await?;
             for part in cloud_parts {
+                if let Err(error) = part.probe().await {
+                    progress(&format!("{} SKIPPED, because this machine cannot measure it: {error}", part.name()));
+                    results.skipped.insert(part.name().to_owned(), error.to_string());
+                    continue;
+                }
                 let begun = Instant::now();
                 let measured = Box::pin(self.measure_part(part, &environment, &programs, &mut results)).await;
                 self.end(part, begun, measured, &mut results, &mut failed)?;
@@ -170,6 +206,10 @@ impl Run {
         environment.clear().await?;
         match part {
             Part::Start => results.start = start::measure(environment, programs, self.runs).await?,
+            Part::Share => results.share = share::measure(environment, programs, self.runs.min(5)).await?,
+            Part::Instructions => {
+                results.instructions = instructions::measure(environment, programs, self.runs.min(3)).await?;
+            }
             Part::Operations => {
                 let plan =
                     operations::Plan { delays: self.delays.clone(), runs: self.runs, runbook_runs: self.runbook_runs };

@@ -2,17 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use local_cloud::{
-    Error,
-    gateway::Installed,
-    lambda::{Behaviour, Function, Resource},
-};
+use local_cloud::{Error, gateway::Installed};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    actor::Actor,
     critical,
     environment::Environment,
-    process,
     programs::Programs,
     progress,
     subject::{Operation, Subject},
@@ -51,9 +47,6 @@ pub(crate) struct Plan {
     pub(crate) runbook_runs: usize,
 }
 
-/// The maximum duration of one invocation.
-const LIMIT: Duration = Duration::from_mins(5);
-
 /// Runs all operations of all subjects in turn, under each delay, `runs` times.
 ///
 /// # Errors
@@ -62,12 +55,13 @@ pub(crate) async fn measure(environment: &Environment, programs: &Programs, plan
     let mut samples = Vec::new();
     // The first run is not measured: Python writes its bytecode, and MiniStack imports each service at its first call.
     progress("operations: one run of each, not measured");
-    for subject in Subject::ALL {
+    let subjects = programs.available(Subject::ALL);
+    for &subject in &subjects {
         run_lifecycle(environment, programs, subject, 0).await?;
     }
     for run in 0..plan.runs {
         for &delay in &plan.delays {
-            for subject in Subject::ALL {
+            for &subject in &subjects {
                 if subject == Subject::Runbook && plan.runbook_runs <= run {
                     continue;
                 }
@@ -122,68 +116,4 @@ pub(crate) async fn run_lifecycle(
     drop(actor);
     environment.clear().await?;
     Ok(samples)
-}
-
-/// A subject with the state of its resource.
-enum Actor {
-    Function { function: Box<Function>, resource: Resource, cluster: &'static str, id: String },
-    Runbook { cluster: &'static str },
-}
-
-impl Actor {
-    async fn start(environment: &Environment, programs: &Programs, subject: Subject) -> Result<Self, Error> {
-        let cluster = subject.cluster();
-        let ours = environment.function_options(programs.function.clone()).await?;
-        let options = match subject {
-            Subject::Ours | Subject::OursAccessEntry => ours,
-            Subject::Python => environment.peers.as_python(ours),
-            Subject::Runbook => return Ok(Self::Runbook { cluster }),
-        };
-        let resource = Resource::new(environment.cloud.account(), environment.cloud.region(), "bench", "Prereqs");
-        let function = Box::new(Function::start(options).await?);
-        Ok(Self::Function { function, resource: resource.service_timeout(600), cluster, id: String::new() })
-    }
-
-    async fn perform(
-        &mut self,
-        environment: &Environment,
-        operation: Operation,
-        delay: Duration,
-    ) -> Result<Duration, Error> {
-        match self {
-            Self::Runbook { cluster } => environment.peers.run(environment, operation, cluster).await,
-            Self::Function { function, resource, cluster, id } => {
-                let properties = operation.properties(cluster);
-                let before = Operation::Create.properties(cluster);
-                let event = match operation {
-                    Operation::Create => resource.create(&properties),
-                    Operation::NoChange | Operation::Change => resource.update(id, &properties, &before),
-                    Operation::Delete => resource.delete(id, &properties),
-                };
-                let url = environment.responses.expect(event.ids());
-                if !delay.is_zero() {
-                    environment.responses.script(&url, [Behaviour::Slow(delay)]);
-                }
-                let invocation = function.invoke(&event.with_response_url(&url), LIMIT).await?;
-                let log = || invocation.log_text();
-                let taken = environment.responses.take(&url, Duration::from_secs(1)).await;
-                let response = taken.map_err(|error| Error::Unusable(format!("{error}; the log:\n{}", log())))?;
-                if !response.succeeded() {
-                    let reason = response.reason.unwrap_or_default();
-                    return Err(Error::Unusable(format!("{reason}; the log:\n{}", log())));
-                }
-                *id = response.physical_resource_id;
-                Ok(invocation.duration)
-            }
-        }
-    }
-
-    fn peak(&self) -> Result<Option<u64>, Error> {
-        match self {
-            Self::Runbook { .. } => Ok(None),
-            Self::Function { function, .. } => {
-                function.process_id().map(|id| process::memory(id).map(|memory| memory.peak)).transpose()
-            }
-        }
-    }
 }

@@ -41,10 +41,9 @@ impl Peers {
 
     /// Returns the same options for the function in Python.
     pub(crate) fn as_python(&self, options: FunctionOptions) -> FunctionOptions {
-        let environment = vec![
-            ("VIRTUAL_ENV".to_owned(), self.python.to_string_lossy().into_owned()),
-            ("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()),
-        ];
+        let mut environment = options.environment;
+        environment.push(("VIRTUAL_ENV".to_owned(), self.python.to_string_lossy().into_owned()));
+        environment.push(("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()));
         FunctionOptions { bootstrap: Self::bootstrap(), environment, ..options }
     }
 
@@ -75,17 +74,20 @@ impl Peers {
         path.push(":");
         path.push(env::var_os("PATH").unwrap_or_default());
         let begun = Instant::now();
-        let output = Command::new("bash")
+        let launcher = environment.launcher([]);
+        let output = Command::new(&launcher[0])
+            .args(&launcher[1..])
+            .arg("bash")
             .arg(folder().join("runbook/runbook.sh"))
             .args([command, cluster])
             .env_clear()
+            .envs(environment.endpoints())
             .env("PATH", path)
             .env("HOME", &options.folder)
             .env("TMPDIR", &options.folder)
             .env("AWS_ACCESS_KEY_ID", key)
             .env("AWS_SECRET_ACCESS_KEY", secret)
             .env("AWS_SESSION_TOKEN", token.as_deref().unwrap_or_default())
-            .env("AWS_ENDPOINT_URL", environment.cloud.gateway().url())
             .env("AWS_REGION", &options.region)
             .env("AWS_DEFAULT_REGION", &options.region)
             .env("AWS_EC2_METADATA_DISABLED", "true")

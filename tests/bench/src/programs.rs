@@ -1,18 +1,32 @@
-//! The programs of the release profile: the function, and two that only the benchmark uses.
+//! The programs of the release profile: the function, another build of it, and two that only the benchmark uses.
 
 use std::path::PathBuf;
 
 use local_cloud::{Error, tools};
+use serde::{Deserialize, Serialize};
+
+use crate::{peers::Peers, subject::Subject};
 
 /// The paths of the programs.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
     /// The function.
     pub(crate) function: PathBuf,
+    /// Another build of the function, which is measured beside it.
+    pub(crate) baseline: Option<Baseline>,
     /// The smallest function on the same runtime.
     pub(crate) hello: PathBuf,
     /// The edit of aws-auth alone.
     pub(crate) edit: PathBuf,
+}
+
+/// Another build of the function.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Baseline {
+    /// What it was built from, for the report: a commit.
+    pub(crate) name: String,
+    /// The program.
+    pub(crate) program: PathBuf,
 }
 
 impl Programs {
@@ -20,16 +34,35 @@ impl Programs {
     ///
     /// # Errors
     /// [`Error::Unusable`] when a program is missing.
-    pub(crate) fn locate() -> Result<Self, Error> {
+    pub(crate) fn locate(baseline: Option<Baseline>) -> Result<Self, Error> {
         let function = tools::bootstrap()?;
-        let sibling = |name| {
-            let path = function.with_file_name(name);
-            if path.is_file() {
-                Ok(path)
-            } else {
-                Err(Error::Unusable(format!("{} is missing; run make bench", path.display())))
-            }
-        };
-        Ok(Self { hello: sibling("hello")?, edit: sibling("edit")?, function })
+        let sibling = |name| existing(function.with_file_name(name));
+        let baseline = baseline.map(|baseline| existing(baseline.program.clone()).map(|_| baseline)).transpose()?;
+        Ok(Self { hello: sibling("hello")?, edit: sibling("edit")?, baseline, function })
+    }
+
+    /// Returns the program that Lambda would start for a subject. `None` for the runbook, and for the baseline if there is none.
+    pub(crate) fn program(&self, subject: Subject) -> Option<PathBuf> {
+        match subject {
+            Subject::Ours | Subject::OursAccessEntry => Some(self.function.clone()),
+            Subject::Baseline => self.baseline.as_ref().map(|baseline| baseline.program.clone()),
+            Subject::Hello => Some(self.hello.clone()),
+            Subject::Python => Some(Peers::bootstrap()),
+            Subject::Runbook => None,
+        }
+    }
+
+    /// Returns those of the subjects that can be measured: all but a baseline that is not there.
+    pub(crate) fn available<const N: usize>(&self, subjects: [Subject; N]) -> Vec<Subject> {
+        let missing = self.baseline.is_none().then_some(Subject::Baseline);
+        subjects.into_iter().filter(|subject| Some(*subject) != missing).collect()
+    }
+}
+
+fn existing(path: PathBuf) -> Result<PathBuf, Error> {
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(Error::Unusable(format!("{} is missing; run make bench", path.display())))
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use local_cloud::Error;
 use serde::{Deserialize, Serialize};
 
-use crate::{crowd::Crowd, growth::Growth, operations::Sample, start::Started};
+use crate::{crowd::Crowd, growth::Growth, instructions::Counted, operations::Sample, share::Life, start::Started};
 
 /// The results of one run. A part that was not selected is empty.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -15,12 +15,20 @@ pub(crate) struct Results {
     pub(crate) date: String,
     /// The machine.
     pub(crate) machine: Machine,
+    /// The commit of the baseline, if there is one.
+    pub(crate) baseline: Option<String>,
+    /// The parts that this machine cannot measure, with the reason.
+    pub(crate) skipped: BTreeMap<String, String>,
     /// The duration of each part, in seconds.
     pub(crate) took: BTreeMap<String, f64>,
     /// Cold starts, memory and size.
     pub(crate) start: Vec<Started>,
     /// Operations with a delay on every call.
     pub(crate) operations: Vec<Sample>,
+    /// Lives of a resource at Lambda's share of a processor.
+    pub(crate) share: Vec<Life>,
+    /// Instructions of recorded operations.
+    pub(crate) instructions: Vec<Counted>,
     /// How the cost grows.
     pub(crate) growth: Option<Growth>,
     /// Many resources at the same time.
@@ -40,13 +48,17 @@ pub(crate) struct Machine {
 
 impl Results {
     /// Returns empty results with the current date and this machine.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(baseline: Option<String>) -> Self {
         Self {
             date: Timestamp::now().strftime("%Y-%m-%d").to_string(),
             machine: Machine::this(),
+            baseline,
+            skipped: BTreeMap::new(),
             took: BTreeMap::new(),
             start: Vec::new(),
             operations: Vec::new(),
+            share: Vec::new(),
+            instructions: Vec::new(),
             growth: None,
             crowd: Vec::new(),
         }

@@ -13,9 +13,7 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
     environment::Environment,
-    operations,
-    peers::Peers,
-    process,
+    operations, process,
     programs::Programs,
     progress,
     statistics::Spread,
@@ -25,8 +23,8 @@ use crate::{
 /// The figures of one program that Lambda starts.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Started {
-    /// The name in the table.
-    pub(crate) name: String,
+    /// The program.
+    pub(crate) subject: Subject,
     /// The time from the start of the process to its first poll of the Runtime API, in milliseconds.
     pub(crate) cold_ms: Spread,
     /// The resident memory while the process waits for its first event, in bytes.
@@ -38,9 +36,6 @@ pub(crate) struct Started {
     /// The size of the zip file, in bytes.
     pub(crate) zipped: u64,
 }
-
-/// The names in the order of the table. The others are compared with the first.
-pub(crate) const NAMES: [&str; 3] = ["ours", "hello-world", "Python function"];
 
 /// Packages that Lambda's Python runtime contains, and packages that only install others.
 const RUNTIME_PACKAGES: [&str; 7] =
@@ -55,54 +50,70 @@ pub(crate) async fn measure(
     programs: &Programs,
     runs: usize,
 ) -> Result<Vec<Started>, Error> {
-    let programs_in_turn = [programs.function.clone(), programs.hello.clone(), Peers::bootstrap()];
-    let mut seen: [Vec<(f64, f64)>; 3] = Default::default();
+    let subjects = programs.available(Subject::STARTED);
+    let mut seen = vec![Vec::new(); subjects.len()];
     // The first start of each program loads its files into the page cache, and is not counted.
     for run in 0..=runs {
-        for (index, program) in programs_in_turn.iter().enumerate() {
-            let once = start(environment, program, index == 2).await?;
+        for (subject, seen) in subjects.iter().zip(&mut seen) {
+            let once = start(environment, programs, *subject).await?;
             if 0 < run {
-                seen[index].push(once);
+                seen.push(once);
             }
         }
     }
-    let mut peaks = [None; 3];
-    for (index, subject) in [(0, Subject::Ours), (2, Subject::Python)] {
-        let life = operations::run_lifecycle(environment, programs, subject, 0).await?;
-        peaks[index] = life.iter().find(|sample| sample.operation == Operation::Create).and_then(|sample| sample.peak);
-    }
-    let [code, packages] = environment.peers.packaged();
-    let python = [files(&code)?, files(&packages)?].concat();
-    let files = [vec![programs.function.clone()], vec![programs.hello.clone()], python];
     let mut started = Vec::new();
-    for (((name, seen), peak), files) in NAMES.iter().zip(seen).zip(peaks).zip(files) {
-        let (unpacked, zipped) = packed(&files)?;
-        let spread =
-            |values: Vec<f64>| Spread::of(values).ok_or_else(|| Error::Unusable("the number of runs is 0".to_owned()));
+    for (subject, seen) in subjects.into_iter().zip(seen) {
+        let spread = |value: fn(&(f64, f64)) -> f64| {
+            Spread::of(seen.iter().map(value)).ok_or_else(|| Error::Unusable("the number of runs is 0".to_owned()))
+        };
+        let (unpacked, zipped) = packed(&packaged(environment, programs, subject)?)?;
         started.push(Started {
-            name: (*name).to_owned(),
-            cold_ms: spread(seen.iter().map(|(ms, _)| *ms).collect())?,
-            idle: spread(seen.iter().map(|(_, bytes)| *bytes).collect())?,
-            peak,
+            subject,
+            cold_ms: spread(|(ms, _)| *ms)?,
+            idle: spread(|(_, bytes)| *bytes)?,
+            peak: peak_of_create(environment, programs, subject).await?,
             unpacked,
             zipped,
         });
-        progress(&format!("start: measured {name}"));
+        progress(&format!("start: measured {}", subject.name()));
     }
     Ok(started)
 }
 
+/// Returns the peak memory after a Create, in bytes. `None` for a program without operations.
+async fn peak_of_create(
+    environment: &Environment,
+    programs: &Programs,
+    subject: Subject,
+) -> Result<Option<u64>, Error> {
+    if subject == Subject::Hello {
+        return Ok(None);
+    }
+    let life = operations::run_lifecycle(environment, programs, subject, 0).await?;
+    Ok(life.iter().find(|sample| sample.operation == Operation::Create).and_then(|sample| sample.peak))
+}
+
 /// Starts a program once. Returns the duration in milliseconds, and the memory after it in bytes.
-async fn start(environment: &Environment, program: &Path, is_python: bool) -> Result<(f64, f64), Error> {
-    let options = environment.function_options(program.to_owned()).await?;
-    let options = if is_python { environment.peers.as_python(options) } else { options };
+async fn start(environment: &Environment, programs: &Programs, subject: Subject) -> Result<(f64, f64), Error> {
+    let mut options = environment.subject_options(programs, subject).await?;
+    // A start calls no service, and the launcher's time would count.
+    options.launcher.clear();
     let function = Function::start(options).await?;
-    let lost = || Error::Unusable(format!("{} has ended", program.display()));
+    let lost = || Error::Unusable(format!("{} has ended", subject.name()));
     let took = function.cold_start().ok_or_else(lost)?;
     let memory = process::memory(function.process_id().ok_or_else(lost)?)?;
     #[allow(clippy::cast_precision_loss, reason = "bytes of one process")]
     let resident = memory.resident as f64;
     Ok((took.as_secs_f64() * 1e3, resident))
+}
+
+/// Returns the files that a team would zip for this program.
+fn packaged(environment: &Environment, programs: &Programs, subject: Subject) -> Result<Vec<PathBuf>, Error> {
+    if subject == Subject::Python {
+        let [code, packages] = environment.peers.packaged();
+        return Ok([files(&code)?, files(&packages)?].concat());
+    }
+    Ok(programs.program(subject).into_iter().collect())
 }
 
 /// Returns the files of a folder that are packaged.

@@ -9,8 +9,12 @@ use serde_json::{Value, json};
 pub(crate) enum Subject {
     /// This function, with aws-auth: the same task as the alternatives.
     Ours,
+    /// The same function of another commit, with aws-auth.
+    Baseline,
     /// This function, with an access entry, on a cluster that has them.
     OursAccessEntry,
+    /// The smallest function on the same runtime. It has no operations, only a start.
+    Hello,
     /// The function in Python.
     Python,
     /// The runbook.
@@ -49,14 +53,19 @@ pub(crate) const OTHER_NAMESPACE: &str = "kube-system";
 pub(crate) const MORE_POLICY: &str = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
 
 impl Subject {
-    /// All subjects, in the order in which they take turns.
-    pub(crate) const ALL: [Self; 4] = [Self::Ours, Self::OursAccessEntry, Self::Python, Self::Runbook];
+    /// All subjects with operations, in the order of a table.
+    pub(crate) const ALL: [Self; 5] = [Self::Ours, Self::Baseline, Self::OursAccessEntry, Self::Python, Self::Runbook];
+
+    /// The programs that Lambda starts, in the order of a table.
+    pub(crate) const STARTED: [Self; 4] = [Self::Ours, Self::Baseline, Self::Hello, Self::Python];
 
     /// Returns the name in a table.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ours => "ours",
+            Self::Baseline => "baseline",
             Self::OursAccessEntry => "ours, access entry",
+            Self::Hello => "hello-world",
             Self::Python => "Python function",
             Self::Runbook => "runbook, AWS CLI",
         }
@@ -66,15 +75,15 @@ impl Subject {
     pub(crate) const fn join_method(self) -> JoinMethod {
         match self {
             Self::OursAccessEntry => JoinMethod::AccessEntry,
-            Self::Ours | Self::Python | Self::Runbook => JoinMethod::AwsAuth,
+            Self::Ours | Self::Baseline | Self::Hello | Self::Python | Self::Runbook => JoinMethod::AwsAuth,
         }
     }
 
     /// Returns the cluster that it prepares.
     pub(crate) const fn cluster(self) -> &'static str {
-        match self {
-            Self::OursAccessEntry => ACCESS_ENTRY_CLUSTER,
-            Self::Ours | Self::Python | Self::Runbook => CLUSTER,
+        match self.join_method() {
+            JoinMethod::AccessEntry => ACCESS_ENTRY_CLUSTER,
+            JoinMethod::AwsAuth => CLUSTER,
         }
     }
 }

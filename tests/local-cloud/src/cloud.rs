@@ -24,7 +24,8 @@ use crate::{
 pub struct CloudOptions {
     /// Whether AWS enforces IAM policies, trust policies and signatures.
     pub auth: bool,
-    /// Whether the function uses TLS for AWS, with a certificate of the cloud's own authority.
+    /// Whether the function uses TLS for AWS, with a certificate of the cloud's own authority. The certificate also has the
+    /// host names of [`Cloud::service_endpoints`].
     pub tls: bool,
     /// The account.
     pub account: String,
@@ -72,8 +73,7 @@ impl Cloud {
 
         // MiniStack needs the port of the gateway when it starts, and the gateway needs the port of MiniStack when it serves.
         let bound = Gateway::bind().await.map_err(Error::file("bind", "the gateway's port"))?;
-        let gateway_config =
-            if options.tls { Some(pki.server("gateway", &["127.0.0.1", "localhost"])?.server_config()?) } else { None };
+        let gateway_config = if options.tls { Some(gateway_certificate(&pki, &options.region)?) } else { None };
         let ministack_options = MinistackOptions {
             auth: options.auth,
             account: options.account.clone(),
@@ -137,6 +137,25 @@ impl Cloud {
         &self.gateway
     }
 
+    /// Returns the endpoint of each service under the host name that it has on AWS, with the variable that the SDKs read it
+    /// from:
+    ///
+    /// ```text
+    /// AWS_ENDPOINT_URL_IAM  https://iam.amazonaws.com:34567
+    /// ```
+    ///
+    /// With one host for all services, as in `AWS_ENDPOINT_URL`, a caller opens fewer connections than on AWS. The names resolve
+    /// only for a program whose `/etc/hosts` maps them to 127.0.0.1. Needs [`CloudOptions::tls`].
+    pub fn service_endpoints(&self) -> Vec<ServiceEndpoint> {
+        let port = self.gateway.address().port();
+        let endpoint = |(service, host)| ServiceEndpoint {
+            variable: format!("AWS_ENDPOINT_URL_{service}"),
+            url: format!("https://{host}:{port}"),
+            host,
+        };
+        service_hosts(&self.options.region).into_iter().map(endpoint).collect()
+    }
+
     /// The URL of MiniStack.
     pub fn aws_url(&self) -> &str {
         self.ministack.url()
@@ -165,6 +184,37 @@ impl Cloud {
     pub(crate) fn run_folder(&self) -> &Arc<RunFolder> {
         &self.folder
     }
+}
+
+/// The endpoint of one service. See [`Cloud::service_endpoints`].
+#[derive(Clone, Debug)]
+pub struct ServiceEndpoint {
+    /// The environment variable for [`url`](Self::url), such as `AWS_ENDPOINT_URL_IAM`.
+    pub variable: String,
+    /// The URL, with the gateway's port.
+    pub url: String,
+    /// The host name.
+    pub host: String,
+}
+
+/// Returns the host name of each service that the function calls, and the service as the SDKs' variables name it. IAM has one
+/// host for all Regions (AWS General Reference, "Service endpoints").
+fn service_hosts(region: &str) -> [(&'static str, String); 5] {
+    let regional = |service| format!("{service}.{region}.amazonaws.com");
+    [
+        ("CLOUDFORMATION", regional("cloudformation")),
+        ("EC2", regional("ec2")),
+        ("EKS", regional("eks")),
+        ("IAM", "iam.amazonaws.com".to_owned()),
+        ("STS", regional("sts")),
+    ]
+}
+
+fn gateway_certificate(pki: &Pki, region: &str) -> Result<Arc<rustls::ServerConfig>, Error> {
+    let services = service_hosts(region);
+    let mut hosts = vec!["127.0.0.1", "localhost"];
+    hosts.extend(services.iter().map(|(_, host)| host.as_str()));
+    pki.server("gateway", &hosts)?.server_config()
 }
 
 pub(crate) fn sdk_config(endpoint: &str, region: &str, credentials: Credentials) -> SdkConfig {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     operations::Sample,
     results::Results,
-    start::{NAMES, Started},
+    start::Started,
     subject::{Operation, Subject},
 };
 
@@ -76,7 +76,7 @@ fn operations(samples: &[Sample], delay: u64, top: f64, body: &mut String) -> f6
     let about =
         format!("With {delay} ms added to every call. The line is the chain of calls that must follow each other");
     heading(body, MARGIN, top, "One operation", &about);
-    let (left, mut y) = (MARGIN + 250.0, top + HEAD);
+    let (left, mut y) = (MARGIN + 275.0, top + HEAD);
     for (operation, bars) in groups.iter().filter(|(_, bars)| !bars.is_empty()) {
         text(body, "name", MARGIN, y + BAR - 3.0, operation.name());
         bars_at(body, bars, (left, 130.0), y, WIDTH - MARGIN - left - TEXT, most);
@@ -87,13 +87,9 @@ fn operations(samples: &[Sample], delay: u64, top: f64, body: &mut String) -> f6
 
 /// Draws cold start, memory and size next to each other. Returns the lower end.
 fn starts(started: &[Started], top: f64, body: &mut String) -> f64 {
-    let named = |name: &str| started.iter().find(|started| started.name == name);
-    let ordered: Vec<&Started> = NAMES.iter().filter_map(|name| named(name)).collect();
-    let class = |name: &str| match name {
-        "ours" => "ours",
-        "hello-world" => "hello",
-        _ => "python",
-    };
+    let named = |subject: Subject| started.iter().find(|started| started.subject == subject);
+    let shown = [(Subject::Ours, "ours"), (Subject::Hello, "hello"), (Subject::Python, "python")];
+    let ordered: Vec<_> = shown.into_iter().filter_map(|(subject, class)| Some((named(subject)?, class))).collect();
     #[allow(clippy::cast_precision_loss, reason = "bytes of files and processes")]
     let panels: [(&str, &str, Value); 3] = [
         ("Cold start", "exec to first poll", |started| Some((started.cold_ms.median, millis(started.cold_ms.median)))),
@@ -107,9 +103,9 @@ fn starts(started: &[Started], top: f64, body: &mut String) -> f64 {
         heading(body, left, top, title, about);
         let bars: Vec<Bar> = ordered
             .iter()
-            .filter_map(|started| {
+            .filter_map(|(started, class)| {
                 let (value, text) = value(started)?;
-                Some(Bar { class: class(&started.name), label: short(&started.name), value, text, bound: None })
+                Some(Bar { class, label: short(started.subject.name()), value, text, bound: None })
             })
             .collect();
         let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
@@ -179,7 +175,8 @@ fn described(results: &Results) -> String {
             words.push(format!("{} with {delay} ms on every call: {}.", operation.name(), times.join(", ")));
         }
     }
-    let starts: Vec<_> = results.start.iter().map(|it| format!("{} {}", it.name, millis(it.cold_ms.median))).collect();
+    let starts = results.start.iter().filter(|it| it.subject != Subject::Baseline);
+    let starts: Vec<_> = starts.map(|it| format!("{} {}", it.subject.name(), millis(it.cold_ms.median))).collect();
     if !starts.is_empty() {
         words.push(format!("Cold start: {}.", starts.join(", ")));
     }
@@ -222,29 +219,22 @@ mod tests {
     use super::*;
     use crate::statistics::Spread;
 
-    fn started(name: &str, ms: f64) -> Started {
+    fn started(subject: Subject, ms: f64) -> Started {
         let spread = |value| Spread { min: value, median: value, max: value, runs: 1 };
-        Started {
-            name: name.to_owned(),
-            cold_ms: spread(ms),
-            idle: spread(9e6),
-            peak: None,
-            unpacked: 10_000_000,
-            zipped: 4_000_000,
-        }
+        Started { subject, cold_ms: spread(ms), idle: spread(9e6), peak: None, unpacked: 10_000_000, zipped: 4_000_000 }
     }
 
     #[test]
     fn chart_without_results_is_valid() {
-        let chart = chart(&Results::new());
+        let chart = chart(&Results::new(None));
         assert!(chart.starts_with("<svg") && chart.ends_with("</svg>\n"));
         assert!(!chart.contains("class=\"ours\""));
     }
 
     #[test]
     fn each_program_has_three_bars() {
-        let results =
-            Results { start: vec![started("ours", 12.0), started("Python function", 900.0)], ..Results::new() };
+        let start = vec![started(Subject::Ours, 12.0), started(Subject::Python, 900.0)];
+        let results = Results { start, ..Results::new(None) };
         let chart = chart(&results);
         assert_eq!(chart.matches("<rect class=\"ours\"").count(), 3);
         assert_eq!(chart.matches("<rect class=\"python\"").count(), 3);

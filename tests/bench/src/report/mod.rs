@@ -4,8 +4,10 @@ mod cell;
 mod chart;
 mod crowd;
 mod growth;
+mod instructions;
 mod operations;
 pub(crate) mod page;
+mod share;
 mod start;
 
 use std::fmt::Write as _;
@@ -16,9 +18,18 @@ use crate::results::{Machine, Results};
 /// Returns all tables of the results, in Markdown.
 pub(crate) fn tables(results: &Results) -> String {
     let Machine { processor, cores, memory_gib } = &results.machine;
-    let mut text = format!("Measured on {}: {processor}, {cores} cores, {memory_gib} GiB.\n", results.date);
+    let mut text = format!("Measured on {}: {processor}, {cores} cores, {memory_gib} GiB.", results.date);
+    if let Some(baseline) = &results.baseline {
+        let _ = write!(text, " *Baseline*: the function of commit {baseline}, in the same profile.");
+    }
+    text.push('\n');
+    for (part, reason) in &results.skipped {
+        let _ = writeln!(text, "\n**Not measured: {part}.** {reason}");
+    }
     let parts = [
         start::table(&results.start),
+        share::tables(&results.share),
+        instructions::table(&results.instructions),
         operations::tables(&results.operations),
         results.growth.as_ref().map(growth::tables).unwrap_or_default(),
         crowd::table(&results.crowd),

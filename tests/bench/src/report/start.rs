@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cell::{megabytes, ratio, spread};
-use crate::start::{NAMES, Started};
+use crate::{start::Started, subject::Subject};
 
 /// Returns the table, or an empty text when nothing was measured.
 pub(super) fn table(started: &[Started]) -> String {
@@ -12,14 +12,15 @@ pub(super) fn table(started: &[Started]) -> String {
         "### Start\n\nTime from the start of the process to its first poll of the Runtime API, {runs} runs each, alternating: median (minimum to maximum).\n\n\
          | | Cold start | Idle memory | Peak, after a Create | Unpacked | Zipped |\n|---|---|---|---|---|---|\n"
     );
-    for Started { name, cold_ms, idle, peak, unpacked, zipped } in started {
+    for Started { subject, cold_ms, idle, peak, unpacked, zipped } in started {
         let peak = peak.map_or_else(|| "–".to_owned(), |bytes| megabytes(as_f64(bytes)));
         let idle = megabytes(idle.median);
         let (unpacked, zipped) = (megabytes(as_f64(*unpacked)), megabytes(as_f64(*zipped)));
+        let name = subject.name();
         let _ = writeln!(text, "| {name} | {} | {idle} | {peak} | {unpacked} | {zipped} |", spread(cold_ms));
     }
-    let median = |name| started.iter().find(|started| started.name == name).map(|started| started.cold_ms.median);
-    if let [Some(ours), Some(hello), Some(python)] = NAMES.map(median) {
+    let median = |subject| started.iter().find(|it| it.subject == subject).map(|it| it.cold_ms.median);
+    if let [Some(ours), Some(hello), Some(python)] = [Subject::Ours, Subject::Hello, Subject::Python].map(median) {
         let (to_hello, to_python) = (ratio(ours, hello), ratio(python, ours));
         let _ = writeln!(
             text,

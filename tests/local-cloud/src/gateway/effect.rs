@@ -24,6 +24,8 @@ pub enum Effect {
     Refuse(ErrorResponse),
     /// Returns this response. The service does not get the call.
     Respond(ServiceResponse),
+    /// Returns the response of a function, like `Respond`. See [`Effect::respond_with`].
+    RespondWith(Arc<RespondWith>),
     /// Returns the throttling error of the service, like `Refuse`.
     Throttle,
     /// Returns the internal error of the service, like `Refuse`.
@@ -46,6 +48,11 @@ impl Effect {
         Self::Rewrite(Arc::new(rewrite))
     }
 
+    /// Returns the response of a function to the call. The service does not get the call.
+    pub fn respond_with(respond: impl Fn(&Call) -> ServiceResponse + Send + Sync + 'static) -> Self {
+        Self::RespondWith(Arc::new(respond))
+    }
+
     /// Returns an error with this status, code and message.
     pub fn refuse(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Refuse(ErrorResponse::new(status, code, message))
@@ -58,7 +65,7 @@ impl Effect {
             Self::HoldAfter(_) => "held after",
             Self::Rewrite(_) => "rewritten",
             Self::Refuse(_) => "refused",
-            Self::Respond(_) => "responded",
+            Self::Respond(_) | Self::RespondWith(_) => "responded",
             Self::Throttle => "throttled",
             Self::Error500 => "error 500",
             Self::Deny => "denied",
@@ -78,6 +85,9 @@ impl fmt::Debug for Effect {
 
 /// Changes a response.
 pub type Rewrite = dyn Fn(&Call, &mut ServiceResponse) + Send + Sync;
+
+/// Returns a response to a call.
+pub type RespondWith = dyn Fn(&Call) -> ServiceResponse + Send + Sync;
 
 /// A barrier at which calls wait until the test continues them. A clone is another handle of the same barrier.
 #[derive(Clone, Debug)]

@@ -66,6 +66,9 @@ impl Exchange {
                 Effect::Respond(response) => {
                     return Ok(finish(&guard, response.clone()).into_response(&call.method));
                 }
+                Effect::RespondWith(respond) => {
+                    return Ok(finish(&guard, respond(&call)).into_response(&call.method));
+                }
                 Effect::CutBefore => return Err(CloseConnection),
                 Effect::Reset => return Err(connection.reset()),
                 Effect::Hang => return pending().await,

@@ -96,6 +96,7 @@ impl Bound {
 /// The gateway in front of MiniStack. Dropping it stops it.
 pub struct Gateway {
     url: String,
+    address: SocketAddr,
     exchange: Arc<Exchange>,
     clusters: Arc<Clusters>,
     _server: Server,
@@ -125,17 +126,22 @@ impl Gateway {
                 limits::complete_get_policy(call, response);
             })),
         });
-        let url = bound.url(tls.is_some());
+        let (url, address) = (bound.url(tls.is_some()), bound.address);
         let shared = Arc::clone(&exchange);
         let server = Server::start(bound.listener, tls, move |request, connection, _| {
             Arc::clone(&shared).handle(request, connection)
         });
-        Self { url, exchange, clusters, _server: server }
+        Self { url, address, exchange, clusters, _server: server }
     }
 
     /// The value for `AWS_ENDPOINT_URL`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The address that it serves.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The record of all calls.

@@ -138,12 +138,13 @@ impl Function {
         let folder = self.options.folder.join(format!("instance-{}", self.starts));
         std::fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
         let api = RuntimeApi::start().await.map_err(Error::file("bind", "the Runtime API's port"))?;
+        let init_timeout = self.options.init_timeout;
         let begun = Instant::now();
         let mut running = self.options.program(&folder, &api.address().to_string()).start()?;
         tokio::select! {
             () = api.polled() => {}
             // The probe never returns true, so this waits for the end of the process, or for the bound.
-            waited = running.wait_until("the function asks for an event", INIT, async || false) => waited?,
+            waited = running.wait_until("the function asks for an event", init_timeout, async || false) => waited?,
         }
         let cold_start = Some(begun.elapsed());
         Ok(Instance { running, api, cold_start, log_seen: 0 })
@@ -206,9 +207,6 @@ fn exited(request_id: &str, how: &str) -> Value {
         "errorMessage": format!("RequestId: {request_id} Error: Runtime exited with error: {how}"),
     })
 }
-
-/// Lambda's timeout of the initialisation.
-const INIT: Duration = Duration::from_secs(10);
 
 /// The maximum time from the response of a process to its next poll.
 const MAX_POLL_WAIT: Duration = Duration::from_secs(5);

@@ -1,6 +1,10 @@
 //! The options of a function's process.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::process::Program;
 
@@ -9,6 +13,9 @@ use crate::process::Program;
 pub struct FunctionOptions {
     /// The program.
     pub bootstrap: PathBuf,
+    /// A program and its arguments that end by executing the words after them: the bootstrap. Empty: the bootstrap is started
+    /// directly.
+    pub launcher: Vec<OsString>,
     /// An existing folder. Each process gets its own folder in it, with its log.
     pub folder: PathBuf,
     /// The function's name.
@@ -25,6 +32,8 @@ pub struct FunctionOptions {
     pub ca_file: Option<PathBuf>,
     /// `AWS_LAMBDA_LOG_LEVEL`.
     pub log_level: String,
+    /// The maximum time from the start of a process to its first poll. Lambda's limit is 10 seconds.
+    pub init_timeout: Duration,
     /// Other variables. They override all variables above.
     pub environment: Vec<(String, String)>,
 }
@@ -35,6 +44,7 @@ impl FunctionOptions {
     pub fn new(bootstrap: impl Into<PathBuf>, folder: impl Into<PathBuf>) -> Self {
         Self {
             bootstrap: bootstrap.into(),
+            launcher: Vec::new(),
             folder: folder.into(),
             name: "karpenter-prereqs".to_owned(),
             account: "111122223333".to_owned(),
@@ -43,6 +53,7 @@ impl FunctionOptions {
             endpoint_url: None,
             ca_file: None,
             log_level: "INFO".to_owned(),
+            init_timeout: Duration::from_secs(10),
             environment: Vec::new(),
         }
     }
@@ -54,7 +65,10 @@ impl FunctionOptions {
     /// Returns the program, with only Lambda's environment.
     pub(crate) fn program(&self, folder: &Path, runtime_api: &str) -> Program {
         let (access_key_id, secret_access_key, session_token) = &self.credentials;
-        let mut program = Program::new("bootstrap", &self.bootstrap, folder)
+        let mut words = self.launcher.iter().map(OsString::as_os_str).chain([self.bootstrap.as_os_str()]);
+        let first = words.next().unwrap_or_default();
+        let mut program = words
+            .fold(Program::new("bootstrap", first, folder), Program::arg)
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
             .env("AWS_LAMBDA_FUNCTION_NAME", &self.name)
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
