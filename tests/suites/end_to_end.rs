@@ -64,6 +64,9 @@ async fn nodes_join_until_stack_is_deleted() {
     let before = World::read(&cloud, Some(&cluster)).await.unwrap();
     deployment.create().await.unwrap();
     assert_eq!(deployment.stack().status().await.unwrap().as_deref(), Some("CREATE_COMPLETE"));
+    // During its Create, the resource exists in the stack.
+    let asked = cloud.gateway().journal().of("cloudformation", "DescribeStackResource");
+    assert!(!asked.is_empty() && asked.iter().all(|call| call.status == Some(200)), "{asked:?}");
 
     let outputs = deployment.stack().outputs().await.unwrap();
     for (output, value) in expected_outputs(&cloud, &cluster) {

@@ -1,6 +1,10 @@
 //! Create, Update and Delete of one resource: what each event does, and that it does nothing else.
 
-use local_cloud::scenario::{AWS_AUTH, CLUSTER, Scenario};
+use local_cloud::{
+    CloudOptions, ClusterOptions,
+    cluster::{LaunchTemplate, NodeGroupOptions},
+    scenario::{AWS_AUTH, CLUSTER, Scenario},
+};
 use serde_json::{Value, json};
 
 fn properties() -> Value {
@@ -79,6 +83,29 @@ async fn create_is_complete_and_delete_leaves_nothing() {
     let second = scenario.send(&delete).await.unwrap();
     second.succeeded();
     second.wrote_nothing();
+}
+
+/// A launch template can name its security groups in its network interface. They get the discovery tag, like others.
+#[tokio::test]
+async fn security_groups_of_network_interface_are_tagged() {
+    let launch_template = LaunchTemplate::NetworkInterface(2);
+    let group = NodeGroupOptions { name: "interface".to_owned(), subnets: 0..2, launch_template };
+    let options = ClusterOptions { node_groups: vec![group], ..ClusterOptions::default() };
+    let mut scenario = Scenario::start_with(CloudOptions::default(), options).await.unwrap();
+    scenario.cluster.control_plane().set_aws_auth(AWS_AUTH).await.unwrap();
+    let before = scenario.world().await.unwrap();
+
+    let created = scenario.send(&scenario.resource.create(&properties())).await.unwrap();
+    let id = created.succeeded().physical_resource_id.clone();
+    let world = scenario.world().await.unwrap();
+    let groups = &scenario.cluster.node_groups[0].security_group_ids;
+    assert_eq!(groups.len(), 2);
+    for group in groups {
+        assert_eq!(world.json(group)["karpenter.sh/discovery"], CLUSTER, "{group}");
+    }
+
+    scenario.send(&scenario.resource.delete(&id, &properties())).await.unwrap().succeeded();
+    before.assert_same(&scenario.world().await.unwrap(), "after the Delete");
 }
 
 /// An Update in place adds what the new properties ask for, and removes what only the old ones asked for. Its rollback is an

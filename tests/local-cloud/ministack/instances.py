@@ -2,10 +2,15 @@
 
 - DeleteTags with a value deletes the tag only if it has this value
   (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html). MiniStack compares only the key.
+- The security groups of a launch template's network interface are elements named groupId
+  (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_LaunchTemplateInstanceNetworkInterfaceSpecification.html).
+  MiniStack names them item, and SDKs ignore them.
 - For Karpenter: the offerings of instance types, the spot price history, the error for an unknown launch template name, and
   the location of a fleet's instances.
 - Karpenter checks its permissions with DryRun. MiniStack would run such a call.
 """
+
+import re
 
 from ministack.core.responses import get_region
 from ministack.services import ec2
@@ -14,6 +19,7 @@ from ministack.services import ec2
 DRY_RUN = ["CreateFleet", "CreateLaunchTemplate", "RunInstances"]
 
 _fleet_instances_xml = ec2._fleet_instances_xml
+_lt_data_xml = ec2._lt_data_xml
 _describe_launch_templates = ec2._ACTION_MAP["DescribeLaunchTemplates"]
 
 
@@ -24,6 +30,7 @@ def install():
     ec2._ACTION_MAP["DescribeSpotPriceHistory"] = describe_spot_price_history
     ec2._ACTION_MAP["DescribeLaunchTemplates"] = describe_launch_templates
     ec2._fleet_instances_xml = fleet_instances_xml
+    ec2._lt_data_xml = launch_template_data_xml
     for action in DRY_RUN:
         ec2._ACTION_MAP[action] = unless_dry(ec2._ACTION_MAP[action])
 
@@ -41,6 +48,12 @@ def delete_tags(params):
                 if not any(tag["Key"] == key and value in (None, tag["Value"]) for key, value in tags)
             ]
     return ec2._xml(200, "DeleteTagsResponse", "<return>true</return>")
+
+
+def launch_template_data_xml(data):
+    """Names the security groups of network interfaces as EC2 does."""
+    ids = lambda group_set: re.sub("(</?)item>", r"\1groupId>", group_set.group())
+    return re.sub("<groupSet>.*?</groupSet>", ids, _lt_data_xml(data))
 
 
 def describe_instance_type_offerings(params):

@@ -7,9 +7,10 @@ import clusters
 import functions
 import identity
 import instances
+import stacks
 from ministack import app
 
-for module in [clusters, functions, identity, instances]:
+for module in [clusters, functions, identity, instances, stacks]:
     module.install()
 
 if __name__ == "__main__":
