@@ -14,6 +14,7 @@ use std::{
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Error,
+    cloudformation::Status,
     empty_account::EmptyAccount,
     execution_role,
     gateway::{Effect, Installed, Strictness, When},
@@ -133,6 +134,11 @@ impl Environment {
     /// Delays every call to AWS and to the Kubernetes API, until the rule is removed.
     pub(crate) fn delay(&self, delay: Duration) -> Installed {
         self.cloud.gateway().rules().add(When::any(), Effect::Delay(delay))
+    }
+
+    /// Makes CloudFormation return this status for stack and resource, until the rules are removed.
+    pub(crate) fn show_status(&self, status: &str) -> [Installed; 2] {
+        Status::new(status, status).show_all(self.cloud.gateway().rules())
     }
 
     /// Restores the account and the cluster of authentication mode `CONFIG_MAP`.

@@ -93,7 +93,7 @@ pub(crate) async fn run_lifecycle(
     let rule = (!delay.is_zero()).then(|| environment.delay(delay));
     let mut samples = Vec::new();
     for operation in Operation::ALL {
-        let shown = load::stub_status(&environment.cloud, operation.status());
+        let shown = environment.show_status(operation.status());
         let position = environment.cloud.gateway().journal().position();
         let took = actor.perform(environment, operation, delay).await;
         shown.into_iter().for_each(Installed::remove);

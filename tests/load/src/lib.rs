@@ -7,10 +7,10 @@ pub mod rates;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use hyper::StatusCode;
 use local_cloud::{
-    Cloud, Error,
-    gateway::{Call, Effect, Installed, ServiceResponse, ThrottleBound, When},
+    Error,
+    cloudformation::Status,
+    gateway::{Call, Installed, ThrottleBound},
     scenario::Scenario,
 };
 
@@ -77,8 +77,8 @@ pub async fn at_once(
     needed: &Needed,
 ) -> Result<LoadResult, Error> {
     let gateway = scenario.cloud.gateway();
-    let shown =
-        stub_status(&scenario.cloud, if op == LoadOp::Create { "CREATE_IN_PROGRESS" } else { "DELETE_IN_PROGRESS" });
+    let status = if op == LoadOp::Create { "CREATE_IN_PROGRESS" } else { "DELETE_IN_PROGRESS" };
+    let shown = Status::new(status, status).show_all(gateway.rules());
     let throttle = rates::throttle();
     let (position, throttled) = (gateway.journal().position(), throttle.install(gateway.rules()));
     let begun = Instant::now();
@@ -98,37 +98,4 @@ pub async fn at_once(
     };
     shown.into_iter().chain([throttled]).for_each(Installed::remove);
     Ok(result)
-}
-
-/// Makes CloudFormation return this status for every resource and stack, as during an operation, until the rules are removed.
-pub fn stub_status(cloud: &Cloud, status: &str) -> [Installed; 2] {
-    let status = status.to_owned();
-    let (of_resource, of_stack) = (status.clone(), status);
-    let resource = move |call: &Call, response: &mut ServiceResponse| {
-        let logical_id = call.param("LogicalResourceId").unwrap_or_default();
-        response.status = StatusCode::OK;
-        response.body = format!(
-            "<DescribeStackResourceResponse><DescribeStackResourceResult><StackResourceDetail>\
-             <LogicalResourceId>{logical_id}</LogicalResourceId><ResourceType>Custom::KarpenterPrereqs</ResourceType>\
-             <ResourceStatus>{of_resource}</ResourceStatus>\
-             <LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp>\
-             </StackResourceDetail></DescribeStackResourceResult></DescribeStackResourceResponse>"
-        )
-        .into();
-    };
-    let stack = move |call: &Call, response: &mut ServiceResponse| {
-        let stack_id = call.param("StackName").unwrap_or_default();
-        response.status = StatusCode::OK;
-        response.body = format!(
-            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>load</StackName>\
-             <StackId>{stack_id}</StackId><CreationTime>2026-01-01T00:00:00Z</CreationTime>\
-             <StackStatus>{of_stack}</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
-        )
-        .into();
-    };
-    let rules = cloud.gateway().rules();
-    [
-        rules.add(When::call("cloudformation", "DescribeStackResource"), Effect::rewrite(resource)),
-        rules.add(When::call("cloudformation", "DescribeStacks"), Effect::rewrite(stack)),
-    ]
 }

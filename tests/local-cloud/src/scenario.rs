@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::cloud::{Cloud, CloudOptions};
+use crate::cloudformation::Status;
 use crate::cluster::{Cluster, ClusterOptions};
 use crate::error::Error;
 use crate::execution_role;
-use crate::gateway::{Call, Effect, Hold, Installed, ServiceResponse, When};
+use crate::gateway::{Call, Effect, Hold, Installed, When};
 use crate::lambda::{Behaviour, CfnResponse, Event, Function, FunctionOptions, Invocation, Resource, ResponseBucket};
 use crate::node::assume_role;
 use crate::tools;
@@ -203,28 +204,9 @@ impl Scenario {
         resource_status: &str,
         stack_status: &str,
     ) -> [Installed; 2] {
-        let detail = format!(
-            "<DescribeStackResourceResponse><DescribeStackResourceResult><StackResourceDetail>\
-             <LogicalResourceId>{}</LogicalResourceId><PhysicalResourceId>{physical_resource_id}</PhysicalResourceId>\
-             <ResourceType>Custom::KarpenterPrereqs</ResourceType><ResourceStatus>{resource_status}</ResourceStatus>\
-             <LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp>\
-             </StackResourceDetail></DescribeStackResourceResult></DescribeStackResourceResponse>",
-            self.resource.logical_resource_id()
-        );
-        let stacks = format!(
-            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>platform</StackName>\
-             <StackId>{}</StackId><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>{stack_status}</StackStatus>\
-             </member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
-            self.resource.stack_id()
-        );
-        let shows = |operation: &str, body: String| {
-            let rewrite = move |_: &Call, response: &mut ServiceResponse| {
-                response.status = hyper::StatusCode::OK;
-                response.body = body.clone().into();
-            };
-            self.cloud.gateway().rules().add(When::call("cloudformation", operation), Effect::rewrite(rewrite))
-        };
-        [shows("DescribeStackResource", detail), shows("DescribeStacks", stacks)]
+        let physical_id = physical_resource_id.to_owned();
+        let status = Status { physical_id, ..Status::new(resource_status, stack_status) };
+        status.show_all(self.cloud.gateway().rules())
     }
 
     /// Reads a snapshot of the account and the cluster.

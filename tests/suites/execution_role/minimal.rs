@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_eks::types::AuthenticationMode;
-use hyper::StatusCode;
 use local_cloud::{
     Cloud,
     cloud::CloudOptions,
+    cloudformation::Status,
     cluster::{ClusterOptions, create_role, service_trust},
     execution_role::{actions, policies, put_inline_policies},
-    gateway::{Effect, When},
+    gateway::When,
     scenario::{AWS_AUTH, CLUSTER, Delivered, Scenario, with},
 };
 use serde_json::{Value, json};
@@ -138,16 +138,9 @@ async fn start() -> (Scenario, BTreeMap<String, Value>) {
     let iam = aws_sdk_iam::Client::new(&admin);
     iam.create_instance_profile().instance_profile_name(PROFILE).send().await.unwrap();
     iam.add_role_to_instance_profile().instance_profile_name(PROFILE).role_name("given").send().await.unwrap();
-    // MiniStack has no such stack. With a stack at rest, the function also calls DescribeStackEvents. A denial stays a denial.
-    let at_rest = Effect::rewrite(|_, response| {
-        if response.status != StatusCode::FORBIDDEN {
-            response.status = StatusCode::OK;
-            response.body = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>platform</StackName>\
-                 <StackStatus>CREATE_COMPLETE</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
-                .into();
-        }
-    });
-    scenario.cloud.gateway().rules().add(When::call("cloudformation", "DescribeStacks"), at_rest);
+    // MiniStack has no such stack. With a stack at rest, the function also calls DescribeStackEvents.
+    let at_rest = Status::new("CREATE_COMPLETE", "CREATE_COMPLETE");
+    at_rest.show(scenario.cloud.gateway().rules(), When::call("cloudformation", "DescribeStacks"));
     // With a short timeout, the function does not retry a denial for long.
     scenario.resource = scenario.resource.clone().service_timeout(60);
     let policies = policies(scenario.cloud.account(), scenario.cloud.region(), &role()).unwrap();

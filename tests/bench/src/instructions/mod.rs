@@ -73,7 +73,7 @@ async fn record(
     for operation in Operation::ALL {
         let recording = Recording::default();
         // The recording is the later rule, so that it has the responses with the status.
-        let status = load::stub_status(&environment.cloud, operation.status());
+        let status = environment.show_status(operation.status());
         let recorder = recording.record(environment.cloud.gateway().rules());
         let performed = actor.perform(environment, operation, Duration::ZERO).await;
         status.into_iter().chain([recorder]).for_each(Installed::remove);

@@ -152,7 +152,7 @@ async fn operate(
         group.freeze_for(FROZEN).await?;
         let process = actor.process_id().ok_or_else(|| Error::Unusable("the process has ended".to_owned()))?;
         let before = process::time(process)?;
-        let status = load::stub_status(&environment.cloud, operation.status());
+        let status = environment.show_status(operation.status());
         let performed = actor.perform(environment, operation, DELAY).await;
         status.into_iter().for_each(Installed::remove);
         let took = performed?;

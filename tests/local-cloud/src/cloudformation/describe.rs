@@ -7,9 +7,11 @@ use std::{
 };
 
 use hyper::StatusCode;
-use jiff::Timestamp;
 
-use super::stack::Stack;
+use super::{
+    responses::{self, RESOURCE, STACK, UNKNOWN, enveloped, events, stack_resource},
+    stack::Stack,
+};
 use crate::gateway::{Call, Effect, Rules, ServiceResponse, When};
 
 /// All stacks, by their ids.
@@ -39,72 +41,28 @@ pub(super) fn serve(rules: &Rules, stacks: &Stacks) {
 }
 
 fn result(stack: &Stack, call: &Call) -> Option<String> {
+    let ids = responses::Stack { id: &stack.id, name: &stack.name };
     match call.operation.as_str() {
-        "DescribeStackResource" => stack_resource(stack, call.param("LogicalResourceId")?),
-        "DescribeStacks" => Some(format!(
-            "<Stacks><member><StackId>{}</StackId><StackName>{}</StackName>\
-             <CreationTime>{}</CreationTime><StackStatus>{}</StackStatus></member></Stacks>",
-            stack.id,
-            stack.name,
-            stamp(stack.events.first().map_or_else(SystemTime::now, |event| event.at)),
-            stack.status
-        )),
-        _ => Some(events(stack)),
+        "DescribeStackResource" => {
+            let logical_id = call.param("LogicalResourceId")?;
+            let state = stack.resources.get(logical_id)?;
+            // The time of a resource is always the current one, because the function must not use it.
+            Some(stack_resource(logical_id, state.physical_id.as_deref(), state.status, SystemTime::now()))
+        }
+        "DescribeStacks" => {
+            let created = stack.events.first().map_or_else(SystemTime::now, |event| event.at);
+            Some(ids.described(stack.status, created))
+        }
+        _ => Some(all_events(stack, ids)),
     }
 }
 
-fn stack_resource(stack: &Stack, logical_id: &str) -> Option<String> {
-    let state = stack.resources.get(logical_id)?;
-    let physical_id = state.physical_id.as_ref();
-    let physical_id =
-        physical_id.map(|id| format!("<PhysicalResourceId>{}</PhysicalResourceId>", escaped(id))).unwrap_or_default();
-    // The time of a resource is always the current one, because the function must not use it.
-    Some(format!(
-        "<StackResourceDetail><LogicalResourceId>{logical_id}</LogicalResourceId>{physical_id}\
-         <ResourceType>Custom::KarpenterPrereqs</ResourceType><ResourceStatus>{}</ResourceStatus>\
-         <LastUpdatedTimestamp>{}</LastUpdatedTimestamp></StackResourceDetail>",
-        state.status,
-        stamp(SystemTime::now())
-    ))
-}
-
 /// The newest event first, as in CloudFormation. The events of resources are included, and the function must ignore them.
-fn events(stack: &Stack) -> String {
-    let member = |id: &str, kind: &str, status: &str, at: SystemTime| {
-        format!(
-            "<member><StackId>{}</StackId><EventId>{kind}-{status}</EventId><StackName>{}</StackName>\
-             <PhysicalResourceId>{}</PhysicalResourceId><ResourceType>{kind}</ResourceType>\
-             <Timestamp>{}</Timestamp><ResourceStatus>{status}</ResourceStatus></member>",
-            stack.id,
-            stack.name,
-            escaped(id),
-            stamp(at)
-        )
-    };
+fn all_events(stack: &Stack, ids: responses::Stack<'_>) -> String {
     let resources = stack.resources.values().map(|state| {
         let id = state.physical_id.as_deref().unwrap_or_default();
-        member(id, "Custom::KarpenterPrereqs", state.status, SystemTime::now())
+        ids.event(id, RESOURCE, state.status, SystemTime::now())
     });
-    let of_stack = stack.events.iter().rev();
-    let of_stack = of_stack.map(|event| member(&stack.id, "AWS::CloudFormation::Stack", event.status, event.at));
-    format!("<StackEvents>{}</StackEvents>", resources.chain(of_stack).collect::<String>())
-}
-
-fn enveloped(operation: &str, result: &str) -> String {
-    format!(
-        "<{operation}Response xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><{operation}Result>\
-         {result}</{operation}Result><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></{operation}Response>"
-    )
-}
-
-const UNKNOWN: &str = "<ErrorResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><Error>\
-     <Type>Sender</Type><Code>ValidationError</Code><Message>Resource does not exist for stack</Message></Error>\
-     <RequestId>0</RequestId></ErrorResponse>";
-
-fn stamp(at: SystemTime) -> String {
-    Timestamp::try_from(at).unwrap_or_default().to_string()
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let of_stack = stack.events.iter().rev().map(|event| ids.event(&stack.id, STACK, event.status, event.at));
+    events(&resources.chain(of_stack).collect::<Vec<_>>())
 }

@@ -15,6 +15,8 @@
 //! [`Engine`] sends the requests through the Runtime API to real processes, delivers events again without a response, and
 //! [checks](judge) the responses. The gateway [returns](describe) the stack's state to callers of `DescribeStacks`.
 //!
+//! [`Status`] returns any status of a stack, for tests without an engine.
+//!
 //! The simulation does not use the function's code. Independent rules judge the function's responses, ids and ownership.
 
 mod clock;
@@ -25,6 +27,7 @@ mod describe;
 pub mod engine;
 mod judge;
 pub mod request;
+mod responses;
 pub mod stack;
 #[cfg(test)]
 mod tests;
@@ -34,5 +37,6 @@ pub use self::{
     delivery::{Delivered, Delivery},
     engine::Engine,
     request::{Kind, Request},
+    responses::Status,
     stack::{Rollback, Stack, Template},
 };
