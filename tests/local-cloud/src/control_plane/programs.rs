@@ -37,6 +37,9 @@ pub(super) fn start_api_server(
     let serving = pki.server(&format!("{}-api", options.cluster), &["127.0.0.1", "localhost"])?;
     let key = SigningKey::new(folder, "service-account")?;
     Program::new("kube-apiserver", programs.join("kube-apiserver"), folder)
+        // Nearly each test starts one. With Go's default of 100, the garbage collector takes a sixth of the processor time of a
+        // start. With 400, the process takes 360 MB instead of 270 MB.
+        .env("GOGC", "400")
         .option("--etcd-servers", etcd_url)
         .option("--bind-address", "127.0.0.1")
         .option("--advertise-address", "127.0.0.1")
