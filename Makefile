@@ -158,12 +158,14 @@ bench: build control-plane python ## Compare the function with a Python function
 	$(say) 'bench: the release profile'
 	@cargo build --release --locked --package karpenter-prereqs-function \
 	    --package karpenter-prereqs-bench-hello --package karpenter-prereqs-bench-edit
+	$(say) 'bench: the alternatives'
+	@for peer in python runbook; do REQUIREMENTS=$(CURDIR)/tests/bench/peers/$$peer/requirements.txt tests/python.sh >/dev/null; done
 	$(if $(BASELINE),$(say) 'bench: the function of $(BASELINE)')
-	@$(if $(BASELINE),tests/bench/baseline.sh '$(BASELINE)' >/dev/null)
-	$(say) "bench (into $(BENCH_RESULTS))"
-	@$(if $(BASELINE),baseline=$$(tests/bench/baseline.sh '$(BASELINE)') &&) \
-	    KARPENTER_PREREQS_BOOTSTRAP=$(CARGO_TARGET_DIR)/release/bootstrap exec $(CARGO_TARGET_DIR)/debug/bench run \
-	    $(if $(BASELINE),--baseline "$$baseline" --baseline-name '$(BASELINE)') \
+	@$(if $(BASELINE),baseline=$$(tests/bench/baseline.sh '$(BASELINE)') && name=$$(git rev-parse --short '$(BASELINE)') &&) \
+	    echo '== bench (into $(BENCH_RESULTS))' && \
+	    KARPENTER_PREREQS_BOOTSTRAP=$(CARGO_TARGET_DIR)/release/bootstrap \
+	    exec tests/bench/isolate.sh $(CARGO_TARGET_DIR)/debug/bench run \
+	    $(if $(BASELINE),--baseline "$$baseline/bootstrap" --baseline-name "$$name") \
 	    --parts $(call listed,$(BENCH_PARTS)) --runs $(BENCH_RUNS) \
 	    --runbook-runs $(BENCH_RUNBOOK_RUNS) --delays $(call listed,$(BENCH_DELAYS)) --crowd $(call listed,$(BENCH_CROWD)) \
 	    --output $(BENCH_RESULTS) $(if $(BENCH_DOCS),--docs docs)
@@ -247,4 +249,4 @@ fmt: ## Format the code
 .PHONY: clean
 clean: ## Remove the build output of all checkouts, without downloads
 	cargo clean
-	rm -rf $(CACHE)/control-plane $(CACHE)/karpenter $(CACHE)/python $(CACHE)/simulator
+	rm -rf $(CACHE)/baseline $(CACHE)/control-plane $(CACHE)/karpenter $(CACHE)/python $(CACHE)/simulator

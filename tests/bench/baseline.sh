@@ -1,33 +1,34 @@
 #!/usr/bin/env bash
-# Builds the function of another commit in the release profile. Prints the path of the program on the last line of stdout.
+# Builds the function of another commit in the release profile of that commit, once for each commit. Prints the folder of its
+# `bootstrap`.
 #
 #   baseline.sh COMMIT
 #
-# The build is kept for each commit. It begins with a copy of this checkout's release build, so that only what differs is built
-# again. Without one, it takes about as long as the release build.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# The build begins with a copy of this checkout's release build, so that only what differs is built again. Without one, it takes
+# about as long as the release build.
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+source "$here/../once.sh"
 
-commit=$(git rev-parse --verify --quiet "${1:?a commit}^{commit}") || {
-    echo "baseline: $1 is no commit of this repository" >&2
+checkout=$here/../..
+release=${CARGO_TARGET_DIR:-$checkout/target}/release
+
+build() {
+    if [[ -d $release ]]; then
+        mkdir "$1/target"
+        cp -a "$release" "$1/target/release"
+    fi
+    # After the copy: Cargo builds again what is newer than its output, and so all of this checkout.
+    git -C "$checkout" worktree add --quiet --detach "$1/checkout" "$commit"
+    (cd "$1/checkout" && CARGO_TARGET_DIR=$1/target cargo build --release --locked --package karpenter-prereqs-function)
+    mv "$1/target/release/bootstrap" "$1/bootstrap"
+    git -C "$checkout" worktree remove --force "$1/checkout"
+    rm -rf "$1/target"
+}
+
+name=baseline
+git -C "$checkout" rev-parse --git-dir >/dev/null || { say 'this checkout has no history'; exit 1; }
+commit=$(git -C "$checkout" rev-parse --verify --quiet "${1:?a commit}^{commit}") || {
+    say "$1 is no commit here. If this is a shallow clone: git fetch --unshallow"
     exit 1
 }
-folder=${XDG_CACHE_HOME:-$HOME/.cache}/karpenter-prereqs/baseline/$commit
-program=$folder/bootstrap
-if [[ ! -x $program ]]; then
-    echo "baseline: building the function of $1 (2 to 13 minutes), only once" >&2
-    rm -rf "$folder"
-    mkdir -p "$folder"
-    git worktree prune
-    git worktree add --quiet --detach "$folder/checkout" "$commit"
-    trap 'git worktree remove --force "$folder/checkout"; rm -rf "$folder/target"' EXIT
-    release=${CARGO_TARGET_DIR:-target}/release
-    if [[ -d $release ]]; then
-        mkdir "$folder/target"
-        cp -a "$release" "$folder/target/release"
-    fi
-    (cd "$folder/checkout" && CARGO_TARGET_DIR=$folder/target \
-        cargo build --release --locked --package karpenter-prereqs-function >&2)
-    mv "$folder/target/release/bootstrap" "$program"
-fi
-echo "$program"
+once baseline "$commit" "building the function of $1 (2 to 13 minutes)" build

@@ -1,11 +1,10 @@
 //! Where operations are measured: one cloud with a cluster of each authentication mode, and a role with all permissions, so
 //! that permissions do not influence the result.
 //!
-//! Every call uses TLS, and each service has its own host name, as on AWS. With one host for all services, a program opens fewer
-//! connections.
+//! Every call uses TLS, and each service has its own host name and port 443, as on AWS. So a program opens as many connections
+//! as there. `isolate.sh` makes the names resolve to this machine, in a network namespace of its own.
 
 use std::{
-    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -21,11 +20,11 @@ use local_cloud::{
     lambda::{FunctionOptions, ResponseBucket},
     node::assume_role,
     scenario::{AWS_AUTH, CLUSTER},
-    tools,
     world::World,
 };
 
 use crate::{
+    hosts::Hosts,
     peers::Peers,
     programs::Programs,
     subject::{ACCESS_ENTRY_CLUSTER, Subject},
@@ -43,7 +42,7 @@ pub(crate) struct Environment {
     pub(crate) peers: Peers,
     _access_entry_cluster: Cluster,
     empty: EmptyAccount,
-    hosts: PathBuf,
+    ca_file: PathBuf,
 }
 
 impl Environment {
@@ -53,7 +52,10 @@ impl Environment {
     /// Fails when a part cannot start.
     pub(crate) async fn start() -> Result<Self, Error> {
         let peers = Peers::locate().await?;
-        let cloud = Cloud::start(CloudOptions { tls: true, ..CloudOptions::default() }).await?;
+        let hosts = Hosts::read()?;
+        let (address, names) = hosts.services;
+        let options = CloudOptions { tls: true, address: Some(address), hosts: names, ..CloudOptions::default() };
+        let cloud = Cloud::start(options).await?;
         // The checks ask MiniStack before each call, and this would count as time of the function.
         cloud.gateway().set_strictness(Strictness { resources: false, consistency: None });
         let cluster = cloud.create_cluster(CLUSTER, ClusterOptions::default()).await?;
@@ -62,25 +64,13 @@ impl Environment {
         let access_entry_cluster = cloud.create_cluster(ACCESS_ENTRY_CLUSTER, options).await?;
         grant_everything(&cloud, &cluster.creator_role_arn).await?;
         cluster.control_plane().set_aws_auth(AWS_AUTH).await?;
-        let tls = cloud.pki().server("responses", &["localhost"])?.server_config()?;
-        let responses =
-            ResponseBucket::start(Some(tls)).await.map_err(Error::file("bind", "the port for responses"))?;
+        let (address, host) = hosts.responses;
+        let tls = cloud.pki().server("responses", &[&host])?.server_config()?;
+        let responses = ResponseBucket::start_at(address, &host, tls).await;
+        let responses = responses.map_err(Error::file("bind", "the port for responses"))?;
         let empty = EmptyAccount::new(&cloud, &cluster).await?;
-        let hosts = write_hosts(&cloud)?;
-        Ok(Self { cloud, cluster, responses, peers, _access_entry_cluster: access_entry_cluster, empty, hosts })
-    }
-
-    /// Returns the words before a program that start it with the host names of AWS, and in these control groups.
-    pub(crate) fn launcher<'a>(&self, groups: impl IntoIterator<Item = &'a Path>) -> Vec<OsString> {
-        let groups: Vec<&OsStr> = groups.into_iter().map(Path::as_os_str).collect();
-        let script = tools::checkout().join("tests/bench/launch.sh");
-        vec![script.into(), self.hosts.clone().into(), groups.join(OsStr::new(":"))]
-    }
-
-    /// Returns the environment variables with the endpoints and the certificate authority.
-    pub(crate) fn endpoints(&self) -> Vec<(String, String)> {
-        let endpoints = self.cloud.service_endpoints().into_iter().map(|endpoint| (endpoint.variable, endpoint.url));
-        endpoints.chain([("AWS_CA_BUNDLE".to_owned(), self.cloud.pki().ca_path().display().to_string())]).collect()
+        let ca_file = write_ca_bundle(&cloud)?;
+        Ok(Self { cloud, cluster, responses, peers, _access_entry_cluster: access_entry_cluster, empty, ca_file })
     }
 
     /// Returns the options to start the program of a subject.
@@ -103,10 +93,7 @@ impl Environment {
     /// [`Error::Aws`] when the role cannot be assumed.
     pub(crate) async fn function_options(&self, program: PathBuf) -> Result<FunctionOptions, Error> {
         let session = assume_role(&self.cloud.admin(), &self.cluster.creator_role_arn, "function").await?;
-        let mut environment = execution_role::environment(&self.cluster.creator_role_arn);
-        environment.extend(self.endpoints());
         Ok(FunctionOptions {
-            launcher: self.launcher([]),
             account: self.cloud.account().to_owned(),
             region: self.cloud.region().to_owned(),
             credentials: (
@@ -114,12 +101,15 @@ impl Environment {
                 session.secret_access_key().to_owned(),
                 session.session_token().map(str::to_owned),
             ),
-            // The variables of the services have precedence. With this one, the function also accepts the host of the responses.
-            endpoint_url: Some(self.cloud.gateway().url().to_owned()),
-            ca_file: Some(self.cloud.pki().ca_path()),
-            environment,
+            ca_file: Some(self.ca_file.clone()),
+            environment: execution_role::environment(&self.cluster.creator_role_arn),
             ..FunctionOptions::new(program, self.folder("function-")?)
         })
+    }
+
+    /// The file of the certificate authorities that a program trusts: those of this machine, as on Lambda, and the cloud's own.
+    pub(crate) fn ca_file(&self) -> &Path {
+        &self.ca_file
     }
 
     /// Creates a folder in the cloud's folder.
@@ -152,12 +142,13 @@ impl Environment {
     }
 }
 
-/// Writes a file in the format of hosts(5), in which the services of AWS are this machine.
-fn write_hosts(cloud: &Cloud) -> Result<PathBuf, Error> {
-    let path = cloud.folder().join("hosts");
-    let services: Vec<String> = cloud.service_endpoints().into_iter().map(|endpoint| endpoint.host).collect();
-    let text = format!("127.0.0.1 localhost {}\n", services.join(" "));
-    fs::write(&path, text).map_err(Error::file("write", &path))?;
+/// Where Debian and its relatives have their certificate authorities.
+const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+fn write_ca_bundle(cloud: &Cloud) -> Result<PathBuf, Error> {
+    let system = fs::read_to_string(SYSTEM_CA_FILE).map_err(Error::file("read", SYSTEM_CA_FILE))?;
+    let path = cloud.folder().join("ca-bundle.pem");
+    fs::write(&path, system + "\n" + &cloud.pki().ca_pem()).map_err(Error::file("write", &path))?;
     Ok(path)
 }
 

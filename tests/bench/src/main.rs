@@ -10,7 +10,7 @@
 //! | `chain` | The calls that must follow each other, and why |
 //! | `growth/` | More subnets, more entries, more node groups |
 //! | `crowd` | Many resources at the same time, under throttling |
-//! | `environment`, `subject`, `actor`, `peers`, `programs` | Where the measurement runs, and what is measured |
+//! | `environment`, `hosts`, `subject`, `actor`, `peers`, `programs` | Where the measurement runs, and what is measured |
 //! | `results`, `report/` | The figures as JSON, and the report for people |
 //!
 //! The folders `hello` and `edit`, beside `src`, are crates with programs in the release profile. The folder `peers` has the
@@ -22,6 +22,7 @@ mod critical;
 mod crowd;
 mod environment;
 mod growth;
+mod hosts;
 mod instructions;
 mod operations;
 mod peers;
@@ -77,7 +78,7 @@ struct Run {
     /// The parts to measure
     #[arg(long, value_delimiter = ',', default_values = ["start", "share", "instructions", "operations", "growth", "crowd"])]
     parts: Vec<Part>,
-    /// The number of runs
+    /// The number of runs; share, instructions and growth have at most 5
     #[arg(long, default_value_t = 10)]
     runs: usize,
     /// The number of runs of the runbook, which takes longer than everything else together
@@ -130,9 +131,7 @@ impl Part {
             Self::Crowd => "crowd",
         }
     }
-}
 
-impl Part {
     /// Checks that this machine can measure the part.
     async fn probe(self) -> Result<(), Error> {
         match self {
@@ -143,10 +142,17 @@ impl Part {
     }
 }
 
+/// The maximum number of runs of the parts that take minutes for each.
+const MOST_LONG_RUNS: usize = 5;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Run(run) => Box::pin(run.measure()).await,
+        // With an interrupt, all programs and control groups end with the dropped future.
+        Command::Run(run) => tokio::select! {
+            measured = Box::pin(run.measure()) => measured,
+            _ = tokio::signal::ctrl_c() => Err(Error::Unusable("interrupted".to_owned())),
+        },
         Command::Render { results, places } => Results::read(&results).and_then(|results| places.write(&results)),
     };
     match result {
@@ -206,16 +212,22 @@ impl Run {
         environment.clear().await?;
         match part {
             Part::Start => results.start = start::measure(environment, programs, self.runs).await?,
-            Part::Share => results.share = share::measure(environment, programs, self.runs.min(5)).await?,
+            Part::Share => {
+                let runs = self.runs.min(MOST_LONG_RUNS);
+                share::measure(environment, programs, runs, &mut results.share).await?;
+            }
             Part::Instructions => {
-                results.instructions = instructions::measure(environment, programs, self.runs.min(3)).await?;
+                let runs = self.runs.min(MOST_LONG_RUNS);
+                instructions::measure(environment, programs, runs, &mut results.instructions).await?;
             }
             Part::Operations => {
                 let plan =
                     operations::Plan { delays: self.delays.clone(), runs: self.runs, runbook_runs: self.runbook_runs };
                 results.operations = operations::measure(environment, programs, &plan).await?;
             }
-            Part::Growth => results.growth = Some(growth::measure(environment, programs, self.runs.min(5)).await?),
+            Part::Growth => {
+                results.growth = Some(growth::measure(environment, programs, self.runs.min(MOST_LONG_RUNS)).await?);
+            }
             Part::Crowd => {}
         }
         Ok(())
@@ -248,12 +260,16 @@ impl Run {
 impl Places {
     /// Writes the report files, and prints the tables.
     fn write(&self, results: &Results) -> Result<(), Error> {
+        results.write(&create_folder(&self.output)?.join("bench.json"))?;
         let (tables, chart) = (report::tables(results), report::chart(results));
         let output = create_folder(&self.output)?;
         let write = |path: &Path, text: &str| fs::write(path, text).map_err(Error::file("write", path));
         write(&output.join("bench.md"), &tables)?;
         write(&output.join("bench.svg"), &chart)?;
         if let Some(docs) = &self.docs {
+            if let Some((part, reason)) = results.skipped.first_key_value() {
+                return Err(Error::Unusable(format!("docs are not written without the part {part}: {reason}")));
+            }
             report::page::update(&docs.join("performance.md"), &tables)?;
             write(&docs.join("bench.svg"), &chart)?;
         }

@@ -55,7 +55,7 @@ pub(crate) async fn measure(environment: &Environment, programs: &Programs, plan
     let mut samples = Vec::new();
     // The first run is not measured: Python writes its bytecode, and MiniStack imports each service at its first call.
     progress("operations: one run of each, not measured");
-    let subjects = programs.available(Subject::ALL);
+    let subjects = programs.available(Subject::WITH_OPERATIONS);
     for &subject in &subjects {
         run_lifecycle(environment, programs, subject, 0).await?;
     }

@@ -41,9 +41,13 @@ impl Peers {
 
     /// Returns the same options for the function in Python.
     pub(crate) fn as_python(&self, options: FunctionOptions) -> FunctionOptions {
-        let mut environment = options.environment;
-        environment.push(("VIRTUAL_ENV".to_owned(), self.python.to_string_lossy().into_owned()));
-        environment.push(("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()));
+        let mut environment = vec![
+            ("VIRTUAL_ENV".to_owned(), self.python.to_string_lossy().into_owned()),
+            ("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()),
+        ];
+        // botocore ignores SSL_CERT_FILE.
+        let ca_file = options.ca_file.iter().map(|path| ("AWS_CA_BUNDLE".to_owned(), path.display().to_string()));
+        environment.extend(ca_file);
         FunctionOptions { bootstrap: Self::bootstrap(), environment, ..options }
     }
 
@@ -74,14 +78,11 @@ impl Peers {
         path.push(":");
         path.push(env::var_os("PATH").unwrap_or_default());
         let begun = Instant::now();
-        let launcher = environment.launcher([]);
-        let output = Command::new(&launcher[0])
-            .args(&launcher[1..])
-            .arg("bash")
+        let output = Command::new("bash")
             .arg(folder().join("runbook/runbook.sh"))
             .args([command, cluster])
             .env_clear()
-            .envs(environment.endpoints())
+            .env("AWS_CA_BUNDLE", environment.ca_file())
             .env("PATH", path)
             .env("HOME", &options.folder)
             .env("TMPDIR", &options.folder)

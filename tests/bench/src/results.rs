@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use local_cloud::Error;
 use serde::{Deserialize, Serialize};
 
-use crate::{crowd::Crowd, growth::Growth, instructions::Counted, operations::Sample, share::Life, start::Started};
+use crate::{
+    crowd::Crowd, growth::Growth, instructions::Counted, operations::Sample, share::Lifecycle, start::Started,
+};
 
 /// The results of one run. A part that was not selected is empty.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -16,8 +18,10 @@ pub(crate) struct Results {
     /// The machine.
     pub(crate) machine: Machine,
     /// The commit of the baseline, if there is one.
+    #[serde(default)]
     pub(crate) baseline: Option<String>,
     /// The parts that this machine cannot measure, with the reason.
+    #[serde(default)]
     pub(crate) skipped: BTreeMap<String, String>,
     /// The duration of each part, in seconds.
     pub(crate) took: BTreeMap<String, f64>,
@@ -26,8 +30,10 @@ pub(crate) struct Results {
     /// Operations with a delay on every call.
     pub(crate) operations: Vec<Sample>,
     /// Lives of a resource at Lambda's share of a processor.
-    pub(crate) share: Vec<Life>,
+    #[serde(default)]
+    pub(crate) share: Vec<Lifecycle>,
     /// Instructions of recorded operations.
+    #[serde(default)]
     pub(crate) instructions: Vec<Counted>,
     /// How the cost grows.
     pub(crate) growth: Option<Growth>,

@@ -95,9 +95,7 @@ async fn peak_of_create(
 
 /// Starts a program once. Returns the duration in milliseconds, and the memory after it in bytes.
 async fn start(environment: &Environment, programs: &Programs, subject: Subject) -> Result<(f64, f64), Error> {
-    let mut options = environment.subject_options(programs, subject).await?;
-    // A start calls no service, and the launcher's time would count.
-    options.launcher.clear();
+    let options = environment.subject_options(programs, subject).await?;
     let function = Function::start(options).await?;
     let lost = || Error::Unusable(format!("{} has ended", subject.name()));
     let took = function.cold_start().ok_or_else(lost)?;

@@ -54,7 +54,8 @@ pub(crate) const MORE_POLICY: &str = "arn:aws:iam::aws:policy/CloudWatchAgentSer
 
 impl Subject {
     /// All subjects with operations, in the order of a table.
-    pub(crate) const ALL: [Self; 5] = [Self::Ours, Self::Baseline, Self::OursAccessEntry, Self::Python, Self::Runbook];
+    pub(crate) const WITH_OPERATIONS: [Self; 5] =
+        [Self::Ours, Self::Baseline, Self::OursAccessEntry, Self::Python, Self::Runbook];
 
     /// The programs that Lambda starts, in the order of a table.
     pub(crate) const STARTED: [Self; 4] = [Self::Ours, Self::Baseline, Self::Hello, Self::Python];

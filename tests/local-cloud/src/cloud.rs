@@ -1,6 +1,7 @@
 //! The whole local cloud, for one test or one person.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -8,12 +9,13 @@ use std::{
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use rustls::ServerConfig;
 
 use crate::{
     cluster::{Cluster, ClusterOptions},
     error::Error,
     folder::RunFolder,
-    gateway::{Gateway, StsProxy},
+    gateway::{Bound, Gateway, StsProxy},
     ministack::{Ministack, MinistackOptions},
     pki::Pki,
     tools::Tools,
@@ -24,9 +26,12 @@ use crate::{
 pub struct CloudOptions {
     /// Whether AWS enforces IAM policies, trust policies and signatures.
     pub auth: bool,
-    /// Whether the function uses TLS for AWS, with a certificate of the cloud's own authority. The certificate also has the
-    /// host names of [`Cloud::service_endpoints`].
+    /// Whether the function uses TLS for AWS, with a certificate of the cloud's own authority.
     pub tls: bool,
+    /// The address of the gateway. `None` is a free port of 127.0.0.1.
+    pub address: Option<SocketAddr>,
+    /// Other host names for the certificate of the gateway, for a machine where they resolve to its address.
+    pub hosts: Vec<String>,
     /// The account.
     pub account: String,
     /// The region.
@@ -37,7 +42,15 @@ pub struct CloudOptions {
 
 impl Default for CloudOptions {
     fn default() -> Self {
-        Self { auth: true, tls: false, account: "111122223333".to_owned(), region: "us-east-1".to_owned(), keep: false }
+        Self {
+            auth: true,
+            tls: false,
+            address: None,
+            hosts: Vec::new(),
+            account: "111122223333".to_owned(),
+            region: "us-east-1".to_owned(),
+            keep: false,
+        }
     }
 }
 
@@ -72,8 +85,12 @@ impl Cloud {
         let pki = Pki::new(folder.subfolder("pki")?)?;
 
         // MiniStack needs the port of the gateway when it starts, and the gateway needs the port of MiniStack when it serves.
-        let bound = Gateway::bind().await.map_err(Error::file("bind", "the gateway's port"))?;
-        let gateway_config = if options.tls { Some(gateway_certificate(&pki, &options.region)?) } else { None };
+        let bound = match options.address {
+            Some(address) => Bound::at(address).await,
+            None => Gateway::bind().await,
+        };
+        let bound = bound.map_err(Error::file("bind", "the gateway's port"))?;
+        let gateway_config = if options.tls { Some(gateway_certificate(&pki, &options.hosts)?) } else { None };
         let ministack_options = MinistackOptions {
             auth: options.auth,
             account: options.account.clone(),
@@ -137,25 +154,6 @@ impl Cloud {
         &self.gateway
     }
 
-    /// Returns the endpoint of each service under the host name that it has on AWS, with the variable that the SDKs read it
-    /// from:
-    ///
-    /// ```text
-    /// AWS_ENDPOINT_URL_IAM  https://iam.amazonaws.com:34567
-    /// ```
-    ///
-    /// With one host for all services, as in `AWS_ENDPOINT_URL`, a caller opens fewer connections than on AWS. The names resolve
-    /// only for a program whose `/etc/hosts` maps them to 127.0.0.1. Needs [`CloudOptions::tls`].
-    pub fn service_endpoints(&self) -> Vec<ServiceEndpoint> {
-        let port = self.gateway.address().port();
-        let endpoint = |(service, host)| ServiceEndpoint {
-            variable: format!("AWS_ENDPOINT_URL_{service}"),
-            url: format!("https://{host}:{port}"),
-            host,
-        };
-        service_hosts(&self.options.region).into_iter().map(endpoint).collect()
-    }
-
     /// The URL of MiniStack.
     pub fn aws_url(&self) -> &str {
         self.ministack.url()
@@ -186,34 +184,8 @@ impl Cloud {
     }
 }
 
-/// The endpoint of one service. See [`Cloud::service_endpoints`].
-#[derive(Clone, Debug)]
-pub struct ServiceEndpoint {
-    /// The environment variable for [`url`](Self::url), such as `AWS_ENDPOINT_URL_IAM`.
-    pub variable: String,
-    /// The URL, with the gateway's port.
-    pub url: String,
-    /// The host name.
-    pub host: String,
-}
-
-/// Returns the host name of each service that the function calls, and the service as the SDKs' variables name it. IAM has one
-/// host for all Regions (AWS General Reference, "Service endpoints").
-fn service_hosts(region: &str) -> [(&'static str, String); 5] {
-    let regional = |service| format!("{service}.{region}.amazonaws.com");
-    [
-        ("CLOUDFORMATION", regional("cloudformation")),
-        ("EC2", regional("ec2")),
-        ("EKS", regional("eks")),
-        ("IAM", "iam.amazonaws.com".to_owned()),
-        ("STS", regional("sts")),
-    ]
-}
-
-fn gateway_certificate(pki: &Pki, region: &str) -> Result<Arc<rustls::ServerConfig>, Error> {
-    let services = service_hosts(region);
-    let mut hosts = vec!["127.0.0.1", "localhost"];
-    hosts.extend(services.iter().map(|(_, host)| host.as_str()));
+fn gateway_certificate(pki: &Pki, hosts: &[String]) -> Result<Arc<ServerConfig>, Error> {
+    let hosts: Vec<&str> = ["127.0.0.1", "localhost"].into_iter().chain(hosts.iter().map(String::as_str)).collect();
     pki.server("gateway", &hosts)?.server_config()
 }
 

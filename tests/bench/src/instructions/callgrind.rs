@@ -5,11 +5,11 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use local_cloud::{Error, process::wait_until};
-use tokio::process::Command;
+use tokio::{process::Command, time::timeout};
 
 use crate::process;
 
@@ -67,31 +67,38 @@ impl Callgrind {
     /// # Errors
     /// Fails when the program has ended, or does not become idle.
     pub(crate) async fn count(&mut self, process: u32) -> Result<u64, Error> {
-        self.wait_until_idle(process).await?;
+        Self::wait_until_idle(process).await?;
         self.dumps += 1;
         let mut prefix = OsString::from("--vgdb-prefix=");
         prefix.push(self.folder.join("vgdb"));
         let mut command = Command::new("vgdb");
         command.arg(prefix).arg(format!("--pid={process}")).args(["dump", "count"]);
-        let output = command.stdin(Stdio::null()).output().await;
+        // The names of its pipes contain the names of user and machine from the environment. The program has none of them.
+        for variable in ["LOGNAME", "USER", "HOST", "HOSTNAME"] {
+            command.env_remove(variable);
+        }
+        let output = timeout(BOUND, command.stdin(Stdio::null()).kill_on_drop(true).output()).await;
+        let output = output.map_err(|_| Error::Unusable(format!("vgdb did not end within {BOUND:?}")))?;
         let output = output.map_err(|source| Error::Spawn { program: "vgdb".to_owned(), source })?;
         let counts = self.folder.join(format!("counts.{}", self.dumps));
         let total = wait_until("callgrind has written its counts", BOUND, async || total(&counts)).await;
         total.map_err(|error| {
-            Error::Unusable(format!("{error}; vgdb said:\n{}", String::from_utf8_lossy(&output.stderr)))
+            Error::Unusable(format!("{error}; the output of vgdb:\n{}", String::from_utf8_lossy(&output.stderr)))
         })
     }
 
-    async fn wait_until_idle(&self, process: u32) -> Result<(), Error> {
+    async fn wait_until_idle(process: u32) -> Result<(), Error> {
+        let begun = Instant::now();
         let mut before = process::time(process)?;
-        let idle = async || {
+        while begun.elapsed() < BOUND {
             tokio::time::sleep(IDLE).await;
-            let now = process::time(process).ok()?;
-            let idle = now == before;
+            let now = process::time(process)?;
+            if now == before {
+                return Ok(());
+            }
             before = now;
-            idle.then_some(())
-        };
-        wait_until("the program under callgrind is idle", BOUND, idle).await
+        }
+        Err(Error::Unusable(format!("the program under callgrind is not idle after {BOUND:?}")))
     }
 }
 

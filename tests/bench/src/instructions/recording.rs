@@ -1,12 +1,15 @@
 //! A recording of the responses of AWS and Kubernetes to one operation. In a playback, a program gets the same bytes each time,
-//! as fast as it asks for them.
+//! without the work of the services.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use local_cloud::gateway::{Call, Effect, ErrorResponse, Installed, Rules, ServiceResponse, When};
+use local_cloud::{
+    Error,
+    gateway::{Call, Effect, ErrorResponse, Installed, Rules, ServiceResponse, When},
+};
 
 /// The responses of one operation. A clone is another handle of the same recording.
 #[derive(Clone, Debug, Default)]
@@ -17,13 +20,15 @@ pub(crate) struct Recording {
 /// The responses by call, in their order.
 type Responses = BTreeMap<Key, VecDeque<ServiceResponse>>;
 
-/// What makes two calls equal: service, operation, path and parameters. Signatures and bodies have times and tokens.
+/// Identifies a call: service, operation, path and parameters. Signatures and bodies are left out, because they have times and
+/// tokens. So a playback does not notice a write with another body.
 type Key = (String, String, String, BTreeMap<String, String>);
 
-/// A recording that answers calls.
+/// A recording that responds to calls.
 #[derive(Debug)]
 pub(crate) struct Playback {
     rule: Installed,
+    left: Arc<Mutex<Responses>>,
     unknown: Arc<Mutex<Vec<String>>>,
 }
 
@@ -37,27 +42,37 @@ impl Recording {
         rules.add(When::any(), Effect::rewrite(record))
     }
 
-    /// Answers each call once for each of its recorded responses, and rejects all others.
+    /// Responds to each call once for each of its recorded responses, and rejects all others.
     pub(crate) fn play(&self, rules: &Rules) -> Playback {
-        let left = Mutex::new(lock(&self.responses).clone());
+        let left = Arc::new(Mutex::new(lock(&self.responses).clone()));
         let unknown: Arc<Mutex<Vec<String>>> = Arc::default();
-        let missed = Arc::clone(&unknown);
+        let (responses, rejected) = (Arc::clone(&left), Arc::clone(&unknown));
         let respond = move |call: &Call| {
-            let recorded = lock(&left).get_mut(&key(call)).and_then(VecDeque::pop_front);
+            let recorded = lock(&responses).get_mut(&key(call)).and_then(VecDeque::pop_front);
             recorded.unwrap_or_else(|| {
-                lock(&missed).push(format!("{} {}", call.service, call.operation));
+                lock(&rejected).push(format!("{} {}", call.service, call.operation));
                 ErrorResponse::new(400, "NotRecorded", "the recording has no response to this call").response(call)
             })
         };
-        Playback { rule: rules.add(When::any(), Effect::respond_with(respond)), unknown }
+        Playback { rule: rules.add(When::any(), Effect::respond_with(respond)), left, unknown }
     }
 }
 
 impl Playback {
-    /// Ends the playback, and returns the calls that the recording did not have.
-    pub(crate) fn end(self) -> Vec<String> {
+    /// Ends the playback.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when the program made other calls than in the recording: more, or fewer.
+    pub(crate) fn end(self) -> Result<(), Error> {
         self.rule.remove();
-        std::mem::take(&mut lock(&self.unknown))
+        let (left, unknown) = (lock(&self.left), lock(&self.unknown));
+        let missing =
+            left.iter().flat_map(|(key, responses)| responses.iter().map(move |_| format!("{} {}", key.0, key.1)));
+        let missing: Vec<String> = missing.collect();
+        if missing.is_empty() && unknown.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Unusable(format!("other calls than in the recording: beyond it {unknown:?}, not made {missing:?}")))
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn tables(results: &Results) -> String {
     let Machine { processor, cores, memory_gib } = &results.machine;
     let mut text = format!("Measured on {}: {processor}, {cores} cores, {memory_gib} GiB.", results.date);
     if let Some(baseline) = &results.baseline {
-        let _ = write!(text, " *Baseline*: the function of commit {baseline}, in the same profile.");
+        let _ = write!(text, " *Baseline*: the function of commit {baseline}, built as that commit defines.");
     }
     text.push('\n');
     for (part, reason) in &results.skipped {

@@ -91,7 +91,7 @@ pub(super) fn tables(samples: &[Sample]) -> String {
     let _ = writeln!(text, "|---|---|---|---|{}---|---|---|---|", "---|".repeat(delays.len()));
     for operation in Operation::ALL {
         let ours = Row::of(samples, operation, Subject::Ours).and_then(|row| row.under(longest));
-        for row in Subject::ALL.into_iter().filter_map(|subject| Row::of(samples, operation, subject)) {
+        for row in Subject::WITH_OPERATIONS.into_iter().filter_map(|subject| Row::of(samples, operation, subject)) {
             let _ = write!(
                 text,
                 "| {} | {} | {} | {} |",

@@ -1,21 +1,20 @@
-//! The table of lives at Lambda's share of a processor.
+//! The table of the lifecycle at Lambda's share of a processor.
 
 use std::fmt::Write as _;
 
-use super::cell::{digits, megabytes, millis};
+use super::cell::{digits, millis};
 use crate::{
-    share::{DELAY, Life, MemorySize, SIZES},
+    share::{DELAY, Lifecycle, MemorySize, SIZES},
     statistics::Spread,
     subject::{Operation, Subject},
 };
 
 /// Returns the table, or an empty text when nothing was measured.
-pub(super) fn tables(lives: &[Life]) -> String {
-    if lives.is_empty() {
-        return String::new();
-    }
+pub(super) fn tables(measured: &[Lifecycle]) -> String {
+    let Some(first) = measured.first() else { return String::new() };
+    let runs = measured.iter().filter(|it| it.size == first.size && it.subject == first.subject).count();
     let mut text = format!(
-        "### At Lambda's share of a processor\n\nA function of M MB gets M/1769 of a core. Here a control group gives the same share, in periods of 20 ms, and limits the memory. Each life begins with a new process, which is frozen before each event, as Lambda freezes it. With {} ms added to every call. Medians, and in parentheses the processor time of an operation. *GB-s*: INIT and a Create, in whole milliseconds, times the memory: what Lambda bills for a Create with a cold start. Lambda ends an INIT after 10 s and begins it again. Here it continues.\n\n\
+        "### At Lambda's share of a processor\n\nA function of M MB gets M/1769 of a core. Here a control group gives the same share, in periods of 20 ms, and limits the memory. INIT has the share too. {runs} runs each, with {} ms added to every call. The Create follows its cold start at once, and the program is frozen before each of the other events. Times: median, and in parentheses the processor time. *GB-s*: INIT and the Create, in whole milliseconds, multiplied by the memory. This is what Lambda bills for a Create with a cold start. *Peak memory*: in the MB of MemorySize, which are 2^20 bytes. Lambda ends an INIT after 10 s and begins it again. Here it continues.\n\n\
          | MemorySize | | INIT |",
         DELAY.as_millis()
     );
@@ -25,8 +24,9 @@ pub(super) fn tables(lives: &[Life]) -> String {
     let _ = writeln!(text, " GB-s | Peak memory |\n|---|---|---|{}---|---|", "---|".repeat(Operation::ALL.len()));
     for size in SIZES {
         for subject in Subject::STARTED {
-            let row = Row { size, lives: lives.iter().filter(|it| it.size == size && it.subject == subject).collect() };
-            if row.lives.is_empty() {
+            let of_row = measured.iter().filter(|it| it.size == size && it.subject == subject);
+            let row = Row { size, lifecycles: of_row.collect() };
+            if row.lifecycles.is_empty() {
                 continue;
             }
             let share = digits(size.share() * 100.0);
@@ -35,7 +35,8 @@ pub(super) fn tables(lives: &[Life]) -> String {
             for operation in Operation::ALL {
                 let _ = write!(text, " {} |", row.cell(operation));
             }
-            let (cost, peak) = (row.cost().map(digits), row.peak().map(megabytes));
+            let cost = row.cost().map(|gb_seconds| format!("{gb_seconds:.3}"));
+            let peak = row.peak().map(|bytes| format!("{} MB", digits(bytes / f64::from(1 << 20))));
             let [cost, peak] = [cost, peak].map(|cell| cell.unwrap_or_else(|| "–".to_owned()));
             let _ = writeln!(text, " {cost} | {peak} |");
         }
@@ -43,40 +44,48 @@ pub(super) fn tables(lives: &[Life]) -> String {
     text
 }
 
-/// All lives of one subject at one size.
+/// All lifecycles of one subject at one size.
 struct Row<'a> {
     size: MemorySize,
-    lives: Vec<&'a Life>,
+    lifecycles: Vec<&'a Lifecycle>,
 }
 
 impl Row<'_> {
     fn init(&self) -> Option<Spread> {
-        Spread::of(self.lives.iter().filter_map(|life| life.init_ms))
+        Spread::of(self.lifecycles.iter().filter_map(|lifecycle| lifecycle.init_ms))
     }
 
-    fn of(&self, operation: Operation) -> (Option<Spread>, Option<Spread>) {
-        let timed = || self.lives.iter().flat_map(|life| &life.operations).filter(move |it| it.operation == operation);
-        (Spread::of(timed().map(|it| it.ms)), Spread::of(timed().map(|it| it.processor_ms)))
+    /// Returns the times and the processor times of an operation, if all lifecycles have it.
+    fn of(&self, operation: Operation) -> Option<(Spread, Spread)> {
+        let all = self.lifecycles.iter().flat_map(|lifecycle| &lifecycle.operations);
+        let timed: Vec<_> = all.filter(|it| it.operation == operation).collect();
+        if timed.len() < self.lifecycles.len() {
+            return None;
+        }
+        Some((Spread::of(timed.iter().map(|it| it.ms))?, Spread::of(timed.iter().map(|it| it.processor_ms))?))
     }
 
     fn cell(&self, operation: Operation) -> String {
+        let killed = self.lifecycles.iter().filter(|lifecycle| lifecycle.out_of_memory).count();
         match self.of(operation) {
-            (Some(ms), Some(processor)) => format!("**{}** ({})", millis(ms.median), millis(processor.median)),
-            _ if self.lives.iter().any(|life| life.out_of_memory) => "out of memory".to_owned(),
-            _ => "–".to_owned(),
+            Some((ms, processor)) => format!("**{}** ({})", millis(ms.median), millis(processor.median)),
+            None if 0 < killed => format!("out of memory, {killed} of {}", self.lifecycles.len()),
+            None => "–".to_owned(),
         }
     }
 
-    /// Returns the GB-seconds of INIT and a Create. Lambda bills whole milliseconds, and INIT too since August 2025.
+    /// Returns the GB-seconds of INIT and a Create. Lambda bills whole milliseconds, and INIT too since August 2025
+    /// (<https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/>).
     fn cost(&self) -> Option<f64> {
-        let create = self.of(Operation::Create).0?;
-        let seconds = (self.init()?.median.ceil() + create.median.ceil()) / 1e3;
+        let (create, _) = self.of(Operation::Create)?;
+        let seconds = (self.init()?.median + create.median).ceil() / 1e3;
         Some(seconds * f64::from(self.size.0) / 1024.0)
     }
 
     #[allow(clippy::cast_precision_loss, reason = "bytes of one process")]
     fn peak(&self) -> Option<f64> {
-        self.lives.iter().flat_map(|life| &life.operations).map(|it| it.peak).max().map(|peak| peak as f64)
+        let peaks = self.lifecycles.iter().flat_map(|lifecycle| &lifecycle.operations).map(|it| it.peak);
+        peaks.max().map(|peak| peak as f64)
     }
 }
 
@@ -85,23 +94,27 @@ mod tests {
     use super::*;
     use crate::share::Timed;
 
-    fn life(subject: Subject, out_of_memory: bool) -> Life {
-        let timed = |operation| Timed { operation, ms: 999.5, processor_ms: 30.0, peak: 12_000_000 };
+    fn lifecycle(subject: Subject, out_of_memory: bool) -> Lifecycle {
+        let timed = |operation| Timed { operation, ms: 999.5, processor_ms: 30.0, peak: 12 << 20 };
         let operations = if out_of_memory { Vec::new() } else { Operation::ALL.map(timed).to_vec() };
-        Life { size: MemorySize(512), subject, init_ms: Some(23.5), operations, out_of_memory }
+        Lifecycle { size: MemorySize(512), subject, init_ms: Some(23.1), operations, out_of_memory }
     }
 
     #[test]
-    fn cost_has_init_and_whole_milliseconds() {
-        let text = tables(&[life(Subject::Ours, false)]);
-        // (24 + 1000) ms of half a GB.
-        assert!(text.contains("| 512 MB, 28.9 % | ours | 23.5 ms | **1000 ms** (30.0 ms) |"), "{text}");
-        assert!(text.contains("| 0.51 | 12.0 MB |"), "{text}");
+    fn cost_is_in_whole_milliseconds_and_includes_init() {
+        let ours = lifecycle(Subject::Ours, false);
+        let row = Row { size: MemorySize(512), lifecycles: vec![&ours] };
+        // 23.1 + 999.5 = 1022.6 ms are billed as 1023 ms, of half a GB.
+        assert!((row.cost().unwrap() - 0.5115).abs() < 1e-9);
+        let text = tables(&[ours]);
+        assert!(text.contains("| 512 MB, 28.9 % | ours | 23.1 ms | **1000 ms** (30.0 ms) |"), "{text}");
+        assert!(text.contains("| 0.511 | 12.0 MB |"), "{text}");
     }
 
     #[test]
-    fn program_without_enough_memory_is_said() {
-        let text = tables(&[life(Subject::Python, true)]);
-        assert!(text.contains("| Python function | 23.5 ms | out of memory | out of memory |"), "{text}");
+    fn lifecycle_without_enough_memory_has_no_cost() {
+        let text = tables(&[lifecycle(Subject::Python, false), lifecycle(Subject::Python, true)]);
+        assert!(text.contains("| 23.1 ms | out of memory, 1 of 2 | out of memory, 1 of 2 |"), "{text}");
+        assert!(text.contains("| – | 12.0 MB |"), "{text}");
     }
 }

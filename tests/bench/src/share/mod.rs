@@ -1,19 +1,18 @@
-//! Measures the life of a resource at the share of a processor and with the memory that Lambda gives a function.
+//! Measures the lifecycle of a resource at the share of a processor and with the memory that Lambda gives a function.
 //!
-//! A function of M MB gets M/1769 of a core (AWS Lambda Developer Guide, "Configure Lambda function memory"). Each program
-//! starts anew for each life, as in a cold start, and is frozen before each event.
+//! A function of M MB gets M/1769 of a core (AWS Lambda Developer Guide, "Configure Lambda function memory"). Each program starts
+//! again for each lifecycle, as in a cold start. It gets the Create as soon as it has started, as on Lambda, where an event is the
+//! reason for the start. Before each other event it is frozen.
 
 mod control_group;
+mod gate;
 
-use std::{
-    fs,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, Instant};
 
 use local_cloud::{Error, gateway::Installed};
 use serde::{Deserialize, Serialize};
 
-use self::control_group::ControlGroup;
+use self::{control_group::ControlGroup, gate::Gate};
 use crate::{
     actor::Actor,
     environment::Environment,
@@ -23,7 +22,7 @@ use crate::{
     subject::{Operation, Subject},
 };
 
-/// The memory of a function, in MB, as in the property `MemorySize`.
+/// The memory of a function, in MB of 2^20 bytes, as in the property `MemorySize`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(crate) struct MemorySize(pub(crate) u32);
 
@@ -33,15 +32,15 @@ pub(crate) const SIZES: [MemorySize; 4] = [MemorySize(128), MemorySize(256), Mem
 /// The delay of each call. AWS takes 10 to 100 ms for most of the function's calls.
 pub(crate) const DELAY: Duration = Duration::from_millis(20);
 
-/// How long the program is frozen before each event.
+/// How long the program is frozen before an event.
 const FROZEN: Duration = Duration::from_millis(200);
 
 /// The maximum time of a start. Lambda ends one after 10 s and begins it again, with the first event. Here it continues.
 const INIT_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// One life of a resource at one size.
+/// One lifecycle at one size.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Life {
+pub(crate) struct Lifecycle {
     /// The memory.
     pub(crate) size: MemorySize,
     /// What was run.
@@ -61,7 +60,7 @@ pub(crate) struct Timed {
     pub(crate) operation: Operation,
     /// The time from the delivery of the event to the return of the function, in milliseconds.
     pub(crate) ms: f64,
-    /// The processor time of it, in milliseconds.
+    /// The processor time of it, in milliseconds. That of a Create includes what the program does after its first poll.
     pub(crate) processor_ms: f64,
     /// The peak memory of the process so far, in bytes.
     pub(crate) peak: u64,
@@ -78,31 +77,35 @@ impl MemorySize {
     }
 }
 
-/// Runs each subject at each size in turn, `runs` times.
+/// Runs each subject at each size in turn, `runs` times, and adds the lifecycles to `measured`.
 ///
 /// # Errors
 /// [`Error::Unusable`] when the machine has no control groups. Fails when an operation fails for another reason than memory.
-pub(crate) async fn measure(environment: &Environment, programs: &Programs, runs: usize) -> Result<Vec<Life>, Error> {
-    let mut lives = Vec::new();
-    let delayed = environment.delay(DELAY);
+pub(crate) async fn measure(
+    environment: &Environment,
+    programs: &Programs,
+    runs: usize,
+    measured: &mut Vec<Lifecycle>,
+) -> Result<(), Error> {
+    let subjects = programs.available(Subject::STARTED);
+    // The first run is not measured: it loads files into the page cache, and Python writes its bytecode.
+    for &subject in &subjects {
+        run_lifecycle(environment, programs, subject, SIZES[SIZES.len() - 1]).await?;
+        environment.clear().await?;
+    }
     for run in 0..runs {
         for size in SIZES {
-            for subject in programs.available(Subject::STARTED) {
-                let life = live(environment, programs, subject, size).await?;
-                progress(&format!(
-                    "share: run {} of {runs}, {} MB, {}: {}",
-                    run + 1,
-                    size.0,
-                    subject.name(),
-                    said(&life)
-                ));
-                lives.push(life);
+            // Another subject begins in each run, so that none always follows the same other one.
+            for subject in subjects.iter().cycle().skip(run % subjects.len()).take(subjects.len()) {
+                let lifecycle = run_lifecycle(environment, programs, *subject, size).await?;
+                let line = progress_line(&lifecycle);
+                progress(&format!("share: run {} of {runs}, {} MB, {}: {line}", run + 1, size.0, subject.name()));
+                measured.push(lifecycle);
                 environment.clear().await?;
             }
         }
     }
-    delayed.remove();
-    Ok(lives)
+    Ok(())
 }
 
 /// Checks that a control group can be created.
@@ -113,69 +116,80 @@ pub(crate) fn probe() -> Result<(), Error> {
     ControlGroup::new(SIZES[0]).map(drop)
 }
 
-async fn live(
+async fn run_lifecycle(
     environment: &Environment,
     programs: &Programs,
     subject: Subject,
     size: MemorySize,
-) -> Result<Life, Error> {
+) -> Result<Lifecycle, Error> {
     let group = ControlGroup::new(size)?;
-    let mut options = environment.subject_options(programs, subject).await?;
-    options.init_timeout = INIT_TIMEOUT;
-    options.launcher = environment.launcher(group.folders());
-    options.environment.push(("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), size.0.to_string()));
-    let begun = options.folder.join("instance-1/begun");
-    let mut life = Life { size, subject, init_ms: None, operations: Vec::new(), out_of_memory: false };
-
-    let lived = async {
-        let actor = Actor::start_with(environment, subject, options).await?;
-        let written = fs::read_to_string(&begun).map_err(Error::file("read", &begun))?;
-        life.init_ms = since(&written);
-        if subject == Subject::Hello { Ok(()) } else { operate(environment, actor, &group, &mut life.operations).await }
-    };
-    if let Err(error) = lived.await {
-        life.out_of_memory = group.has_killed()?;
-        if !life.out_of_memory {
+    let mut lifecycle = Lifecycle { size, subject, init_ms: None, operations: Vec::new(), out_of_memory: false };
+    if let Err(error) = Box::pin(run_in(environment, programs, &group, &mut lifecycle)).await {
+        lifecycle.out_of_memory = group.has_killed()?;
+        if !lifecycle.out_of_memory {
             return Err(Error::Unusable(format!("{} with {} MB: {error}", subject.name(), size.0)));
         }
+    } else if !lifecycle.operations.is_empty() && size.share() < 0.2 && !group.was_throttled()? {
+        return Err(Error::Unusable(format!("the share of {} MB has no effect on {}", size.0, subject.name())));
     }
-    Ok(life)
+    Ok(lifecycle)
 }
 
-async fn operate(
+async fn run_in(
     environment: &Environment,
-    mut actor: Actor,
+    programs: &Programs,
     group: &ControlGroup,
-    operations: &mut Vec<Timed>,
+    lifecycle: &mut Lifecycle,
 ) -> Result<(), Error> {
+    let gate = Gate::new(environment.folder("gate-")?);
+    let mut options = environment.subject_options(programs, lifecycle.subject).await?;
+    options.init_timeout = INIT_TIMEOUT;
+    options.launcher = gate.launcher();
+    options.environment.push(("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), lifecycle.size.0.to_string()));
+    let started = async {
+        let actor = Actor::start_with(environment, lifecycle.subject, options).await?;
+        Ok((actor, Instant::now()))
+    };
+    let (begun, (mut actor, polled)) = tokio::try_join!(gate.open(group), started)?;
+    lifecycle.init_ms = Some((polled - begun).as_secs_f64() * 1e3);
+    if lifecycle.subject == Subject::Hello {
+        return Ok(());
+    }
     for operation in Operation::ALL {
-        group.freeze_for(FROZEN).await?;
-        let process = actor.process_id().ok_or_else(|| Error::Unusable("the process has ended".to_owned()))?;
-        let before = process::time(process)?;
-        let status = environment.show_status(operation.status());
-        let performed = actor.perform(environment, operation, DELAY).await;
-        status.into_iter().for_each(Installed::remove);
-        let took = performed?;
-        operations.push(Timed {
-            operation,
-            ms: took.as_secs_f64() * 1e3,
-            processor_ms: process::time(process)?.saturating_sub(before).as_secs_f64() * 1e3,
-            peak: process::memory(process)?.peak,
-        });
+        if operation != Operation::Create {
+            group.freeze_for(FROZEN).await?;
+        }
+        let timed = operate(environment, &mut actor, group, operation).await?;
+        lifecycle.operations.push(timed);
     }
     Ok(())
 }
 
-/// Returns the milliseconds since a time in nanoseconds, as the launcher writes it.
-fn since(nanoseconds: &str) -> Option<f64> {
-    let begun = SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds.trim().parse().ok()?);
-    SystemTime::now().duration_since(begun).ok().map(|since| since.as_secs_f64() * 1e3)
+async fn operate(
+    environment: &Environment,
+    actor: &mut Actor,
+    group: &ControlGroup,
+    operation: Operation,
+) -> Result<Timed, Error> {
+    let process = actor.process_id().ok_or_else(|| Error::Unusable("the process has ended".to_owned()))?;
+    let rules = environment.show_status(operation.status()).into_iter().chain([environment.delay(DELAY)]);
+    let rules: Vec<Installed> = rules.collect();
+    let before = group.processor_time()?;
+    let performed = actor.perform(environment, operation, DELAY).await;
+    rules.into_iter().for_each(Installed::remove);
+    let took = performed?;
+    Ok(Timed {
+        operation,
+        ms: took.as_secs_f64() * 1e3,
+        processor_ms: group.processor_time()?.saturating_sub(before).as_secs_f64() * 1e3,
+        peak: process::memory(process)?.peak,
+    })
 }
 
-fn said(life: &Life) -> String {
-    let init = life.init_ms.map_or_else(|| "no start".to_owned(), |ms| format!("INIT {ms:.0} ms"));
-    let operations = life.operations.iter().map(|it| format!(", {} {:.0} ms", it.operation.name(), it.ms));
-    let end = if life.out_of_memory { ", out of memory" } else { "" };
+fn progress_line(lifecycle: &Lifecycle) -> String {
+    let init = lifecycle.init_ms.map_or_else(|| "no start".to_owned(), |ms| format!("INIT {ms:.0} ms"));
+    let operations = lifecycle.operations.iter().map(|it| format!(", {} {:.0} ms", it.operation.name(), it.ms));
+    let end = if lifecycle.out_of_memory { ", out of memory" } else { "" };
     format!("{init}{}{end}", operations.collect::<String>())
 }
 
@@ -188,11 +202,5 @@ mod tests {
         assert!((MemorySize(128).share() - 0.0724).abs() < 1e-4);
         assert!((MemorySize(1769).share() - 1.0).abs() < 1e-9);
         assert!((MemorySize(3538).share() - 1.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn time_of_the_launcher_is_read() {
-        assert!(since("1700000000000000000\n").is_some_and(|ms| 1e9 < ms));
-        assert_eq!(since("soon"), None);
     }
 }

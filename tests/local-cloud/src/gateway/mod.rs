@@ -63,7 +63,7 @@ pub use self::{
 };
 use self::{cluster::Clusters, exchange::Exchange, server::Server, strict::Strict, upstream::Upstream};
 
-/// A bound port of 127.0.0.1 that nothing is served on yet. MiniStack needs the gateway's address when it starts, and the
+/// A bound address that nothing is served on yet. MiniStack needs the gateway's address when it starts, and the
 /// gateway needs MiniStack's address.
 #[derive(Debug)]
 pub struct Bound {
@@ -77,7 +77,15 @@ impl Bound {
     /// # Errors
     /// Fails when no port of 127.0.0.1 is free.
     pub async fn new() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::at((Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    /// Binds an address.
+    ///
+    /// # Errors
+    /// Fails when the address is not free.
+    pub async fn at(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
     }
@@ -96,10 +104,9 @@ impl Bound {
 /// The gateway in front of MiniStack. Dropping it stops it.
 pub struct Gateway {
     url: String,
-    address: SocketAddr,
     exchange: Arc<Exchange>,
     clusters: Arc<Clusters>,
-    _server: Server,
+    server: Server,
 }
 
 impl Gateway {
@@ -126,12 +133,12 @@ impl Gateway {
                 limits::complete_get_policy(call, response);
             })),
         });
-        let (url, address) = (bound.url(tls.is_some()), bound.address);
+        let url = bound.url(tls.is_some());
         let shared = Arc::clone(&exchange);
         let server = Server::start(bound.listener, tls, move |request, connection, _| {
             Arc::clone(&shared).handle(request, connection)
         });
-        Self { url, address, exchange, clusters, _server: server }
+        Self { url, exchange, clusters, server }
     }
 
     /// The value for `AWS_ENDPOINT_URL`.
@@ -139,9 +146,9 @@ impl Gateway {
         &self.url
     }
 
-    /// The address that it serves.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    /// The number of connections that it has accepted.
+    pub fn connections(&self) -> usize {
+        self.server.accepted()
     }
 
     /// The record of all calls.

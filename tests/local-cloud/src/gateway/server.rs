@@ -7,7 +7,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -75,6 +75,7 @@ impl Stop {
 #[derive(Debug)]
 pub(crate) struct Server {
     stop: watch::Sender<bool>,
+    accepted: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -85,8 +86,15 @@ impl Server {
         F: Future<Output = Result<Response<Body>, CloseConnection>> + Send + 'static,
     {
         let (stop, stopped) = watch::channel(false);
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let listener = Listener { listener, accepted: Arc::clone(&accepted) };
         tokio::spawn(accept(listener, tls.map(acceptor), handler, Stop(stopped)));
-        Self { stop }
+        Self { stop, accepted }
+    }
+
+    /// The number of connections that it has accepted.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 }
 
@@ -123,7 +131,21 @@ where
     }
 }
 
-async fn accept<H, F>(listener: TcpListener, tls: Option<TlsAcceptor>, handler: H, mut stop: Stop)
+/// A listener that counts its connections.
+struct Listener {
+    listener: TcpListener,
+    accepted: Arc<AtomicUsize>,
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = self.listener.accept().await?;
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        Ok(stream)
+    }
+}
+
+async fn accept<H, F>(listener: Listener, tls: Option<TlsAcceptor>, handler: H, mut stop: Stop)
 where
     H: Fn(Request<Incoming>, Connection, Stop) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response<Body>, CloseConnection>> + Send + 'static,
@@ -136,7 +158,7 @@ where
         };
         while connections.try_join_next().is_some() {}
         // A failed accept has no effect on the next one. The peer has left, or no file handle is free.
-        let Ok((stream, _)) = accepted else { continue };
+        let Ok(stream) = accepted else { continue };
         let (tls, handler, stop) = (tls.clone(), handler.clone(), stop.clone());
         connections.spawn(async move {
             let connection = Connection::default();

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt, io,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -74,11 +74,24 @@ impl ResponseBucket {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let base = format!("{scheme}://localhost:{}", listener.local_addr()?.port());
+        Ok(Self::serve(listener, base, tls))
+    }
+
+    /// Opens the bucket at this address, which `host` resolves to. The URLs have the host without a port, so the port must be
+    /// that of HTTPS: 443. The certificate of `tls` must be for the host.
+    ///
+    /// # Errors
+    /// Fails when the address is not free.
+    pub async fn start_at(address: SocketAddr, host: &str, tls: Arc<ServerConfig>) -> io::Result<Self> {
+        Ok(Self::serve(TcpListener::bind(address).await?, format!("https://{host}"), Some(tls)))
+    }
+
+    fn serve(listener: TcpListener, base: String, tls: Option<Arc<ServerConfig>>) -> Self {
         let shared = Arc::new(Shared { slots: Mutex::default(), changed: watch::Sender::new(()) });
         let slots = Arc::clone(&shared);
         let server =
             Server::start(listener, tls, move |request, connection, _| Arc::clone(&slots).handle(request, connection));
-        Ok(Self { base, shared, _server: server })
+        Self { base, shared, _server: server }
     }
 
     /// Returns a new URL for the response to the event with these ids, signed now.
