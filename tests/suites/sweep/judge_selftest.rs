@@ -73,7 +73,8 @@ async fn run_with_lie(runner: &mut SweepRunner, operation: Operation, when: When
 /// Returns IAM's response to a successful write, without the write.
 fn pretend_success() -> Effect {
     let body = "<Response><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></Response>";
-    Effect::Respond(ServiceResponse { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() })
+    let response = ServiceResponse { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() };
+    Effect::respond_with(move |_| response.clone())
 }
 
 fn reports(verdict: &Verdict, words: &str) -> bool {

@@ -22,9 +22,7 @@ pub enum Effect {
     Rewrite(Arc<Rewrite>),
     /// Returns this error. The service does not get the call.
     Refuse(ErrorResponse),
-    /// Returns this response. The service does not get the call.
-    Respond(ServiceResponse),
-    /// Returns the response of a function, like `Respond`. See [`Effect::respond_with`].
+    /// Returns the response of a function. The service does not get the call. See [`Effect::respond_with`].
     RespondWith(Arc<RespondWith>),
     /// Returns the throttling error of the service, like `Refuse`.
     Throttle,
@@ -65,7 +63,7 @@ impl Effect {
             Self::HoldAfter(_) => "held after",
             Self::Rewrite(_) => "rewritten",
             Self::Refuse(_) => "refused",
-            Self::Respond(_) | Self::RespondWith(_) => "responded",
+            Self::RespondWith(_) => "responded",
             Self::Throttle => "throttled",
             Self::Error500 => "error 500",
             Self::Deny => "denied",

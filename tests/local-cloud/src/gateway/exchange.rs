@@ -63,9 +63,6 @@ impl Exchange {
                 Effect::Throttle => ErrorResponse::throttled(&call.service),
                 Effect::Error500 => ErrorResponse::internal(&call.service),
                 Effect::Deny => ErrorResponse::denied(&call),
-                Effect::Respond(response) => {
-                    return Ok(finish(&guard, response.clone()).into_response(&call.method));
-                }
                 Effect::RespondWith(respond) => {
                     return Ok(finish(&guard, respond(&call)).into_response(&call.method));
                 }
