@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use local_cloud::{
     Error,
-    lambda::{Behaviour, Function, FunctionOptions, Resource},
+    lambda::{Behaviour, Event, Function, FunctionOptions, Resource},
 };
 
 use crate::{
@@ -90,20 +90,9 @@ impl Actor {
                     Operation::NoChange | Operation::Change => resource.update(id, &properties, &before),
                     Operation::Delete => resource.delete(id, &properties),
                 };
-                let url = environment.responses.expect(event.ids());
-                if !delay.is_zero() {
-                    environment.responses.script(&url, [Behaviour::Slow(delay)]);
-                }
-                let invocation = function.invoke(&event.with_response_url(&url), LIMIT).await?;
-                let log = || invocation.log_text();
-                let taken = environment.responses.take(&url, Duration::from_secs(1)).await;
-                let response = taken.map_err(|error| Error::Unusable(format!("{error}; the log:\n{}", log())))?;
-                if !response.succeeded() {
-                    let reason = response.reason.unwrap_or_default();
-                    return Err(Error::Unusable(format!("{reason}; the log:\n{}", log())));
-                }
-                *id = response.physical_resource_id;
-                Ok(invocation.duration)
+                let (created, took) = deliver(environment, function, &event, delay, LIMIT).await?;
+                *id = created;
+                Ok(took)
             }
         }
     }
@@ -123,4 +112,31 @@ impl Actor {
             Self::Function { function, .. } => function.process_id(),
         }
     }
+}
+
+/// Delivers an event to a function, with a delay of the PUT of its response and a maximum duration. Returns the physical id and
+/// the duration.
+///
+/// # Errors
+/// Fails when there is no response, or that of a failure, with the log.
+pub(crate) async fn deliver(
+    environment: &Environment,
+    function: &mut Function,
+    event: &Event,
+    delay: Duration,
+    limit: Duration,
+) -> Result<(String, Duration), Error> {
+    let url = environment.responses.expect(event.ids());
+    if !delay.is_zero() {
+        environment.responses.script(&url, [Behaviour::Slow(delay)]);
+    }
+    let invocation = function.invoke(&event.with_response_url(&url), limit).await?;
+    let log = || invocation.log_text();
+    let taken = environment.responses.take(&url, Duration::from_secs(1)).await;
+    let response = taken.map_err(|error| Error::Unusable(format!("{error}; the log:\n{}", log())))?;
+    if response.succeeded() {
+        return Ok((response.physical_resource_id, invocation.duration));
+    }
+    let reason = response.reason.unwrap_or_default();
+    Err(Error::Unusable(format!("{reason}; the log:\n{}", log())))
 }

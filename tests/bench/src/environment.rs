@@ -15,11 +15,9 @@ use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Error,
     cloudformation::Status,
     empty_account::EmptyAccount,
-    execution_role,
     gateway::{Effect, Installed, Strictness, When},
     lambda::{FunctionOptions, ResponseBucket},
-    node::assume_role,
-    scenario::{AWS_AUTH, CLUSTER},
+    scenario::{AWS_AUTH, CLUSTER, function_options},
     world::World,
 };
 
@@ -90,21 +88,10 @@ impl Environment {
     /// Returns the options to start a program as a function, in a folder of its own.
     ///
     /// # Errors
-    /// [`Error::Aws`] when the role cannot be assumed.
+    /// As [`function_options`].
     pub(crate) async fn function_options(&self, program: PathBuf) -> Result<FunctionOptions, Error> {
-        let session = assume_role(&self.cloud.admin(), &self.cluster.creator_role_arn, "function").await?;
-        Ok(FunctionOptions {
-            account: self.cloud.account().to_owned(),
-            region: self.cloud.region().to_owned(),
-            credentials: (
-                session.access_key_id().to_owned(),
-                session.secret_access_key().to_owned(),
-                session.session_token().map(str::to_owned),
-            ),
-            ca_file: Some(self.ca_file.clone()),
-            environment: execution_role::environment(&self.cluster.creator_role_arn),
-            ..FunctionOptions::new(program, self.folder("function-")?)
-        })
+        let options = function_options(&self.cloud, &self.cluster.creator_role_arn).await?;
+        Ok(FunctionOptions { bootstrap: program, endpoint_url: None, ca_file: Some(self.ca_file.clone()), ..options })
     }
 
     /// The file of the certificate authorities that a program trusts: those of this machine, as on Lambda, and the cloud's own.

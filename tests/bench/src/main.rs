@@ -46,11 +46,7 @@ use std::{
 use clap::{Parser, Subcommand, ValueEnum};
 use local_cloud::Error;
 
-use crate::{
-    environment::Environment,
-    programs::{Baseline, Programs},
-    results::Results,
-};
+use crate::{environment::Environment, programs::Programs, results::Results};
 
 /// Measures the function and its alternatives.
 #[derive(Parser)]
@@ -167,8 +163,7 @@ async fn main() -> ExitCode {
 impl Run {
     /// Measures part after part. Writes the results after each part, so that a failed part does not lose the others.
     async fn measure(self) -> Result<(), Error> {
-        let baseline = self.baseline.clone().zip(self.baseline_name.clone());
-        let programs = Programs::locate(baseline.map(|(program, name)| Baseline { name, program }))?;
+        let programs = Programs::locate(self.baseline.clone())?;
         let mut results = Results::new(self.baseline_name.clone());
         let cloud_parts: Vec<Part> = self.parts.iter().copied().filter(|part| *part != Part::Crowd).collect();
         let mut failed = Vec::new();
@@ -210,24 +205,19 @@ impl Run {
         environment.cloud.gateway().rules().clear();
         environment.cloud.gateway().journal().clear();
         environment.clear().await?;
+        let few = self.runs.min(MOST_LONG_RUNS);
         match part {
             Part::Start => results.start = start::measure(environment, programs, self.runs).await?,
-            Part::Share => {
-                let runs = self.runs.min(MOST_LONG_RUNS);
-                share::measure(environment, programs, runs, &mut results.share).await?;
-            }
+            Part::Share => share::measure(environment, programs, few, &mut results.share).await?,
             Part::Instructions => {
-                let runs = self.runs.min(MOST_LONG_RUNS);
-                instructions::measure(environment, programs, runs, &mut results.instructions).await?;
+                instructions::measure(environment, programs, few, &mut results.instructions).await?;
             }
             Part::Operations => {
                 let plan =
                     operations::Plan { delays: self.delays.clone(), runs: self.runs, runbook_runs: self.runbook_runs };
                 results.operations = operations::measure(environment, programs, &plan).await?;
             }
-            Part::Growth => {
-                results.growth = Some(growth::measure(environment, programs, self.runs.min(MOST_LONG_RUNS)).await?);
-            }
+            Part::Growth => results.growth = Some(growth::measure(environment, programs, few).await?),
             Part::Crowd => {}
         }
         Ok(())
@@ -260,9 +250,9 @@ impl Run {
 impl Places {
     /// Writes the report files, and prints the tables.
     fn write(&self, results: &Results) -> Result<(), Error> {
-        results.write(&create_folder(&self.output)?.join("bench.json"))?;
-        let (tables, chart) = (report::tables(results), report::chart(results));
         let output = create_folder(&self.output)?;
+        results.write(&output.join("bench.json"))?;
+        let (tables, chart) = (report::tables(results), report::chart(results));
         let write = |path: &Path, text: &str| fs::write(path, text).map_err(Error::file("write", path));
         write(&output.join("bench.md"), &tables)?;
         write(&output.join("bench.svg"), &chart)?;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use local_cloud::{Error, tools};
-use serde::{Deserialize, Serialize};
 
 use crate::{peers::Peers, subject::Subject};
 
@@ -13,20 +12,11 @@ pub(crate) struct Programs {
     /// The function.
     pub(crate) function: PathBuf,
     /// Another build of the function, which is measured beside it.
-    pub(crate) baseline: Option<Baseline>,
+    pub(crate) baseline: Option<PathBuf>,
     /// The smallest function on the same runtime.
     pub(crate) hello: PathBuf,
     /// The edit of aws-auth alone.
     pub(crate) edit: PathBuf,
-}
-
-/// Another build of the function.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Baseline {
-    /// What it was built from, for the report: a commit.
-    pub(crate) name: String,
-    /// The program.
-    pub(crate) program: PathBuf,
 }
 
 impl Programs {
@@ -34,10 +24,10 @@ impl Programs {
     ///
     /// # Errors
     /// [`Error::Unusable`] when a program is missing.
-    pub(crate) fn locate(baseline: Option<Baseline>) -> Result<Self, Error> {
+    pub(crate) fn locate(baseline: Option<PathBuf>) -> Result<Self, Error> {
         let function = tools::bootstrap()?;
         let sibling = |name| existing(function.with_file_name(name));
-        let baseline = baseline.map(|baseline| existing(baseline.program.clone()).map(|_| baseline)).transpose()?;
+        let baseline = baseline.map(existing).transpose()?;
         Ok(Self { hello: sibling("hello")?, edit: sibling("edit")?, baseline, function })
     }
 
@@ -45,7 +35,7 @@ impl Programs {
     pub(crate) fn program(&self, subject: Subject) -> Option<PathBuf> {
         match subject {
             Subject::Ours | Subject::OursAccessEntry => Some(self.function.clone()),
-            Subject::Baseline => self.baseline.as_ref().map(|baseline| baseline.program.clone()),
+            Subject::Baseline => self.baseline.clone(),
             Subject::Hello => Some(self.hello.clone()),
             Subject::Python => Some(Peers::bootstrap()),
             Subject::Runbook => None,

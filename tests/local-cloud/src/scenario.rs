@@ -265,7 +265,10 @@ impl Delivered {
 }
 
 /// Returns the options of a function with the session of a role. It calls AWS through the cloud's gateway.
-pub(crate) async fn function_options(cloud: &Cloud, role_arn: &str) -> Result<FunctionOptions, Error> {
+///
+/// # Errors
+/// [`Error::Aws`] when the role cannot be assumed, [`Error::Unusable`] when the function is not built.
+pub async fn function_options(cloud: &Cloud, role_arn: &str) -> Result<FunctionOptions, Error> {
     let session = assume_role(&cloud.admin(), role_arn, "function").await?;
     let folder = tempfile::Builder::new().prefix("function-").tempdir_in(cloud.folder());
     let folder = folder.map_err(Error::file("create a folder in", cloud.folder()))?.keep();

@@ -12,14 +12,16 @@ use std::{collections::BTreeMap, time::Duration};
 use local_cloud::{
     Error,
     gateway::Call,
-    lambda::{Event, Function, Resource},
+    lambda::{Function, Resource},
     scenario::CLUSTER,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::edit::Edited;
-use crate::{critical, environment::Environment, process, programs::Programs, progress, statistics::Spread};
+use crate::{
+    actor::deliver, critical, environment::Environment, process, programs::Programs, progress, statistics::Spread,
+};
 
 /// What grows.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -145,12 +147,13 @@ async fn point(
         let resource = Resource::new(environment.cloud.account(), environment.cloud.region(), "bench", "Prereqs")
             .service_timeout(600);
         let (before, position) = (process::time(process)?, environment.cloud.gateway().journal().position());
-        let (id, wall) = served(environment, &mut function, &resource.create(properties)).await?;
+        let (id, wall) =
+            deliver(environment, &mut function, &resource.create(properties), Duration::ZERO, LIMIT).await?;
         let processor = process::time(process)?.saturating_sub(before);
         calls = environment.cloud.gateway().journal().since(position);
         peak = peak.max(process::memory(process)?.peak);
         seen.push((processor, wall.saturating_sub(critical::under_way(&calls)), wall));
-        served(environment, &mut function, &resource.delete(&id, properties)).await?;
+        deliver(environment, &mut function, &resource.delete(&id, properties), Duration::ZERO, LIMIT).await?;
     }
     let spread = |value: fn(&(Duration, Duration, Duration)) -> Duration| {
         let spread = Spread::of(seen.iter().map(|seen| value(seen).as_secs_f64() * 1e3));
@@ -171,24 +174,6 @@ async fn point(
             .collect(),
         pages: calls.iter().filter(|call| is_further_page(call)).count(),
     })
-}
-
-/// Delivers an event, and returns the physical id and the duration.
-async fn served(
-    environment: &Environment,
-    function: &mut Function,
-    event: &Event,
-) -> Result<(String, Duration), Error> {
-    let url = environment.responses.expect(event.ids());
-    let invocation = function.invoke(&event.with_response_url(&url), LIMIT).await?;
-    let response = environment.responses.take(&url, Duration::from_secs(1)).await;
-    let response =
-        response.map_err(|error| Error::Unusable(format!("{error}; the log:\n{}", invocation.log_text())))?;
-    if response.succeeded() {
-        return Ok((response.physical_resource_id, invocation.duration));
-    }
-    let reason = response.reason.unwrap_or_default();
-    Err(Error::Unusable(format!("{reason}; the log:\n{}", invocation.log_text())))
 }
 
 fn counted(calls: &[Call]) -> BTreeMap<String, usize> {

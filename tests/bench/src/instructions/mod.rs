@@ -46,7 +46,7 @@ pub(crate) struct Instructions {
 }
 
 /// The builds of the function, whose instructions are counted.
-const SUBJECTS: [Subject; 2] = [Subject::Ours, Subject::Baseline];
+pub(crate) const SUBJECTS: [Subject; 2] = [Subject::Ours, Subject::Baseline];
 
 /// Counts each lifecycle `runs` times, with the same recording, and adds them to `measured`.
 ///

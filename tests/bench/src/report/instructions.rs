@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::cell::{digits, ratio};
 use crate::{
-    instructions::Counted,
+    instructions::{Counted, SUBJECTS},
     statistics::Spread,
     subject::{Operation, Subject},
 };
@@ -23,8 +23,8 @@ pub(super) fn table(counted: &[Counted]) -> String {
         let _ = write!(text, " {} |", operation.name());
     }
     let _ = writeln!(text, "\n|---|---|{}", "---|".repeat(Operation::ALL.len()));
-    let rows = [Subject::Ours, Subject::Baseline].map(|subject| row(counted, subject));
-    for (subject, row) in [Subject::Ours, Subject::Baseline].iter().zip(&rows) {
+    let rows = SUBJECTS.map(|subject| row(counted, subject));
+    for (subject, row) in SUBJECTS.iter().zip(&rows) {
         if let Some(row) = row {
             let cells: Vec<_> = row.iter().map(Cell::text).collect();
             let _ = writeln!(text, "| {} | {} |", subject.name(), cells.join(" | "));
