@@ -88,9 +88,14 @@ test: check cdk build control-plane python ## Run the checks and all suites
 	$(say) 'test: documentation'
 	@cargo test --workspace --doc --locked
 	$(say) 'test: units and properties'
-	@cargo test --workspace --lib --bins --test growth --test smoke --test plan --test policies --test docs --test schema --locked
+	@cargo test --workspace --lib --bins --test growth --test smoke --test plan --test controller --test docs --test schema --locked
 	$(say) 'test: suites, on the local cloud'
 	@cargo test --workspace --test suites --locked
+
+.PHONY: unit
+unit: mine ## Test the core crate alone, without Node, Python and the AWS SDK
+	$(say) 'unit'
+	@cargo test --package karpenter-prereqs-core --locked
 
 .PHONY: test-all
 test-all: test $(LONG) ## Run the long tests too
@@ -126,7 +131,7 @@ karpenter: build control-plane python ## Launch and terminate a node with the re
 .PHONY: minimality
 minimality: build control-plane python ## Remove each action of the execution role in turn, and check that something fails
 	$(say) 'minimality'
-	@cargo test --workspace --test suites --locked execution_role::minimal -- --ignored --nocapture
+	@cargo test --workspace --test suites --locked security::execution_role::minimal -- --ignored --nocapture
 
 .PHONY: cdk
 cdk: ## Build and test the CDK construct
@@ -137,7 +142,7 @@ cdk: ## Build and test the CDK construct
 .PHONY: cdk-deploy
 cdk-deploy: build control-plane python cdk ## Deploy, update and destroy the construct's example app with the real CDK
 	$(say) 'CDK deployment'
-	@cargo test --workspace --test suites --locked cdk:: -- --ignored --nocapture
+	@cargo test --workspace --test suites --locked deployment::cdk -- --ignored --nocapture
 
 .PHONY: cdk-python
 cdk-python: cdk ## Build the construct's packages for npm and PyPI, and test the PyPI package

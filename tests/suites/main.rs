@@ -7,14 +7,10 @@
 #![allow(clippy::print_stdout, reason = "a long run prints its progress")]
 
 mod aws_auth;
-mod cdk;
 mod cli;
 mod cloudformation;
-mod end_to_end;
-mod execution_role;
-mod gateway;
+mod deployment;
 mod generations;
-mod guarantees;
 mod karpenter;
 mod lifecycle;
 mod load;
@@ -24,10 +20,8 @@ mod program;
 mod properties;
 mod protocol;
 mod reconciliation;
-mod rollout;
-mod secrets;
+mod security;
 mod seeded;
 mod sequences;
 mod still_wanted;
 mod sweep;
-mod tls;

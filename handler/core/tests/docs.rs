@@ -1,5 +1,5 @@
 //! Checks that the documentation agrees with the code: its tables have the values of the constants, the code has the messages
-//! that it explains, and its links resolve.
+//! that it explains, its links resolve, and the tests that it names exist.
 //!
 //! `UPDATE_DOCS=1 cargo test -p karpenter-prereqs-core --test docs` writes the tables of properties and attributes.
 
@@ -84,6 +84,42 @@ fn links_resolve_to_files_and_headings() {
             }
         }
     }
+}
+
+/// Every name in the column Tests of the guarantees is a suite, a test of the core crate, a file of the repository or a Makefile
+/// target. Every suite that the page about testing names exists.
+#[test]
+fn named_tests_exist() {
+    let guarantees = read("docs/guarantees.md");
+    let cells = guarantees.lines().filter(|line| line.starts_with("| **")).filter_map(|line| line.split(" | ").nth(1));
+    let mut named: Vec<_> = cells.flat_map(code_spans).collect();
+    assert!(20 < named.len(), "{named:?}");
+    let testing = without_code(&read("docs/internals/testing.md"));
+    let suites: Vec<_> = testing.lines().flat_map(code_spans).filter(|name| name.contains("::")).collect();
+    assert!(20 < suites.len(), "{suites:?}");
+    named.extend(suites);
+    let (suites, core) = (workspace().join("tests/suites"), workspace().join("handler/core/tests"));
+    for name in named {
+        let path = name.trim_end_matches("::*").replace("::", "/");
+        let exists = suites.join(format!("{path}.rs")).exists()
+            || suites.join(&path).join("mod.rs").exists()
+            || core.join(&path).join("main.rs").exists()
+            || workspace().join(name).exists()
+            || is_target(name);
+        assert!(exists, "the documentation names `{name}`, but no such test exists");
+    }
+}
+
+/// Returns whether `name` is `make` followed by a target of the Makefile.
+fn is_target(name: &str) -> bool {
+    let makefile = read("Makefile");
+    name.strip_prefix("make ")
+        .is_some_and(|target| makefile.lines().any(|line| line.starts_with(&format!("{target}:"))))
+}
+
+/// Returns the code spans of a line.
+fn code_spans(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
 }
 
 /// Returns the table of the properties.

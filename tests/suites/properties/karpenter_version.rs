@@ -1,5 +1,5 @@
 //! `KarpenterVersion` and `InterruptionQueueArn`: a change of the version is an Update in place, which adds new permissions
-//! before it removes old ones. The core crate's test `policies` checks with an IAM simulator what the policies allow.
+//! before it removes old ones. The crate `tests/policies` checks with an IAM simulator what the policies allow.
 
 use aws_sdk_eks::types::AuthenticationMode;
 use local_cloud::scenario::Scenario;

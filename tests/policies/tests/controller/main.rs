@@ -6,16 +6,15 @@
     reason = "a panic fails the test and shows its location, in helpers too"
 )]
 
-mod karpenter;
-mod linter;
-mod simulator;
+mod calls;
 
-use karpenter::{OURS, Setting, calls};
+use calls::{OURS, Setting, calls};
 use karpenter_prereqs_core::documents::policy::{PolicyResources, controller};
 use karpenter_prereqs_core::identity::aws_names::Scope;
 use karpenter_prereqs_core::identity::karpenter_version::{FIRST_SCOPED, KarpenterVersions, Minor, NEWEST};
+use policies::linter;
+use policies::simulator::{ACCOUNT, Request, Verdict, verdicts};
 use serde_json::Value;
-use simulator::{ACCOUNT, Request, Verdict, verdicts};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns every minor version with a scoped policy, whose permissions depend on tags.

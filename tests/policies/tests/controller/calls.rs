@@ -3,8 +3,8 @@
 //! Source of the calls: <https://karpenter.sh/docs/reference/cloudformation/>. Source of the resources on which IAM evaluates a
 //! call: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>.
 
-use crate::simulator::{ACCOUNT, Request};
 use karpenter_prereqs_core::identity::karpenter_version::Minor;
+use policies::simulator::{ACCOUNT, Request};
 use serde_json::{Value, json};
 
 /// The circumstances of the calls.

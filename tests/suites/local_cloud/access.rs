@@ -1,4 +1,4 @@
-//! The local cloud itself: its parts grant and deny access as the real services do. The other suites depend on this.
+//! Access: the parts of the local cloud grant and deny access as the real services do.
 
 use std::time::Duration;
 
@@ -7,7 +7,6 @@ use local_cloud::{
     Cloud, CloudOptions, Cluster, ClusterOptions, Error, Stack,
     cluster::{create_role, service_trust},
     control_plane::Identity,
-    scenario::Scenario,
     stack::{function_key, upload_function},
 };
 use serde_json::json;
@@ -252,21 +251,4 @@ async fn failed_stack_reports_reasons() {
     assert_eq!(status, "ROLLBACK_COMPLETE");
     assert!(reasons.iter().any(|reason| reason.starts_with("Custom: ")), "{error:?}");
     stack.delete().await.unwrap();
-}
-
-/// As in EC2, DeleteTags with a value deletes the tag only if it has that value.
-#[tokio::test]
-async fn tag_with_value_is_deleted_only_if_equal() {
-    let scenario = Scenario::start().await.unwrap();
-    let ec2 = aws_sdk_ec2::Client::new(&scenario.cloud.admin());
-    let subnet = scenario.cluster.subnet_ids[0].clone();
-    let tag = |value: Option<&str>| {
-        aws_sdk_ec2::types::Tag::builder().key("team").set_value(value.map(str::to_owned)).build()
-    };
-    for (value, is_kept) in [(Some("red"), false), (Some("blue"), true), (None, false)] {
-        ec2.create_tags().resources(&subnet).tags(tag(Some("red"))).send().await.unwrap();
-        ec2.delete_tags().resources(&subnet).tags(tag(value)).send().await.unwrap();
-        let exists = scenario.world().await.unwrap().json(&subnet).get("team").is_some();
-        assert_eq!(exists, is_kept, "{value:?}");
-    }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::execution_role;
+use crate::security::execution_role;
 use aws_sdk_ec2::types::Tag;
 use aws_sdk_eks::types::AuthenticationMode;
 use k8s_openapi::api::rbac::v1::RoleBinding;

@@ -2,7 +2,7 @@
 # Installs the IAM simulator, and prints its folder: `node FOLDER/simulate.js` runs it. Each package is verified by its hash.
 # The folder is in the cache, and its name depends on package-lock.json and simulate.js.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-source "$here/../once.sh"
+source "$here/../../once.sh"
 
 install() {
     command -v npm >/dev/null || {

@@ -1,5 +1,6 @@
-//! Runs a policy linter. It knows all actions of AWS, and the resources and condition keys of each.
+//! A policy linter. It knows all actions of AWS, and the resources and condition keys of each.
 
+use crate::installed_by;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,23 +9,27 @@ use std::process::{Command, Stdio};
 
 /// A finding of the linter.
 #[derive(Debug)]
-pub(crate) struct Finding {
+pub struct Finding {
     /// The name of the document.
-    pub(crate) document: String,
+    pub document: String,
     /// The kind of finding.
-    pub(crate) issue: String,
+    pub issue: String,
     /// The actions with this finding.
-    pub(crate) actions: Vec<String>,
+    pub actions: Vec<String>,
 }
 
 /// Returns all findings in these documents, which are given by name.
-pub(crate) fn findings(documents: &BTreeMap<String, Value>) -> Vec<Finding> {
+///
+/// # Panics
+///
+/// The linter cannot be installed or run.
+pub fn findings(documents: &BTreeMap<String, Value>) -> Vec<Finding> {
     let folder = tempfile::tempdir().unwrap();
     for (name, document) in documents {
         fs::write(folder.path().join(format!("{name}.json")), document.to_string()).unwrap();
     }
     // The exit code is 1 if the linter has findings.
-    let output = Command::new(Path::new(&crate::simulator::printed_by("python.sh")).join("bin/parliament"))
+    let output = Command::new(Path::new(&installed_by("python.sh")).join("bin/parliament"))
         .args(["--json", "--directory"])
         .arg(folder.path())
         .stderr(Stdio::inherit())

@@ -6,12 +6,8 @@
 use std::collections::BTreeMap;
 
 use local_cloud::{execution_role::with_pseudo_parameters, template::Template};
+use policies::simulator::{ACCOUNT, Request, Verdict, verdicts};
 use serde_json::{Value, json};
-use simulator::{ACCOUNT, Request, Verdict, verdicts};
-
-// The simulator that the core crate uses for the controller's policies.
-#[path = "../../../handler/core/tests/policies/simulator.rs"]
-mod simulator;
 
 const REGION: &str = "eu-west-1";
 const OWNER: &str = "karpenter-prereqs/owner";

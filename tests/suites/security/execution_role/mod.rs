@@ -126,7 +126,7 @@ fn policies_with_longest_names_fit_iam_limit() {
 }
 
 /// Returns the statements of the execution role in the account. Its name contains `ExecutionRole`.
-pub(super) async fn deployed(sdk: &SdkConfig) -> Vec<Value> {
+pub(crate) async fn deployed(sdk: &SdkConfig) -> Vec<Value> {
     let iam = aws_sdk_iam::Client::new(sdk);
     let roles = iam.list_roles().send().await.unwrap();
     let role = roles.roles().iter().find(|role| role.role_name().contains("ExecutionRole")).unwrap();
