@@ -260,6 +260,7 @@ export class KarpenterPrereqsFunction extends Construct implements IKarpenterPre
       architecture,
       code,
       role: this.executionRole,
+      // docs/performance.md has the time and the cost of a Create by memory.
       memorySize: 256,
       timeout: Duration.minutes(15),
       logGroup,
