@@ -93,9 +93,9 @@ test: check cdk build control-plane python ## Run the checks and all suites
 	@cargo test --workspace --test suites --locked
 
 .PHONY: unit
-unit: mine ## Test the core crate alone, without Node, Python and the AWS SDK
+unit: mine ## Test the crates without I/O alone, without Node, Python and the AWS SDK
 	$(say) 'unit'
-	@cargo test --package karpenter-prereqs-core --locked
+	@cargo test --package karpenter-prereqs-core --package karpenter-prereqs-aws-auth --locked
 
 .PHONY: test-all
 test-all: test $(LONG) ## Run the long tests too
@@ -117,7 +117,7 @@ sequences: build control-plane python ## Deliver N events of random sequences of
 	    cargo test --workspace --test suites --locked sequences::every_event -- --nocapture
 
 .PHONY: fuzz
-fuzz: mine ## Test 10 million texts of mapRoles, and events and properties (FUZZ_SEED, FUZZ_TEXTS, FUZZ_CASE)
+fuzz: mine control-plane ## Test 10 million texts of mapRoles, a tenth by the authenticator's parser, events and properties (FUZZ_SEED, FUZZ_TEXTS, FUZZ_CASE)
 	$(say) 'fuzz'
 	@cargo build --profile fuzz --package karpenter-prereqs-fuzz --locked
 	@exec $(CARGO_TARGET_DIR)/fuzz/fuzz --seed $(FUZZ_SEED) --texts $(FUZZ_TEXTS) $(if $(FUZZ_CASE),--case '$(FUZZ_CASE)')

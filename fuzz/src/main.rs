@@ -1,7 +1,7 @@
 //! `fuzz`: runs random cases of every target and reports the outcomes.
 
 use clap::Parser;
-use karpenter_prereqs_fuzz::aws_auth::AWS_AUTH;
+use karpenter_prereqs_fuzz::aws_auth::{AUTHENTICATOR, AWS_AUTH};
 use karpenter_prereqs_fuzz::event::EVENT;
 use karpenter_prereqs_fuzz::run::report::{closing_line, coverage_gaps, details, with_separators};
 use karpenter_prereqs_fuzz::run::{RunConfig, random_bytes, run};
@@ -18,22 +18,30 @@ struct Arguments {
     /// The seed of all cases
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The number of texts of mapRoles. The numbers of events and of maps of properties are a tenth of it
+    /// The number of texts of mapRoles. The numbers of events, of maps of properties, and of texts
+    /// that the authenticator's own parser judges are a tenth of it
     #[arg(long, default_value_t = 10_000_000)]
     texts: u64,
     /// The number of the first case, to continue a run
     #[arg(long, default_value_t = 0)]
     first: u64,
+    /// Only this target
+    #[arg(long, value_parser = target)]
+    target: Option<&'static Target>,
     /// Only this case, as a failure names it: TARGET:NUMBER
     #[arg(long, value_parser = case)]
     case: Option<(&'static Target, u64)>,
 }
 
+fn target(name: &str) -> Result<&'static Target, String> {
+    let target = [&AUTHENTICATOR, &AWS_AUTH, &EVENT, &SPEC].into_iter().find(|target| target.name == name);
+    target.ok_or_else(|| "the target must be authenticator, aws_auth, event or spec".to_owned())
+}
+
 fn case(text: &str) -> Result<(&'static Target, u64), String> {
     let (name, number) = text.split_once(':').ok_or("it must be TARGET:NUMBER")?;
-    let target = [&AWS_AUTH, &EVENT, &SPEC].into_iter().find(|target| target.name == name);
     let number = number.parse().map_err(|_| format!("`{number}` is not a number"))?;
-    Ok((target.ok_or("the target must be aws_auth, event or spec")?, number))
+    Ok((target(name)?, number))
 }
 
 fn main() -> ExitCode {
@@ -45,8 +53,13 @@ fn main() -> ExitCode {
         vec![
             (&EVENT, config(first / 10, texts / 10)),
             (&SPEC, config(first / 10, texts / 10)),
+            (&AUTHENTICATOR, config(first / 10, texts / 10)),
             (&AWS_AUTH, config(first, texts)),
         ]
+    };
+    let all = || -> Vec<_> {
+        let is_wanted = |target: &Target| arguments.target.is_none_or(|wanted| wanted.name == target.name);
+        all().into_iter().filter(|(target, _)| is_wanted(target)).collect()
     };
     let runs = arguments.case.map_or_else(all, |(target, number)| vec![(target, config(number, 1))]);
     print_line(&format!("fuzz: seed {}, {threads} threads", arguments.seed));

@@ -1,6 +1,6 @@
 //! The cases that `make test` runs. They are the same ones every time, and take a bounded time.
 
-use karpenter_prereqs_fuzz::aws_auth::AWS_AUTH;
+use karpenter_prereqs_fuzz::aws_auth::{AUTHENTICATOR, AWS_AUTH};
 use karpenter_prereqs_fuzz::event::EVENT;
 use karpenter_prereqs_fuzz::run::{RunConfig, Summary, run};
 use karpenter_prereqs_fuzz::spec::SPEC;
@@ -25,6 +25,13 @@ fn run_first(target: &'static Target, cases: u64) -> Summary {
 #[test]
 fn edits_of_map_roles_keep_every_foreign_byte() {
     let summary = run_first(&AWS_AUTH, 20_000);
+    assert!(summary.outcomes["edited"] > 10_000, "{summary:?}");
+}
+
+/// The authenticator's own parser judges these texts.
+#[test]
+fn texts_are_read_as_the_authenticator_reads_them() {
+    let summary = run_first(&AUTHENTICATOR, 20_000);
     assert!(summary.outcomes["edited"] > 10_000, "{summary:?}");
 }
 

@@ -1,9 +1,13 @@
 //! Texts of `mapRoles`. For any text, an edit changes no byte and no value of others, and can be undone.
 
+mod authenticator;
 mod constructs;
 mod generate;
 mod judge;
 mod mutate;
+mod parse_map;
+
+pub use authenticator::{AUTHENTICATOR, check_text as check_text_by_authenticator};
 
 use crate::choices::Choices;
 use crate::target::{CaseOutcome, Constructs, ExpectedOutcome, Target};

@@ -17,7 +17,8 @@ pub(super) const ARN: &str = "arn:aws:iam::111122223333:role/KarpenterNodeRole-b
 /// The username of its entry.
 pub(super) const USERNAME: &str = "system:node:{{EC2PrivateDNSName}}";
 
-const GROUPS: [&str; 2] = ["system:bootstrappers", "system:nodes"];
+/// Its groups.
+pub(super) const GROUPS: [&str; 2] = ["system:bootstrappers", "system:nodes"];
 
 fn entry() -> NodeEntry {
     NodeEntry::new(ARN)

@@ -1,0 +1,180 @@
+//! The guard of an edit: both parsers read the old and the new text, and the new list is the old one with one entry more or less.
+
+use super::document::Document;
+use super::events::{Collection, Event, Kind, Style, SyntaxError};
+use super::{NodeEntry, authenticator, guard_parser};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// What an edit does to the list.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change<'a> {
+    /// Nothing: the text is the old one.
+    None,
+    /// The entry is added.
+    Add {
+        /// Its index in the new list.
+        index: usize,
+        entry: &'a NodeEntry,
+        /// How it is written.
+        style: Collection,
+    },
+    /// The entry at this index is removed.
+    Remove(usize),
+}
+
+/// The differences between two readings.
+#[derive(Debug)]
+pub(super) enum Difference {
+    /// The parser does not read the text.
+    Unreadable(SyntaxError),
+    /// The parser reads another list. The line is that of the first difference in the text that was read.
+    Other {
+        /// The line, from 1.
+        line: u64,
+    },
+}
+
+/// Checks that the authenticator reads `text` as `old` after the change.
+///
+/// # Errors
+/// The first difference.
+pub(super) fn check_authenticator(text: &str, old: &Document, change: Change<'_>) -> Result<(), Difference> {
+    check(text, authenticator::Parser::new(text), old, change)
+}
+
+/// Checks that the guard's parser reads `text` as `old` after the change.
+///
+/// # Errors
+/// The first difference.
+pub(super) fn check_guard(text: &str, old: &Document, change: Change<'_>) -> Result<(), Difference> {
+    check(text, guard_parser::Parser::new(text), old, change)
+}
+
+/// Checks that a document is `old` after the change.
+///
+/// # Errors
+/// The first difference.
+pub(super) fn check_document(text: &str, new: &Document, old: &Document, change: Change<'_>) -> Result<(), Difference> {
+    check(text, (0..new.len()).map(|index| Ok(new.event(index))), old, change)
+}
+
+fn check<'a>(
+    text: &str,
+    read: impl Iterator<Item = Result<Event<'a>, SyntaxError>>,
+    old: &Document,
+    change: Change<'_>,
+) -> Result<(), Difference> {
+    let mut read = read.peekable();
+    let removes_last = matches!(change, Change::Remove(_)) && old.children(0).nth(1).is_none();
+    if removes_last && !matches!(read.peek(), Some(Ok(Event { kind: Kind::ListStart(_), .. }))) {
+        return check_empty(text, read);
+    }
+    let mut expected = expected(old, change);
+    let mut last = 0;
+    for event in read {
+        let event = event.map_err(Difference::Unreadable)?;
+        last = event.range.start;
+        if !expected.next().is_some_and(|expected| is_same(&expected, &event)) {
+            return Err(Difference::Other { line: authenticator::line_of(text, last) });
+        }
+    }
+    match expected.next() {
+        None => Ok(()),
+        Some(_) => Err(Difference::Other { line: authenticator::line_of(text, last) }),
+    }
+}
+
+/// Checks that the text has no value, as after the removal of the only entry: no event, or a missing value.
+fn check_empty<'a>(text: &str, read: impl Iterator<Item = Result<Event<'a>, SyntaxError>>) -> Result<(), Difference> {
+    for event in read {
+        let event = event.map_err(Difference::Unreadable)?;
+        if event.kind != Kind::Scalar(Style::Plain) || !matches!(&*event.value, "" | "~") || event.tag.is_some() {
+            return Err(Difference::Other { line: authenticator::line_of(text, event.range.start) });
+        }
+    }
+    Ok(())
+}
+
+/// Whether two events say the same. Their places differ, and a list may change its style if it was empty.
+fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
+    let same_kind = match (one.kind, other.kind) {
+        (Kind::Scalar(one), Kind::Scalar(other)) => (one == Style::Plain) == (other == Style::Plain),
+        (Kind::ListStart(_), Kind::ListStart(_)) | (Kind::MapStart(_), Kind::MapStart(_)) => true,
+        (one, other) => one == other,
+    };
+    let value = |event: &Event<'_>| {
+        // One parser gives `~` for a missing value, so these are one value to both.
+        let is_null = event.kind == Kind::Scalar(Style::Plain) && event.value == "~";
+        if is_null { String::new() } else { String::new() + &event.value }
+    };
+    let same_value = one.value == other.value || value(one) == value(other);
+    same_kind && same_value && one.tag == other.tag && one.anchor == other.anchor
+}
+
+/// Returns the events of the old document after the change.
+fn expected<'a>(old: &'a Document, change: Change<'a>) -> Box<dyn Iterator<Item = Event<'a>> + 'a> {
+    let events = |range: Range<usize>| range.map(|index| old.event(index));
+    let is_list = old.len() > 0 && matches!(old.kind(0), Kind::ListStart(_));
+    match change {
+        Change::None => Box::new(events(0..old.len())),
+        Change::Add { entry, style, .. } if !is_list => {
+            let list = [bare(Kind::ListStart(Collection::Block), "")];
+            let end = [bare(Kind::ListEnd, "")];
+            // A tag or an anchor without a value stays, and is then the list's.
+            let properties = (old.len() > 0).then(|| old.event(0));
+            let list = list.map(|start| match &properties {
+                Some(event) => Event { tag: event.tag.clone(), anchor: event.anchor, ..start },
+                None => start,
+            });
+            Box::new(list.into_iter().chain(entry_events(entry, style)).chain(end))
+        }
+        Change::Add { index, entry, style } => {
+            let at = old.children(0).nth(index).map_or(old.len() - 1, |item| item.start);
+            Box::new(events(0..at).chain(entry_events(entry, style)).chain(events(at..old.len())))
+        }
+        Change::Remove(index) => {
+            let removed = old.children(0).nth(index).unwrap_or(0..0);
+            let anchors = removed.clone().filter(|index| is_anchored(old, *index)).count();
+            let anchors = u32::try_from(anchors).unwrap_or(u32::MAX);
+            let first =
+                removed.clone().filter(|index| is_anchored(old, *index)).map(|index| old.event(index).anchor).next();
+            let renumbered = move |event: Event<'a>| match first {
+                Some(first) if event.anchor >= first + anchors => Event { anchor: event.anchor - anchors, ..event },
+                // The removed entry has the anchor, so nothing can be equal.
+                Some(first) if event.anchor >= first => Event { anchor: u32::MAX, ..event },
+                _ => event,
+            };
+            Box::new(events(0..removed.start).chain(events(removed.end..old.len()).map(renumbered)))
+        }
+    }
+}
+
+fn is_anchored(document: &Document, index: usize) -> bool {
+    document.kind(index) != Kind::Alias && document.event(index).anchor > 0
+}
+
+/// The events of our entry. It has no tag and no anchor.
+fn entry_events(entry: &NodeEntry, style: Collection) -> impl Iterator<Item = Event<'_>> {
+    let [bootstrappers, nodes] = NodeEntry::groups();
+    let scalar = Kind::Scalar(if style == Collection::Flow { Style::Quoted } else { Style::Plain });
+    let text = |value| bare(scalar, value);
+    [
+        bare(Kind::MapStart(Collection::Block), ""),
+        text("rolearn"),
+        text(entry.rolearn()),
+        text("username"),
+        text(NodeEntry::username()),
+        text("groups"),
+        bare(Kind::ListStart(Collection::Block), ""),
+        text(bootstrappers),
+        text(nodes),
+        bare(Kind::ListEnd, ""),
+        bare(Kind::MapEnd, ""),
+    ]
+    .into_iter()
+}
+
+fn bare(kind: Kind, value: &str) -> Event<'_> {
+    Event { kind, value: Cow::Borrowed(value), tag: None, anchor: 0, range: 0..0 }
+}
