@@ -2,9 +2,7 @@
 //!
 //! The two ports differ in few places. [`Parser`] rejects what the authenticator's port rejects there.
 
-use super::events::{
-    BY_VALUE, Bounds, Collection, Event, Kind, Style, SyntaxError, UNRESOLVED, ends_in_blank_line, ends_text,
-};
+use super::events::{Bounds, Collection, Event, Kind, Style, SyntaxError, ends_in_blank_line, ends_text};
 use libyaml_safer::{Event as Parsed, EventData, MappingStyle, Mark, ScalarStyle, SequenceStyle};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -83,7 +81,7 @@ impl<'a> Parser<'a> {
 
     fn node(&mut self, parsed: Parsed, from: usize, to: usize) -> Result<Event<'a>, SyntaxError> {
         let (kind, value, tag, anchor) = match parsed.data {
-            EventData::Scalar { anchor, tag, mut value, plain_implicit, style, .. } => {
+            EventData::Scalar { anchor, tag, mut value, style, .. } => {
                 let style = match style {
                     ScalarStyle::SingleQuoted => Style::Quoted,
                     ScalarStyle::DoubleQuoted => {
@@ -101,11 +99,6 @@ impl<'a> Parser<'a> {
                         return Err(self.at(from, "did not find expected ',' or ']'"));
                     }
                     _ => Style::Plain,
-                };
-                let tag = match tag {
-                    Some(tag) if tag == "!" && !plain_implicit => Some(UNRESOLVED.to_owned()),
-                    Some(tag) if tag == "!" => (style != Style::Plain).then(|| BY_VALUE.to_owned()),
-                    tag => tag,
                 };
                 (Kind::Scalar(style), value, tag, anchor)
             }

@@ -4,13 +4,6 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// The tag of a quoted scalar or a block scalar that is written with the tag `!`: the authenticator gives it the type that its value
-/// has without quotes.
-pub(super) const BY_VALUE: &str = "!";
-
-/// The tag of a missing value that is written as the tag `!` alone. The authenticator reads it as an empty text, and not as null.
-pub(super) const UNRESOLVED: &str = "!!";
-
 /// A part of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Event<'a> {

@@ -1,8 +1,6 @@
 //! The second parser, of another family. It guards each edit: a text that the two parsers read differently is not edited.
 
-use super::events::{
-    BY_VALUE, Bounds, Collection, Event, Kind, Style, SyntaxError, UNRESOLVED, ends_in_blank_line, ends_text,
-};
+use super::events::{Bounds, Collection, Event, Kind, Style, SyntaxError, ends_in_blank_line, ends_text};
 use granit_parser::{Event as Parsed, ScalarStyle, Span, StrInput, StructureStyle, Tag};
 use std::borrow::Cow;
 
@@ -66,15 +64,7 @@ impl<'a> Parser<'a> {
                         value.to_mut().pop();
                     }
                     let value = if style == Style::Plain && value == "~" { Cow::Borrowed("") } else { value };
-                    let mut event = node(Kind::Scalar(style), anchor, tag);
-                    if event.tag.as_deref() == Some("!") {
-                        event.tag = match (style, value.is_empty()) {
-                            (Style::Plain, true) => Some(Cow::Borrowed(UNRESOLVED)),
-                            (Style::Plain, false) => None,
-                            _ => Some(Cow::Borrowed(BY_VALUE)),
-                        };
-                    }
-                    Event { value, ..event }
+                    Event { value, ..node(Kind::Scalar(style), anchor, tag) }
                 }
                 Parsed::Alias(anchor) => node(Kind::Alias, anchor, None),
                 Parsed::SequenceStart(style, anchor, tag) => node(Kind::ListStart(collection(style)), anchor, tag),

@@ -1,7 +1,5 @@
 //! What a scalar means to the authenticator: the types of YAML 1.1, by the rules of `resolve.go` of `go.yaml.in/yaml/v2` 2.4.4.
 
-use super::events::BY_VALUE;
-
 const PREFIX: &str = "tag:yaml.org,2002:";
 
 /// The value of a scalar.
@@ -41,7 +39,7 @@ pub(super) fn resolve(tag: Option<&str>, is_plain: bool, text: &str) -> Result<R
     let as_text = || Ok(Resolved::Text(text.to_owned()));
     let wanted = match tag {
         None if !is_plain => return as_text(),
-        None | Some(BY_VALUE) => return Ok(by_value(text)),
+        None => return Ok(by_value(text)),
         Some(tag) => match tag.strip_prefix(PREFIX) {
             Some(name @ ("bool" | "int" | "float" | "null")) => name,
             Some(name @ ("binary" | "timestamp")) => {
@@ -161,7 +159,7 @@ mod tests {
     #[test]
     fn tag_must_fit_its_value() {
         let tagged = |tag: &str, text| resolve(Some(tag), true, text);
-        assert_eq!(tagged("!", "5"), Ok(Resolved::Int(5)));
+        assert_eq!(tagged("!", "5"), Ok(Resolved::Text("5".to_owned())));
         assert_eq!(tagged("!Sub", "5"), Ok(Resolved::Text("5".to_owned())));
         assert_eq!(tagged("tag:yaml.org,2002:str", "5"), Ok(Resolved::Text("5".to_owned())));
         assert!(matches!(tagged("tag:yaml.org,2002:float", "5"), Ok(Resolved::Float(_))));

@@ -2,7 +2,7 @@
 //! `go.yaml.in/yaml/v2` 2.4.4), and of the conversion to JSON that follows (`sigs.k8s.io/yaml` 1.6.0).
 
 use super::document::Document;
-use super::events::{BY_VALUE, Event, Kind, Style, SyntaxError};
+use super::events::{Event, Kind, Style, SyntaxError};
 use super::scalar::{Resolved, resolve};
 use std::collections::BTreeMap;
 
@@ -189,7 +189,7 @@ fn allowed_share(decoded: u64) -> f64 {
 fn is_merge(key: &Event<'_>) -> bool {
     let decides_itself = match key.tag.as_deref() {
         None => key.kind == Kind::Scalar(Style::Plain),
-        Some(tag) => matches!(key.kind, Kind::Scalar(_)) && matches!(tag, BY_VALUE | MERGE_TAG),
+        Some(tag) => matches!(key.kind, Kind::Scalar(_)) && matches!(tag, "!" | MERGE_TAG),
     };
     decides_itself && key.value == "<<"
 }
