@@ -173,7 +173,7 @@ impl<'a> Iterator for Parser<'a> {
         if self.is_done {
             return None;
         }
-        // The port panics on a few texts that libyaml rejects, such as a tag before the comma of a flow list.
+        // The port panics on a few texts that the authenticator rejects.
         let step = catch_unwind(AssertUnwindSafe(|| self.step()));
         let step = step.unwrap_or_else(|_| Err(self.at(self.last, "did not find expected whitespace or line break")));
         let event = step.transpose();
