@@ -49,19 +49,18 @@ fn main() -> ExitCode {
     let threads = available_parallelism().map_or(1, usize::from);
     let config = |first, cases| RunConfig { seed: arguments.seed, first, cases, threads };
     let Arguments { first, texts, .. } = arguments;
-    let all = || {
-        vec![
+    let runs = if let Some((target, number)) = arguments.case {
+        vec![(target, config(number, 1))]
+    } else {
+        let mut runs = vec![
             (&EVENT, config(first / 10, texts / 10)),
             (&SPEC, config(first / 10, texts / 10)),
             (&AUTHENTICATOR, config(first / 10, texts / 10)),
             (&AWS_AUTH, config(first, texts)),
-        ]
+        ];
+        runs.retain(|(target, _)| arguments.target.is_none_or(|wanted| wanted.name == target.name));
+        runs
     };
-    let all = || -> Vec<_> {
-        let is_wanted = |target: &Target| arguments.target.is_none_or(|wanted| wanted.name == target.name);
-        all().into_iter().filter(|(target, _)| is_wanted(target)).collect()
-    };
-    let runs = arguments.case.map_or_else(all, |(target, number)| vec![(target, config(number, 1))]);
     print_line(&format!("fuzz: seed {}, {threads} threads", arguments.seed));
     if let Some((target, number)) = arguments.case {
         let case = (target.show)(&random_bytes(target, arguments.seed, number));

@@ -63,13 +63,7 @@ impl Document {
         text: &str,
         parser: &mut impl Iterator<Item = Result<Event<'a>, SyntaxError>>,
     ) -> Result<Self, SyntaxError> {
-        let mut document = Self {
-            events: Vec::new(),
-            texts: String::new(),
-            tags: Vec::new(),
-            anchored: Vec::new(),
-            bounds: Bounds::default(),
-        };
+        let mut document = Self::default();
         let mut depth = 0;
         for event in parser {
             let event = event?;

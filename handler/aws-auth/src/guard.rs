@@ -4,6 +4,7 @@ use super::document::Document;
 use super::events::{Collection, Event, Kind, Style, SyntaxError};
 use super::{NodeEntry, authenticator, guard_parser};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What an edit does to the list.
@@ -103,12 +104,9 @@ fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
         (Kind::ListStart(_), Kind::ListStart(_)) | (Kind::MapStart(_), Kind::MapStart(_)) => true,
         (one, other) => one == other,
     };
-    let value = |event: &Event<'_>| {
-        // One parser gives `~` for a missing value, so these are one value to both.
-        let is_null = event.kind == Kind::Scalar(Style::Plain) && event.value == "~";
-        if is_null { String::new() } else { String::new() + &event.value }
-    };
-    let same_value = one.value == other.value || value(one) == value(other);
+    // One parser gives `~` for a missing value, so these are one value to both.
+    let is_null = |event: &Event<'_>| event.kind == Kind::Scalar(Style::Plain) && matches!(&*event.value, "" | "~");
+    let same_value = one.value == other.value || (is_null(one) && is_null(other));
     same_kind && same_value && one.tag == other.tag && one.anchor == other.anchor
 }
 
@@ -119,15 +117,13 @@ fn expected<'a>(old: &'a Document, change: Change<'a>) -> Box<dyn Iterator<Item 
     match change {
         Change::None => Box::new(events(0..old.len())),
         Change::Add { entry, style, .. } if !is_list => {
-            let list = [bare(Kind::ListStart(Collection::Block), "")];
-            let end = [bare(Kind::ListEnd, "")];
+            let mut start = bare(Kind::ListStart(style), "");
             // A tag or an anchor without a value stays, and is then the list's.
-            let properties = (old.len() > 0).then(|| old.event(0));
-            let list = list.map(|start| match &properties {
-                Some(event) => Event { tag: event.tag.clone(), anchor: event.anchor, ..start },
-                None => start,
-            });
-            Box::new(list.into_iter().chain(entry_events(entry, style)).chain(end))
+            if old.len() > 0 {
+                let Event { tag, anchor, .. } = old.event(0);
+                start = Event { tag, anchor, ..start };
+            }
+            Box::new([start].into_iter().chain(entry_events(entry, style)).chain([bare(Kind::ListEnd, "")]))
         }
         Change::Add { index, entry, style } => {
             let at = old.children(0).nth(index).map_or(old.len() - 1, |item| item.start);
@@ -135,23 +131,20 @@ fn expected<'a>(old: &'a Document, change: Change<'a>) -> Box<dyn Iterator<Item 
         }
         Change::Remove(index) => {
             let removed = old.children(0).nth(index).unwrap_or(0..0);
-            let anchors = removed.clone().filter(|index| is_anchored(old, *index)).count();
-            let anchors = u32::try_from(anchors).unwrap_or(u32::MAX);
-            let first =
-                removed.clone().filter(|index| is_anchored(old, *index)).map(|index| old.event(index).anchor).next();
-            let renumbered = move |event: Event<'a>| match first {
-                Some(first) if event.anchor >= first + anchors => Event { anchor: event.anchor - anchors, ..event },
-                // The removed entry has the anchor, so nothing can be equal.
-                Some(first) if event.anchor >= first => Event { anchor: u32::MAX, ..event },
-                _ => event,
+            let anchors: BTreeSet<u32> = events(removed.clone())
+                .filter(|it| it.kind != Kind::Alias)
+                .map(|it| it.anchor)
+                .filter(|it| *it > 0)
+                .collect();
+            let renumbered = move |event: Event<'a>| {
+                // An alias of an anchor that is removed has no number, so nothing equals it.
+                let is_removed = anchors.contains(&event.anchor);
+                let before = u32::try_from(anchors.range(..event.anchor).count()).unwrap_or(u32::MAX);
+                Event { anchor: if is_removed { u32::MAX } else { event.anchor - before }, ..event }
             };
             Box::new(events(0..removed.start).chain(events(removed.end..old.len()).map(renumbered)))
         }
     }
-}
-
-fn is_anchored(document: &Document, index: usize) -> bool {
-    document.kind(index) != Kind::Alias && document.event(index).anchor > 0
 }
 
 /// The events of our entry. It has no tag and no anchor.

@@ -261,10 +261,10 @@ pub fn remove(map_roles: &str, entry: &NodeEntry) -> Result<String, AwsAuthError
             return Ok(text);
         }
         let (document, reader) = match Document::read(&text) {
-            Ok(document) => (document, Reader::Authenticator),
+            Ok(document) => (document, ReadBy::Authenticator),
             // Without the ARN, the text has no entry of ours.
             Err(_) if !text.contains(entry.rolearn()) => return Ok(text),
-            Err(error) => (Document::read_by_guard(&text).map_err(|_| AwsAuthError::from(error))?, Reader::Guard),
+            Err(error) => (Document::read_by_guard(&text).map_err(|_| AwsAuthError::from(error))?, ReadBy::Guard),
         };
         match list::root(&text, &document) {
             Err(error @ AwsAuthError::NotAList { .. }) if text.contains(entry.rolearn()) => return Err(error),
@@ -284,21 +284,21 @@ pub fn remove(map_roles: &str, entry: &NodeEntry) -> Result<String, AwsAuthError
 
 /// The parser that has read a document.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reader {
+enum ReadBy {
     Authenticator,
     Guard,
 }
 
 /// Returns the text without the entry at `index`, if it passes the guard.
-fn removed(text: &str, document: &Document, index: usize, reader: Reader) -> Result<String, String> {
+fn removed(text: &str, document: &Document, index: usize, reader: ReadBy) -> Result<String, String> {
     let places = list::places(text, document).ok_or(DISAGREE)?;
     let edited = splice::removal(text, document, &places, index)?.applied_to(text);
     let change = Change::Remove(index);
-    if reader == Reader::Authenticator {
+    if reader == ReadBy::Authenticator {
         guard::check_authenticator(&edited, document, change).map_err(|difference| edited_differs(&difference))?;
     }
     // A parser that does not read the old list as this document has no say about the new one.
-    if reader == Reader::Guard || guard::check_guard(text, document, Change::None).is_ok() {
+    if reader == ReadBy::Guard || guard::check_guard(text, document, Change::None).is_ok() {
         guard::check_guard(&edited, document, change).map_err(|difference| edited_differs(&difference))?;
     }
     Ok(edited)

@@ -101,7 +101,7 @@ pub(super) fn places(text: &str, document: &Document) -> Option<Vec<Place>> {
     Some(places)
 }
 
-/// Returns the end of the last content of these events, which begin at `from`. It is no blank and no comment.
+/// Returns the end of the last content of these events, which begin at `from`. Blanks and comments behind it do not count.
 pub(super) fn end_of(text: &str, document: &Document, events: Range<usize>, from: usize) -> usize {
     events.fold(from, |end, index| {
         let event = document.event(index);

@@ -30,7 +30,7 @@ impl Resolved {
     }
 }
 
-/// Returns the value of a scalar with this tag. `is_plain`: it has no quotes and is no block scalar.
+/// Returns the value of a scalar with this tag. `is_plain`: it has no quotes, and does not follow `|` or `>`.
 ///
 /// # Errors
 /// The value does not fit the tag, or the tag is one whose values are not checked here (`!!binary`, `!!timestamp`). The message

@@ -7,7 +7,7 @@ use super::list::{Place, Root, is_bracket, next_solid, start_of_content};
 use super::style::{Block, Flow};
 use std::ops::Range;
 
-/// Why there is no edit: the places in the text contradict what the parser has read.
+/// The reason if there is no edit, because the text has no entry at the places that the parser has returned.
 pub(super) const DISAGREE: &str = "the places of the entries in the text cannot be found";
 
 /// One edit of a text.

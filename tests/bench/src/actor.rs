@@ -118,7 +118,7 @@ impl Actor {
 /// the duration.
 ///
 /// # Errors
-/// Fails when there is no response, or that of a failure, with the log.
+/// Fails if there is no response, or a response with the status FAILED. The error has the log.
 pub(crate) async fn deliver(
     environment: &Environment,
     function: &mut Function,

@@ -72,7 +72,7 @@ func run(in io.Reader, out io.Writer) error {
 
 func parse(text string) (parsed result) {
 	_, roles, _, err := configmap.ParseMap(map[string]string{"mapRoles": text})
-	parsed = result{Read: isList(text), Roles: roles}
+	parsed = result{Read: err == nil || len(roles) > 0 || isList(text), Roles: roles}
 	if err != nil {
 		parsed.Error = err.Error()
 	}
@@ -82,9 +82,6 @@ func parse(text string) (parsed result) {
 // isList returns whether the list as a whole is read. The parser's own result does not show that: it has an error too if one
 // entry is dropped, and no entries if all of them are.
 func isList(text string) bool {
-	if _, roles, _, err := configmap.ParseMap(map[string]string{"mapRoles": text}); err == nil || len(roles) > 0 {
-		return true
-	}
 	converted, err := yaml.ToJSON([]byte(text))
 	if err != nil {
 		return false

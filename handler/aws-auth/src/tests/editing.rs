@@ -13,7 +13,7 @@ fn check_edit(before: Option<&str>, after: &str, removed: &str) {
     assert_eq!(remove(after, &entry()).as_deref(), Ok(removed), "{after:?}");
 }
 
-/// In `text`, `¶` is where the entry goes, written as `inserted`.
+/// In `text`, `¶` marks the place where `inserted` is expected.
 #[track_caller]
 fn check(text: &str, inserted: &str) {
     let before = text.replace('¶', "");

@@ -55,7 +55,7 @@ fn entry_that_authenticator_reads_as_ours_is_used_and_kept() {
     assert_eq!(presence(Some(&behind_conflict), &entry()), Ok(Presence::Equal));
 }
 
-/// The authenticator drops an entry with `sso`, and one whose ARN is no text.
+/// The authenticator drops an entry with `sso`, and an entry whose ARN is a list.
 #[test]
 fn dropped_entry_does_not_count() {
     for text in [format!("- {{rolearn: {ARN}, sso: {{}}}}"), format!("- [{ARN}]"), format!("- {{rolearn: [{ARN}]}}")] {
