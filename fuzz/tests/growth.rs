@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test and shows its location, in helpers too")]
 
-use karpenter_prereqs_core::documents::aws_auth::{NodeEntry, insert, remove};
+use karpenter_prereqs_core::documents::aws_auth::{MapRoles, NodeEntry, remove};
 use std::time::Duration;
 
 const ENTRIES: usize = 5_000;
@@ -17,7 +17,7 @@ fn processor_time() -> Duration {
 fn cost(text: &str) -> Duration {
     let entry = NodeEntry::new("arn:aws:iam::111122223333:role/KarpenterNodeRole-blue");
     let start = processor_time();
-    let with_entry = insert(Some(text), &entry).unwrap();
+    let with_entry = MapRoles::read(Some(text), &entry).unwrap().insert().unwrap();
     let without_entry = remove(&with_entry, &entry).unwrap();
     let duration = processor_time().saturating_sub(start);
     assert_eq!(without_entry, text);

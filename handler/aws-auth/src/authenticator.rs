@@ -155,7 +155,8 @@ impl<'a> Parser<'a> {
             None => error.problem().to_owned(),
         };
         match error.problem_mark() {
-            Some(mark) => SyntaxError { line: mark.line + 1, message },
+            // The mark may be behind the last line.
+            Some(mark) => SyntaxError { line: (mark.line + 1).min(self.text.lines().count().max(1) as u64), message },
             // An error of the reader has no mark: the text has a character that YAML does not allow.
             None => self.at(self.text.find(is_forbidden).unwrap_or_default(), &message),
         }

@@ -12,8 +12,6 @@
 //! The guard accepts a new text only if both parsers read the old and the new text, the new list is the old one with our entry
 //! more or less, and the removal of an added entry restores the old text.
 //!
-//! The function does not use this crate yet. Its editor is `documents::aws_auth` of the core crate, which this one replaces.
-//!
 //! [`MapRoles::insert`] and then [`remove`] restore the text byte for byte, except if the text was an explicit empty value
 //! (`null`, `~`, `""`, `''`, ` `` `, blanks with tabs) or absent. [`MapRoles::is_empty`] is true then, and the caller records the
 //! value and restores it.

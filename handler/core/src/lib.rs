@@ -15,7 +15,7 @@
 //! | Read the properties | [`desired::properties`], [`desired::spec`] | properties → [`desired::spec::Spec`] |
 //! | Identify the owner | [`identity::ownership`] | identity → generation, markers, owner |
 //! | Represent the account | [`observed`] | data only. The function crate reads it |
-//! | Write documents | [`documents::policy`], [`documents::aws_auth`], [`documents::config_map`] | policies; text → edited text |
+//! | Write documents | [`documents::policy`], [`mod@aws_auth`], [`documents::config_map`] | policies; text → edited text |
 //! | Check the bounds of the function | [`plan::bounds`] | spec → problems |
 //! | Plan | [`plan`] | spec and snapshot → steps with their dependencies |
 //! | Respond | [`response`] | outcome → at most 4,096 bytes |

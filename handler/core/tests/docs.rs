@@ -225,7 +225,8 @@ fn read(page: &str) -> String {
 
 /// Returns the sources of the three handler crates. A string literal that continues on the next line (`\`) is joined.
 fn handler_sources() -> String {
-    let folders = ["core", "function", "cli"].map(|part| workspace().join("handler").join(part).join("src")).to_vec();
+    let folders =
+        ["aws-auth", "core", "function", "cli"].map(|part| workspace().join("handler").join(part).join("src")).to_vec();
     let sources: String = files(folders).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let mut pieces = sources.split("\\\n");
     let first = pieces.next().unwrap_or_default().to_owned();

@@ -55,7 +55,7 @@ fn prologue(choices: &mut Choices<'_>) -> String {
         "--- # roles\n",
         "%YAML 1.1\n---\n",
         "%TAG !x! tag:example.com,2026:\n---\n",
-        "%YAML 1.2\n# directives end\n---\n",
+        "%YAML 1.1\n# directives end\n---\n",
     ]);
     format!("{byte_order_mark}{noise_before}{start}{}", noise(choices, 0))
 }

@@ -3,7 +3,7 @@
 use super::spans::{cuts, has_value, is_one_insertion, is_subsequence};
 use super::{ARN, GROUPS, ListError, Relation, USERNAME, entry, list, rejections, relation};
 use crate::target::CaseOutcome;
-use karpenter_prereqs_core::documents::aws_auth::{self, AwsAuthError, Presence};
+use aws_auth::{AwsAuthError, MapRoles, Presence, remove};
 use yaml_serde::Value;
 
 /// The outcome if the entry cannot be removed without changing something else.
@@ -24,14 +24,14 @@ pub(crate) fn check_text(text: &str, is_valid: bool) -> Result<CaseOutcome, Stri
     if let (true, Err(error)) = (is_valid, &old) {
         return Err(format!("the generator made an invalid list ({error:?}): {text:?}"));
     }
-    let relations: Vec<Relation> = old.iter().flatten().map(relation).collect();
-    let conflict = relations.contains(&Relation::Conflict);
-    let for_role = relations.iter().any(|relation| *relation != Relation::Other);
+    // The last entry of a role counts.
+    let relation = old.iter().flatten().map(relation).rfind(|relation| *relation != Relation::Other);
+    let (conflict, for_role) = (relation == Some(Relation::Conflict), relation.is_some());
     if is_valid && text.len() % 4 == 1 {
         check_presence(text, conflict, for_role)?;
     }
     let is_kept = for_role && !check_removal(text, old.as_deref().unwrap_or_default(), is_valid)?;
-    match (aws_auth::insert(Some(text), &entry()), &old) {
+    match (insert(text), &old) {
         (Err(error), old) => {
             let outcome = rejections::classify(text, &error, old.as_ref().map(|_| ()), conflict)?;
             require(!is_valid || conflict, text, || format!("a valid text is rejected: {error}"))?;
@@ -47,11 +47,15 @@ pub(crate) fn check_text(text: &str, is_valid: bool) -> Result<CaseOutcome, Stri
         (Ok(after), Ok(old)) => check_addition(text, &after, old),
         (Ok(after), Err(_)) => {
             let is_minimal = after == text || is_one_insertion(text, &after);
-            let was_empty = || aws_auth::is_empty_list(Some(text)) == Ok(true);
+            let was_empty = || MapRoles::read(Some(text), &entry()).is_ok_and(|list| list.is_empty());
             require(is_minimal || was_empty(), text, || format!("more than one insertion: {after:?}"))?;
             Ok("edited, although the judge rejects the text")
         }
     }
+}
+
+fn insert(text: &str) -> Result<String, AwsAuthError> {
+    MapRoles::read(Some(text), &entry())?.insert()
 }
 
 /// Returns whether the text ends in a block scalar of an entry for the role, without a newline. Some parsers read the value with
@@ -69,11 +73,11 @@ fn check_addition(before: &str, after: &str, old: &[Value]) -> Result<CaseOutcom
     require(first || last, before, || format!("an entry of others has changed: {after:?}"))?;
     // A second insertion parses the text again. Doing it for some texts is enough.
     if before.len().is_multiple_of(4) {
-        let second = aws_auth::insert(Some(after), &entry());
+        let second = insert(after);
         require(second.as_deref() == Ok(after), before, || format!("a second insertion into {after:?}: {second:?}"))?;
     }
-    let removed = aws_auth::remove(after, &entry())
-        .map_err(|error| format!("the entry cannot be removed from {after:?}: {error}"))?;
+    let removed =
+        remove(after, &entry()).map_err(|error| format!("the entry cannot be removed from {after:?}: {error}"))?;
     if old.is_empty() && has_value(before) {
         require(list(&removed) == Ok(Vec::new()), before, || format!("the list is not empty: {removed:?}"))?;
         return Ok("edited: an empty value was replaced");
@@ -90,7 +94,7 @@ fn check_addition(before: &str, after: &str, old: &[Value]) -> Result<CaseOutcom
 /// Checks that the removal takes the equal entries out of `text`, and nothing else. Returns false if they cannot be removed.
 fn check_removal(text: &str, old: &[Value], is_valid: bool) -> Result<bool, String> {
     let rest: Vec<Value> = old.iter().filter(|value| relation(value) != Relation::Equal).cloned().collect();
-    match aws_auth::remove(text, &entry()) {
+    match remove(text, &entry()) {
         Ok(removed) => {
             require(list(&removed).as_ref() == Ok(&rest), text, || {
                 format!("the other entries have changed: {removed:?}")
@@ -119,7 +123,8 @@ fn has_no_outer_comment(cut: &str) -> bool {
 }
 
 fn check_presence(text: &str, conflict: bool, for_role: bool) -> Result<(), String> {
-    let presence = aws_auth::presence(Some(text), &entry());
+    let entry = entry();
+    let presence = MapRoles::read(Some(text), &entry).map(|list| list.presence());
     let is_correct = match &presence {
         Ok(Presence::Conflict { quoted }) => conflict && !quoted.is_empty(),
         Ok(Presence::Equal) => for_role && !conflict,

@@ -8,7 +8,7 @@ mod spans;
 pub(super) use edits::{ENTRY_KEPT, check_text};
 pub(super) use rejections::{NO_EDIT, STRICTER_PARSER};
 
-use karpenter_prereqs_core::documents::aws_auth::NodeEntry;
+use aws_auth::NodeEntry;
 use yaml_serde::Value;
 
 /// The role whose entry is added and removed.
@@ -60,7 +60,7 @@ pub(super) fn list(text: &str) -> Result<Vec<Value>, ListError> {
 }
 
 /// Returns whether a `?` directly precedes text, at a position where a key of a flow mapping may begin. In YAML 1.1 it announces
-/// the key. In YAML 1.2, which the handler follows, it is the first character of the key.
+/// the key. In YAML 1.2, which the handler's second parser follows, it is the first character of the key.
 fn has_bare_question_mark(text: &str) -> bool {
     text.match_indices('?').any(|(index, _)| {
         let is_first = text[..index].trim_end().ends_with(['{', '[', ',']);
@@ -78,34 +78,37 @@ pub(super) fn has_duplicate_keys(text: &str) -> bool {
 enum Relation {
     /// The entry is for another role.
     Other,
-    /// The entry is for the role, and has the same values.
+    /// The entry is for the role, and has the same keys and values.
     Equal,
-    /// The entry is for the role, and has other values.
+    /// The entry is for the role, and the authenticator reads what the handler writes, but it has further keys or groups, or
+    /// another letter case of the ARN.
+    Equivalent,
+    /// The entry is for the role, and has another username or not all groups.
     Conflict,
 }
 
+/// Reads an entry as the authenticator's decoder of JSON does: keys in any letter case, and of several spellings the one that sorts
+/// last.
 fn relation(value: &Value) -> Relation {
     let Some(fields) = value.as_mapping() else { return Relation::Other };
-    let values_of = |name: &'static str| {
-        fields
-            .iter()
-            .filter(move |(key, _)| key.as_str().is_some_and(|key| is_equal_name(key, name)))
-            .map(|(_, value)| value)
-    };
-    if !values_of("rolearn").any(|value| value.as_str().is_some_and(|arn| is_equal_name(arn, ARN))) {
+    let mut sorted: Vec<(&str, &Value)> =
+        fields.iter().filter_map(|(key, value)| Some((key.as_str()?, value))).collect();
+    sorted.sort_by_key(|(key, _)| *key);
+    let values_of =
+        |name: &'static str| sorted.iter().filter(move |(key, _)| is_equal_name(key, name)).map(|(_, value)| *value);
+    let text_of = |name| values_of(name).filter_map(Value::as_str).last();
+    let Some(arn) = text_of("rolearn").filter(|arn| is_equal_name(arn, ARN)) else { return Relation::Other };
+    if values_of("sso").any(|value| !value.is_null()) {
         return Relation::Other;
     }
-    let is_equal = fields.len() == 3
-        && values_of("rolearn").eq([ARN])
-        && values_of("username").eq([USERNAME])
-        && values_of("groups").all(|value| value.as_sequence().is_some_and(|groups| are_expected(groups)))
-        && values_of("groups").count() == 1;
-    if is_equal { Relation::Equal } else { Relation::Conflict }
-}
-
-fn are_expected(groups: &[Value]) -> bool {
-    let names: Option<std::collections::BTreeSet<&str>> = groups.iter().map(Value::as_str).collect();
-    names.is_some_and(|names| names.into_iter().eq(GROUPS))
+    let groups = values_of("groups").filter(|value| value.is_sequence() || value.is_null()).last();
+    let groups: Vec<Option<&str>> =
+        groups.and_then(Value::as_sequence).into_iter().flatten().map(Value::as_str).collect();
+    if text_of("username") != Some(USERNAME) || !GROUPS.iter().all(|group| groups.contains(&Some(group))) {
+        return Relation::Conflict;
+    }
+    let has_no_others = groups.iter().all(|group| group.is_some_and(|group| GROUPS.contains(&group)));
+    if fields.len() == 3 && arn == ARN && has_no_others { Relation::Equal } else { Relation::Equivalent }
 }
 
 /// Compares names in any letter case. The Kelvin sign is equal to `k`, as it is in Go.

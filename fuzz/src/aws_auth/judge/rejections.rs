@@ -2,7 +2,7 @@
 
 use super::ListError;
 use crate::target::CaseOutcome;
-use karpenter_prereqs_core::documents::aws_auth::AwsAuthError;
+use aws_auth::AwsAuthError;
 
 /// The characters that parsers of YAML 1.1 and 1.2 read differently: line ends, and a byte order mark inside of the text.
 const AMBIGUOUS: [char; 4] = ['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'];

@@ -7,7 +7,7 @@
 use super::remedy;
 use crate::plan::{PermissionChange, inline_policy, permission_changes};
 use karpenter_prereqs_core::desired::spec::Spec;
-use karpenter_prereqs_core::documents::aws_auth::{NodeEntry, Presence, presence};
+use karpenter_prereqs_core::documents::aws_auth::{MapRoles, NodeEntry, Presence};
 use karpenter_prereqs_core::documents::config_map::Change;
 use karpenter_prereqs_core::identity::ownership::PREFIX;
 use karpenter_prereqs_core::observed::Observed;
@@ -176,7 +176,7 @@ fn finding_of_step(spec: &Spec, step: &Step, observed: &Observed) -> Option<(Che
         Step::AwsAuth(EditAwsAuth { change: Change::AddEntry { entry, .. }, .. }) => {
             let text = observed.aws_auth.config_map().and_then(|map| map.map_roles.as_deref());
             // Then the step only writes the annotation with the marker.
-            if matches!(presence(text, entry), Ok(Presence::Equal)) {
+            if MapRoles::read(text, entry).is_ok_and(|list| list.presence() == Presence::Equal) {
                 return None;
             }
             (

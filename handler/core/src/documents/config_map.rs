@@ -5,9 +5,9 @@
 //! last marker that has its ARN. If the first entry replaces an empty value that its removal would not restore, the annotation
 //! [`BEFORE_KEY`] records that value. So the removal of the last entry restores the ConfigMap.
 
-use crate::documents::aws_auth::{self, AwsAuthError, NodeEntry, Presence};
 use crate::identity::ownership::{Marker, markers};
 use crate::observed::ConfigMap;
+use aws_auth::{AwsAuthError, MapRoles, NodeEntry, Presence};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -79,7 +79,9 @@ pub fn edit(current: Option<&ConfigMap>, change: &Change) -> Result<Edit, AwsAut
 fn add_entry(current: Option<&ConfigMap>, marker: &Marker, entry: &NodeEntry, own: bool) -> Result<Edit, AwsAuthError> {
     let mut map = current.cloned().unwrap_or_default();
     let is_annotated = markers(&map.annotations).any(|(_, arn)| arn == entry.rolearn());
-    match aws_auth::presence(map.map_roles.as_deref(), entry)? {
+    let map_roles = current.and_then(|current| current.map_roles.as_deref());
+    let list = MapRoles::read(map_roles, entry)?;
+    match list.presence() {
         Presence::Conflict { quoted } => {
             return Err(AwsAuthError::Conflict { role_arn: entry.rolearn().to_owned(), quoted });
         }
@@ -87,8 +89,8 @@ fn add_entry(current: Option<&ConfigMap>, marker: &Marker, entry: &NodeEntry, ow
         Presence::Equal if !own && !is_annotated => return Ok(Edit::None),
         Presence::Equal => {}
         Presence::Absent => {
-            let edited = aws_auth::insert(map.map_roles.as_deref(), entry)?;
-            if aws_auth::is_empty_list(map.map_roles.as_deref())? && !map.annotations.contains_key(BEFORE_KEY) {
+            let edited = list.insert()?;
+            if list.is_empty() && !map.annotations.contains_key(BEFORE_KEY) {
                 let emptied = aws_auth::remove(&edited, entry)?;
                 if map.map_roles.as_ref() != Some(&emptied) {
                     let before = Before { config_map: current.is_some(), map_roles: map.map_roles.clone(), emptied };
@@ -108,15 +110,15 @@ fn add_entry(current: Option<&ConfigMap>, marker: &Marker, entry: &NodeEntry, ow
 
 fn remove_entries(current: &ConfigMap, ours: &BTreeSet<Marker>, own: Option<&NodeEntry>) -> Result<Edit, AwsAuthError> {
     let mut map = current.clone();
-    let removed_arns: BTreeSet<String> = markers(&current.annotations)
-        .filter(|(marker, _)| ours.contains(marker))
-        .map(|(_, arn)| arn.to_owned())
-        .collect();
+    let annotated =
+        markers(&current.annotations).filter(|(marker, _)| ours.contains(marker)).map(|(_, arn)| arn.to_owned());
+    let removed_arns: BTreeSet<String> = annotated.chain(own.map(|entry| entry.rolearn().to_owned())).collect();
     map.annotations.retain(|key, _| Marker::from_key(key).is_none_or(|marker| !ours.contains(&marker)));
     let needed: BTreeSet<&str> = markers(&map.annotations).map(|(_, arn)| arn).collect();
-    let removed = removed_arns.iter().map(|arn| NodeEntry::new(arn.as_str())).chain(own.cloned());
     let mut text = map.map_roles.clone();
-    for entry in removed.filter(|entry| !needed.contains(entry.rolearn())) {
+    for entry in
+        removed_arns.iter().filter(|arn| !needed.contains(arn.as_str())).map(|arn| NodeEntry::new(arn.as_str()))
+    {
         if let Some(old_text) = &text {
             text = Some(aws_auth::remove(old_text, &entry)?);
         }

@@ -1,5 +1,6 @@
 //! The documents of AWS and Kubernetes: IAM policies, and the ConfigMap aws-auth.
 
-pub mod aws_auth;
 pub mod config_map;
 pub mod policy;
+
+pub use ::aws_auth;

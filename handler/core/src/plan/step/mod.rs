@@ -9,7 +9,7 @@ mod eks;
 mod iam;
 mod tagged_object;
 
-pub use aws_auth::{EditAwsAuth, Verb};
+pub use self::aws_auth::{EditAwsAuth, Verb};
 pub use ec2::{Claim, Ec2Step};
 pub use eks::{EC2_LINUX, EksStep};
 pub use iam::{IamStep, RoleKind};
