@@ -19,10 +19,12 @@
 mod authenticator;
 mod document;
 mod entry;
+mod error;
 mod events;
 mod guard;
 mod guard_parser;
 mod list;
+mod remark;
 mod scalar;
 mod splice;
 mod style;
@@ -33,9 +35,11 @@ mod tests;
 
 use document::Document;
 use entry::Relation;
+pub use error::AwsAuthError;
 use events::SyntaxError;
 use guard::{Change, Difference};
 use list::Root;
+pub use remark::Remark;
 use serde::Serialize;
 use splice::{DISAGREE, Splice};
 
@@ -84,72 +88,6 @@ pub enum Presence {
     },
 }
 
-/// Why `mapRoles` was not edited. Nothing must be written then.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AwsAuthError {
-    /// The authenticator does not read the text, so that no role in it has access.
-    #[error(
-        "cannot read mapRoles of the ConfigMap kube-system/aws-auth, line {line}: {message}. \
-         The ConfigMap was not changed"
-    )]
-    NotYaml {
-        /// The line of `mapRoles`, from 1.
-        line: u64,
-        /// The parser's words, on one line, without the position.
-        message: String,
-    },
-    /// The text is YAML, but not a list.
-    #[error(
-        "cannot edit mapRoles of the ConfigMap kube-system/aws-auth: it must be a list, and it starts \
-         with `{first_line}`. The ConfigMap was not changed"
-    )]
-    NotAList {
-        /// The first line that is not blank, a comment or `---`, cut at 300 characters.
-        first_line: String,
-    },
-    /// [`Presence::Conflict`], found by [`MapRoles::insert`].
-    #[error(
-        "cannot add {role_arn} to mapRoles of the ConfigMap kube-system/aws-auth, because the role has another entry: \
-         `{quoted}`. The authenticator uses only the last entry of a role"
-    )]
-    Conflict {
-        /// The role of the entry that was to be added.
-        role_arn: String,
-        /// The existing entry, as in [`Presence::Conflict`].
-        quoted: String,
-    },
-    /// No edit was found that changes nothing else and can be undone, or two YAML parsers read the text differently.
-    #[error(
-        "cannot edit mapRoles of the ConfigMap kube-system/aws-auth for {role_arn} without a change to \
-         other entries ({reason}). The ConfigMap was not changed"
-    )]
-    GuardFailed {
-        /// The role whose entry was to be added or removed.
-        role_arn: String,
-        /// What the guard found.
-        reason: String,
-    },
-}
-
-impl AwsAuthError {
-    /// Returns the remedy, as sentences without the last period.
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::NotYaml { .. } | Self::NotAList { .. } => {
-                "Correct mapRoles with an identity that may edit it, then retry"
-            }
-            Self::Conflict { .. } => "Remove that entry, or choose another node role",
-            Self::GuardFailed { .. } => "Add or remove the entry of this role by hand, then retry",
-        }
-    }
-}
-
-impl From<SyntaxError> for AwsAuthError {
-    fn from(SyntaxError { line, message }: SyntaxError) -> Self {
-        Self::NotYaml { line, message: list::one_line(&message) }
-    }
-}
-
 /// A list that the authenticator reads, and the entry of one role in it.
 pub struct MapRoles<'a> {
     text: &'a str,
@@ -180,12 +118,42 @@ impl<'a> MapRoles<'a> {
         match last.map(|index| (index, self.relations[index])) {
             None | Some((_, Relation::Other)) => Presence::Absent,
             Some((_, Relation::Equal | Relation::Equivalent)) => Presence::Equal,
-            Some((index, Relation::Conflict)) => {
-                let places = list::places(self.text, &self.document).unwrap_or_default();
-                let quoted = places.get(index).map(|place| list::quote(self.text, place));
-                Presence::Conflict { quoted: quoted.unwrap_or_default() }
+            Some((index, Relation::Conflict)) => Presence::Conflict { quoted: self.quoted(index) },
+        }
+    }
+
+    /// Returns what the user should know about the entries of the role, and about a second document.
+    pub fn remarks(&self) -> Vec<Remark> {
+        let role_arn = || self.entry.role_arn.clone();
+        let mut remarks = Vec::new();
+        let last = self.relations.iter().rposition(|relation| *relation != Relation::Other);
+        if let Some(last) = last {
+            if self.relations[last] == Relation::Equivalent {
+                remarks.push(Remark::EquivalentEntry { role_arn: role_arn(), quoted: self.quoted(last) });
+            }
+            if let Some(index) = self.relations[..last].iter().rposition(|relation| *relation == Relation::Conflict) {
+                remarks.push(Remark::EntryWithoutEffect { role_arn: role_arn(), quoted: self.quoted(index) });
             }
         }
+        // Most texts have no marker, and then the places need not be found.
+        if ["---", "..."].iter().any(|marker| self.text.contains(marker)) {
+            let places = list::places(self.text, &self.document).unwrap_or_default();
+            let second = splice::second_document(self.text, &self.document, &places);
+            remarks.extend(second.map(|at| Remark::SecondDocument { line: authenticator::line_of(self.text, at) }));
+        }
+        remarks
+    }
+
+    /// Returns the remark that the list has an entry for the role, for a list whose entries that are exactly ours were removed.
+    pub fn kept_entry(&self) -> Option<Remark> {
+        let last = self.relations.iter().rposition(|relation| *relation != Relation::Other)?;
+        Some(Remark::EntryKept { role_arn: self.entry.role_arn.clone(), quoted: self.quoted(last) })
+    }
+
+    /// Returns the entry at an index, as it is written, on one line, cut at 300 characters.
+    fn quoted(&self, index: usize) -> String {
+        let places = list::places(self.text, &self.document).unwrap_or_default();
+        places.get(index).map(|place| list::quote(self.text, place)).unwrap_or_default()
     }
 
     /// Returns whether the list has no entry at all: the caller records such a text before [`MapRoles::insert`], and restores it

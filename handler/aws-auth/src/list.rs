@@ -76,6 +76,9 @@ pub(super) fn items(document: &Document) -> impl Iterator<Item = Range<usize>> {
 
 /// Returns the places of all entries. `None` if the text has no dash or bracket where the list says that it has one.
 pub(super) fn places(text: &str, document: &Document) -> Option<Vec<Place>> {
+    if document.len() == 0 {
+        return None;
+    }
     let Kind::ListStart(style) = document.kind(0) else {
         return None;
     };

@@ -125,6 +125,26 @@ fn end_of_document(text: &str, document: &Document, places: &[Place]) -> usize {
     if next < text.len() && text[next..].starts_with("---") { next } else { text.len() }
 }
 
+/// Returns where a second document with content begins, at its `---` if it has one. `None` if the text has no other.
+pub(super) fn second_document(text: &str, document: &Document, places: &[Place]) -> Option<usize> {
+    let is_flow = document.len() > 0 && document.kind(0) == Kind::ListStart(Collection::Flow);
+    let mut at =
+        if is_flow { document.event(document.len() - 1).range.end } else { end_of_document(text, document, places) };
+    let mut start = None;
+    loop {
+        at = next_solid(text, at);
+        let rest = &text[at..];
+        if rest.is_empty() {
+            return None;
+        } else if rest.starts_with("---") {
+            start = start.or(Some(at));
+        } else if !rest.starts_with("...") {
+            return start.or(Some(at));
+        }
+        at += 3;
+    }
+}
+
 /// Whether the text ends in a block scalar, apart from blanks.
 fn ends_in_block_scalar(text: &str, document: &Document, places: &[Place]) -> bool {
     let last = places.last();

@@ -72,7 +72,7 @@ const DISCOVERY: [Link; 4] = [
     link(
         "eks ListNodegroups",
         Why::First,
-        "needs only the cluster's name. At the same time: DescribeCluster, then with its result the OIDC provider, aws-auth and the access review of the one verb that the plan needs. Also everything in IAM, and whether CloudFormation still wants the operation",
+        "needs only the cluster's name. At the same time: DescribeCluster, then with its result the OIDC provider, aws-auth and the dry run of its write. Also everything in IAM, and whether CloudFormation still wants the operation",
     ),
     link("eks DescribeNodegroup", Why::Needs, "takes the names from the list. All node groups at the same time"),
     link(
@@ -125,7 +125,7 @@ const RESPONSE_COMPARED: Link =
 
 const RESPONSE_DELETE: Link = link("s3 PUT of the response", Why::Needs, "reports the result of the writes");
 
-const REMOVE_FROM_AWS_AUTH: [Link; 4] = [
+const REMOVE_FROM_AWS_AUTH: [Link; 5] = [
     link(
         "eks DescribeCluster",
         Why::First,
@@ -133,14 +133,19 @@ const REMOVE_FROM_AWS_AUTH: [Link; 4] = [
     ),
     link("kubernetes get aws-auth", Why::Needs, "takes endpoint and certificate from DescribeCluster"),
     link(
-        "kubernetes SelfSubjectAccessReview",
+        "kubernetes dry-run-update aws-auth",
         Why::Promise,
-        "whether the entry can be removed is known before anything is removed. The ConfigMap decides which verb that needs, and only this verb is checked",
+        "whether the API server accepts the removal of the entry is known before anything is removed",
     ),
     link(
         "kubernetes update aws-auth",
         Why::Promise,
         "access is removed first, so that no node joins with a role that is being deleted",
+    ),
+    link(
+        "kubernetes update aws-auth",
+        Why::Needs,
+        "gives up the ownership of mapRoles, which the write before has set. The role keeps its marker until then, so that a redelivered Delete does it too",
     ),
 ];
 

@@ -8,6 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_eks::error::ProvideErrorMetadata as _;
 use aws_sdk_eks::types::AuthenticationMode;
 use aws_sdk_iam::types::{AttachedPolicy, EntityType, RoleDetail};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use similar::TextDiff;
@@ -204,7 +205,16 @@ impl World {
 
     async fn read_aws_auth(&mut self, cluster: &Cluster) -> Result<(), Error> {
         if let Some(map) = cluster.control_plane().aws_auth().await? {
-            let metadata = json!({"annotations": map.metadata.annotations, "labels": map.metadata.labels});
+            let is_of_function = |entry: &ManagedFieldsEntry| {
+                let fields = json!(entry.fields_v1);
+                entry.manager.as_deref() == Some("karpenter-prereqs") && fields.pointer("/f:data/f:mapRoles").is_some()
+            };
+            let metadata = json!({
+                "annotations": map.metadata.annotations,
+                "labels": map.metadata.labels,
+                // The other managers may differ, because a write takes fields from their owners.
+                "functionOwnsMapRoles": map.metadata.managed_fields.iter().flatten().any(is_of_function),
+            });
             self.insert("aws-auth/metadata".to_owned(), &metadata);
             // Unchanged, because each byte counts, and people read it line by line.
             self.0

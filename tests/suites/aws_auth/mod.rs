@@ -3,7 +3,9 @@
 //! The function adds and removes one entry. Every other byte of the ConfigMap stays the same, also if others write it at
 //! the same time.
 
+mod authenticator;
 mod contended;
+mod field_owner;
 mod ownership;
 mod texts;
 

@@ -11,6 +11,7 @@ mod aws_auth;
 mod cluster;
 mod delete;
 mod discovery;
+mod dry_run;
 mod iam;
 mod kubernetes_api;
 mod properties;

@@ -1,7 +1,7 @@
 //! Which entries are for the role, and which texts are rejected.
 
 use super::{ARN, BLOCK, JSON, ends_in, entry, insert, is_empty_list, presence};
-use crate::{AwsAuthError, Presence, remove};
+use crate::{AwsAuthError, MapRoles, Presence, Remark, remove};
 
 #[test]
 fn every_form_of_an_empty_list_is_read() {
@@ -109,7 +109,7 @@ fn text_that_authenticator_does_not_read_is_rejected_with_its_line() {
         other => panic!("{text:?}: {other:?}"),
     };
     let cases = [
-        ("- rolearn: a\n- rolearn: [\n", 3),
+        ("- rolearn: a\n- rolearn: [\n", 2),
         ("- a: b\n\n  c: d: e\n", 3),
         ("- *a\n", 1),
         ("- a\n- b\u{0}\n", 2),
@@ -151,4 +151,38 @@ fn other_value_than_a_list_is_rejected() {
         assert_eq!(remove(text, &entry()).as_deref(), Ok(text), "nothing of ours is in it");
         assert_eq!(is_empty_list(Some(text)), Err(expected));
     }
+}
+
+#[test]
+fn remarks_say_what_the_authenticator_reads() {
+    let remarks = |text: &str| MapRoles::read(Some(text), &entry()).unwrap().remarks();
+    for text in [BLOCK, "- a\n...\n# the end\n", "--- # a\n- b\n...\n", "# ---\n", "- {rolearn: a}\n---\n# none\n", ""]
+    {
+        assert_eq!(remarks(text), [], "{text:?}");
+    }
+    let role_arn = || ARN.to_owned();
+    let described = format!("- {{rolearn: a}}\n{BLOCK}\n  description: x\n");
+    let described_remarks = remarks(&described);
+    let [Remark::EquivalentEntry { quoted, .. }] = described_remarks.as_slice() else { panic!("{described}") };
+    assert!(quoted.starts_with("rolearn: arn:aws:") && quoted.ends_with("description: x"), "{quoted}");
+    assert_eq!(
+        remarks(&format!("- {{rolearn: {ARN}}}\n{BLOCK}\n")),
+        [Remark::EntryWithoutEffect { role_arn: role_arn(), quoted: format!("{{rolearn: {ARN}}}") }]
+    );
+    for (text, line) in
+        [("- a\n---\n- b\n", 2), ("- a\n...\n# c\n---\n- b\n", 4), ("[a]\n---\n[\n", 2), ("# none\n---\n---\n- a\n", 3)]
+    {
+        assert_eq!(remarks(text), [Remark::SecondDocument { line }], "{text:?}");
+    }
+}
+
+#[test]
+fn entry_that_is_not_ours_is_reported_as_kept() {
+    let kept = |text: &str| MapRoles::read(Some(text), &entry()).unwrap().kept_entry();
+    assert_eq!(kept("- {rolearn: a}\n"), None);
+    let other = format!("- {{rolearn: {ARN}}}\n");
+    assert_eq!(
+        kept(&other),
+        Some(Remark::EntryKept { role_arn: ARN.to_owned(), quoted: format!("{{rolearn: {ARN}}}") })
+    );
 }

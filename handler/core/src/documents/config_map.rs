@@ -2,12 +2,12 @@
 //! record which generations need an entry.
 //!
 //! Each generation annotates the ConfigMap with its marker. The value is the ARN of the node role. An entry is removed with the
-//! last marker that has its ARN. If the first entry replaces an empty value that its removal would not restore, the annotation
+//! last marker that has its ARN. With the last marker, the function stops being a field manager of the ConfigMap. If the first entry replaces an empty value that its removal would not restore, the annotation
 //! [`BEFORE_KEY`] records that value. So the removal of the last entry restores the ConfigMap.
 
 use crate::identity::ownership::{Marker, markers};
 use crate::observed::ConfigMap;
-use aws_auth::{AwsAuthError, MapRoles, NodeEntry, Presence};
+use aws_auth::{AwsAuthError, MapRoles, NodeEntry, Presence, Remark};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -34,6 +34,13 @@ pub enum Change {
         /// The entry that is ours even without an annotation: a resource of this kind created the role, or the role is deleted.
         own: Option<NodeEntry>,
     },
+    /// The function is no field manager, if no annotation of any generation is left.
+    ///
+    /// The API server records the writer of each field in `metadata.managedFields`. If the function stayed the owner of
+    /// `mapRoles`, the next server-side apply of a GitOps tool would fail with a conflict:
+    /// <https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts>. The write that removes the entry sets that
+    /// record, so only a further write can remove it.
+    ReleaseFields,
 }
 
 /// The write that a change needs.
@@ -67,26 +74,39 @@ struct Before {
 /// # Errors
 /// Returns an error if `mapRoles` is not a list that can be edited safely, or if another entry for the role contradicts ours.
 pub fn edit(current: Option<&ConfigMap>, change: &Change) -> Result<Edit, AwsAuthError> {
-    match change {
-        Change::AddEntry { marker, entry, own } => add_entry(current, marker, entry, *own),
-        Change::RemoveEntry { markers, own } => match current {
-            Some(current) => remove_entries(current, markers, own.as_ref()),
-            None => Ok(Edit::None),
-        },
+    edit_with_remarks(current, change).map(|(edit, _)| edit)
+}
+
+/// Returns the write as [`edit`] does, and what the user should know about the list.
+///
+/// # Errors
+/// As [`edit`].
+pub fn edit_with_remarks(current: Option<&ConfigMap>, change: &Change) -> Result<(Edit, Vec<Remark>), AwsAuthError> {
+    match (change, current) {
+        (Change::AddEntry { marker, entry, own }, _) => add_entry(current, marker, entry, *own),
+        (Change::RemoveEntry { markers, own }, Some(current)) => remove_entries(current, markers, own.as_ref()),
+        (Change::ReleaseFields, Some(current)) => Ok((release_fields(current), Vec::new())),
+        (Change::RemoveEntry { .. } | Change::ReleaseFields, None) => Ok((Edit::None, Vec::new())),
     }
 }
 
-fn add_entry(current: Option<&ConfigMap>, marker: &Marker, entry: &NodeEntry, own: bool) -> Result<Edit, AwsAuthError> {
+fn add_entry(
+    current: Option<&ConfigMap>,
+    marker: &Marker,
+    entry: &NodeEntry,
+    own: bool,
+) -> Result<(Edit, Vec<Remark>), AwsAuthError> {
     let mut map = current.cloned().unwrap_or_default();
     let is_annotated = markers(&map.annotations).any(|(_, arn)| arn == entry.rolearn());
     let map_roles = current.and_then(|current| current.map_roles.as_deref());
     let list = MapRoles::read(map_roles, entry)?;
+    let remarks = list.remarks();
     match list.presence() {
         Presence::Conflict { quoted } => {
             return Err(AwsAuthError::Conflict { role_arn: entry.rolearn().to_owned(), quoted });
         }
         // An entry of another owner, for a role of another owner, is used without an annotation, so that no teardown removes it.
-        Presence::Equal if !own && !is_annotated => return Ok(Edit::None),
+        Presence::Equal if !own && !is_annotated => return Ok((Edit::None, remarks)),
         Presence::Equal => {}
         Presence::Absent => {
             let edited = list.insert()?;
@@ -101,14 +121,18 @@ fn add_entry(current: Option<&ConfigMap>, marker: &Marker, entry: &NodeEntry, ow
         }
     }
     map.annotations.insert(marker.key().to_owned(), entry.rolearn().to_owned());
-    Ok(match current {
-        None => Edit::Create(map),
-        Some(current) if *current == map => Edit::None,
-        Some(_) => Edit::Replace(map),
-    })
+    let edit = match current {
+        None => Edit::Create(ConfigMap { is_field_manager: true, ..map }),
+        Some(current) => replace(current, map),
+    };
+    Ok((edit, remarks))
 }
 
-fn remove_entries(current: &ConfigMap, ours: &BTreeSet<Marker>, own: Option<&NodeEntry>) -> Result<Edit, AwsAuthError> {
+fn remove_entries(
+    current: &ConfigMap,
+    ours: &BTreeSet<Marker>,
+    own: Option<&NodeEntry>,
+) -> Result<(Edit, Vec<Remark>), AwsAuthError> {
     let mut map = current.clone();
     let annotated =
         markers(&current.annotations).filter(|(marker, _)| ours.contains(marker)).map(|(_, arn)| arn.to_owned());
@@ -124,15 +148,38 @@ fn remove_entries(current: &ConfigMap, ours: &BTreeSet<Marker>, own: Option<&Nod
         }
     }
     let is_last = markers(&map.annotations).next().is_none();
+    let remarks = own.zip(text.as_deref()).and_then(|(entry, text)| kept_entry(text, entry)).into_iter().collect();
     map.map_roles = text;
     if is_last && let Some(json) = map.annotations.remove(BEFORE_KEY) {
         let before = serde_json::from_str::<Before>(&json).ok();
         if let Some(before) = before.filter(|before| map.map_roles.as_ref() == Some(&before.emptied)) {
             if !before.config_map && !map.has_more && map.annotations.is_empty() {
-                return Ok(Edit::Delete);
+                return Ok((Edit::Delete, remarks));
             }
             map.map_roles = before.map_roles;
         }
     }
-    Ok(if map == *current { Edit::None } else { Edit::Replace(map) })
+    Ok((replace(current, map), remarks))
+}
+
+/// Returns the remark that the text keeps an entry for the role. A text that the authenticator does not read has none that counts.
+fn kept_entry(map_roles: &str, entry: &NodeEntry) -> Option<Remark> {
+    // Most texts do not have the ARN any more, and need not be parsed.
+    if !map_roles.to_ascii_lowercase().contains(&entry.rolearn().to_ascii_lowercase()) {
+        return None;
+    }
+    MapRoles::read(Some(map_roles), entry).ok()?.kept_entry()
+}
+
+fn release_fields(current: &ConfigMap) -> Edit {
+    if current.is_field_manager && markers(&current.annotations).next().is_none() {
+        Edit::Replace(ConfigMap { is_field_manager: false, ..current.clone() })
+    } else {
+        Edit::None
+    }
+}
+
+/// Returns the write that replaces the ConfigMap, if anything differs. By the write, the function becomes a field manager.
+fn replace(current: &ConfigMap, map: ConfigMap) -> Edit {
+    if map == *current { Edit::None } else { Edit::Replace(ConfigMap { is_field_manager: true, ..map }) }
 }

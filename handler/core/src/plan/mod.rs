@@ -35,7 +35,7 @@ mod warning;
 
 pub use context::{Recheck, TornDown};
 pub use existing::{ExistingInEks, ExistingInIam, Resolution, resolve_in_eks, resolve_in_iam};
-pub use objects::likely_verb;
+pub use objects::likely_edit;
 pub use objects::node_access::JoinMethod;
 pub use objects::pass_role::{needs_simulation, unproven_node_roles};
 pub use problem::{Problem, ProblemText, Problems};

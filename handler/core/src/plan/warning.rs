@@ -1,5 +1,6 @@
 //! What the user should know, although the plan can be carried out.
 
+use aws_auth::Remark;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -69,6 +70,7 @@ pub enum Warning {
     ReplacedUnknown {
         id: String,
     },
+    AwsAuth(Remark),
 }
 
 impl Warning {
@@ -92,6 +94,10 @@ impl Warning {
             Self::OidcProviderKept { .. } => "KP0314",
             Self::CleanUpFails { .. } => "KP0315",
             Self::ReplacedUnknown { .. } => "KP0316",
+            Self::AwsAuth(Remark::EquivalentEntry { .. }) => "KP0317",
+            Self::AwsAuth(Remark::EntryWithoutEffect { .. }) => "KP0318",
+            Self::AwsAuth(Remark::SecondDocument { .. }) => "KP0319",
+            Self::AwsAuth(Remark::EntryKept { .. }) => "KP0320",
         }
     }
 
@@ -145,6 +151,7 @@ impl Warning {
             Self::ReplacedUnknown { id } => format!(
                 "this Update replaces the resource, and CloudFormation then deletes {id}. Pass --old-property for each property that differs in the deployed stack, to see what it deletes"
             ),
+            Self::AwsAuth(remark) => remark.to_string(),
         }
     }
 }

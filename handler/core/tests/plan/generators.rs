@@ -216,6 +216,7 @@ fn aws_auth() -> impl Strategy<Value = Option<ConfigMap>> {
         }
         if entry == 2 {
             map.annotations.insert(foreign_marker(0).key().to_owned(), EXISTING_ROLE_IN_AWS_AUTH.to_owned());
+            map.is_field_manager = true;
         }
         map
     });

@@ -8,6 +8,7 @@ use crate::properties::{OTHER_STACK, STACK, resources_of_two_stacks, spec, two_r
 use crate::shared_tags::{apply_all, interleaved};
 use crate::{check_property, orders};
 use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::documents::config_map::Change;
 use karpenter_prereqs_core::identity::ownership::{Marker, OWNER_KEY};
 use karpenter_prereqs_core::plan::{EditAwsAuth, Plan, Step, TeardownPlan, Verb};
 use proptest::test_runner::TestCaseError;
@@ -197,6 +198,11 @@ fn apply_outdated(world: &mut World, step: &Step, cluster: &str) -> Result<(), S
         if result.is_ok() {
             break;
         }
+    }
+    // The function releases the fields at once, because the plans of two runs may both leave it to the other one.
+    if result.is_ok() && matches!(change, Change::RemoveEntry { .. }) {
+        let release = EditAwsAuth { change: Change::ReleaseFields, verb: Verb::Update };
+        return apply_outdated(world, &Step::AwsAuth(release), cluster);
     }
     result
 }

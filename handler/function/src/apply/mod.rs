@@ -7,14 +7,15 @@ mod iam;
 mod once;
 
 use crate::clients::aws::Clients;
-use crate::clients::kubernetes::Kubernetes;
+use crate::clients::kubernetes::{Kubernetes, WriteMode};
 use crate::error::Error;
 use crate::retry::Deadlines;
 use crate::telemetry::calls::ms;
 use crate::telemetry::event::{LogEvent, StepLine};
 use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use karpenter_prereqs_core::documents::config_map::Change;
 use karpenter_prereqs_core::identity::ownership::Marker;
-use karpenter_prereqs_core::plan::{Plan, Step, StepId};
+use karpenter_prereqs_core::plan::{EditAwsAuth, Plan, Step, StepId};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -127,6 +128,36 @@ impl Apply<'_> {
         }
     }
 
+    /// Tries the first write of the plan to aws-auth as a dry run. Later writes of the plan have the same verb, and depend on what
+    /// the first one has stored.
+    ///
+    /// # Errors
+    /// The API server would refuse the write: RBAC, an admission webhook or policy, a ConfigMap that is immutable or too large. Or
+    /// the call failed.
+    pub(crate) async fn try_edit_of_aws_auth(&self, plan: &Plan) -> Result<(), Error> {
+        match plan.aws_auth_edits().next() {
+            Some(edit) => self.edit_aws_auth(&edit.change, WriteMode::DryRun).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Carries out a step on aws-auth.
+    async fn carry_out_aws_auth(&self, step: &EditAwsAuth) -> Result<(), Error> {
+        self.edit_aws_auth(&step.change, WriteMode::Store).await?;
+        // Not only if the plan has a step for it, because since the snapshot another resource can have removed its entry too, or
+        // another writer can have added something to the ConfigMap that was to be deleted. A step of the plan then finds nothing
+        // to do.
+        let is_updated =
+            matches!(step.change, Change::RemoveEntry { .. }) && self.kubernetes.is_some_and(Kubernetes::has_snapshot);
+        if is_updated { self.edit_aws_auth(&Change::ReleaseFields, WriteMode::Store).await } else { Ok(()) }
+    }
+
+    /// Edits aws-auth. Without a connection to the Kubernetes API it does nothing.
+    async fn edit_aws_auth(&self, change: &Change, mode: WriteMode) -> Result<(), Error> {
+        let Some(kubernetes) = self.kubernetes else { return Ok(()) };
+        aws_auth::edit(kubernetes, self.deadlines, self.clients.retries.deadline, change, mode).await
+    }
+
     /// Carries out one step and logs it.
     async fn run_step(&self, step: &Step, is_on_new_object: bool) -> Result<(), Error> {
         let started_at = Instant::now();
@@ -150,7 +181,7 @@ impl Apply<'_> {
             Step::Iam(step) => iam::step(self, step, is_on_new_object).await,
             Step::Ec2(step) => ec2::step(self, step).await,
             Step::Eks(step) => eks::step(self, step, is_on_new_object).await,
-            Step::AwsAuth(step) => aws_auth::edit(self, &step.change).await,
+            Step::AwsAuth(step) => self.carry_out_aws_auth(step).await,
         }
     }
 }

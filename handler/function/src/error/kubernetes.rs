@@ -136,7 +136,22 @@ impl KubernetesError {
             )),
             Self::Contended => Some("Another controller keeps rewriting it. Find it, then retry".to_owned()),
             Self::Busy { .. } => Some("Retry when the API server is healthy".to_owned()),
-            Self::Credentials { role: None, .. } | Self::Token(_) | Self::Client { .. } | Self::Api { .. } => None,
+            Self::Api { source, .. } => refusal_remedy(source.downcast_ref()?).map(str::to_owned),
+            Self::Credentials { role: None, .. } | Self::Token(_) | Self::Client { .. } => None,
         }
+    }
+}
+
+/// Returns what to do about a write that the API server refuses. `None` if its words do not show it.
+fn refusal_remedy(status: &Status) -> Option<&'static str> {
+    let has = |words: &str| status.message.contains(words);
+    if has("field is immutable when `immutable` is set") {
+        Some("Recreate the ConfigMap without `immutable`, then retry")
+    } else if has("Too long") || status.code == 413 {
+        Some("Remove entries or comments from the ConfigMap, then retry")
+    } else if has("admission webhook") || has("ValidatingAdmissionPolicy") {
+        Some("Change the policy so that it allows this write, then retry")
+    } else {
+        None
     }
 }

@@ -228,7 +228,7 @@ impl Run<'_> {
         self.clients.with(self.deadlines.retries(self.deadlines.undo))
     }
 
-    /// Logs the plan, checks the RBAC permissions that it needs, and carries it out.
+    /// Logs the plan, tries its write to aws-auth as a dry run, and carries it out.
     ///
     /// `markers` are the markers of the generations that the plan is for. Without `kubernetes`, no step changes aws-auth.
     async fn apply_plan(
@@ -240,13 +240,10 @@ impl Run<'_> {
     ) -> Result<(), Error> {
         let steps: Vec<_> = plan.steps().map(|(_, step, _)| step.to_string()).collect();
         LogEvent::Plan { steps }.write();
-        if let Some(kubernetes) = kubernetes {
-            self.progress.set("asking the Kubernetes API for permissions");
-            let reviews = plan.kubernetes_verbs().into_iter().map(|verb| kubernetes.check_permission(verb));
-            futures::future::try_join_all(reviews).await.map_err(Error::Kubernetes)?;
-        }
-        self.progress.set("carrying out the plan");
         let apply = Apply { clients, kubernetes, deadlines: self.deadlines, markers, progress: self.progress };
+        self.progress.set("trying the write to aws-auth");
+        apply.try_edit_of_aws_auth(plan).await?;
+        self.progress.set("carrying out the plan");
         apply.run(plan).await
     }
 

@@ -4,7 +4,7 @@
 //! what only a run can check:
 //!
 //! - whether CloudFormation still wants the operation
-//! - what Kubernetes RBAC allows the function
+//! - whether the API server accepts the write to aws-auth: a dry run is a write to the audit log and to admission webhooks
 //! - which node role IAM lets the function pass
 //! - the bounds of the function
 

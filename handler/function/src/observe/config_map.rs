@@ -2,7 +2,7 @@
 
 use super::{Purpose, SnapshotQuery};
 use crate::clients::aws::Clients;
-use crate::clients::kubernetes::Kubernetes;
+use crate::clients::kubernetes::{ConfigMapSnapshot, Kubernetes, PreparedEdit, WriteMode, Written};
 use crate::error::KubernetesError;
 use aws_credential_types::Credentials;
 use futures::FutureExt as _;
@@ -67,23 +67,32 @@ pub(super) async fn read_if_wanted(
     }
 }
 
-/// Reads the ConfigMap. In a run it also asks the Kubernetes API whether the write that the plan most likely has is allowed. The
-/// question is asked here because the other reads still take longer.
+/// Reads the ConfigMap. In a run it also tries the write that the plan most likely has, as a dry run. It is tried here because the
+/// other reads still take longer.
 ///
 /// # Errors
-/// The Kubernetes API could not be used. A write that is not allowed is no error yet.
+/// The Kubernetes API could not be used. A write that would be refused is no error yet, because the plan may not need it.
 pub(super) async fn read(
     clients: &Clients,
     query: SnapshotQuery<'_>,
     cluster: &Cluster,
     credentials: &mut PendingCredentials<'_>,
 ) -> Result<ObservedConfigMap, KubernetesError> {
-    let mut kubernetes = Kubernetes::connect(clients, query.spec, cluster, &credentials.await?)?;
+    let kubernetes = Kubernetes::connect(clients, query.spec, cluster, &credentials.await?)?;
     let read = kubernetes.get_with_retries().await?;
     let aws_auth = read.as_ref().map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
     let adds_entry =
         query.purpose != Purpose::TearDown && query.spec.node_access.wants_aws_auth(cluster.authentication_mode);
-    let likely_verb = plan::likely_verb(query.spec, query.markers, adds_entry, &aws_auth);
-    kubernetes.keep_snapshot(read, likely_verb.filter(|_| clients.caller.applies_plan)).await;
+    let likely =
+        clients.caller.applies_plan.then(|| plan::likely_edit(query.spec, query.markers, adds_entry, &aws_auth));
+    let snapshot = match likely.flatten() {
+        Some((change, edit)) => {
+            let is_accepted =
+                matches!(kubernetes.write(read.as_ref(), &edit, WriteMode::DryRun).await, Ok(Written::Done(_)));
+            ConfigMapSnapshot::with_edit(read, PreparedEdit { change, edit, is_accepted })
+        }
+        None => ConfigMapSnapshot::new(read),
+    };
+    kubernetes.keep_snapshot(snapshot);
     Ok(ObservedConfigMap { aws_auth, kubernetes: Some(kubernetes) })
 }

@@ -7,7 +7,7 @@
 //! | `roles` | for each role `GetRole`, `ListAttachedRolePolicies`, `ListRolePolicies` and `GetRolePolicy`; `GetInstanceProfile`; `GetPolicy` for managed policies that a role does not have yet |
 //! | `oidc_provider` | `GetOpenIDConnectProvider`; for a teardown `ListRoles` |
 //! | `pod_identity` | `ListPodIdentityAssociations`, `DescribePodIdentityAssociation`, `DescribeAddon` |
-//! | `config_map` | from the Kubernetes API, if nodes join with aws-auth: get `ConfigMap`, create `SelfSubjectAccessReview` |
+//! | `config_map` | from the Kubernetes API, if nodes join with aws-auth: get `ConfigMap`; in a run, a dry run of the write |
 //! | `pass_role` | `SimulatePrincipalPolicy`, for a node role that the stack did not create |
 //! | `leftovers` | for a teardown `ListInstanceProfilesForRole`, `GetInstanceProfile`, `DescribeInstances`, `DescribeLaunchTemplates` |
 //!

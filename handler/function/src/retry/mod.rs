@@ -24,11 +24,11 @@
 //! | `shown_tags` | reads of tags after a write | EC2 does not show the write yet | a quarter of the settle time | `apply/ec2.rs` |
 //! | `lost_race` | a whole plan | two resources tagged at the same moment | three more plans, one resource after the other | `lifecycle/reconcile.rs` |
 //! | `is_gone` | a whole plan | a step does not find an object that the snapshot has, or EKS has not seen its role for the settle time | one more plan | `lifecycle/reconcile.rs` |
-//! | `kubernetes_read` | the read of aws-auth for a snapshot, access reviews | 429, 500, 502, 503, 504 | the settle time | `clients/kubernetes/mod.rs` |
-//! | `kubernetes_read` | the read of aws-auth for a snapshot, access reviews | no connection | a quarter of the settle time | `clients/kubernetes/mod.rs` |
-//! | `kubernetes_read` | the read of aws-auth for a snapshot, access reviews | 401 | a third of the settle time; all of it once the token was accepted | `clients/kubernetes/mod.rs` |
-//! | `aws_auth_edit` | the edit of aws-auth | an update conflict | until shortly before the deadline of the part of the run | `apply/aws_auth.rs` |
-//! | `aws_auth_edit` | the edit of aws-auth | 429, 500, 502, 503, 504, no connection; 401 once the token was accepted | the settle time | `apply/aws_auth.rs` |
+//! | `kubernetes_read` | the read of aws-auth for a snapshot | 429, 500, 502, 503, 504 | the settle time | `clients/kubernetes/mod.rs` |
+//! | `kubernetes_read` | the read of aws-auth for a snapshot | no connection | a quarter of the settle time | `clients/kubernetes/mod.rs` |
+//! | `kubernetes_read` | the read of aws-auth for a snapshot | 401 | a third of the settle time; all of it once the token was accepted | `clients/kubernetes/mod.rs` |
+//! | `aws_auth_edit` | the edit of aws-auth, and its dry run | an update conflict | until shortly before the deadline of the part of the run | `apply/aws_auth.rs` |
+//! | `aws_auth_edit` | the edit of aws-auth, and its dry run | 429, 500, 502, 503, 504, no connection; 401 once the token was accepted | the settle time | `apply/aws_auth.rs` |
 //! | `response` | the PUT to the presigned URL | all | until the deadline for the response | `respond.rs` |
 //! | [`Retries::config_of_credentials`] | `AssumeRole` | those that the SDK retries by default | six attempts | `clients/aws/mod.rs` |
 

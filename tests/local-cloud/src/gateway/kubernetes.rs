@@ -3,12 +3,13 @@
 //!
 //! The operation of a call is Kubernetes' verb: `get`, `list`, `watch`, `create`, `update`, `patch`, `delete` or
 //! `deletecollection`. Its parameters are `group`, `namespace`, `resource`, `name` and `subresource`, if the path has them,
-//! and the parameters of the query.
+//! and the parameters of the query. A dry run has the prefix `dry-run-`, for example `dry-run-update`, and counts as a read.
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use hyper::{Method, body::Bytes, http::request::Parts};
 use rustls::{ClientConfig, ServerConfig};
+use serde_json::Value;
 use url::form_urlencoded;
 
 use super::{
@@ -93,7 +94,10 @@ fn identify(parts: &Parts, body: Bytes) -> Call {
         (&Method::DELETE, _, "") => "deletecollection".to_owned(),
         (method, _, _) => method.as_str().to_ascii_lowercase(),
     };
+    let is_dry_run = is_dry_run(&params, &parts.method, &body);
+    let operation = if is_dry_run { format!("dry-run-{operation}") } else { operation };
     let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS)
+        || is_dry_run
         || (parts.method == Method::POST && REVIEWS.contains(&resource));
     let named = [
         ("group", group),
@@ -109,6 +113,12 @@ fn identify(parts: &Parts, body: Bytes) -> Call {
         access: if reads { Access::Read } else { Access::Write },
         ..Call::unfinished(parts, body, "kubernetes".to_owned(), operation, params)
     }
+}
+
+/// Returns whether the API server stores nothing. The query says so, or the options in the body of a DELETE.
+fn is_dry_run(params: &BTreeMap<String, String>, method: &Method, body: &[u8]) -> bool {
+    let in_options = || serde_json::from_slice::<Value>(body).is_ok_and(|options| options["dryRun"][0] == "All");
+    params.get("dryRun").is_some_and(|value| value == "All") || *method == Method::DELETE && in_options()
 }
 
 /// Path segments that can follow the name of a namespace, and are no resources in it.
@@ -166,11 +176,19 @@ mod tests {
                 "read  kubernetes create group=authentication.k8s.io resource=selfsubjectreviews",
             ),
             (Method::GET, "/version", "read  kubernetes get"),
+            (
+                Method::PUT,
+                "/api/v1/namespaces/kube-system/configmaps/aws-auth?dryRun=All",
+                "read  kubernetes dry-run-update dryRun=All name=aws-auth namespace=kube-system resource=configmaps",
+            ),
         ] {
             let request = Request::builder().method(&method).uri(path).body(Bytes::new()).unwrap();
             let (parts, body) = request.into_parts();
             let call = identify(&parts, body).to_string();
             assert_eq!(call, format!("#0    {line} … running"), "{method} {path}");
         }
+        let (parts, ()) = Request::builder().method(Method::DELETE).uri(aws_auth).body(()).unwrap().into_parts();
+        let call = identify(&parts, Bytes::from_static(br#"{"kind": "DeleteOptions", "dryRun": ["All"]}"#)).to_string();
+        assert!(call.contains("read  kubernetes dry-run-delete name=aws-auth"), "{call}");
     }
 }

@@ -10,6 +10,7 @@ use crate::observed::{AwsAuth, Role};
 use crate::plan::context::{Context, Draft, IamSteps, Teardown};
 use crate::plan::problem::Problem;
 use crate::plan::step::{EditAwsAuth, IamStep, StepId, Verb};
+use crate::plan::warning::Warning;
 use std::collections::BTreeSet;
 
 /// Returns the entry for the node role.
@@ -44,7 +45,7 @@ pub(super) fn stop_using(context: Context<'_>, new_access: Option<StepId>, draft
     }
 }
 
-/// The step that writes the ConfigMap.
+/// The last step that writes the ConfigMap.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EditStep {
     pub(super) step: StepId,
@@ -60,17 +61,23 @@ pub(super) fn tear_down(teardown: Teardown<'_>, deletes_role: bool, draft: &mut 
     edit(&observed.aws_auth, change, &[], draft)
 }
 
-/// Returns the verb of the write that a plan will probably need. The caller knows only the ConfigMap, because it has not read the
-/// roles yet. With `adds_entry`, the node role gets an entry. Otherwise, its entry is removed. Returns `None` if no write is
-/// needed.
-pub fn likely_verb(spec: &Spec, markers: &BTreeSet<Marker>, adds_entry: bool, aws_auth: &AwsAuth) -> Option<Verb> {
+/// Returns the write that a plan will probably need. The caller knows only the ConfigMap, because it has not read the roles yet.
+/// With `adds_entry`, the node role gets an entry. Otherwise, its entry is removed. Returns `None` if no write is needed, or if the
+/// text cannot be edited.
+pub fn likely_edit(
+    spec: &Spec,
+    markers: &BTreeSet<Marker>,
+    adds_entry: bool,
+    aws_auth: &AwsAuth,
+) -> Option<(Change, Edit)> {
     let own = matches!(spec.node_role, NodeRole::Managed { .. });
     let change = if adds_entry {
         Change::AddEntry { marker: markers.first()?.clone(), entry: entry(spec), own }
     } else {
         Change::RemoveEntry { markers: markers.clone(), own: own.then(|| entry(spec)) }
     };
-    verb_of(&config_map::edit(aws_auth.config_map(), &change).ok()?)
+    let edit = config_map::edit(aws_auth.config_map(), &change).ok()?;
+    (edit != Edit::None).then_some((change, edit))
 }
 
 fn verb_of(edit: &Edit) -> Option<Verb> {
@@ -89,24 +96,32 @@ fn is_node_role_created(Context { spec, observed, .. }: Context<'_>) -> bool {
     matches!(spec.node_role, NodeRole::Managed { .. }) && observed.node_role.as_ref().is_none_or(has_owner)
 }
 
-/// Plans an edit of the ConfigMap, if it was read and the change needs a write. An edit that fails is a problem.
+/// Plans an edit of the ConfigMap, if it was read and the change needs a write. An edit that fails is a problem. If no generation
+/// uses the ConfigMap afterwards, a further write gives up the fields.
 fn edit(aws_auth: &AwsAuth, change: Change, needs: &[StepId], draft: &mut Draft) -> Option<EditStep> {
     if *aws_auth == AwsAuth::NotRead {
         return None;
     }
-    let before = aws_auth.config_map().and_then(|map| map.map_roles.as_ref());
-    let edit = match config_map::edit(aws_auth.config_map(), &change) {
-        Ok(edit) => edit,
+    let current = aws_auth.config_map();
+    let (edit, remarks) = match config_map::edit_with_remarks(current, &change) {
+        Ok(edited) => edited,
         Err(error) => {
             draft.report(Problem::AwsAuth(error));
             return None;
         }
     };
-    let verb = verb_of(&edit)?;
-    let in_map_roles = match &edit {
-        Edit::Replace(map) => map.map_roles.as_ref() != before,
-        _ => true,
+    draft.warnings.extend(remarks.into_iter().map(Warning::AwsAuth));
+    let edited = verb_of(&edit).map(|verb| draft.add(EditAwsAuth { change, verb }, needs.iter().copied()));
+    let after = match &edit {
+        Edit::None => current,
+        Edit::Create(map) | Edit::Replace(map) => Some(map),
+        Edit::Delete => None,
     };
-    let step = draft.add(EditAwsAuth { change, verb }, needs.iter().copied());
-    Some(EditStep { step, in_map_roles })
+    let release = config_map::edit(after, &Change::ReleaseFields).ok().and_then(|edit| verb_of(&edit));
+    let released = release.map(|verb| {
+        let needs = edited.map_or_else(|| needs.to_vec(), |step| vec![step]);
+        draft.add(EditAwsAuth { change: Change::ReleaseFields, verb }, needs)
+    });
+    let in_map_roles = edit != Edit::None && after.map(|map| &map.map_roles) != current.map(|map| &map.map_roles);
+    Some(EditStep { step: released.or(edited)?, in_map_roles })
 }

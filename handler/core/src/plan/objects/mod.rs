@@ -18,6 +18,6 @@ pub(super) mod pod_identity;
 mod role;
 mod tag_sync;
 
-pub use self::aws_auth::likely_verb;
+pub use self::aws_auth::likely_edit;
 #[cfg(test)]
 pub(super) use controller_policy::controller_policy;

@@ -24,7 +24,7 @@ pub enum Verb {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "step", rename_all = "camelCase", rename = "EditAwsAuth")]
 pub struct EditAwsAuth {
-    /// The entry to add or remove.
+    /// What changes.
     pub change: Change,
     /// The verb of the write.
     pub verb: Verb,
@@ -46,6 +46,7 @@ impl EditAwsAuth {
         match self.change {
             Change::AddEntry { .. } => Effect::Add,
             Change::RemoveEntry { .. } => Effect::Remove,
+            Change::ReleaseFields => Effect::Change,
         }
     }
 
@@ -62,6 +63,7 @@ impl fmt::Display for EditAwsAuth {
                 write!(f, "add role {} to mapRoles of kube-system/aws-auth", entry.rolearn())
             }
             Change::RemoveEntry { .. } => f.write_str("remove the node role from mapRoles of kube-system/aws-auth"),
+            Change::ReleaseFields => f.write_str("remove the function from managedFields of kube-system/aws-auth"),
         }
     }
 }

@@ -16,7 +16,6 @@ pub use iam::{IamStep, RoleKind};
 pub(crate) use tagged_object::TaggedObject;
 
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// The steps of a plan, in an order in which they can be carried out one after the other.
@@ -96,13 +95,12 @@ impl Plan {
         self.steps.iter().enumerate().map(|(index, (step, needs))| (StepId(index), step, needs.as_slice()))
     }
 
-    /// Returns the verbs on aws-auth that the plan needs.
-    pub fn kubernetes_verbs(&self) -> BTreeSet<Verb> {
-        let verb = |step: &Step| match step {
-            Step::AwsAuth(edit) => Some(edit.verb),
+    /// Returns the writes of the plan to aws-auth, in their order.
+    pub fn aws_auth_edits(&self) -> impl Iterator<Item = &EditAwsAuth> {
+        self.steps.iter().filter_map(|(step, _)| match step {
+            Step::AwsAuth(edit) => Some(edit),
             Step::Iam(_) | Step::Ec2(_) | Step::Eks(_) => None,
-        };
-        self.steps.iter().filter_map(|(step, _)| verb(step)).collect()
+        })
     }
 
     /// Returns whether the plan deletes the role of that name.

@@ -4,7 +4,7 @@ use crate::harness::Resource;
 use crate::model::World;
 use crate::properties::spec_of;
 use karpenter_prereqs_core::desired::spec::Spec;
-use karpenter_prereqs_core::documents::config_map;
+use karpenter_prereqs_core::documents::config_map::{self, Change, Edit};
 use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
 use karpenter_prereqs_core::identity::kubernetes::ServiceAccount;
 use karpenter_prereqs_core::identity::ownership::Marker;
@@ -53,6 +53,8 @@ enum Phase {
     Delete,
     /// The write to aws-auth, if it is still the version that was read.
     Write(Option<ConfigMap>),
+    /// The release of the fields after an entry was removed from aws-auth.
+    Release,
 }
 
 impl Task {
@@ -172,12 +174,21 @@ impl Delivery {
                 }
                 let edit = config_map::edit(read.as_ref(), change).map_err(|error| error.to_string())?;
                 let verb = match edit {
-                    config_map::Edit::None => return Ok(None),
-                    config_map::Edit::Create(_) => Verb::Create,
-                    config_map::Edit::Replace(_) => Verb::Update,
-                    config_map::Edit::Delete => Verb::Delete,
+                    Edit::None => return Ok(None),
+                    Edit::Create(_) => Verb::Create,
+                    Edit::Replace(_) => Verb::Update,
+                    Edit::Delete => Verb::Delete,
                 };
-                world.apply_step(&Step::AwsAuth(EditAwsAuth { change: change.clone(), verb }), cluster).map(|()| None)
+                let is_removal = matches!(change, Change::RemoveEntry { .. });
+                let step = Step::AwsAuth(EditAwsAuth { change: change.clone(), verb });
+                world.apply_step(&step, cluster).map(|()| is_removal.then_some(Phase::Release))
+            }
+            Phase::Release => {
+                let eks = world.clusters.get_mut(cluster).unwrap();
+                if let Ok(Edit::Replace(map)) = config_map::edit(eks.aws_auth.as_ref(), &Change::ReleaseFields) {
+                    eks.aws_auth = Some(map);
+                }
+                Ok(None)
             }
         }
     }

@@ -1,28 +1,32 @@
-//! The Kubernetes API of the cluster: reads and writes of the ConfigMap `kube-system/aws-auth`, and access reviews.
+//! The Kubernetes API of the cluster: reads and writes of the ConfigMap `kube-system/aws-auth`.
 
+mod access_review;
 mod client;
 mod config_map;
+mod snapshot;
 mod token;
+mod write;
 
 pub(crate) use config_map::Read;
+pub(crate) use snapshot::{ConfigMapSnapshot, PreparedEdit};
 pub(crate) use token::credentials;
+pub(crate) use write::{WriteMode, Written};
 
 use crate::clients::aws::{Caller, Clients};
 use crate::error::KubernetesError;
 use crate::error::chain::chain;
 use crate::retry::{Retries, retry_time_of_kubernetes_read};
 use crate::telemetry::calls::Calls;
-use crate::telemetry::event::{ACCESS_REVIEW, log_retry};
+use crate::telemetry::event::log_retry;
 use aws_credential_types::Credentials;
 use backon::Retryable as _;
-use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::api::core::v1::ConfigMap;
 use karpenter_prereqs_core::desired::spec::Spec;
-use karpenter_prereqs_core::observed::{self, AuthenticationMode, Cluster};
-use karpenter_prereqs_core::plan::Verb;
-use kube::api::{Api, DeleteParams, PostParams, Preconditions};
+use karpenter_prereqs_core::observed::{AuthenticationMode, Cluster};
+use kube::api::Api;
+use kube::core::Status;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// The namespace of aws-auth.
@@ -51,12 +55,7 @@ pub(crate) struct Kubernetes {
     is_token_accepted: Arc<AtomicBool>,
     /// The ConfigMap of the snapshot, until the first write takes it.
     snapshot: Arc<Mutex<Option<ConfigMapSnapshot>>>,
-    /// A verb on the ConfigMap that is known to be allowed.
-    allowed: Option<Verb>,
 }
-
-/// The ConfigMap of the snapshot; `None` inside if it did not exist.
-pub(crate) struct ConfigMapSnapshot(pub(crate) Option<Read>);
 
 impl Kubernetes {
     /// Returns a client with a new token that is signed with these [`credentials`]. It makes no call.
@@ -85,7 +84,6 @@ impl Kubernetes {
             calls: clients.calls.clone(),
             is_token_accepted: Arc::default(),
             snapshot: Arc::default(),
-            allowed: None,
         })
     }
 
@@ -109,94 +107,23 @@ impl Kubernetes {
         Ok(found.map(|object| Read { object }))
     }
 
-    /// Keeps the ConfigMap for the first write, and checks whether `likely_verb` is allowed. The result of the check is only a
-    /// shortcut for [`Kubernetes::check_permission`], which reports a verb that is not allowed if the plan needs it.
-    pub(crate) async fn keep_snapshot(&mut self, read: Option<Read>, likely_verb: Option<Verb>) {
-        self.snapshot = Arc::new(Mutex::new(Some(ConfigMapSnapshot(read))));
-        if let Some(verb) = likely_verb {
-            self.allowed = self.review_access(verb).await.is_ok().then_some(verb);
-        }
+    /// Keeps the ConfigMap for the next write. The API server rejects a write based on it if the ConfigMap has changed since.
+    pub(crate) fn keep_snapshot(&self, snapshot: ConfigMapSnapshot) {
+        *self.lock_snapshot() = Some(snapshot);
     }
 
-    /// Returns the ConfigMap of the snapshot at the first call, and `None` afterwards. The API server rejects a write based on it
-    /// if the ConfigMap has changed since.
+    /// Returns the ConfigMap that was kept, and keeps it no longer.
     pub(crate) fn take_snapshot(&self) -> Option<ConfigMapSnapshot> {
-        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.lock_snapshot().take()
     }
 
-    /// Checks that RBAC allows the verb on the ConfigMap. Retries by the rule `kubernetes_read`.
-    ///
-    /// # Errors
-    /// [`KubernetesError::Forbidden`] if RBAC denies it, or the call failed.
-    pub(crate) async fn check_permission(&self, verb: Verb) -> Result<(), KubernetesError> {
-        if self.allowed == Some(verb) {
-            return Ok(());
-        }
-        self.with_retries(|| self.review_access(verb)).await
+    /// Returns whether a ConfigMap is kept.
+    pub(crate) fn has_snapshot(&self) -> bool {
+        self.lock_snapshot().is_some()
     }
 
-    /// Makes one access review, as [`Kubernetes::check_permission`] describes it.
-    async fn review_access(&self, verb: Verb) -> Result<(), KubernetesError> {
-        let attributes = ResourceAttributes {
-            namespace: Some(NAMESPACE.to_owned()),
-            // RBAC cannot restrict a create to a name:
-            // https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources
-            name: (verb != Verb::Create).then(|| NAME.to_owned()),
-            resource: Some("configmaps".to_owned()),
-            verb: Some(verb.name().to_owned()),
-            ..ResourceAttributes::default()
-        };
-        let spec = SelfSubjectAccessReviewSpec {
-            resource_attributes: Some(attributes),
-            ..SelfSubjectAccessReviewSpec::default()
-        };
-        let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
-        let reviews = Api::all(self.client.clone());
-        let result = self.recorded(ACCESS_REVIEW, reviews.create(&PostParams::default(), &review)).await;
-        let reviewed = result.map_err(|error| self.error(verb.name(), error))?;
-        if reviewed.status.is_some_and(|status| status.allowed) { Ok(()) } else { Err(self.forbidden(verb.name())) }
-    }
-
-    /// Creates the ConfigMap. Returns `false` if another writer has created one since the read.
-    ///
-    /// # Errors
-    /// As [`Kubernetes::get`].
-    pub(crate) async fn create(&self, wanted: &observed::ConfigMap) -> Result<bool, KubernetesError> {
-        let mut object = ConfigMap::default();
-        object.metadata.name = Some(NAME.to_owned());
-        object.metadata.namespace = Some(NAMESPACE.to_owned());
-        config_map::set_content(&mut object, wanted);
-        let (config_maps, parameters) = (self.config_maps(), PostParams::default());
-        self.was_written("create", self.recorded("create ConfigMap", config_maps.create(&parameters, &object)).await)
-    }
-
-    /// Replaces the ConfigMap that was read. Returns `false` if it has changed since the read.
-    ///
-    /// # Errors
-    /// As [`Kubernetes::get`].
-    pub(crate) async fn replace(&self, read: Read, wanted: &observed::ConfigMap) -> Result<bool, KubernetesError> {
-        let mut object = read.object;
-        config_map::set_content(&mut object, wanted);
-        let (config_maps, parameters) = (self.config_maps(), PostParams::default());
-        self.was_written(
-            "update",
-            self.recorded("update ConfigMap", config_maps.replace(NAME, &parameters, &object)).await,
-        )
-    }
-
-    /// Deletes the ConfigMap that was read. Returns `false` if it has changed since the read, and `true` if it does not exist.
-    ///
-    /// # Errors
-    /// As [`Kubernetes::get`].
-    pub(crate) async fn delete(&self, read: Read) -> Result<bool, KubernetesError> {
-        let preconditions =
-            Preconditions { uid: read.object.metadata.uid, resource_version: read.object.metadata.resource_version };
-        let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        let config_maps = self.config_maps();
-        match self.recorded("delete ConfigMap", config_maps.delete(NAME, &parameters)).await {
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
-            other => self.was_written("delete", other),
-        }
+    fn lock_snapshot(&self) -> MutexGuard<'_, Option<ConfigMapSnapshot>> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a call that changes nothing, and retries it by the rule `kubernetes_read`.
@@ -237,15 +164,6 @@ impl Kubernetes {
         Api::namespaced(self.client.clone(), NAMESPACE)
     }
 
-    /// Returns whether a write succeeded; `false` if another writer was faster. The API server then returns 404 or 409.
-    fn was_written<T>(&self, verb: &'static str, result: kube::Result<T>) -> Result<bool, KubernetesError> {
-        match result {
-            Ok(_) => Ok(true),
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
-            Err(error) => Err(self.error(verb, error)),
-        }
-    }
-
     fn error(&self, verb: &'static str, error: kube::Error) -> KubernetesError {
         match error {
             kube::Error::Api(status) if status.code == 401 => KubernetesError::Unauthorized {
@@ -254,7 +172,7 @@ impl Kubernetes {
                 hint: self.aws_caller.hint,
                 mode: self.mode,
             },
-            kube::Error::Api(status) if status.code == 403 => self.forbidden(verb),
+            kube::Error::Api(status) if is_denied_by_rbac(&status, verb) => self.forbidden(verb),
             source @ (kube::Error::HyperError(_) | kube::Error::Service(_)) => KubernetesError::Unreachable {
                 endpoint: self.endpoint.clone(),
                 if_private: self.aws_caller.private_endpoint,
@@ -271,5 +189,28 @@ impl Kubernetes {
 
     fn forbidden(&self, verb: &'static str) -> KubernetesError {
         KubernetesError::Forbidden { caller_name: self.caller_name.clone(), hint: self.aws_caller.hint, verb }
+    }
+}
+
+/// Returns whether RBAC, or another authorizer, denies the verb. An admission webhook or policy can return 403 too, and its words
+/// differ. Example: `configmaps "aws-auth" is forbidden: User "a" cannot update resource "configmaps" in API group "" in the
+/// namespace "kube-system"`. The words are those of `ForbiddenMessage` in `k8s.io/apiserver`.
+fn is_denied_by_rbac(status: &Status, verb: &str) -> bool {
+    status.code == 403 && status.message.contains(&format!("cannot {verb} resource"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_words_of_an_authorizer_are_a_denial_by_rbac() {
+        let status = |code, message: &str| Status { code, message: message.to_owned(), ..Status::default() };
+        let words = r#"configmaps "aws-auth" is forbidden: User "a" cannot update resource "configmaps" in API group "" in the namespace "kube-system""#;
+        assert!(is_denied_by_rbac(&status(403, words), "update"));
+        assert!(!is_denied_by_rbac(&status(403, words), "delete"));
+        assert!(!is_denied_by_rbac(&status(422, words), "update"));
+        let policy = "configmaps \"aws-auth\" is forbidden: ValidatingAdmissionPolicy 'a' with binding 'b' denied request: frozen";
+        assert!(!is_denied_by_rbac(&status(403, policy), "update"));
     }
 }

@@ -1,0 +1,71 @@
+//! Why a text was not edited, in the words of the stack event.
+
+use super::events::SyntaxError;
+use super::list;
+
+/// Why `mapRoles` was not edited. Nothing must be written then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AwsAuthError {
+    /// The authenticator does not read the text, so that no role in it has access. For a few texts this is not so: it reads the
+    /// tags `!!binary` and `!!timestamp`, more than 64 levels, and some characters behind which YAML 1.1 begins a line.
+    #[error(
+        "cannot read mapRoles of the ConfigMap kube-system/aws-auth, line {line}: {message}. \
+         The ConfigMap was not changed"
+    )]
+    NotYaml {
+        /// The line of `mapRoles`, from 1.
+        line: u64,
+        /// The parser's words, on one line, without the position.
+        message: String,
+    },
+    /// The text is YAML, but not a list.
+    #[error(
+        "cannot edit mapRoles of the ConfigMap kube-system/aws-auth: it must be a list, and it starts \
+         with `{first_line}`. The ConfigMap was not changed"
+    )]
+    NotAList {
+        /// The first line that is not blank, a comment or `---`, cut at 300 characters.
+        first_line: String,
+    },
+    /// [`Presence::Conflict`], found by [`MapRoles::insert`].
+    #[error(
+        "cannot add {role_arn} to mapRoles of the ConfigMap kube-system/aws-auth, because the role has another entry: \
+         `{quoted}`. The authenticator uses only the last entry of a role"
+    )]
+    Conflict {
+        /// The role of the entry that was to be added.
+        role_arn: String,
+        /// The existing entry, as in [`Presence::Conflict`].
+        quoted: String,
+    },
+    /// No edit was found that changes nothing else and can be undone, or two YAML parsers read the text differently.
+    #[error(
+        "cannot edit mapRoles of the ConfigMap kube-system/aws-auth for {role_arn} without a change to \
+         other entries ({reason}). The ConfigMap was not changed"
+    )]
+    GuardFailed {
+        /// The role whose entry was to be added or removed.
+        role_arn: String,
+        /// What the guard found.
+        reason: String,
+    },
+}
+
+impl AwsAuthError {
+    /// Returns the remedy, as sentences without the last period.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NotYaml { .. } | Self::NotAList { .. } => {
+                "Correct mapRoles with an identity that may edit it, then retry"
+            }
+            Self::Conflict { .. } => "Remove that entry, or choose another node role",
+            Self::GuardFailed { .. } => "Add or remove the entry of this role by hand, then retry",
+        }
+    }
+}
+
+impl From<SyntaxError> for AwsAuthError {
+    fn from(SyntaxError { line, message }: SyntaxError) -> Self {
+        Self::NotYaml { line, message: list::one_line(&message) }
+    }
+}
