@@ -71,12 +71,14 @@ impl Flow {
 
     /// Returns the style of the entries at these places.
     pub(super) fn of(text: &str, document: &Document, places: &[Place]) -> Self {
-        let first_map = (0..document.len()).find(|index| matches!(document.kind(*index), Kind::MapStart(_)));
-        let after_colon = first_map.and_then(|map| {
-            let key = document.children(map).next()?;
-            let start = document.event(key.start).range.start;
-            let colon = next_solid(text, end_of(text, document, key, start));
-            text[colon..].strip_prefix(':')?.chars().next()
+        let mut maps = (0..document.len()).filter(|index| matches!(document.kind(*index), Kind::MapStart(_)));
+        // An empty mapping has no colon, nor has a key without a value.
+        let after_colon = maps.find_map(|map| {
+            document.children(map).step_by(2).find_map(|key| {
+                let start = document.event(key.start).range.start;
+                let colon = next_solid(text, end_of(text, document, key, start));
+                text[colon..].strip_prefix(':')?.chars().next()
+            })
         });
         let indent = places.last().and_then(|place| {
             let line = line_of(text, place.start);

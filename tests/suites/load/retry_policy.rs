@@ -168,8 +168,10 @@ async fn throttled_cloudformation_status_is_retried() {
 /// Sends a Create and a Delete, which must succeed although `effect` applies to the first two calls of each Kubernetes verb.
 async fn create_and_delete_despite(scenario: &mut Scenario, effect: &Effect) {
     let rules = scenario.cloud.gateway().rules().clone();
-    let inject =
-        || ["get", "create", "update"].map(|verb| rules.add(When::call("kubernetes", verb).first(2), effect.clone()));
+    let inject = || {
+        ["get", "dry-run-update", "update"]
+            .map(|verb| rules.add(When::call("kubernetes", verb).first(2), effect.clone()))
+    };
     let injected = inject();
     let created = scenario.send(&scenario.resource.create(&properties())).await.unwrap();
     let id = created.succeeded().physical_resource_id.clone();

@@ -62,7 +62,7 @@ async fn create_and_delete(
     properties: &Value,
     creation: Option<(&'static str, &'static str, u16, &'static str)>,
 ) -> Vec<String> {
-    // A question about permissions (SelfSubjectAccessReview) is a Kubernetes `create` too.
+    // An access review is a Kubernetes `create` too.
     let is_write_of_object = |call: &Call| call.service != "kubernetes" || call.param("resource") == Some("configmaps");
     let rule = creation.map(|(service, operation, status, code)| {
         let when = When::call(service, operation).passing(is_write_of_object).once();

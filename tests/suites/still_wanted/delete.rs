@@ -80,7 +80,7 @@ async fn old_snapshot_after_slow_status_is_read_again() {
     let (status, last_read) = (Hold::new(), Hold::new());
     let held = [
         rules.add(When::service("cloudformation"), Effect::HoldBefore(status.clone())),
-        rules.add(When::call("kubernetes", "create").once(), Effect::HoldAfter(last_read.clone())),
+        rules.add(When::call("kubernetes", "dry-run-update").once(), Effect::HoldAfter(last_read.clone())),
     ];
     let (delivered, ()) = tokio::join!(scenario.send(&delete), async {
         last_read.reached().await;

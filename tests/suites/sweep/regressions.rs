@@ -16,7 +16,10 @@ async fn kubernetes_api_faults_are_retried() {
     let mut runner = SweepRunner::start().await.unwrap();
     let calls = [
         ("get(resource=configmaps,name=aws-auth)#1", &["cut-before", "cut-after", "reset", "error-500-once"][..]),
-        ("create(resource=selfsubjectaccessreviews)#1", &["cut-before", "cut-after", "reset", "error-500-once"]),
+        (
+            "dry-run-update(resource=configmaps,name=aws-auth)#1",
+            &["cut-before", "cut-after", "reset", "error-500-once"],
+        ),
         ("update(resource=configmaps,name=aws-auth)#1", &["cut-before", "cut-after", "reset", "error-500-once"]),
     ];
     for (call, faults) in calls {

@@ -77,6 +77,8 @@ fn flow_list_gets_a_json_object() {
     let compact = JSON.replace(": ", ":").replace(", ", ",");
     check(r#"[{"rolearn":"a","groups":["b"]}¶]"#, &format!(",{compact}"));
     check(r#"[{"rolearn": "a"}¶]"#, &format!(", {JSON}"));
+    check(r#"[{},{a,b: c},{"rolearn":"a"}¶]"#, &format!(", {JSON}"));
+    check(r#"[{},{a,"b":c},{"rolearn":"a"}¶]"#, &format!(",{compact}"));
     check("[¶]\n", JSON);
     check("[¶ ]", JSON);
     check("# none\n---\n[¶ # yet\n]\n...\n", JSON);
