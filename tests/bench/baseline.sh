@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the function of another commit in the release profile of that commit, once for each commit. Prints the folder of its
-# `bootstrap`.
+# Builds the function of another commit in the release profile of that commit, once for each commit, and the program that times the
+# edit of aws-auth, if that commit has it. Prints the folder of its `bootstrap` and `edit`.
 #
 #   baseline.sh COMMIT
 #
@@ -19,8 +19,12 @@ build() {
     fi
     # After the copy: Cargo builds again what is newer than its output, and so all of this checkout.
     git -C "$checkout" worktree add --quiet --detach "$1/checkout" "$commit"
-    (cd "$1/checkout" && CARGO_TARGET_DIR=$1/target cargo build --release --locked --package karpenter-prereqs-function)
+    packages=(--package karpenter-prereqs-function)
+    [[ -d $1/checkout/tests/bench/edit ]] && packages+=(--package karpenter-prereqs-bench-edit)
+    (cd "$1/checkout" && CARGO_TARGET_DIR=$1/target cargo build --release --locked "${packages[@]}")
     mv "$1/target/release/bootstrap" "$1/bootstrap"
+    # A copy of this checkout's program is in the folder too, so only what was built counts.
+    [[ ${#packages[@]} -eq 2 ]] || mv "$1/target/release/edit" "$1/edit"
     git -C "$checkout" worktree remove --force "$1/checkout"
     rm -rf "$1/target"
 }

@@ -1,7 +1,8 @@
 //! Why a text was not edited, in the words of the stack event.
 
 use super::events::SyntaxError;
-use super::list;
+use super::guard::Difference;
+use super::{NodeEntry, list};
 
 /// Why `mapRoles` was not edited. Nothing must be written then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,4 +69,30 @@ impl From<SyntaxError> for AwsAuthError {
     fn from(SyntaxError { line, message }: SyntaxError) -> Self {
         Self::NotYaml { line, message: list::one_line(&message) }
     }
+}
+
+pub(super) fn two_parsers(difference: &Difference) -> String {
+    match difference {
+        Difference::Unreadable(SyntaxError { line, message }) => {
+            format!("line {line}: another YAML parser does not read it: {message}")
+        }
+        Difference::Other { line } => format!("line {line}: two YAML parsers read it differently"),
+    }
+}
+
+pub(super) fn edited_differs(difference: &Difference) -> String {
+    match difference {
+        Difference::Unreadable(error) => unreadable(error),
+        Difference::Other { line } => {
+            format!("line {line} of the edited text would change the meaning of another entry")
+        }
+    }
+}
+
+pub(super) fn unreadable(SyntaxError { line, message }: &SyntaxError) -> String {
+    format!("line {line} of the edited text would not parse: {message}")
+}
+
+pub(super) fn failed(entry: &NodeEntry, reason: impl Into<String>) -> AwsAuthError {
+    AwsAuthError::GuardFailed { role_arn: entry.role_arn.clone(), reason: list::one_line(&reason.into()) }
 }

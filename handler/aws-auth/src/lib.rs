@@ -25,6 +25,7 @@ mod guard;
 mod guard_parser;
 mod list;
 mod remark;
+mod removal;
 mod scalar;
 mod splice;
 mod style;
@@ -36,10 +37,11 @@ mod tests;
 use document::Document;
 use entry::Relation;
 pub use error::AwsAuthError;
-use events::SyntaxError;
-use guard::{Change, Difference};
+use error::{edited_differs, failed, two_parsers, unreadable};
+use guard::Change;
 use list::Root;
 pub use remark::Remark;
+pub use removal::remove;
 use serde::Serialize;
 use splice::{DISAGREE, Splice};
 
@@ -88,6 +90,25 @@ pub enum Presence {
     },
 }
 
+/// A pass of an insertion over the whole text, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// The authenticator's parser reads the old text.
+    ReadOld,
+    /// Each entry is compared with ours.
+    Decode,
+    /// The guard's parser reads the old text.
+    GuardOld,
+    /// The place of the new entry is found, and the new text is made.
+    Edit,
+    /// The authenticator's parser reads the new text, and the lists are compared.
+    ReadNew,
+    /// The guard's parser reads the new text, and the lists are compared.
+    GuardNew,
+    /// The entry is removed from the new text, and the result is compared with the old text.
+    Undo,
+}
+
 /// A list that the authenticator reads, and the entry of one role in it.
 pub struct MapRoles<'a> {
     text: &'a str,
@@ -105,10 +126,24 @@ impl<'a> MapRoles<'a> {
     /// # Errors
     /// [`AwsAuthError::NotYaml`] and [`AwsAuthError::NotAList`].
     pub fn read(map_roles: Option<&'a str>, entry: &'a NodeEntry) -> Result<Self, AwsAuthError> {
+        Self::read_observed(map_roles, entry, &mut |_| {})
+    }
+
+    /// Reads `mapRoles` as [`MapRoles::read`] does, and calls `after` at the end of each pass over the text, for measurements.
+    ///
+    /// # Errors
+    /// As [`MapRoles::read`].
+    pub fn read_observed(
+        map_roles: Option<&'a str>,
+        entry: &'a NodeEntry,
+        after: &mut dyn FnMut(Pass),
+    ) -> Result<Self, AwsAuthError> {
         let text = map_roles.unwrap_or_default();
         let document = if splice::is_skipped(text) { Document::default() } else { Document::read(text)? };
+        after(Pass::ReadOld);
         let root = list::root(text, &document)?;
         let relations = list::relations(text, &document, entry)?;
+        after(Pass::Decode);
         Ok(Self { text, entry, document, root, relations })
     }
 
@@ -171,6 +206,14 @@ impl<'a> MapRoles<'a> {
     /// # Errors
     /// [`AwsAuthError::Conflict`] and [`AwsAuthError::GuardFailed`].
     pub fn insert(&self) -> Result<String, AwsAuthError> {
+        self.insert_observed(&mut |_| {})
+    }
+
+    /// Returns the text as [`MapRoles::insert`] does, and calls `after` at the end of each pass over the text, for measurements.
+    ///
+    /// # Errors
+    /// As [`MapRoles::insert`].
+    pub fn insert_observed(&self, after: &mut dyn FnMut(Pass)) -> Result<String, AwsAuthError> {
         match self.presence() {
             Presence::Absent => {}
             Presence::Equal => return Ok(self.text.to_owned()),
@@ -182,11 +225,12 @@ impl<'a> MapRoles<'a> {
             let agrees = guard::check_guard(self.text, &self.document, Change::None);
             agrees.map_err(|difference| failed(self.entry, two_parsers(&difference)))?;
         }
+        after(Pass::GuardOld);
         let mut reason = None;
         let places = if self.is_empty() { Some(Vec::new()) } else { list::places(self.text, &self.document) };
         let places = places.ok_or_else(|| failed(self.entry, DISAGREE))?;
         for splice in splice::insertions(self.text, &self.document, &self.root, &places, self.entry) {
-            match self.checked(&splice) {
+            match self.checked(&splice, after) {
                 Ok(edited) => return Ok(edited),
                 Err(found) => reason = reason.or(Some(found)),
             }
@@ -195,103 +239,22 @@ impl<'a> MapRoles<'a> {
     }
 
     /// Returns the text after an insertion, if it passes the guard.
-    fn checked(&self, splice: &Splice) -> Result<String, String> {
+    fn checked(&self, splice: &Splice, after: &mut dyn FnMut(Pass)) -> Result<String, String> {
         let edited = splice.applied_to(self.text);
         let change = Change::Add { index: splice.index, entry: self.entry, style: splice.style };
+        after(Pass::Edit);
         let document = Document::read(&edited).map_err(|error| unreadable(&error))?;
         guard::check_document(&edited, &document, &self.document, change)
             .map_err(|difference| edited_differs(&difference))?;
+        after(Pass::ReadNew);
         guard::check_guard(&edited, &self.document, change).map_err(|difference| edited_differs(&difference))?;
+        after(Pass::GuardNew);
         let places = list::places(&edited, &document).ok_or(DISAGREE)?;
         let removal = splice::removal(&edited, &document, &places, splice.index)?;
         if !self.is_empty() && removal.applied_to(&edited) != self.text {
             return Err("the removal of the entry would not restore the text".to_owned());
         }
+        after(Pass::Undo);
         Ok(edited)
     }
-}
-
-/// Returns `map_roles` without the entries that are exactly `entry`, with their lines and the comments inside them. `[]` is left
-/// where no value would not be read: behind a tag, or before a lone `...`. A text without such an entry is returned unchanged. An
-/// entry for the same role that differs belongs to another writer, and stays.
-///
-/// A list that only one of the parsers reads is edited too, if all other bytes and entries stay.
-///
-/// # Errors
-/// [`AwsAuthError::NotYaml`] if no parser reads the text and it contains the ARN, [`AwsAuthError::NotAList`] likewise, and
-/// [`AwsAuthError::GuardFailed`].
-pub fn remove(map_roles: &str, entry: &NodeEntry) -> Result<String, AwsAuthError> {
-    let mut text = map_roles.to_owned();
-    loop {
-        if splice::is_skipped(&text) {
-            return Ok(text);
-        }
-        let (document, reader) = match Document::read(&text) {
-            Ok(document) => (document, ReadBy::Authenticator),
-            // Without the ARN, the text has no entry of ours.
-            Err(_) if !text.contains(entry.rolearn()) => return Ok(text),
-            Err(error) => (Document::read_by_guard(&text).map_err(|_| AwsAuthError::from(error))?, ReadBy::Guard),
-        };
-        match list::root(&text, &document) {
-            Err(error @ AwsAuthError::NotAList { .. }) if text.contains(entry.rolearn()) => return Err(error),
-            Err(_) => return Ok(text),
-            Ok(_) => {}
-        }
-        let ours = list::ours(&text, &document, entry);
-        let Some(index) = ours.last() else {
-            return Ok(text);
-        };
-        text = removed(&text, &document, *index, reader).map_err(|reason| failed(entry, reason))?;
-        if ours.len() == 1 {
-            return Ok(text);
-        }
-    }
-}
-
-/// The parser that has read a document.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ReadBy {
-    Authenticator,
-    Guard,
-}
-
-/// Returns the text without the entry at `index`, if it passes the guard.
-fn removed(text: &str, document: &Document, index: usize, reader: ReadBy) -> Result<String, String> {
-    let places = list::places(text, document).ok_or(DISAGREE)?;
-    let edited = splice::removal(text, document, &places, index)?.applied_to(text);
-    let change = Change::Remove(index);
-    if reader == ReadBy::Authenticator {
-        guard::check_authenticator(&edited, document, change).map_err(|difference| edited_differs(&difference))?;
-    }
-    // A parser that does not read the old list as this document has no say about the new one.
-    if reader == ReadBy::Guard || guard::check_guard(text, document, Change::None).is_ok() {
-        guard::check_guard(&edited, document, change).map_err(|difference| edited_differs(&difference))?;
-    }
-    Ok(edited)
-}
-
-fn two_parsers(difference: &Difference) -> String {
-    match difference {
-        Difference::Unreadable(SyntaxError { line, message }) => {
-            format!("line {line}: another YAML parser does not read it: {message}")
-        }
-        Difference::Other { line } => format!("line {line}: two YAML parsers read it differently"),
-    }
-}
-
-fn edited_differs(difference: &Difference) -> String {
-    match difference {
-        Difference::Unreadable(error) => unreadable(error),
-        Difference::Other { line } => {
-            format!("line {line} of the edited text would change the meaning of another entry")
-        }
-    }
-}
-
-fn unreadable(SyntaxError { line, message }: &SyntaxError) -> String {
-    format!("line {line} of the edited text would not parse: {message}")
-}
-
-fn failed(entry: &NodeEntry, reason: impl Into<String>) -> AwsAuthError {
-    AwsAuthError::GuardFailed { role_arn: entry.role_arn.clone(), reason: list::one_line(&reason.into()) }
 }

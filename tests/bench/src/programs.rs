@@ -17,6 +17,8 @@ pub(crate) struct Programs {
     pub(crate) hello: PathBuf,
     /// The edit of aws-auth alone.
     pub(crate) edit: PathBuf,
+    /// The same of the baseline; `None` if there is no baseline, or if its commit has no such program.
+    pub(crate) baseline_edit: Option<PathBuf>,
 }
 
 impl Programs {
@@ -28,7 +30,8 @@ impl Programs {
         let function = tools::bootstrap()?;
         let sibling = |name| existing(function.with_file_name(name));
         let baseline = baseline.map(existing).transpose()?;
-        Ok(Self { hello: sibling("hello")?, edit: sibling("edit")?, baseline, function })
+        let baseline_edit = baseline.as_ref().map(|path| path.with_file_name("edit")).filter(|path| path.is_file());
+        Ok(Self { hello: sibling("hello")?, edit: sibling("edit")?, baseline_edit, baseline, function })
     }
 
     /// Returns the program that Lambda would start for a subject. `None` for the runbook, and for the baseline if there is none.

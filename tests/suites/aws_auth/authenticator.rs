@@ -54,7 +54,7 @@ async fn text_that_only_the_authenticator_reads_so_gives_node_access() {
         let before = scenario.world().await.unwrap();
         let (created, id) = create(&mut scenario, &properties()).await;
         let warnings = &created.response.data["Warnings"];
-        assert!(warnings.contains(warning) && warnings.contains("KP031") == (warning != ""), "{name}: {warnings}");
+        assert!(warnings.contains(warning) && warnings.contains("KP031") != warning.is_empty(), "{name}: {warnings}");
         let node = scenario.cluster.run_node("KarpenterNodeInstanceProfile-demo").await.unwrap();
         let identity = scenario.cluster.wait_admitted(&node.credentials).await.unwrap();
         assert_eq!(identity.username, format!("system:node:{}", node.private_dns_name), "{name}");

@@ -1,4 +1,4 @@
-//! An owner of aws-auth that uses server-side apply, as GitOps tools do. The API server records who has written a field last.
+//! An owner of aws-auth that uses server-side apply, as `GitOps` tools do. The API server records who has written a field last.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};

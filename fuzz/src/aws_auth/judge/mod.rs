@@ -96,12 +96,12 @@ fn relation(value: &Value) -> Relation {
     sorted.sort_by_key(|(key, _)| *key);
     let values_of =
         |name: &'static str| sorted.iter().filter(move |(key, _)| is_equal_name(key, name)).map(|(_, value)| *value);
-    let text_of = |name| values_of(name).filter_map(Value::as_str).last();
+    let text_of = |name| values_of(name).filter_map(Value::as_str).next_back();
     let Some(arn) = text_of("rolearn").filter(|arn| is_equal_name(arn, ARN)) else { return Relation::Other };
     if values_of("sso").any(|value| !value.is_null()) {
         return Relation::Other;
     }
-    let groups = values_of("groups").filter(|value| value.is_sequence() || value.is_null()).last();
+    let groups = values_of("groups").rfind(|value| value.is_sequence() || value.is_null());
     let groups: Vec<Option<&str>> =
         groups.and_then(Value::as_sequence).into_iter().flatten().map(Value::as_str).collect();
     if text_of("username") != Some(USERNAME) || !GROUPS.iter().all(|group| groups.contains(&Some(group))) {

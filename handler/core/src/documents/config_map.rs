@@ -37,7 +37,7 @@ pub enum Change {
     /// The function is no field manager, if no annotation of any generation is left.
     ///
     /// The API server records the writer of each field in `metadata.managedFields`. If the function stayed the owner of
-    /// `mapRoles`, the next server-side apply of a GitOps tool would fail with a conflict:
+    /// `mapRoles`, the next server-side apply of another tool would fail with a conflict:
     /// <https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts>. The write that removes the entry sets that
     /// record, so only a further write can remove it.
     ReleaseFields,

@@ -78,7 +78,7 @@ async fn write(
         }
         // The removal of an entry is followed by the release of its fields. An addition is the last edit.
         Written::Done(written) if !matches!(change, Change::AddEntry { .. }) => {
-            let read = if prepared.edit == Edit::None { snapshot.read } else { written };
+            let read = if prepared.edit == Edit::None { snapshot.read } else { written.map(|written| *written) };
             if read.is_some() {
                 kubernetes.keep_snapshot(ConfigMapSnapshot::new(read));
             }

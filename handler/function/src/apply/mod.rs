@@ -155,7 +155,7 @@ impl Apply<'_> {
     /// Edits aws-auth. Without a connection to the Kubernetes API it does nothing.
     async fn edit_aws_auth(&self, change: &Change, mode: WriteMode) -> Result<(), Error> {
         let Some(kubernetes) = self.kubernetes else { return Ok(()) };
-        aws_auth::edit(kubernetes, self.deadlines, self.clients.retries.deadline, change, mode).await
+        aws_auth::edit(kubernetes, self.deadlines, self.clients.retries.deadline, change, mode).boxed_local().await
     }
 
     /// Carries out one step and logs it.

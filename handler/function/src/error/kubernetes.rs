@@ -136,14 +136,14 @@ impl KubernetesError {
             )),
             Self::Contended => Some("Another controller keeps rewriting it. Find it, then retry".to_owned()),
             Self::Busy { .. } => Some("Retry when the API server is healthy".to_owned()),
-            Self::Api { source, .. } => refusal_remedy(source.downcast_ref()?).map(str::to_owned),
+            Self::Api { source, .. } => rejection_remedy(source.downcast_ref()?).map(str::to_owned),
             Self::Credentials { role: None, .. } | Self::Token(_) | Self::Client { .. } => None,
         }
     }
 }
 
 /// Returns what to do about a write that the API server refuses. `None` if its words do not show it.
-fn refusal_remedy(status: &Status) -> Option<&'static str> {
+fn rejection_remedy(status: &Status) -> Option<&'static str> {
     let has = |words: &str| status.message.contains(words);
     if has("field is immutable when `immutable` is set") {
         Some("Recreate the ConfigMap without `immutable`, then retry")

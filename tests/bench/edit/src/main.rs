@@ -1,11 +1,12 @@
 //! Times the edit of aws-auth alone, in the profile that Lambda runs. It uses no API server, no network and no event.
 //!
 //! ```text
-//! edit RUNS ENTRIES…     prints a JSON array: {"entries": …, "bytes": …, "add_ms": […], "remove_ms": […]}
+//! edit RUNS ENTRIES…     prints a JSON array:
+//!     {"entries": …, "bytes": …, "add_ms": […], "remove_ms": […], "passes_ms": {"ReadOld": […], …}}
 //! ```
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env,
     hint::black_box,
     io::{self, Write as _},
@@ -14,7 +15,7 @@ use std::{
 };
 
 use karpenter_prereqs_core::{
-    documents::aws_auth::NodeEntry,
+    documents::aws_auth::{MapRoles, NodeEntry, Pass},
     documents::config_map::{Change, Edit, edit},
     identity::ownership::Marker,
     observed::ConfigMap,
@@ -47,9 +48,9 @@ fn measure(entries: usize, runs: usize) -> Result<Value, String> {
     let ours = NodeEntry::new("arn:aws:iam::111122223333:role/KarpenterNodeRole-demo");
     let marker = Marker::from_key("karpenter-prereqs/0123456789abcdef").ok_or("the marker is none")?;
     let add = Change::AddEntry { marker: marker.clone(), entry: ours.clone(), own: true };
-    let remove = Change::RemoveEntry { markers: BTreeSet::from([marker]), own: Some(ours) };
+    let remove = Change::RemoveEntry { markers: BTreeSet::from([marker]), own: Some(ours.clone()) };
     let before = ConfigMap { map_roles: Some(map_roles(entries)), ..ConfigMap::default() };
-    let (mut added, mut removed) = (Vec::new(), Vec::new());
+    let (mut added, mut removed, mut passes) = (Vec::new(), Vec::new(), BTreeMap::new());
     for _ in 0..runs {
         let (took, after) = timed(&before, &add)?;
         added.push(took);
@@ -58,13 +59,30 @@ fn measure(entries: usize, runs: usize) -> Result<Value, String> {
         if gone.map_roles != before.map_roles || gone.annotations != before.annotations {
             return Err(format!("the map of {entries} entries is not as before"));
         }
+        time_passes(before.map_roles.as_deref(), &ours, &mut passes)?;
     }
     Ok(json!({
         "entries": entries,
         "bytes": before.map_roles.map_or(0, |text| text.len()),
         "add_ms": millis(&added),
         "remove_ms": millis(&removed),
+        "passes_ms": passes,
     }))
+}
+
+/// Adds the entry once more, and records the milliseconds of each pass by its name.
+fn time_passes(
+    map_roles: Option<&str>,
+    ours: &NodeEntry,
+    passes: &mut BTreeMap<String, Vec<f64>>,
+) -> Result<(), String> {
+    let mut begun = Instant::now();
+    let mut record = |pass: Pass| {
+        passes.entry(format!("{pass:?}")).or_default().extend(millis(&[begun.elapsed()]));
+        begun = Instant::now();
+    };
+    let list = MapRoles::read_observed(map_roles, ours, &mut record).map_err(|error| error.to_string())?;
+    list.insert_observed(&mut record).map(drop).map_err(|error| error.to_string())
 }
 
 fn timed(current: &ConfigMap, change: &Change) -> Result<(Duration, ConfigMap), String> {

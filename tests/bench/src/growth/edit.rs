@@ -1,8 +1,9 @@
 //! Measures the edit of aws-auth alone. A program of the release profile times it, without an API server and without a
-//! network.
+//! network, and the same program of the baseline beside it.
 
 use local_cloud::Error;
 use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::Path};
 use tokio::process::Command;
 
 use crate::{programs::Programs, statistics::Spread};
@@ -18,6 +19,12 @@ pub(crate) struct Edited {
     pub(crate) add_ms: Spread,
     /// Removing it again, in milliseconds.
     pub(crate) remove_ms: Spread,
+    /// Each pass of the addition, in milliseconds, by its name in the source.
+    #[serde(default)]
+    pub(crate) passes_ms: BTreeMap<String, Spread>,
+    /// Adding and removing with the baseline, if there is one.
+    #[serde(default)]
+    pub(crate) baseline_ms: Option<(Spread, Spread)>,
 }
 
 /// The output of the program.
@@ -25,36 +32,75 @@ pub(crate) struct Edited {
 struct EditOutput {
     entries: usize,
     bytes: usize,
+    /// The commit 86f3abf has other names.
+    #[serde(alias = "admit_ms")]
     add_ms: Vec<f64>,
+    #[serde(alias = "expel_ms")]
     remove_ms: Vec<f64>,
+    #[serde(default)]
+    passes_ms: BTreeMap<String, Vec<f64>>,
 }
 
 /// The number of edits of each size, and then the sizes.
-const ARGUMENTS: [&str; 4] = ["11", "10", "500", "5000"];
+const ARGUMENTS: [&str; 4] = ["5", "10", "500", "5000"];
 
-/// Runs the program.
+/// How often each program runs. They take turns, so that both see the same load of the machine.
+const ROUNDS: usize = 3;
+
+/// Runs the programs in turns.
 ///
 /// # Errors
-/// Fails when the program fails.
+/// Fails when a program fails.
 pub(crate) async fn measure(programs: &Programs) -> Result<Vec<Edited>, Error> {
-    let output = Command::new(&programs.edit).args(ARGUMENTS).output().await;
-    let output = output.map_err(|source| Error::Spawn { program: "edit".to_owned(), source })?;
-    let unusable = |what: &str| {
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        Error::Unusable(format!("edit: {what}\n{stderr}"))
+    let (mut ours, mut baseline) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        merge(&mut ours, run(&programs.edit).await?);
+        if let Some(program) = &programs.baseline_edit {
+            merge(&mut baseline, run(program).await?);
+        }
+    }
+    let spread = |values: &[f64]| {
+        Spread::of(values.iter().copied()).ok_or_else(|| Error::Unusable("edit: the output has no run".to_owned()))
     };
-    let sizes: Vec<EditOutput> =
-        serde_json::from_slice(&output.stdout).map_err(|error| unusable(&error.to_string()))?;
-    sizes
-        .into_iter()
-        .map(|size| {
-            let spread = |values: Vec<f64>| Spread::of(values).ok_or_else(|| unusable("the output has no run"));
+    ours.iter()
+        .enumerate()
+        .map(|(index, size)| {
+            let of_baseline = baseline.get(index);
+            let baseline_ms =
+                of_baseline.map(|size| Ok((spread(&size.add_ms)?, spread(&size.remove_ms)?))).transpose()?;
+            let passes = size.passes_ms.iter().map(|(pass, values)| Ok((pass.clone(), spread(values)?)));
             Ok(Edited {
                 entries: size.entries,
                 bytes: size.bytes,
-                add_ms: spread(size.add_ms)?,
-                remove_ms: spread(size.remove_ms)?,
+                add_ms: spread(&size.add_ms)?,
+                remove_ms: spread(&size.remove_ms)?,
+                passes_ms: passes.collect::<Result<_, Error>>()?,
+                baseline_ms,
             })
         })
         .collect()
+}
+
+async fn run(program: &Path) -> Result<Vec<EditOutput>, Error> {
+    let output = Command::new(program).args(ARGUMENTS).output().await;
+    let output = output.map_err(|source| Error::Spawn { program: "edit".to_owned(), source })?;
+    serde_json::from_slice(&output.stdout).map_err(|error| {
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Error::Unusable(format!("edit: {error}\n{stderr}"))
+    })
+}
+
+/// Adds the times of a run to those of earlier runs.
+fn merge(all: &mut Vec<EditOutput>, run: Vec<EditOutput>) {
+    if all.is_empty() {
+        *all = run;
+        return;
+    }
+    for (all, run) in all.iter_mut().zip(run) {
+        all.add_ms.extend(run.add_ms);
+        all.remove_ms.extend(run.remove_ms);
+        for (pass, values) in run.passes_ms {
+            all.passes_ms.entry(pass).or_default().extend(values);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::cell::{count, digits, megabytes, millis, spread};
+use super::cell::{count, digits, megabytes, millis, ratio, spread};
 use crate::{
     growth::{Axis, Edited, Growth, Point, SIZES},
     statistics::{as_f64, exponent},
@@ -56,19 +56,46 @@ pub(super) fn tables(growth: &Growth) -> String {
 }
 
 fn edits(edits: &[Edited]) -> String {
-    let mut text =
-        "\nThe edit of aws-auth alone, in the release profile:\n\n| Entries | Bytes | Add the entry | Remove it |\n|---|---|---|---|\n"
-            .to_owned();
-    for Edited { entries, bytes, add_ms, remove_ms } in edits {
-        let _ =
-            writeln!(text, "| {} | {} | {} | {} |", count(*entries), count(*bytes), spread(add_ms), spread(remove_ms));
+    let mut text = "\nThe edit of aws-auth alone, in the release profile:\n\n| Entries | Bytes | Add the entry | Remove it | Baseline adds | Baseline removes | Faster by |\n|---|---|---|---|---|---|---|\n".to_owned();
+    for Edited { entries, bytes, add_ms, remove_ms, baseline_ms, .. } in edits {
+        let baseline = baseline_ms.as_ref().map_or_else(
+            || "– | – | –".to_owned(),
+            |(add, remove)| {
+                let faster = [ratio(add.median, add_ms.median), ratio(remove.median, remove_ms.median)].join(" and ");
+                format!("{} | {} | {faster}", spread(add), spread(remove))
+            },
+        );
+        let (entries, bytes) = (count(*entries), count(*bytes));
+        let _ = writeln!(text, "| {entries} | {bytes} | {} | {} | {baseline} |", spread(add_ms), spread(remove_ms));
     }
     let points: Vec<_> = edits.iter().map(|edit| (as_f64(edit.entries), edit.add_ms.median)).collect();
     if let Some(exponent) = exponent(&points) {
         let _ = writeln!(text, "\nExponent of the addition: {}.", digits(exponent));
     }
+    if let Some(last) = edits.last().filter(|last| !last.passes_ms.is_empty()) {
+        let _ = writeln!(
+            text,
+            "\nThe passes of an addition to {} entries, each over the whole text:\n\n| Pass | Time |\n|---|---|",
+            count(last.entries)
+        );
+        for (name, pass) in PASSES {
+            let found = last.passes_ms.get(name).map_or_else(|| "–".to_owned(), spread);
+            let _ = writeln!(text, "| {pass} | {found} |");
+        }
+    }
     text
 }
+
+/// The passes by their names in `handler/aws-auth`, in order, and what each does.
+const PASSES: [(&str, &str); 7] = [
+    ("ReadOld", "The authenticator's parser reads the old text"),
+    ("Decode", "Each entry is compared with the function's"),
+    ("GuardOld", "The guard's parser reads the old text"),
+    ("Edit", "The place of the new entry is found, and the new text is made"),
+    ("ReadNew", "The authenticator's parser reads the new text, and the lists are compared"),
+    ("GuardNew", "The guard's parser reads the new text, and the lists are compared"),
+    ("Undo", "The entry is removed from the new text, and the result is compared with the old text"),
+];
 
 const fn name(axis: Axis) -> &'static str {
     match axis {

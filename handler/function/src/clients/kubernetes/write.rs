@@ -25,7 +25,7 @@ pub(crate) enum WriteMode {
 #[derive(Debug)]
 pub(crate) enum Written {
     /// The write succeeded. The ConfigMap after it; `None` if it was deleted.
-    Done(Option<Read>),
+    Done(Option<Box<Read>>),
     /// Another writer was faster: the ConfigMap has changed since it was read.
     Conflict,
 }
@@ -69,7 +69,7 @@ impl Kubernetes {
             (Edit::None | Edit::Replace(_) | Edit::Delete, _) => return Ok(Written::Done(None)),
         };
         match result {
-            Ok(object) => Ok(Written::Done(object.map(|object| Read { object }))),
+            Ok(object) => Ok(Written::Done(object.map(|object| Box::new(Read { object })))),
             Err(kube::Error::Api(status)) if verb == Verb::Delete && status.code == 404 => Ok(Written::Done(None)),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Written::Conflict),
             Err(kube::Error::Api(status)) if mode.is_dry_run() && is_dry_run_unsupported(&status) => {
