@@ -28,7 +28,7 @@ pub enum AwsAuthError {
         /// The first line that is not blank, a comment or `---`, cut at 300 characters.
         first_line: String,
     },
-    /// [`Presence::Conflict`], found by [`MapRoles::insert`].
+    /// [`crate::Presence::Conflict`], found by [`crate::MapRoles::insert`].
     #[error(
         "cannot add {role_arn} to mapRoles of the ConfigMap kube-system/aws-auth, because the role has another entry: \
          `{quoted}`. The authenticator uses only the last entry of a role"
@@ -36,7 +36,7 @@ pub enum AwsAuthError {
     Conflict {
         /// The role of the entry that was to be added.
         role_arn: String,
-        /// The existing entry, as in [`Presence::Conflict`].
+        /// The existing entry, as in [`crate::Presence::Conflict`].
         quoted: String,
     },
     /// No edit was found that changes nothing else and can be undone, or two YAML parsers read the text differently.
