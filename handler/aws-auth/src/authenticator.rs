@@ -6,13 +6,13 @@ use super::events::{Bounds, Collection, Event, Kind, Style, SyntaxError, ends_in
 use libyaml_safer::{Event as Parsed, EventData, MappingStyle, Mark, ScalarStyle, SequenceStyle};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::{Chain, Read as _};
+use std::io::{BufRead, Read, Result as IoResult};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Reads the first document of a text. The authenticator does not read what follows it.
 pub(super) struct Parser<'a> {
     text: &'a str,
-    source: libyaml_safer::Parser<Chain<&'a [u8], &'static [u8]>>,
+    source: libyaml_safer::Parser<Pieces<'a>>,
     /// The length of the byte order mark, which the parser's positions leave out.
     offset: usize,
     /// The numbers of the anchors. The last definition of a name counts.
@@ -31,7 +31,7 @@ impl<'a> Parser<'a> {
         let mut parser = libyaml_safer::Parser::new();
         // Without a newline behind it, this port does not read a block scalar at the end of the text.
         let newline: &[u8] = if text.ends_with(['\n', '\r']) { b"" } else { b"\n" };
-        parser.set_input(text.as_bytes().chain(newline));
+        parser.set_input(Pieces { text: text.as_bytes(), newline });
         let offset = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         Self {
             text,
@@ -189,6 +189,41 @@ impl<'a> Iterator for Parser<'a> {
         }
         self.is_done = !matches!(event, Some(Ok(_)));
         event
+    }
+}
+
+/// A text and a newline, in pieces. The parser decodes a whole piece into four bytes for each character.
+struct Pieces<'a> {
+    text: &'a [u8],
+    newline: &'static [u8],
+}
+
+impl Pieces<'_> {
+    /// The length of a piece: the raw buffer of the authenticator's port. Behind the first document, both find a character that is
+    /// not allowed only in the piece that they have read.
+    const LENGTH: usize = 512;
+}
+
+impl BufRead for Pieces<'_> {
+    fn fill_buf(&mut self) -> IoResult<&[u8]> {
+        let rest = if self.text.is_empty() { self.newline } else { self.text };
+        Ok(&rest[..rest.len().min(Self::LENGTH)])
+    }
+
+    fn consume(&mut self, length: usize) {
+        if self.text.is_empty() {
+            self.newline = &self.newline[length..];
+        } else {
+            self.text = &self.text[length..];
+        }
+    }
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> IoResult<usize> {
+        let length = self.fill_buf()?.read(buffer)?;
+        self.consume(length);
+        Ok(length)
     }
 }
 

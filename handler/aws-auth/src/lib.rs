@@ -9,8 +9,8 @@
 //!                                     └─ places → splice → new text → guard
 //! ```
 //!
-//! The guard accepts a new text only if both parsers read the old and the new text, the new list is the old one with our entry
-//! more or less, and the removal of an added entry restores the old text.
+//! The new list must be the old one with our entry more or less. An insertion needs both parsers to read both texts, and, unless
+//! the list was empty, its removal must restore the text. A removal needs one parser that reads the old text.
 //!
 //! [`MapRoles::insert`] and then [`remove`] restore the text byte for byte, except if the text was an explicit empty value
 //! (`null`, `~`, `""`, `''`, ` `` `, blanks with tabs) or absent. [`MapRoles::is_empty`] is true then, and the caller records the
@@ -80,7 +80,7 @@ impl NodeEntry {
 pub enum Presence {
     /// The authenticator reads no entry for the role.
     Absent,
-    /// The role's entry is ours: the same user name, and at least our groups.
+    /// The role's entry has our user name and at least our groups. The function may not have written it.
     Equal,
     /// The role's entry has another user name, or lacks one of our groups. Ours must not be added, because it would replace that
     /// entry.

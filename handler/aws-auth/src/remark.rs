@@ -3,10 +3,10 @@
 /// What a user should know about a list, although it can be edited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Remark {
-    /// The role's entry is not exactly ours, but the authenticator reads the same access from it.
+    /// The role's entry is not exactly ours, but gives nodes at least the same access.
     #[error(
-        "the ConfigMap kube-system/aws-auth has an entry for {role_arn} that gives its nodes access and that the function did \
-         not write: `{quoted}`. The function uses it, and no Delete removes it"
+        "the ConfigMap kube-system/aws-auth has an entry for {role_arn} that the function did not write: `{quoted}`. It gives \
+         nodes at least the access of the function's entry, so the function uses it, and no Delete removes it"
     )]
     EquivalentEntry {
         /// The role.
@@ -28,7 +28,7 @@ pub enum Remark {
     /// The text has several YAML documents. The authenticator reads only the first one.
     #[error(
         "the authenticator reads only the first YAML document of mapRoles in the ConfigMap kube-system/aws-auth. Line {line} \
-         begins another document, and no role in it has access. Remove the line, or the document"
+         begins another document, and its entries have no effect. Move them into the first document, or remove them"
     )]
     SecondDocument {
         /// The line of the `---`, from 1.

@@ -6,8 +6,8 @@ use super::guard::{self, Change};
 use super::splice::{self, DISAGREE};
 use super::{NodeEntry, list};
 
-/// Returns `map_roles` without the entries that are exactly `entry`, with their lines and the comments inside them. `[]` is left
-/// where no value would not be read: behind a tag, or before a lone `...`. A text without such an entry is returned unchanged. An
+/// Returns `map_roles` without the entries that are exactly `entry`, with their lines and the comments inside them. The removal
+/// writes `[]` if the parser needs a value there: behind a tag, or before a lone `...`. A text without such an entry is returned unchanged. An
 /// entry for the same role that differs belongs to another writer, and stays.
 ///
 /// A list that only one of the parsers reads is edited too, if all other bytes and entries stay.

@@ -127,9 +127,13 @@ fn end_of_document(text: &str, document: &Document, places: &[Place]) -> usize {
 
 /// Returns where a second document with content begins, at its `---` if it has one. `None` if the text has no other.
 pub(super) fn second_document(text: &str, document: &Document, places: &[Place]) -> Option<usize> {
-    let is_flow = document.len() > 0 && document.kind(0) == Kind::ListStart(Collection::Flow);
-    let mut at =
-        if is_flow { document.event(document.len() - 1).range.end } else { end_of_document(text, document, places) };
+    let is_ended_by_event =
+        document.len() > 0 && matches!(document.kind(0), Kind::ListStart(Collection::Flow) | Kind::Scalar(_));
+    let mut at = if is_ended_by_event {
+        document.event(document.len() - 1).range.end
+    } else {
+        end_of_document(text, document, places)
+    };
     let mut start = None;
     loop {
         at = next_solid(text, at);

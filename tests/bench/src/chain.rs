@@ -145,7 +145,7 @@ const REMOVE_FROM_AWS_AUTH: [Link; 5] = [
     link(
         "kubernetes update aws-auth",
         Why::Needs,
-        "gives up the ownership of mapRoles, which the write before has set. The role keeps its marker until then, so that a redelivered Delete does it too",
+        "removes the function from managedFields, where the write before has recorded it. The role keeps its marker until then, so that a redelivered Delete does it too",
     ),
 ];
 

@@ -169,9 +169,13 @@ fn remarks_say_what_the_authenticator_reads() {
         remarks(&format!("- {{rolearn: {ARN}}}\n{BLOCK}\n")),
         [Remark::EntryWithoutEffect { role_arn: role_arn(), quoted: format!("{{rolearn: {ARN}}}") }]
     );
-    for (text, line) in
-        [("- a\n---\n- b\n", 2), ("- a\n...\n# c\n---\n- b\n", 4), ("[a]\n---\n[\n", 2), ("# none\n---\n---\n- a\n", 3)]
-    {
+    for (text, line) in [
+        ("- a\n---\n- b\n", 2),
+        ("- a\n...\n# c\n---\n- b\n", 4),
+        ("[a]\n---\n[\n", 2),
+        ("# none\n---\n---\n- a\n", 3),
+        ("null\n---\n- b\n", 2),
+    ] {
         assert_eq!(remarks(text), [Remark::SecondDocument { line }], "{text:?}");
     }
 }

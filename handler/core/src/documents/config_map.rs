@@ -2,7 +2,7 @@
 //! record which generations need an entry.
 //!
 //! Each generation annotates the ConfigMap with its marker. The value is the ARN of the node role. An entry is removed with the
-//! last marker that has its ARN. With the last marker, the function stops being a field manager of the ConfigMap. If the first entry replaces an empty value that its removal would not restore, the annotation
+//! last marker that has its ARN. After the last marker is removed, a second write removes the function from `metadata.managedFields`. If the first entry replaces an empty value that its removal would not restore, the annotation
 //! [`BEFORE_KEY`] records that value. So the removal of the last entry restores the ConfigMap.
 
 use crate::identity::ownership::{Marker, markers};
@@ -148,7 +148,9 @@ fn remove_entries(
         }
     }
     let is_last = markers(&map.annotations).next().is_none();
-    let remarks = own.zip(text.as_deref()).and_then(|(entry, text)| kept_entry(text, entry)).into_iter().collect();
+    // An entry that another generation needs is ours, and stays.
+    let removed = own.filter(|entry| !needed.contains(entry.rolearn()));
+    let remarks = removed.zip(text.as_deref()).and_then(|(entry, text)| kept_entry(text, entry)).into_iter().collect();
     map.map_roles = text;
     if is_last && let Some(json) = map.annotations.remove(BEFORE_KEY) {
         let before = serde_json::from_str::<Before>(&json).ok();
@@ -182,4 +184,53 @@ fn release_fields(current: &ConfigMap) -> Edit {
 /// Returns the write that replaces the ConfigMap, if anything differs. By the write, the function becomes a field manager.
 fn replace(current: &ConfigMap, map: ConfigMap) -> Edit {
     if map == *current { Edit::None } else { Edit::Replace(ConfigMap { is_field_manager: true, ..map }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:iam::111122223333:role/nodes";
+
+    fn marker(number: char) -> Marker {
+        Marker::from_key(&format!("karpenter-prereqs/{}", number.to_string().repeat(16))).unwrap()
+    }
+
+    fn remove(map: &ConfigMap, number: char) -> (Edit, Vec<Remark>) {
+        let change = Change::RemoveEntry { markers: [marker(number)].into(), own: Some(NodeEntry::new(ARN)) };
+        edit_with_remarks(Some(map), &change).unwrap()
+    }
+
+    #[test]
+    fn only_entry_that_no_generation_needs_is_reported_as_kept() {
+        let with = |map: ConfigMap, number| {
+            let change = Change::AddEntry { marker: marker(number), entry: NodeEntry::new(ARN), own: true };
+            match edit(Some(&map), &change) {
+                Ok(Edit::Replace(map)) => map,
+                other => panic!("{other:?}"),
+            }
+        };
+        let empty = ConfigMap { map_roles: Some("- {rolearn: a}\n".to_owned()), ..ConfigMap::default() };
+        let both = with(with(empty.clone(), 'a'), 'b');
+        let (Edit::Replace(one), remarks) = remove(&both, 'a') else { panic!("{both:?}") };
+        assert_eq!((&one.map_roles, remarks), (&both.map_roles, Vec::new()), "the other generation needs the entry");
+        let (Edit::Replace(none), remarks) = remove(&one, 'b') else { panic!("{one:?}") };
+        assert_eq!((&none.map_roles, remarks), (&empty.map_roles, Vec::new()));
+
+        let changed = one.map_roles.unwrap().replace("system:nodes", "system:nodes\n  - team:a");
+        let (edit, remarks) = remove(&ConfigMap { map_roles: Some(changed.clone()), ..both }, 'b');
+        assert!(matches!(edit, Edit::Replace(map) if map.map_roles == Some(changed)), "the entry is not ours");
+        assert!(remarks.is_empty(), "generation a needs the role");
+    }
+
+    #[test]
+    fn fields_are_released_after_the_last_marker() {
+        let released = |map: &ConfigMap| edit(Some(map), &Change::ReleaseFields);
+        let map = ConfigMap { is_field_manager: true, ..ConfigMap::default() };
+        assert_eq!(released(&map), Ok(Edit::Replace(ConfigMap::default())));
+        assert_eq!(released(&ConfigMap::default()), Ok(Edit::None));
+        let annotations = [(marker('a').key().to_owned(), ARN.to_owned())].into();
+        assert_eq!(released(&ConfigMap { annotations, ..map }), Ok(Edit::None));
+        assert_eq!(edit(None, &Change::ReleaseFields), Ok(Edit::None));
+    }
 }

@@ -259,6 +259,6 @@ pub struct ConfigMap {
     pub annotations: Tags,
     /// Whether it has anything else, such as other data, labels, finalizers or owners. Then it is never deleted.
     pub has_more: bool,
-    /// Whether `metadata.managedFields` has an entry of the function, so that the API server counts it as an owner of fields.
+    /// Whether `metadata.managedFields` records the function as a writer of `mapRoles` or of annotations.
     pub is_field_manager: bool,
 }

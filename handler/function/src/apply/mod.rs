@@ -144,9 +144,8 @@ impl Apply<'_> {
     /// Carries out a step on aws-auth.
     async fn carry_out_aws_auth(&self, step: &EditAwsAuth) -> Result<(), Error> {
         self.edit_aws_auth(&step.change, WriteMode::Store).await?;
-        // Not only if the plan has a step for it, because since the snapshot another resource can have removed its entry too, or
-        // another writer can have added something to the ConfigMap that was to be deleted. A step of the plan then finds nothing
-        // to do.
+        // The plan may lack this step, because another writer changed the ConfigMap after the snapshot. If the plan has the step
+        // too, it finds nothing to do.
         let is_updated =
             matches!(step.change, Change::RemoveEntry { .. }) && self.kubernetes.is_some_and(Kubernetes::has_snapshot);
         if is_updated { self.edit_aws_auth(&Change::ReleaseFields, WriteMode::Store).await } else { Ok(()) }

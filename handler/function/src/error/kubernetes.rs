@@ -147,6 +147,8 @@ fn rejection_remedy(status: &Status) -> Option<&'static str> {
     let has = |words: &str| status.message.contains(words);
     if has("field is immutable when `immutable` is set") {
         Some("Recreate the ConfigMap without `immutable`, then retry")
+    } else if has("metadata.annotations: Too long") {
+        Some("Remove annotations from the ConfigMap, then retry")
     } else if has("Too long") || status.code == 413 {
         Some("Remove entries or comments from the ConfigMap, then retry")
     } else if has("admission webhook") || has("ValidatingAdmissionPolicy") {

@@ -97,7 +97,7 @@ fn is_node_role_created(Context { spec, observed, .. }: Context<'_>) -> bool {
 }
 
 /// Plans an edit of the ConfigMap, if it was read and the change needs a write. An edit that fails is a problem. If no generation
-/// uses the ConfigMap afterwards, a further write gives up the fields.
+/// uses the ConfigMap afterwards, a further write removes the function from `managedFields`.
 fn edit(aws_auth: &AwsAuth, change: Change, needs: &[StepId], draft: &mut Draft) -> Option<EditStep> {
     if *aws_auth == AwsAuth::NotRead {
         return None;

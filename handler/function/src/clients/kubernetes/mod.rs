@@ -53,7 +53,7 @@ pub(crate) struct Kubernetes {
     calls: Calls,
     /// Whether the API server has accepted this token.
     is_token_accepted: Arc<AtomicBool>,
-    /// The ConfigMap of the snapshot, until the first write takes it.
+    /// The ConfigMap for the next write, with its prepared edit.
     snapshot: Arc<Mutex<Option<ConfigMapSnapshot>>>,
 }
 
