@@ -1,6 +1,6 @@
 //! The first document of a text, as one of the parsers reads it.
 
-use super::events::{Bounds, Event, Kind, SyntaxError};
+use super::events::{Bounds, Event, Kind, Style, SyntaxError};
 use super::{authenticator, guard_parser};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,36 +8,42 @@ use std::ops::Range;
 /// An entry of `mapRoles` has three levels. A deeper text is rejected, because it is walked recursively.
 const MAX_DEPTH: usize = 64;
 
-/// All events of a document. The texts of scalars are in one string, because a list of 5,000 entries has 40,000 of them.
+/// All events of a document. A list of 5,000 entries has 75,000 of them, so an event has only what the text does not have.
 #[derive(Debug, Default)]
-pub(super) struct Document {
+pub(super) struct Document<'a> {
+    text: &'a str,
     events: Vec<Stored>,
-    texts: String,
-    tags: Vec<String>,
+    /// The events with a tag, an anchor or a value that the text does not have as it is, in order. Few have one.
+    details: Vec<Details>,
     /// The nodes with an anchor, by the number of the anchor.
     anchored: Vec<u32>,
     bounds: Bounds,
 }
 
-/// An event without its texts.
+/// An event, with its place in the text.
 #[derive(Clone, Copy, Debug)]
 struct Stored {
     kind: Kind,
-    /// Where the value begins in `texts`. It ends where the next one begins.
-    value: u32,
-    /// The place of the tag in `tags`, from 1; 0 for none.
-    tag: u32,
-    anchor: u32,
     start: u32,
     end: u32,
 }
 
-impl Document {
+/// What an event has besides its place.
+#[derive(Clone, Debug)]
+struct Details {
+    /// The index of the event.
+    event: u32,
+    value: String,
+    tag: Option<String>,
+    anchor: u32,
+}
+
+impl<'a> Document<'a> {
     /// Reads the document as the authenticator does.
     ///
     /// # Errors
     /// The authenticator does not read the text.
-    pub(super) fn read(text: &str) -> Result<Self, SyntaxError> {
+    pub(super) fn read(text: &'a str) -> Result<Self, SyntaxError> {
         if let Some((at, _)) = text.match_indices('\u{feff}').find(|(at, _)| *at > 0) {
             let message = "the text has a byte order mark that is not its first character".to_owned();
             return Err(SyntaxError { line: authenticator::line_of(text, at), message });
@@ -52,18 +58,28 @@ impl Document {
     ///
     /// # Errors
     /// This parser does not read the text either.
-    pub(super) fn read_by_guard(text: &str) -> Result<Self, SyntaxError> {
+    pub(super) fn read_by_guard(text: &'a str) -> Result<Self, SyntaxError> {
         let mut parser = guard_parser::Parser::new(text);
         let mut document = Self::collect(text, &mut parser)?;
         document.bounds = parser.bounds();
         Ok(document)
     }
 
-    fn collect<'a>(
-        text: &str,
-        parser: &mut impl Iterator<Item = Result<Event<'a>, SyntaxError>>,
+    /// Returns the document of a text that is not read as YAML: it has no event.
+    pub(super) fn skipped(text: &'a str) -> Self {
+        Self { text, ..Self::default() }
+    }
+
+    /// Returns the whole text, with what is before and behind the document.
+    pub(super) const fn text(&self) -> &'a str {
+        self.text
+    }
+
+    fn collect<'e>(
+        text: &'a str,
+        parser: &mut impl Iterator<Item = Result<Event<'e>, SyntaxError>>,
     ) -> Result<Self, SyntaxError> {
-        let mut document = Self::default();
+        let mut document = Self { text, ..Self::default() };
         let mut depth = 0;
         for event in parser {
             let event = event?;
@@ -83,20 +99,29 @@ impl Document {
     }
 
     fn push(&mut self, event: &Event<'_>) {
-        let value = place(self.texts.len());
-        self.texts += &event.value;
-        let tag = match &event.tag {
-            Some(tag) => {
-                self.tags.push(tag.clone().into_owned());
-                place(self.tags.len())
-            }
-            None => 0,
-        };
-        if event.anchor > 0 && event.kind != Kind::Alias {
-            self.anchored.push(place(self.events.len()));
+        let index = place(self.events.len());
+        let stored = Stored { kind: event.kind, start: place(event.range.start), end: place(event.range.end) };
+        if event.tag.is_some() || event.anchor > 0 || self.written(stored) != Some(&event.value) {
+            let tag = event.tag.as_deref().map(str::to_owned);
+            let value = event.value.clone().into_owned();
+            self.details.push(Details { event: index, value, tag, anchor: event.anchor });
         }
-        let (start, end) = (place(event.range.start), place(event.range.end));
-        self.events.push(Stored { kind: event.kind, value, tag, anchor: event.anchor, start, end });
+        if event.anchor > 0 && event.kind != Kind::Alias {
+            self.anchored.push(index);
+        }
+        self.events.push(stored);
+    }
+
+    /// Returns what the text has for the value of an event without tag and anchor. The value is the same if it has neither escapes
+    /// nor folded lines.
+    fn written(&self, event: Stored) -> Option<&'a str> {
+        let range = event.start as usize..event.end as usize;
+        match event.kind {
+            Kind::Scalar(Style::Plain) => self.text.get(range),
+            Kind::Scalar(Style::Quoted) => self.text.get(range.start + 1..range.end.checked_sub(1)?),
+            Kind::Scalar(Style::Block) => None,
+            _ => Some(""),
+        }
     }
 
     /// Returns the number of events.
@@ -107,12 +132,14 @@ impl Document {
     /// Returns the event at an index below [`Document::len`].
     pub(super) fn event(&self, index: usize) -> Event<'_> {
         let stored = self.events[index];
-        let end = self.events.get(index + 1).map_or(self.texts.len(), |next| next.value as usize);
+        let found = self.details.binary_search_by_key(&index, |details| details.event as usize);
+        let details = found.ok().map(|at| &self.details[at]);
+        let value = details.map_or_else(|| self.written(stored).unwrap_or_default(), |details| &details.value);
         Event {
             kind: stored.kind,
-            value: Cow::Borrowed(&self.texts[stored.value as usize..end]),
-            tag: stored.tag.checked_sub(1).map(|tag| Cow::Borrowed(self.tags[tag as usize].as_str())),
-            anchor: stored.anchor,
+            value: Cow::Borrowed(value),
+            tag: details.and_then(|details| details.tag.as_deref()).map(Cow::Borrowed),
+            anchor: details.map_or(0, |details| details.anchor),
             range: stored.start as usize..stored.end as usize,
         }
     }

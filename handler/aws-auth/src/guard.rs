@@ -40,7 +40,7 @@ pub(super) enum Difference {
 ///
 /// # Errors
 /// The first difference.
-pub(super) fn check_authenticator(text: &str, old: &Document, change: Change<'_>) -> Result<(), Difference> {
+pub(super) fn check_authenticator(text: &str, old: &Document<'_>, change: Change<'_>) -> Result<(), Difference> {
     check(text, authenticator::Parser::new(text), old, change)
 }
 
@@ -48,7 +48,7 @@ pub(super) fn check_authenticator(text: &str, old: &Document, change: Change<'_>
 ///
 /// # Errors
 /// The first difference.
-pub(super) fn check_guard(text: &str, old: &Document, change: Change<'_>) -> Result<(), Difference> {
+pub(super) fn check_guard(text: &str, old: &Document<'_>, change: Change<'_>) -> Result<(), Difference> {
     check(text, guard_parser::Parser::new(text), old, change)
 }
 
@@ -56,14 +56,14 @@ pub(super) fn check_guard(text: &str, old: &Document, change: Change<'_>) -> Res
 ///
 /// # Errors
 /// The first difference.
-pub(super) fn check_document(text: &str, new: &Document, old: &Document, change: Change<'_>) -> Result<(), Difference> {
-    check(text, (0..new.len()).map(|index| Ok(new.event(index))), old, change)
+pub(super) fn check_document(new: &Document<'_>, old: &Document<'_>, change: Change<'_>) -> Result<(), Difference> {
+    check(new.text(), (0..new.len()).map(|index| Ok(new.event(index))), old, change)
 }
 
 fn check<'a>(
     text: &str,
     read: impl Iterator<Item = Result<Event<'a>, SyntaxError>>,
-    old: &Document,
+    old: &Document<'_>,
     change: Change<'_>,
 ) -> Result<(), Difference> {
     let mut read = read.peekable();
@@ -111,7 +111,7 @@ fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
 }
 
 /// Returns the events of the old document after the change.
-fn expected<'a>(old: &'a Document, change: Change<'a>) -> Box<dyn Iterator<Item = Event<'a>> + 'a> {
+fn expected<'a>(old: &'a Document<'_>, change: Change<'a>) -> Box<dyn Iterator<Item = Event<'a>> + 'a> {
     let events = |range: Range<usize>| range.map(|index| old.event(index));
     let is_list = old.len() > 0 && matches!(old.kind(0), Kind::ListStart(_));
     match change {

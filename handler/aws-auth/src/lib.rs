@@ -113,7 +113,7 @@ pub enum Pass {
 pub struct MapRoles<'a> {
     text: &'a str,
     entry: &'a NodeEntry,
-    document: Document,
+    document: Document<'a>,
     root: Root,
     /// How each entry of the list relates to `entry`.
     relations: Vec<Relation>,
@@ -139,10 +139,10 @@ impl<'a> MapRoles<'a> {
         after: &mut dyn FnMut(Pass),
     ) -> Result<Self, AwsAuthError> {
         let text = map_roles.unwrap_or_default();
-        let document = if splice::is_skipped(text) { Document::default() } else { Document::read(text)? };
+        let document = if splice::is_skipped(text) { Document::skipped(text) } else { Document::read(text)? };
         after(Pass::ReadOld);
-        let root = list::root(text, &document)?;
-        let relations = list::relations(text, &document, entry)?;
+        let root = list::root(&document)?;
+        let relations = list::relations(&document, entry)?;
         after(Pass::Decode);
         Ok(Self { text, entry, document, root, relations })
     }
@@ -172,8 +172,8 @@ impl<'a> MapRoles<'a> {
         }
         // Most texts have no marker, and then the places need not be found.
         if ["---", "..."].iter().any(|marker| self.text.contains(marker)) {
-            let places = list::places(self.text, &self.document).unwrap_or_default();
-            let second = splice::second_document(self.text, &self.document, &places);
+            let places = list::places(&self.document).unwrap_or_default();
+            let second = splice::second_document(&self.document, &places);
             remarks.extend(second.map(|at| Remark::SecondDocument { line: authenticator::line_of(self.text, at) }));
         }
         remarks
@@ -187,7 +187,7 @@ impl<'a> MapRoles<'a> {
 
     /// Returns the entry at an index, as it is written, on one line, cut at 300 characters.
     fn quoted(&self, index: usize) -> String {
-        let places = list::places(self.text, &self.document).unwrap_or_default();
+        let places = list::places(&self.document).unwrap_or_default();
         places.get(index).map(|place| list::quote(self.text, place)).unwrap_or_default()
     }
 
@@ -227,9 +227,9 @@ impl<'a> MapRoles<'a> {
         }
         after(Pass::GuardOld);
         let mut reason = None;
-        let places = if self.is_empty() { Some(Vec::new()) } else { list::places(self.text, &self.document) };
+        let places = if self.is_empty() { Some(Vec::new()) } else { list::places(&self.document) };
         let places = places.ok_or_else(|| failed(self.entry, DISAGREE))?;
-        for splice in splice::insertions(self.text, &self.document, &self.root, &places, self.entry) {
+        for splice in splice::insertions(&self.document, &self.root, &places, self.entry) {
             match self.checked(&splice, after) {
                 Ok(edited) => return Ok(edited),
                 Err(found) => reason = reason.or(Some(found)),
@@ -244,14 +244,13 @@ impl<'a> MapRoles<'a> {
         let change = Change::Add { index: splice.index, entry: self.entry, style: splice.style };
         after(Pass::Edit);
         let document = Document::read(&edited).map_err(|error| unreadable(&error))?;
-        guard::check_document(&edited, &document, &self.document, change)
-            .map_err(|difference| edited_differs(&difference))?;
+        guard::check_document(&document, &self.document, change).map_err(|difference| edited_differs(&difference))?;
         after(Pass::ReadNew);
         guard::check_guard(&edited, &self.document, change).map_err(|difference| edited_differs(&difference))?;
         after(Pass::GuardNew);
-        let places = list::places(&edited, &document).ok_or(DISAGREE)?;
-        let removal = splice::removal(&edited, &document, &places, splice.index)?;
-        if !self.is_empty() && removal.applied_to(&edited) != self.text {
+        let places = list::places(&document).ok_or(DISAGREE)?;
+        let removal = splice::removal(&document, &places, splice.index)?;
+        if !self.is_empty() && !removal.makes(self.text, &edited) {
             return Err("the removal of the entry would not restore the text".to_owned());
         }
         after(Pass::Undo);

@@ -35,18 +35,18 @@ pub(super) struct Place {
 ///
 /// # Errors
 /// [`AwsAuthError::NotAList`] for every other value, and [`AwsAuthError::NotYaml`] for a scalar that does not fit its tag.
-pub(super) fn root(text: &str, document: &Document) -> Result<Root, AwsAuthError> {
+pub(super) fn root(document: &Document<'_>) -> Result<Root, AwsAuthError> {
     if document.len() == 0 {
         return Ok(Root::Absent);
     }
     let event = document.event(0);
     match event.kind {
         Kind::ListStart(style) => Ok(Root::List(style)),
-        Kind::Scalar(_) if Reader::new(text, document).value(0).map_err(AwsAuthError::from)? == Value::Null => {
+        Kind::Scalar(_) if Reader::new(document).value(0).map_err(AwsAuthError::from)? == Value::Null => {
             let is_written = !event.value.is_empty() || event.tag.is_some();
             Ok(if is_written { Root::Null(event.range) } else { Root::Absent })
         }
-        _ => Err(AwsAuthError::NotAList { first_line: first_line(text) }),
+        _ => Err(AwsAuthError::NotAList { first_line: first_line(document.text()) }),
     }
 }
 
@@ -54,35 +54,36 @@ pub(super) fn root(text: &str, document: &Document) -> Result<Root, AwsAuthError
 ///
 /// # Errors
 /// The authenticator reads nothing of the list.
-pub(super) fn relations(text: &str, document: &Document, entry: &NodeEntry) -> Result<Vec<Relation>, SyntaxError> {
-    let mut reader = Reader::new(text, document);
+pub(super) fn relations(document: &Document<'_>, entry: &NodeEntry) -> Result<Vec<Relation>, SyntaxError> {
+    let mut reader = Reader::new(document);
     items(document).map(|item| Ok(relation(&reader.value(item.start)?, entry))).collect()
 }
 
 /// Returns the entries that are exactly ours, by their indices. A list that the authenticator does not read can still have them.
-pub(super) fn ours(text: &str, document: &Document, entry: &NodeEntry) -> Vec<usize> {
+pub(super) fn ours(document: &Document<'_>, entry: &NodeEntry) -> Vec<usize> {
     let is_ours = |item: Range<usize>| {
-        let value = Reader::new(text, document).value(item.start);
+        let value = Reader::new(document).value(item.start);
         value.is_ok_and(|value| relation(&value, entry) == Relation::Equal)
     };
     items(document).enumerate().filter(|(_, item)| is_ours(item.clone())).map(|(index, _)| index).collect()
 }
 
 /// Returns the entries of the list, as ranges of events.
-pub(super) fn items(document: &Document) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn items(document: &Document<'_>) -> impl Iterator<Item = Range<usize>> {
     let is_list = document.len() > 0 && matches!(document.kind(0), Kind::ListStart(_));
     is_list.then(|| document.children(0)).into_iter().flatten()
 }
 
 /// Returns the places of all entries. `None` if the text has no dash or bracket where the list says that it has one.
-pub(super) fn places(text: &str, document: &Document) -> Option<Vec<Place>> {
+pub(super) fn places(document: &Document<'_>) -> Option<Vec<Place>> {
+    let text = document.text();
     if document.len() == 0 {
         return None;
     }
     let Kind::ListStart(style) = document.kind(0) else {
         return None;
     };
-    let mut at = start_of_content(text, document);
+    let mut at = start_of_content(document);
     if style == Collection::Flow {
         at = text[at..].starts_with('[').then_some(at + 1)?;
     }
@@ -97,7 +98,7 @@ pub(super) fn places(text: &str, document: &Document) -> Option<Vec<Place>> {
             Collection::Flow => {}
         }
         let content = if style == Collection::Block { start + 1 } else { start };
-        let end = end_of(text, document, events.clone(), content);
+        let end = end_of(document, events.clone(), content);
         places.push(Place { start, end, events });
         at = end;
     }
@@ -105,7 +106,8 @@ pub(super) fn places(text: &str, document: &Document) -> Option<Vec<Place>> {
 }
 
 /// Returns the end of the last content of these events, which begin at `from`. Blanks and comments behind it do not count.
-pub(super) fn end_of(text: &str, document: &Document, events: Range<usize>, from: usize) -> usize {
+pub(super) fn end_of(document: &Document<'_>, events: Range<usize>, from: usize) -> usize {
+    let text = document.text();
     events.fold(from, |end, index| {
         let event = document.event(index);
         match event.kind {
@@ -132,7 +134,8 @@ pub(super) fn is_bracket(text: &str, end: &Event<'_>) -> bool {
 }
 
 /// Returns where the value of the document begins, behind its tag and its anchor.
-pub(super) fn start_of_content(text: &str, document: &Document) -> usize {
+pub(super) fn start_of_content(document: &Document<'_>) -> usize {
+    let text = document.text();
     let mut at = document.bounds().start_marker.unwrap_or_default();
     if text[at..].starts_with('\u{feff}') {
         at += '\u{feff}'.len_utf8();

@@ -32,18 +32,19 @@ impl Splice {
         edited += &text[self.range.end..];
         edited
     }
+
+    /// Returns whether the edit makes `expected` of the text.
+    pub(super) fn makes(&self, expected: &str, text: &str) -> bool {
+        let rest = expected.strip_prefix(&text[..self.range.start]);
+        rest.and_then(|rest| rest.strip_prefix(&self.with)) == Some(&text[self.range.end..])
+    }
 }
 
 /// Returns the edits that add `entry`, the best one first. A later one is for the case that the earlier ones change more than the
 /// list, or cannot be undone.
-pub(super) fn insertions(
-    text: &str,
-    document: &Document,
-    root: &Root,
-    places: &[Place],
-    entry: &NodeEntry,
-) -> Vec<Splice> {
-    let at_end = |style: &Block| append(text, document, places, &style.entry(entry), style.newline);
+pub(super) fn insertions(document: &Document<'_>, root: &Root, places: &[Place], entry: &NodeEntry) -> Vec<Splice> {
+    let text = document.text();
+    let at_end = |style: &Block| append(document, places, &style.entry(entry), style.newline);
     match root {
         Root::Absent | Root::Null(_) if is_bare_empty_value(text) => {
             let style = Block::default_in(text);
@@ -56,9 +57,9 @@ pub(super) fn insertions(
             let with = format!("[{}]", Flow::default_in(text).entry(entry));
             vec![Splice { range: range.clone(), with, index: 0, style: Collection::Flow }]
         }
-        Root::List(Collection::Flow) => append_to_flow(text, document, places, entry).into_iter().collect(),
+        Root::List(Collection::Flow) => append_to_flow(document, places, entry).into_iter().collect(),
         Root::List(Collection::Block) => {
-            let style = Block::of(text, document, places);
+            let style = Block::of(document, places);
             let first = places.first().map(|place| {
                 let line = place.start - style.indent;
                 Splice {
@@ -70,7 +71,7 @@ pub(super) fn insertions(
             });
             let last = at_end(&style);
             // A newline at the end of a block scalar may become part of its value.
-            let is_open = ends_in_block_scalar(text, document, places) && !text.ends_with(['\n', '\r']);
+            let is_open = ends_in_block_scalar(document, places) && !text.ends_with(['\n', '\r']);
             let (best, other) = if is_open { (first, Some(last)) } else { (Some(last), first) };
             best.into_iter().chain(other).collect()
         }
@@ -81,14 +82,15 @@ pub(super) fn insertions(
 ///
 /// # Errors
 /// [`DISAGREE`].
-pub(super) fn removal(text: &str, document: &Document, places: &[Place], index: usize) -> Result<Splice, &'static str> {
+pub(super) fn removal(document: &Document<'_>, places: &[Place], index: usize) -> Result<Splice, &'static str> {
+    let text = document.text();
     let place = places.get(index).ok_or(DISAGREE)?;
     let (range, with) = if document.kind(0) == Kind::ListStart(Collection::Flow) {
-        (object_and_comma(text, document, places, index), "")
+        (object_and_comma(document, places, index), "")
     } else if places.len() == 1 && needs_value(document) {
         (last_lines(text, place), "[]")
     } else {
-        (lines(text, document, places, index), "")
+        (lines(document, places, index), "")
     };
     Ok(Splice { range, with: with.to_owned(), index, style: Collection::Block })
 }
@@ -108,31 +110,34 @@ pub(super) fn is_skipped(text: &str) -> bool {
 }
 
 /// The entry behind everything in the document, on lines of its own.
-fn append(text: &str, document: &Document, places: &[Place], entry: &str, newline: &str) -> Splice {
-    let at = end_of_document(text, document, places);
+fn append(document: &Document<'_>, places: &[Place], entry: &str, newline: &str) -> Splice {
+    let text = document.text();
+    let at = end_of_document(document, places);
     let is_on_new_line = at == 0 || text[..at].ends_with(['\n', '\r']);
     let with = if is_on_new_line { format!("{entry}{newline}") } else { format!("{newline}{entry}") };
     Splice { range: at..at, with, index: places.len(), style: Collection::Block }
 }
 
 /// Returns where the document ends: at its `...`, at the `---` of the next one, or with the text.
-fn end_of_document(text: &str, document: &Document, places: &[Place]) -> usize {
+fn end_of_document(document: &Document<'_>, places: &[Place]) -> usize {
+    let text = document.text();
     if let Some(marker) = document.bounds().end_marker {
         return marker;
     }
-    let content = places.last().map_or_else(|| start_of_content(text, document), |place| place.end);
+    let content = places.last().map_or_else(|| start_of_content(document), |place| place.end);
     let next = next_solid(text, content);
     if next < text.len() && text[next..].starts_with("---") { next } else { text.len() }
 }
 
 /// Returns where a second document with content begins, at its `---` if it has one. `None` if the text has no other.
-pub(super) fn second_document(text: &str, document: &Document, places: &[Place]) -> Option<usize> {
+pub(super) fn second_document(document: &Document<'_>, places: &[Place]) -> Option<usize> {
+    let text = document.text();
     let is_ended_by_event =
         document.len() > 0 && matches!(document.kind(0), Kind::ListStart(Collection::Flow) | Kind::Scalar(_));
     let mut at = if is_ended_by_event {
         document.event(document.len() - 1).range.end
     } else {
-        end_of_document(text, document, places)
+        end_of_document(document, places)
     };
     let mut start = None;
     loop {
@@ -150,28 +155,30 @@ pub(super) fn second_document(text: &str, document: &Document, places: &[Place])
 }
 
 /// Whether the text ends in a block scalar, apart from blanks.
-fn ends_in_block_scalar(text: &str, document: &Document, places: &[Place]) -> bool {
+fn ends_in_block_scalar(document: &Document<'_>, places: &[Place]) -> bool {
+    let text = document.text();
     let last = places.last();
     last.is_some_and(|place| ends_with_block_scalar(document, place) && text[place.end..].trim().is_empty())
 }
 
 /// Whether the last scalar of an entry is a block scalar.
-fn ends_with_block_scalar(document: &Document, place: &Place) -> bool {
+fn ends_with_block_scalar(document: &Document<'_>, place: &Place) -> bool {
     let last = place.events.clone().rev().find(|index| !document.kind(*index).is_end());
     last.is_some_and(|index| document.kind(index) == Kind::Scalar(Style::Block))
 }
 
 /// Whether a value must be written where the list is: behind a tag, and before a `...` with neither a `---` nor an anchor.
-fn needs_value(document: &Document) -> bool {
+fn needs_value(document: &Document<'_>) -> bool {
     let (list, bounds) = (document.event(0), document.bounds());
     list.tag.is_some() || (bounds.end_marker.is_some() && bounds.start_marker.is_none() && list.anchor == 0)
 }
 
 /// The entry behind the last one of a flow list. `None` if the list does not begin with a bracket.
-fn append_to_flow(text: &str, document: &Document, places: &[Place], entry: &NodeEntry) -> Option<Splice> {
-    let style = Flow::of(text, document, places);
+fn append_to_flow(document: &Document<'_>, places: &[Place], entry: &NodeEntry) -> Option<Splice> {
+    let text = document.text();
+    let style = Flow::of(document, places);
     let object = style.entry(entry);
-    let bracket = start_of_content(text, document);
+    let bracket = start_of_content(document);
     let at =
         |at: usize, with: String| Some(Splice { range: at..at, with, index: places.len(), style: Collection::Flow });
     let Some(last) = places.last() else {
@@ -186,7 +193,7 @@ fn append_to_flow(text: &str, document: &Document, places: &[Place], entry: &Nod
         format!("{gap}{object},")
     } else if has_comment {
         format!("{gap},{}{object}", style.space())
-    } else if takes_comma_in(text, document, last) {
+    } else if takes_comma_in(document, last) {
         format!(" ,{gap}{object}")
     } else {
         format!(",{gap}{object}")
@@ -195,7 +202,8 @@ fn append_to_flow(text: &str, document: &Document, places: &[Place], entry: &Nod
 }
 
 /// Whether a comma behind the entry may be read as a part of it: `a:` is a pair in `[a: ]`, and a plain scalar in `[a:,]`.
-fn takes_comma_in(text: &str, document: &Document, place: &Place) -> bool {
+fn takes_comma_in(document: &Document<'_>, place: &Place) -> bool {
+    let text = document.text();
     let mut events = place.events.clone().rev().map(|index| document.event(index));
     let last = events.find(|event| !event.kind.is_end() || is_bracket(text, event));
     last.is_some_and(|event| match event.kind {
@@ -206,7 +214,8 @@ fn takes_comma_in(text: &str, document: &Document, place: &Place) -> bool {
 }
 
 /// The lines of a block entry, with the newline that separates it from the others.
-fn lines(text: &str, document: &Document, places: &[Place], index: usize) -> Range<usize> {
+fn lines(document: &Document<'_>, places: &[Place], index: usize) -> Range<usize> {
+    let text = document.text();
     let place = &places[index];
     let line = text[..place.start].trim_end_matches(' ').len();
     if let Some(length) = text[place.end..].find(['\n', '\r']) {
@@ -233,7 +242,8 @@ fn last_lines(text: &str, place: &Place) -> Range<usize> {
 }
 
 /// A flow entry with one comma: the one behind it, or else the one before it.
-fn object_and_comma(text: &str, document: &Document, places: &[Place], index: usize) -> Range<usize> {
+fn object_and_comma(document: &Document<'_>, places: &[Place], index: usize) -> Range<usize> {
+    let text = document.text();
     let place = &places[index];
     let behind = next_solid(text, place.end);
     let comma = text[behind..].starts_with(',').then_some(behind + 1);
@@ -242,7 +252,7 @@ fn object_and_comma(text: &str, document: &Document, places: &[Place], index: us
     }
     let previous = match index.checked_sub(1) {
         Some(previous) => places[previous].end,
-        None => start_of_content(text, document) + 1,
+        None => start_of_content(document) + 1,
     };
     let (before, is_comment) = last_solid(text, previous..place.start);
     let (from, to) = match comma {

@@ -25,13 +25,14 @@ impl Block {
     }
 
     /// Returns the style of the entries at these places. Where an entry does not show it, the one before it does.
-    pub(super) fn of(text: &str, document: &Document, places: &[Place]) -> Self {
+    pub(super) fn of(document: &Document<'_>, places: &[Place]) -> Self {
+        let text = document.text();
         let last_first = || places.iter().rev();
         Self {
             newline: newline(text),
             indent: places.first().map_or(0, |place| column(text, place.start)),
-            gap: last_first().find_map(|place| gap(text, document, place)).unwrap_or(1),
-            groups: last_first().find_map(|place| indent_of_list(text, document, place)).unwrap_or(0),
+            gap: last_first().find_map(|place| gap(document, place)).unwrap_or(1),
+            groups: last_first().find_map(|place| indent_of_list(document, place)).unwrap_or(0),
         }
     }
 
@@ -70,13 +71,14 @@ impl Flow {
     }
 
     /// Returns the style of the entries at these places.
-    pub(super) fn of(text: &str, document: &Document, places: &[Place]) -> Self {
+    pub(super) fn of(document: &Document<'_>, places: &[Place]) -> Self {
+        let text = document.text();
         let mut maps = (0..document.len()).filter(|index| matches!(document.kind(*index), Kind::MapStart(_)));
         // An empty mapping has no colon, nor has a key without a value.
         let after_colon = maps.find_map(|map| {
             document.children(map).step_by(2).find_map(|key| {
                 let start = document.event(key.start).range.start;
-                let colon = next_solid(text, end_of(text, document, key, start));
+                let colon = next_solid(text, end_of(document, key, start));
                 text[colon..].strip_prefix(':')?.chars().next()
             })
         });
@@ -122,7 +124,8 @@ fn newline(text: &str) -> &'static str {
 }
 
 /// Returns the number of spaces between the dash of an entry and its mapping, if both are on one line.
-fn gap(text: &str, document: &Document, place: &Place) -> Option<usize> {
+fn gap(document: &Document<'_>, place: &Place) -> Option<usize> {
+    let text = document.text();
     let event = document.event(place.events.start);
     let is_bare = matches!(event.kind, Kind::MapStart(_)) && event.anchor == 0 && event.tag.is_none();
     let space = text.get(place.start + 1..event.range.start).filter(|_| is_bare)?;
@@ -130,7 +133,8 @@ fn gap(text: &str, document: &Document, place: &Place) -> Option<usize> {
 }
 
 /// Returns by how many spaces the dashes of the first block list in an entry, a mapping, are indented from its key.
-fn indent_of_list(text: &str, document: &Document, place: &Place) -> Option<usize> {
+fn indent_of_list(document: &Document<'_>, place: &Place) -> Option<usize> {
+    let text = document.text();
     let map = place.events.start;
     if !matches!(document.kind(map), Kind::MapStart(_)) {
         return None;

@@ -25,8 +25,7 @@ pub(super) enum Value {
 
 /// Reads values. One reader reads all entries of a list, because the limit for aliases is one for the whole text.
 pub(super) struct Reader<'a> {
-    text: &'a str,
-    document: &'a Document,
+    document: &'a Document<'a>,
     /// The aliases that are being followed.
     followed: Vec<usize>,
     depth: usize,
@@ -35,8 +34,8 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(text: &'a str, document: &'a Document) -> Self {
-        Self { text, document, followed: Vec::new(), depth: 0, decoded: 0, decoded_in_aliases: 0 }
+    pub(super) const fn new(document: &'a Document<'a>) -> Self {
+        Self { document, followed: Vec::new(), depth: 0, decoded: 0, decoded_in_aliases: 0 }
     }
 
     /// Returns the value of the node at `index`.
@@ -173,7 +172,7 @@ impl<'a> Reader<'a> {
 
     fn error(&self, index: usize, message: &str) -> SyntaxError {
         let position = self.document.event(index).range.start;
-        SyntaxError { line: super::authenticator::line_of(self.text, position), message: message.to_owned() }
+        SyntaxError { line: super::authenticator::line_of(self.document.text(), position), message: message.to_owned() }
     }
 }
 

@@ -2,7 +2,8 @@
 //! record which generations need an entry.
 //!
 //! Each generation annotates the ConfigMap with its marker. The value is the ARN of the node role. An entry is removed with the
-//! last marker that has its ARN. After the last marker is removed, a second write removes the function from `metadata.managedFields`. If the first entry replaces an empty value that its removal would not restore, the annotation
+//! last marker that has its ARN. After the last marker is removed, a second write removes the function from
+//! `metadata.managedFields`. If the first entry replaces an empty value that its removal would not restore, the annotation
 //! [`BEFORE_KEY`] records that value. So the removal of the last entry restores the ConfigMap.
 
 use crate::identity::ownership::{Marker, markers};
@@ -96,34 +97,40 @@ fn add_entry(
     entry: &NodeEntry,
     own: bool,
 ) -> Result<(Edit, Vec<Remark>), AwsAuthError> {
-    let mut map = current.cloned().unwrap_or_default();
-    let is_annotated = markers(&map.annotations).any(|(_, arn)| arn == entry.rolearn());
-    let map_roles = current.and_then(|current| current.map_roles.as_deref());
-    let list = MapRoles::read(map_roles, entry)?;
+    let mut annotations = current.map(|current| current.annotations.clone()).unwrap_or_default();
+    let is_annotated = markers(&annotations).any(|(_, arn)| arn == entry.rolearn());
+    let map_roles = current.and_then(|current| current.map_roles.as_ref());
+    let list = MapRoles::read(map_roles.map(String::as_str), entry)?;
     let remarks = list.remarks();
-    match list.presence() {
+    let edited = match list.presence() {
         Presence::Conflict { quoted } => {
             return Err(AwsAuthError::Conflict { role_arn: entry.rolearn().to_owned(), quoted });
         }
         // An entry of another owner, for a role of another owner, is used without an annotation, so that no teardown removes it.
         Presence::Equal if !own && !is_annotated => return Ok((Edit::None, remarks)),
-        Presence::Equal => {}
+        Presence::Equal => map_roles.cloned(),
         Presence::Absent => {
             let edited = list.insert()?;
-            if list.is_empty() && !map.annotations.contains_key(BEFORE_KEY) {
+            if list.is_empty() && !annotations.contains_key(BEFORE_KEY) {
                 let emptied = aws_auth::remove(&edited, entry)?;
-                if map.map_roles.as_ref() != Some(&emptied) {
-                    let before = Before { config_map: current.is_some(), map_roles: map.map_roles.clone(), emptied };
-                    map.annotations.insert(BEFORE_KEY.to_owned(), serde_json::to_string(&before).unwrap_or_default());
+                if map_roles != Some(&emptied) {
+                    let before = Before { config_map: current.is_some(), map_roles: map_roles.cloned(), emptied };
+                    annotations.insert(BEFORE_KEY.to_owned(), serde_json::to_string(&before).unwrap_or_default());
                 }
             }
-            map.map_roles = Some(edited);
+            Some(edited)
         }
-    }
-    map.annotations.insert(marker.key().to_owned(), entry.rolearn().to_owned());
+    };
+    annotations.insert(marker.key().to_owned(), entry.rolearn().to_owned());
     let edit = match current {
-        None => Edit::Create(ConfigMap { is_field_manager: true, ..map }),
-        Some(current) => replace(current, map),
+        None => {
+            let has_more = false;
+            Edit::Create(ConfigMap { map_roles: edited, annotations, has_more, is_field_manager: true })
+        }
+        Some(current) => {
+            let &ConfigMap { has_more, is_field_manager, .. } = current;
+            replace(current, ConfigMap { map_roles: edited, annotations, has_more, is_field_manager })
+        }
     };
     Ok((edit, remarks))
 }
