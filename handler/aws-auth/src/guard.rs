@@ -66,24 +66,35 @@ fn check<'a>(
     old: &Document<'_>,
     change: Change<'_>,
 ) -> Result<(), Difference> {
-    let mut read = read.peekable();
     let removes_last = matches!(change, Change::Remove(_)) && old.children(0).nth(1).is_none();
-    if removes_last && !matches!(read.peek(), Some(Ok(Event { kind: Kind::ListStart(_), .. }))) {
-        return check_empty(text, read);
+    if !removes_last {
+        return check_events(text, read, old, change);
     }
-    let mut expected = expected(old, change);
-    let mut last = 0;
+    let mut read = read.peekable();
+    if matches!(read.peek(), Some(Ok(Event { kind: Kind::ListStart(_), .. }))) {
+        check_events(text, read, old, change)
+    } else {
+        check_empty(text, read)
+    }
+}
+
+fn check_events<'a>(
+    text: &str,
+    read: impl Iterator<Item = Result<Event<'a>, SyntaxError>>,
+    old: &Document<'_>,
+    change: Change<'_>,
+) -> Result<(), Difference> {
+    let expected = Expected::new(old, change);
+    let (mut count, mut last) = (0, 0);
     for event in read {
         let event = event.map_err(Difference::Unreadable)?;
         last = event.range.start;
-        if !expected.next().is_some_and(|expected| is_same(&expected, &event)) {
+        if count == expected.len() || !is_same(&expected.event(count), &event) {
             return Err(Difference::Other { line: authenticator::line_of(text, last) });
         }
+        count += 1;
     }
-    match expected.next() {
-        None => Ok(()),
-        Some(_) => Err(Difference::Other { line: authenticator::line_of(text, last) }),
-    }
+    if count == expected.len() { Ok(()) } else { Err(Difference::Other { line: authenticator::line_of(text, last) }) }
 }
 
 /// Checks that the text has no value, as after the removal of the only entry: no event, or a missing value.
@@ -110,40 +121,68 @@ fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
     same_kind && same_value && one.tag == other.tag && one.anchor == other.anchor
 }
 
-/// Returns the events of the old document after the change.
-fn expected<'a>(old: &'a Document<'_>, change: Change<'a>) -> Box<dyn Iterator<Item = Event<'a>> + 'a> {
-    let events = |range: Range<usize>| range.map(|index| old.event(index));
-    let is_list = old.len() > 0 && matches!(old.kind(0), Kind::ListStart(_));
-    match change {
-        Change::None => Box::new(events(0..old.len())),
-        Change::Add { entry, style, .. } if !is_list => {
-            let mut start = bare(Kind::ListStart(style), "");
-            // A tag or an anchor without a value stays, and is then the list's.
-            if old.len() > 0 {
-                let Event { tag, anchor, .. } = old.event(0);
-                start = Event { tag, anchor, ..start };
+/// The events of the old document after a change. Some of its events are replaced by others, by their indices.
+struct Expected<'a> {
+    old: &'a Document<'a>,
+    replaced: Range<usize>,
+    with: Vec<Event<'a>>,
+    /// The anchors of the events that are removed.
+    anchors: BTreeSet<u32>,
+}
+
+impl<'a> Expected<'a> {
+    fn new(old: &'a Document<'_>, change: Change<'a>) -> Self {
+        let is_list = old.len() > 0 && matches!(old.kind(0), Kind::ListStart(_));
+        let (replaced, with) = match change {
+            Change::None => (0..0, Vec::new()),
+            Change::Add { entry, style, .. } if !is_list => {
+                let mut start = bare(Kind::ListStart(style), "");
+                // A tag or an anchor without a value stays, and is then the list's.
+                if old.len() > 0 {
+                    let Event { tag, anchor, .. } = old.event(0);
+                    start = Event { tag, anchor, ..start };
+                }
+                let list = [start].into_iter().chain(entry_events(entry, style)).chain([bare(Kind::ListEnd, "")]);
+                (0..old.len(), list.collect())
             }
-            Box::new([start].into_iter().chain(entry_events(entry, style)).chain([bare(Kind::ListEnd, "")]))
+            Change::Add { index, entry, style } => {
+                let at = old.children(0).nth(index).map_or(old.len() - 1, |item| item.start);
+                (at..at, entry_events(entry, style).collect())
+            }
+            Change::Remove(index) => (old.children(0).nth(index).unwrap_or(0..0), Vec::new()),
+        };
+        let removed = replaced.clone().map(|index| old.event(index)).filter(|event| event.kind != Kind::Alias);
+        let anchors = match change {
+            Change::Remove(_) => removed.map(|event| event.anchor).filter(|anchor| *anchor > 0).collect(),
+            _ => BTreeSet::new(),
+        };
+        Self { old, replaced, with, anchors }
+    }
+
+    fn len(&self) -> usize {
+        self.old.len() - self.replaced.len() + self.with.len()
+    }
+
+    /// Returns the event at an index below [`Expected::len`].
+    fn event(&self, index: usize) -> Event<'_> {
+        if index < self.replaced.start {
+            return self.old.event(index);
         }
-        Change::Add { index, entry, style } => {
-            let at = old.children(0).nth(index).map_or(old.len() - 1, |item| item.start);
-            Box::new(events(0..at).chain(entry_events(entry, style)).chain(events(at..old.len())))
+        match self.with.get(index - self.replaced.start) {
+            Some(event) => event.clone(),
+            None => self.renumbered(self.old.event(index - self.with.len() + self.replaced.len())),
         }
-        Change::Remove(index) => {
-            let removed = old.children(0).nth(index).unwrap_or(0..0);
-            let anchors: BTreeSet<u32> = events(removed.clone())
-                .filter(|it| it.kind != Kind::Alias)
-                .map(|it| it.anchor)
-                .filter(|it| *it > 0)
-                .collect();
-            let renumbered = move |event: Event<'a>| {
-                // An alias of an anchor that is removed has no number, so nothing equals it.
-                let is_removed = anchors.contains(&event.anchor);
-                let before = u32::try_from(anchors.range(..event.anchor).count()).unwrap_or(u32::MAX);
-                Event { anchor: if is_removed { u32::MAX } else { event.anchor - before }, ..event }
-            };
-            Box::new(events(0..removed.start).chain(events(removed.end..old.len()).map(renumbered)))
+    }
+
+    /// Returns the event with the number that its anchor has after the removal.
+    fn renumbered<'e>(&self, event: Event<'e>) -> Event<'e> {
+        if self.anchors.is_empty() {
+            return event;
         }
+        // An alias of an anchor that is removed has no number, so nothing equals it.
+        let is_removed = self.anchors.contains(&event.anchor);
+        let before = u32::try_from(self.anchors.range(..event.anchor).count()).unwrap_or(u32::MAX);
+        Event { anchor: if is_removed { u32::MAX } else { event.anchor - before }, ..event }
     }
 }
 
