@@ -5,6 +5,7 @@ use crate::identity::ownership::Tags;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A snapshot. An object is found by its name in the properties, so that another stack may have created it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -236,8 +237,8 @@ pub enum AwsAuth {
     NotRead,
     /// It does not exist.
     Missing,
-    /// It exists.
-    Present(ConfigMap),
+    /// It exists. It is shared, because `mapRoles` can have a megabyte.
+    Present(Arc<ConfigMap>),
 }
 
 impl AwsAuth {

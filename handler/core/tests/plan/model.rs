@@ -11,6 +11,7 @@ use karpenter_prereqs_core::observed::{
 };
 use karpenter_prereqs_core::plan::unproven_node_roles;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// One Region of one account.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -90,7 +91,7 @@ impl World {
             aws_auth: match reachable.map(|eks| eks.aws_auth.clone()) {
                 None => AwsAuth::NotRead,
                 Some(None) => AwsAuth::Missing,
-                Some(Some(map)) => AwsAuth::Present(map),
+                Some(Some(map)) => AwsAuth::Present(Arc::new(map)),
             },
             access_entry: serving
                 .filter(|eks| eks.cluster.authentication_mode.has_access_entries())

@@ -11,6 +11,7 @@ use karpenter_prereqs_core::desired::spec::Spec;
 use karpenter_prereqs_core::observed::{AuthenticationMode, AwsAuth, Cluster};
 use karpenter_prereqs_core::plan;
 use std::pin::pin;
+use std::sync::Arc;
 
 /// The ConfigMap, and the connection for its edit.
 pub(super) struct ObservedConfigMap {
@@ -80,7 +81,7 @@ pub(super) async fn read(
 ) -> Result<ObservedConfigMap, KubernetesError> {
     let kubernetes = Kubernetes::connect(clients, query.spec, cluster, &credentials.await?)?;
     let read = kubernetes.get_with_retries().await?;
-    let aws_auth = read.as_ref().map_or(AwsAuth::Missing, |read| AwsAuth::Present(read.observed()));
+    let aws_auth = read.as_ref().map_or(AwsAuth::Missing, |read| AwsAuth::Present(Arc::clone(read.observed())));
     let adds_entry =
         query.purpose != Purpose::TearDown && query.spec.node_access.wants_aws_auth(cluster.authentication_mode);
     let likely =

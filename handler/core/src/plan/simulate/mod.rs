@@ -14,6 +14,7 @@ use super::step::{EditAwsAuth, Plan, Step};
 use crate::desired::spec::Spec;
 use crate::documents::config_map::{self, Edit};
 use crate::observed::{AwsAuth, Observed};
+use std::sync::Arc;
 
 /// Returns the snapshot after the plan. `spec` names the objects in the snapshot. The plan may be of another generation, whose
 /// objects have other names.
@@ -40,7 +41,7 @@ fn edit_aws_auth(step: &EditAwsAuth, aws_auth: &mut AwsAuth) {
         return;
     }
     match config_map::edit(aws_auth.config_map(), &step.change) {
-        Ok(Edit::Create(map) | Edit::Replace(map)) => *aws_auth = AwsAuth::Present(map),
+        Ok(Edit::Create(map) | Edit::Replace(map)) => *aws_auth = AwsAuth::Present(Arc::new(map)),
         Ok(Edit::Delete) => *aws_auth = AwsAuth::Missing,
         Ok(Edit::None) | Err(_) => {}
     }

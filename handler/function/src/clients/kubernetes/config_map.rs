@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 use karpenter_prereqs_core::observed;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The key of the ConfigMap that maps IAM roles.
 const MAP_ROLES: &str = "mapRoles";
@@ -15,37 +15,36 @@ pub(super) const FIELD_MANAGER: &str = "karpenter-prereqs";
 /// The ConfigMap as it was read. It has the version, so that a write does not overwrite a change of another writer.
 #[derive(Debug)]
 pub(crate) struct Read {
+    /// The object without `mapRoles`, which can have a megabyte and is in `observed`.
     pub(super) object: ConfigMap,
+    observed: Arc<observed::ConfigMap>,
 }
 
 impl Read {
-    /// Returns the data that an edit depends on.
-    pub(crate) fn observed(&self) -> observed::ConfigMap {
-        let (metadata, data) = (&self.object.metadata, self.object.data.as_ref());
-        observed::ConfigMap {
-            map_roles: data.and_then(|data| data.get(MAP_ROLES)).cloned(),
+    pub(super) fn new(mut object: ConfigMap) -> Self {
+        let map_roles = object.data.as_mut().and_then(|data| data.remove(MAP_ROLES));
+        let (metadata, data) = (&object.metadata, object.data.as_ref());
+        let observed = Arc::new(observed::ConfigMap {
+            map_roles,
             annotations: metadata.annotations.clone().unwrap_or_default(),
-            has_more: data.is_some_and(|data| data.keys().any(|key| key != MAP_ROLES))
-                || self.object.binary_data.as_ref().is_some_and(|data| !data.is_empty())
+            has_more: data.is_some_and(|data| !data.is_empty())
+                || object.binary_data.as_ref().is_some_and(|data| !data.is_empty())
                 || metadata.labels.as_ref().is_some_and(|labels| !labels.is_empty())
                 || metadata.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty())
                 || metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty()),
             is_field_manager: metadata.managed_fields.iter().flatten().any(is_of_function),
-        }
+        });
+        Self { object, observed }
+    }
+
+    /// Returns the data that an edit depends on.
+    pub(crate) fn observed(&self) -> &Arc<observed::ConfigMap> {
+        &self.observed
     }
 
     /// Returns the object with other content. Everything else in it stays, also the version.
     pub(super) fn with_content(&self, wanted: &observed::ConfigMap) -> ConfigMap {
-        let ConfigMap { binary_data, data, immutable, metadata } = &self.object;
-        // Not mapRoles, which can have a megabyte.
-        let others = data.iter().flatten().filter(|(key, _)| *key != MAP_ROLES);
-        let data: BTreeMap<_, _> = others.map(|(key, value)| (key.clone(), value.clone())).collect();
-        let mut object = ConfigMap {
-            binary_data: binary_data.clone(),
-            data: Some(data),
-            immutable: *immutable,
-            metadata: metadata.clone(),
-        };
+        let mut object = self.object.clone();
         if !wanted.is_field_manager {
             release_fields(object.metadata.managed_fields.get_or_insert_default());
         }
@@ -84,6 +83,7 @@ pub(super) fn set_content(object: &mut ConfigMap, wanted: &observed::ConfigMap) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
     fn entry(manager: &str, fields: serde_json::Value) -> ManagedFieldsEntry {
         ManagedFieldsEntry {
@@ -117,13 +117,13 @@ mod tests {
         let object = ConfigMap {
             data: Some([(MAP_ROLES.to_owned(), "old".to_owned()), ("mapUsers".to_owned(), "users".to_owned())].into()),
             immutable: Some(false),
+            metadata: ObjectMeta { resource_version: Some("7".to_owned()), ..ObjectMeta::default() },
             ..ConfigMap::default()
         };
-        let mut read = Read { object };
-        read.object.metadata.resource_version = Some("7".to_owned());
-        let wanted = observed::ConfigMap { map_roles: Some("new".to_owned()), ..read.observed() };
+        let mut expected = object.clone();
+        let read = Read::new(object);
+        let wanted = observed::ConfigMap { map_roles: Some("new".to_owned()), ..(**read.observed()).clone() };
         let written = read.with_content(&observed::ConfigMap { is_field_manager: true, ..wanted });
-        let mut expected = read.object.clone();
         expected.data.get_or_insert_default().insert(MAP_ROLES.to_owned(), "new".to_owned());
         assert_eq!(written, expected);
         assert_eq!(read.with_content(&observed::ConfigMap::default()).data.unwrap().len(), 1);

@@ -104,7 +104,7 @@ impl Kubernetes {
         let found = self.recorded("get ConfigMap", config_maps.get_opt(NAME)).await;
         let found = found.map_err(|error| self.error("get", error))?;
         self.is_token_accepted.store(true, Ordering::Relaxed);
-        Ok(found.map(|object| Read { object }))
+        Ok(found.map(Read::new))
     }
 
     /// Keeps the ConfigMap for the next write. The API server rejects a write based on it if the ConfigMap has changed since.

@@ -41,7 +41,7 @@ impl ConfigMapSnapshot {
         let prepared = match self.edit.take() {
             Some(prepared) if prepared.change == *change => prepared,
             _ => {
-                let edit = config_map::edit(read.map(Read::observed).as_ref(), change)?;
+                let edit = config_map::edit(read.map(|read| &**read.observed()), change)?;
                 PreparedEdit { change: change.clone(), edit, is_accepted: false }
             }
         };

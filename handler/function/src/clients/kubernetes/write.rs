@@ -69,7 +69,7 @@ impl Kubernetes {
             (Edit::None | Edit::Replace(_) | Edit::Delete, _) => return Ok(Written::Done(None)),
         };
         match result {
-            Ok(object) => Ok(Written::Done(object.map(|object| Box::new(Read { object })))),
+            Ok(object) => Ok(Written::Done(object.map(|object| Box::new(Read::new(object))))),
             Err(kube::Error::Api(status)) if verb == Verb::Delete && status.code == 404 => Ok(Written::Done(None)),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Written::Conflict),
             Err(kube::Error::Api(status)) if mode.is_dry_run() && is_dry_run_unsupported(&status) => {
