@@ -120,3 +120,36 @@ async fn too_many_managed_policies_are_reported() {
     assert_create_fails(&mut scenario, &with(json!({"NodePolicyArns": arns})), &words).await;
     assert_create_succeeds(&mut scenario, &with(json!({"NodePolicyArns": arns[1..]})), "NodeRoleName").await;
 }
+
+/// IAM allows 10,240 characters in all inline policies of a role together. What an adopted role has counts too, and is reported
+/// before its trust policy changes. With less of it, the role is adopted, and its own policies stay.
+#[tokio::test]
+async fn too_large_inline_policies_are_reported() {
+    let mut scenario = Scenario::start().await.unwrap();
+    let iam = Client::new(&scenario.cloud.admin());
+    let name = "KarpenterControllerRole-demo";
+    create_role(&iam, name, None).await;
+    let policy = |length: usize| {
+        let bucket = format!("arn:aws:s3:::{}", "b".repeat(length));
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": bucket}]})
+    };
+    let put = async |policy_name: &str, length: usize| {
+        let document = policy(length).to_string();
+        let put = iam.put_role_policy().role_name(name).policy_name(policy_name).policy_document(document);
+        put.send().await.unwrap();
+    };
+    put("buckets", 6_000).await;
+    put("more-buckets", 3_500).await;
+    let adopt = with(json!({"ExistingObjects": "Adopt"}));
+    let sizes = [policy(6_000), policy(3_500)].map(|policy| policy.to_string().len());
+    let words = [
+        format!("`buckets` {}, `more-buckets` {}", sizes[0], sizes[1]),
+        "IAM allows 10240 in all inline policies of a role together".to_owned(),
+        "Attach the other policies as managed policies".to_owned(),
+    ];
+    assert_create_fails(&mut scenario, &adopt, &[&words[0], &words[1], &words[2]]).await;
+    put("more-buckets", 10).await;
+    scenario.send(&scenario.resource.create(&adopt)).await.unwrap().succeeded();
+    let kept = iam.list_role_policies().role_name(name).send().await.unwrap().policy_names;
+    assert!(["buckets", "more-buckets"].iter().all(|name| kept.iter().any(|kept| kept == name)), "{kept:?}");
+}

@@ -107,6 +107,7 @@ fn area_of_problem(problem: &Problem) -> Option<CheckArea> {
         | Problem::InstanceProfileTaken { .. }
         | Problem::TooManyObjectTags { .. }
         | Problem::TooManyPolicies { .. }
+        | Problem::InlinePoliciesTooLarge { .. }
         | Problem::TooManyTags { .. }
         | Problem::RunningNodes { .. }
         | Problem::OtherProfiles { .. }

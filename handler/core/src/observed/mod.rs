@@ -186,7 +186,7 @@ pub struct Role {
     pub tags: Tags,
     /// The ARNs of the attached managed policies.
     pub attached: BTreeSet<String>,
-    /// The inline policies by name. The document is `None` if it was not read.
+    /// The inline policies by name. The document is `None` if it was not read: of a node role, and in a teardown.
     pub inline: BTreeMap<String, Option<Value>>,
     /// The time of its creation, in whole seconds.
     pub created_at: Timestamp,

@@ -1,10 +1,11 @@
 //! The limits of the services: resources in one call, tags, policies, and names in another letter case.
 
-use crate::generators::plain;
+use crate::generators::{plain, role};
 use crate::harness::{Resource, Run, expect_equal};
 use crate::model::World;
 use crate::properties::{STACK, spec_of};
 use karpenter_prereqs_core::desired::spec::Spec;
+use karpenter_prereqs_core::documents::policy::{INLINE_MAX, size};
 use karpenter_prereqs_core::identity::ownership::Tags;
 use karpenter_prereqs_core::plan::{Ec2Step, IamStep, Plan, Step};
 use serde_json::{Value, json};
@@ -52,6 +53,24 @@ fn more_than_1000_resources_are_tagged_in_batches() {
     );
     let deleted = prereqs().tear_down(&updated, &new, Run::complete(&[])).unwrap();
     expect_equal(&deleted, &world, "after the Delete").unwrap();
+}
+
+/// IAM's limit is on all inline policies of a role together. Another inline policy may take what the controller's leaves, and no
+/// character more.
+#[test]
+fn inline_policies_fill_role_up_to_limit() {
+    let adopt = spec_of(json!({"ExistingObjects": "Adopt"}));
+    let own = create(&plain(), &adopt).roles["karpentercontrollerrole-demo"].clone();
+    let [(_, Some(document))] = own.inline.iter().collect::<Vec<_>>()[..] else { panic!("{own:?}") };
+    let rest = INLINE_MAX - size(document);
+    for (size, fits) in [(rest, true), (rest + 1, false)] {
+        let theirs = json!("x".repeat(size - 2));
+        let mut found = role("KarpenterControllerRole-demo", "/");
+        found.inline.insert("theirs".to_owned(), Some(theirs));
+        let mut world = plain();
+        world.roles.insert("karpentercontrollerrole-demo".to_owned(), found);
+        assert_eq!(prereqs().plan(&world, &adopt, None).is_ok(), fits, "{size}");
+    }
 }
 
 /// A role has room for 48 tags of the user and two of ours. So the old tags are deleted before the new ones are created.

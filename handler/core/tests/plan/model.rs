@@ -83,9 +83,9 @@ impl World {
             profiles_of_node_role: if is_reconcile { Vec::new() } else { self.profiles_of(spec.node_role_name()) },
             running: self.running.clone(),
             launch_templates: Vec::new(),
-            controller_role: self
-                .role(&spec.controller_role_name)
-                .map(|role| as_read(role, Some(&spec.controller_policy_name()))),
+            controller_role: self.role(&spec.controller_role_name).map(|role| {
+                if is_reconcile { role.clone() } else { as_read(role, Some(&spec.controller_policy_name())) }
+            }),
             instance_profile: self.profiles.get(&spec.instance_profile_name.to_lowercase()).cloned(),
             discovery: self.discovery(spec, markers, serving.filter(|_| is_reconcile), is_reconcile),
             aws_auth: match reachable.map(|eks| eks.aws_auth.clone()) {
@@ -185,7 +185,7 @@ impl World {
     }
 }
 
-/// Returns the role with the document of this inline policy only, because the function reads no other document.
+/// Returns the role with the document of this inline policy only, where the function reads no other document.
 fn as_read(role: &Role, policy_name: Option<&str>) -> Role {
     let mut role = role.clone();
     for (name, document) in &mut role.inline {

@@ -42,7 +42,7 @@ pub(super) async fn read(clients: &Clients, query: SnapshotQuery<'_>) -> Result<
     let reads_document =
         |tags: &Tags| query.purpose != Purpose::TearDown || !clients.caller.applies_plan || is_kept(tags);
     let document_of = |tags: &Tags| reads_document(tags).then_some(policy.as_str());
-    let (node, mut leftovers, controller, mut instance_profile, unknown_boundary) = futures::try_join!(
+    let (node, mut leftovers, mut controller, mut instance_profile, unknown_boundary) = futures::try_join!(
         role(iam, spec.node_role_name(), |_| None, node_policies).boxed_local(),
         leftovers::read(clients, query).boxed_local(),
         role(iam, &spec.controller_role_name, document_of, controller_policies).boxed_local(),
@@ -50,6 +50,10 @@ pub(super) async fn read(clients: &Clients, query: SnapshotQuery<'_>) -> Result<
         boundary,
     )
     .map_err(Error::Aws)?;
+    // IAM limits the total of all inline policies. Most controller roles have only the resource's own.
+    if let Some(role) = controller.role.as_mut().filter(|_| query.purpose != Purpose::TearDown) {
+        iam::read_inline_policies(iam, role).boxed_local().await.map_err(Error::Aws)?;
+    }
     if leftovers.includes_own_profile {
         // The list of profiles may already have a profile that the read a moment before did not find.
         if instance_profile.is_none() {

@@ -12,6 +12,7 @@ use crate::observed::Role;
 use crate::plan::context::{Context, Draft, Recheck, Teardown};
 use crate::plan::problem::Problem;
 use crate::plan::step::{IamStep, Plan, RoleKind, Step, StepId, TaggedObject};
+use serde_json::Value;
 
 /// The steps on which the controller role depends, each if it is planned.
 #[derive(Clone, Copy, Debug)]
@@ -83,8 +84,22 @@ fn plan_policy(context: Context<'_>, needs: impl Iterator<Item = StepId>, draft:
     let document = controller_policy(spec, &passable);
     let current = found.and_then(|found| found.inline_document(&policy_name));
     if current.is_none_or(|current| !policy::equivalent(current, &document)) {
+        draft.report(found.and_then(|found| inline_policies_too_large(found, &policy_name, &document)));
         draft.add(IamStep::PutRolePolicy { name: spec.controller_role_name.clone(), policy_name, document }, needs);
     }
+}
+
+/// Returns a problem if the role cannot have this inline policy beside its others.
+fn inline_policies_too_large(found: &Role, policy_name: &str, document: &Value) -> Option<Problem> {
+    let others: Vec<_> = found
+        .inline
+        .iter()
+        .filter(|(name, _)| *name != policy_name)
+        .filter_map(|(name, document)| Some((name.clone(), policy::size(document.as_ref()?))))
+        .collect();
+    let size = policy::size(document);
+    let total = others.iter().map(|(_, size)| size).sum::<usize>() + size;
+    (policy::INLINE_MAX < total).then(|| Problem::InlinePoliciesTooLarge { name: found.name.clone(), size, others })
 }
 
 /// Returns whether the plan writes the policy of a controller role that has markers of other generations.

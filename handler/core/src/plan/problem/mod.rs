@@ -103,6 +103,13 @@ pub enum Problem {
         count: usize,
         property: &'static str,
     },
+    InlinePoliciesTooLarge {
+        name: String,
+        /// The characters of the policy that this resource puts.
+        size: usize,
+        /// The other inline policies of the role, with their characters.
+        others: Vec<(String, usize)>,
+    },
     NothingToDiscover {
         cluster: String,
         what: &'static str,

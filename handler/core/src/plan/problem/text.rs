@@ -4,6 +4,7 @@
 //! sentences without the last period.
 
 use super::{Problem, ProblemText};
+use crate::documents::policy::INLINE_MAX;
 
 /// Returns the code, the message and the remedy of a problem.
 pub(super) fn of(problem: &Problem) -> ProblemText {
@@ -142,6 +143,23 @@ pub(super) fn of(problem: &Problem) -> ProblemText {
             format!("role `{name}` would have {count} managed policies. IAM's default quota is 10"),
             format!("Remove policies from {property}, or detach others from the role"),
         ),
+        Problem::InlinePoliciesTooLarge { name, size, others } => {
+            let total = others.iter().map(|(_, size)| size).sum::<usize>() + size;
+            let list: Vec<_> = others.iter().map(|(name, size)| format!("`{name}` {size}")).collect();
+            let parts =
+                if list.is_empty() { String::new() } else { format!(": the controller's {size}, {}", list.join(", ")) };
+            text(
+                "KP0035",
+                format!(
+                    "the inline policies of role `{name}` would have {total} characters without white space{parts}. IAM allows {INLINE_MAX} in all inline policies of a role together"
+                ),
+                if others.is_empty() {
+                    "Set KarpenterVersion to fewer versions, or ControllerRoleName to another name"
+                } else {
+                    "Attach the other policies as managed policies and delete them from the role, set KarpenterVersion to fewer versions, or set ControllerRoleName to another name"
+                },
+            )
+        }
         Problem::NothingToDiscover { cluster, what, property } => text(
             "KP0023",
             format!("cluster `{cluster}` has no managed node group from which to discover {what}"),

@@ -3,6 +3,7 @@
 use super::{CREATED_AT, check_tag_limit, insert_new};
 use crate::model::World;
 use crate::properties::scope;
+use karpenter_prereqs_core::documents::policy::{INLINE_MAX, size};
 use karpenter_prereqs_core::identity::aws_names::issuer_without_scheme;
 use karpenter_prereqs_core::observed::{InstanceProfile, OidcProvider, Role};
 use karpenter_prereqs_core::plan::IamStep;
@@ -81,6 +82,9 @@ impl World {
                     return Err("MalformedPolicyDocument".to_owned());
                 }
                 role.inline.insert(policy_name.clone(), Some(document.clone()));
+                if INLINE_MAX < role.inline.values().flatten().map(size).sum() {
+                    return Err("LimitExceeded".to_owned());
+                }
             }
             IamStep::DeleteRolePolicy { policy_name, .. } => {
                 role.inline.remove(policy_name).ok_or("NoSuchEntity")?;

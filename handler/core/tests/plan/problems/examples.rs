@@ -127,6 +127,17 @@ pub(super) fn examples() -> Vec<Example> {
             },
         ),
         (
+            "InlinePoliciesTooLarge",
+            &["`theirs` 9505", "10240", "managed policies", "ControllerRoleName"],
+            none(),
+            |world| {
+                let mut full = role("KarpenterControllerRole-demo", "/");
+                full.tags = owner_tag(STACK, "Prereqs");
+                full.inline.insert("theirs".into(), Some(json!({"a": "b".repeat(9_497) + " "})));
+                world.roles.insert("karpentercontrollerrole-demo".into(), full);
+            },
+        ),
+        (
             "NoNodeRole",
             &["Correct the ARN", "remove NodeRoleArn"],
             json!({"NodeRoleArn": "arn:aws:iam::111122223333:role/none"}),

@@ -15,7 +15,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 /// The number of kinds of problems.
-const VARIANTS: usize = 34;
+const VARIANTS: usize = 35;
 
 /// Returns the name of the problem. A new problem does not compile without a name, and [`VARIANTS`] requires an example of it.
 fn name(problem: &Problem) -> &'static str {
@@ -42,6 +42,7 @@ fn name(problem: &Problem) -> &'static str {
         Problem::UnknownPolicy { .. } => "UnknownPolicy",
         Problem::TooManyObjectTags { .. } => "TooManyObjectTags",
         Problem::TooManyPolicies { .. } => "TooManyPolicies",
+        Problem::InlinePoliciesTooLarge { .. } => "InlinePoliciesTooLarge",
         Problem::NothingToDiscover { .. } => "NothingToDiscover",
         Problem::NoSuchResource { .. } => "NoSuchResource",
         Problem::TagTaken { .. } => "TagTaken",

@@ -49,6 +49,20 @@ pub(crate) async fn role<'a>(
     }))
 }
 
+/// Reads the documents of the role's inline policies that were not read yet. One that was deleted meanwhile stays unread.
+///
+/// # Errors
+/// A call failed.
+pub(crate) async fn read_inline_policies(client: &Client, role: &mut Role) -> Result<(), AwsError> {
+    let name = role.name.as_str();
+    let unread = role.inline.iter_mut().filter(|(_, document)| document.is_none());
+    let reads = unread.map(async |(policy, document)| {
+        *document = inline_policy_document(client, name, policy).await?;
+        Ok(())
+    });
+    futures::future::try_join_all(reads).await.map(|_| ())
+}
+
 /// Returns whether a role with this name exists.
 ///
 /// # Errors
