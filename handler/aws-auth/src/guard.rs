@@ -66,24 +66,11 @@ fn check<'a>(
     old: &Document<'_>,
     change: Change<'_>,
 ) -> Result<(), Difference> {
-    let removes_last = matches!(change, Change::Remove(_)) && old.children(0).nth(1).is_none();
-    if !removes_last {
-        return check_events(text, read, old, change);
-    }
     let mut read = read.peekable();
-    if matches!(read.peek(), Some(Ok(Event { kind: Kind::ListStart(_), .. }))) {
-        check_events(text, read, old, change)
-    } else {
-        check_empty(text, read)
+    let removes_last = matches!(change, Change::Remove(_)) && old.children(0).nth(1).is_none();
+    if removes_last && !matches!(read.peek(), Some(Ok(Event { kind: Kind::ListStart(_), .. }))) {
+        return check_empty(text, read);
     }
-}
-
-fn check_events<'a>(
-    text: &str,
-    read: impl Iterator<Item = Result<Event<'a>, SyntaxError>>,
-    old: &Document<'_>,
-    change: Change<'_>,
-) -> Result<(), Difference> {
     let expected = Expected::new(old, change);
     let (mut count, mut last) = (0, 0);
     for event in read {

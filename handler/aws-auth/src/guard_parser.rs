@@ -84,9 +84,9 @@ impl<'a> Iterator for Parser<'a> {
         if self.is_done {
             return None;
         }
-        let step = self.step();
-        self.is_done = !matches!(step, Ok(Some(_)));
-        step.transpose()
+        let event = self.step().transpose();
+        self.is_done = !matches!(event, Some(Ok(_)));
+        event
     }
 }
 

@@ -111,7 +111,6 @@ pub enum Pass {
 
 /// A list that the authenticator reads, and the entry of one role in it.
 pub struct MapRoles<'a> {
-    text: &'a str,
     entry: &'a NodeEntry,
     document: Document<'a>,
     root: Root,
@@ -144,7 +143,7 @@ impl<'a> MapRoles<'a> {
         let root = list::root(&document)?;
         let relations = list::relations(&document, entry)?;
         after(Pass::Decode);
-        Ok(Self { text, entry, document, root, relations })
+        Ok(Self { entry, document, root, relations })
     }
 
     /// Returns what the list has for the role.
@@ -171,10 +170,11 @@ impl<'a> MapRoles<'a> {
             }
         }
         // Most texts have no marker, and then the places need not be found.
-        if ["---", "..."].iter().any(|marker| self.text.contains(marker)) {
+        let text = self.document.text();
+        if ["---", "..."].iter().any(|marker| text.contains(marker)) {
             let places = list::places(&self.document).unwrap_or_default();
             let second = splice::second_document(&self.document, &places);
-            remarks.extend(second.map(|at| Remark::SecondDocument { line: authenticator::line_of(self.text, at) }));
+            remarks.extend(second.map(|at| Remark::SecondDocument { line: authenticator::line_of(text, at) }));
         }
         remarks
     }
@@ -188,7 +188,7 @@ impl<'a> MapRoles<'a> {
     /// Returns the entry at an index, as it is written, on one line, cut at 300 characters.
     fn quoted(&self, index: usize) -> String {
         let places = list::places(&self.document).unwrap_or_default();
-        places.get(index).map(|place| list::quote(self.text, place)).unwrap_or_default()
+        places.get(index).map(|place| list::quote(self.document.text(), place)).unwrap_or_default()
     }
 
     /// Returns whether the list has no entry at all: the caller records such a text before [`MapRoles::insert`], and restores it
@@ -216,13 +216,13 @@ impl<'a> MapRoles<'a> {
     pub fn insert_observed(&self, after: &mut dyn FnMut(Pass)) -> Result<String, AwsAuthError> {
         match self.presence() {
             Presence::Absent => {}
-            Presence::Equal => return Ok(self.text.to_owned()),
+            Presence::Equal => return Ok(self.document.text().to_owned()),
             Presence::Conflict { quoted } => {
                 return Err(AwsAuthError::Conflict { role_arn: self.entry.role_arn.clone(), quoted });
             }
         }
         if self.document.len() > 0 {
-            let agrees = guard::check_guard(self.text, &self.document, Change::None);
+            let agrees = guard::check_guard(self.document.text(), &self.document, Change::None);
             agrees.map_err(|difference| failed(self.entry, two_parsers(&difference)))?;
         }
         after(Pass::GuardOld);
@@ -240,7 +240,7 @@ impl<'a> MapRoles<'a> {
 
     /// Returns the text after an insertion, if it passes the guard.
     fn checked(&self, splice: &Splice, after: &mut dyn FnMut(Pass)) -> Result<String, String> {
-        let edited = splice.applied_to(self.text);
+        let edited = splice.applied_to(self.document.text());
         let change = Change::Add { index: splice.index, entry: self.entry, style: splice.style };
         after(Pass::Edit);
         let document = Document::read(&edited).map_err(|error| unreadable(&error))?;
@@ -250,7 +250,7 @@ impl<'a> MapRoles<'a> {
         after(Pass::GuardNew);
         let places = list::places(&document).ok_or(DISAGREE)?;
         let removal = splice::removal(&document, &places, splice.index)?;
-        if !self.is_empty() && !removal.makes(self.text, &edited) {
+        if !self.is_empty() && !removal.makes(self.document.text(), &edited) {
             return Err("the removal of the entry would not restore the text".to_owned());
         }
         after(Pass::Undo);

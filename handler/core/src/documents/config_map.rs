@@ -122,15 +122,15 @@ fn add_entry(
         }
     };
     annotations.insert(marker.key().to_owned(), entry.rolearn().to_owned());
+    let map = ConfigMap {
+        map_roles: edited,
+        annotations,
+        has_more: current.is_some_and(|current| current.has_more),
+        is_field_manager: current.is_none_or(|current| current.is_field_manager),
+    };
     let edit = match current {
-        None => {
-            let has_more = false;
-            Edit::Create(ConfigMap { map_roles: edited, annotations, has_more, is_field_manager: true })
-        }
-        Some(current) => {
-            let &ConfigMap { has_more, is_field_manager, .. } = current;
-            replace(current, ConfigMap { map_roles: edited, annotations, has_more, is_field_manager })
-        }
+        None => Edit::Create(map),
+        Some(current) => replace(current, map),
     };
     Ok((edit, remarks))
 }
