@@ -89,7 +89,8 @@ fn plan_policy(context: Context<'_>, needs: impl Iterator<Item = StepId>, draft:
     }
 }
 
-/// Returns a problem if the role cannot have this inline policy beside its others.
+/// Returns a problem if the role cannot have this inline policy beside its others. A role without others has room for the policy of
+/// any two versions.
 fn inline_policies_too_large(found: &Role, policy_name: &str, document: &Value) -> Option<Problem> {
     let others: Vec<_> = found
         .inline
@@ -99,7 +100,12 @@ fn inline_policies_too_large(found: &Role, policy_name: &str, document: &Value) 
         .collect();
     let size = policy::size(document);
     let total = others.iter().map(|(_, size)| size).sum::<usize>() + size;
-    (policy::INLINE_MAX < total).then(|| Problem::InlinePoliciesTooLarge { name: found.name.clone(), size, others })
+    (policy::INLINE_MAX < total).then(|| Problem::InlinePoliciesTooLarge {
+        name: found.name.clone(),
+        total,
+        size,
+        others,
+    })
 }
 
 /// Returns whether the plan writes the policy of a controller role that has markers of other generations.

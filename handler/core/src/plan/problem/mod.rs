@@ -105,6 +105,8 @@ pub enum Problem {
     },
     InlinePoliciesTooLarge {
         name: String,
+        /// The characters of all inline policies of the role.
+        total: usize,
         /// The characters of the policy that this resource puts.
         size: usize,
         /// The other inline policies of the role, with their characters.

@@ -143,8 +143,7 @@ pub(super) fn of(problem: &Problem) -> ProblemText {
             format!("role `{name}` would have {count} managed policies. IAM's default quota is 10"),
             format!("Remove policies from {property}, or detach others from the role"),
         ),
-        Problem::InlinePoliciesTooLarge { name, size, others } => {
-            let total = others.iter().map(|(_, size)| size).sum::<usize>() + size;
+        Problem::InlinePoliciesTooLarge { name, total, size, others } => {
             let list: Vec<_> = others.iter().map(|(name, size)| format!("`{name}` {size}")).collect();
             let parts =
                 if list.is_empty() { String::new() } else { format!(": the controller's {size}, {}", list.join(", ")) };
